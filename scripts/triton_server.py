@@ -1,0 +1,588 @@
+"""Finds, starts, watches and stops a real `tritonserver`.
+
+Two kinds of installation are known:
+
+* a `tritonserver` on PATH with its `backends` folder beside `bin` (the NGC container,
+  /opt/tritonserver);
+* the `nvidia-pytriton` wheel, which holds a complete server with the Python backend only.
+
+Where the installation has no C++ ONNX Runtime backend, `backends/onnxruntime` of this repository
+takes its place. The server listens on 127.0.0.1 unless told otherwise and ends with the process
+(more exactly: the thread) that started it.
+
+    with TritonServer([Path("model_repo_sensevoice")], log=Path("server.log")) as server:
+        server.wait_ready(60)
+        client = tritonclient.grpc.InferenceServerClient(server.grpc_url)
+"""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+ONNXRUNTIME_BACKEND = Path(__file__).resolve().parent.parent / "backends" / "onnxruntime"
+WHEEL_REQUIREMENT = "nvidia-pytriton==0.7.0"
+WHEEL_GLIBC = (2, 35)
+STUB_NAME = "triton_python_backend_stub"
+
+# Runs before the server, in its process: asks the kernel to end it with the starter, then becomes
+# it. A pre-exec hook in the parent would do the same, but runs Python between fork and exec,
+# which can deadlock where gRPC has started its threads. 1 is PR_SET_PDEATHSIG, 15 SIGTERM.
+_EXEC_BOUND_TO_PARENT = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)\n"
+    "if os.getppid() != int(sys.argv[1]): sys.exit('the starter has ended')\n"
+    "os.execv(sys.argv[2], sys.argv[2:])\n"
+)
+
+
+class TritonServerError(RuntimeError):
+    """The server cannot be found, started or kept running; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class TritonInstallation:
+    """Where a server is.
+
+    Attributes:
+        binary: the `tritonserver` executable.
+        backends: the folder of the backends it brings.
+        stub: the Python backend's stub for the running Python.
+        library_paths: folders for LD_LIBRARY_PATH.
+    """
+
+    binary: Path
+    backends: Path
+    stub: Path
+    library_paths: tuple[Path, ...] = ()
+
+    @property
+    def has_onnxruntime(self) -> bool:
+        """True if the C++ ONNX Runtime backend is part of it."""
+        return (self.backends / "onnxruntime" / "libtriton_onnxruntime.so").exists()
+
+
+@dataclass(frozen=True)
+class ServerFlags:
+    """What else goes on the command line; None leaves a flag out (Triton's default).
+
+    Attributes:
+        pinned_memory_pool_bytes: size of the pinned pool (Triton: 256 MiB).
+        cuda_memory_pool_bytes: size of the pool of each device id (Triton: 64 MiB each).
+        model_control_mode: "none", "poll" or "explicit".
+        load_models: models to load at start; only with "explicit". ("*",) loads all.
+        exit_on_error: end when a model does not load. If False the server also reports itself
+            ready (`--strict-readiness=false`) with models missing.
+        log_verbose: 0 is off.
+        log_info: False leaves warnings and errors.
+        exit_timeout_s: how long the server waits for running requests after SIGTERM.
+        backend_config: (backend, key, value) triples.
+    """
+
+    pinned_memory_pool_bytes: int | None = None
+    cuda_memory_pool_bytes: Mapping[int, int] = field(default_factory=dict)
+    model_control_mode: str | None = None
+    load_models: Sequence[str] = ()
+    exit_on_error: bool = True
+    log_verbose: int = 0
+    log_info: bool = True
+    exit_timeout_s: int = 10
+    backend_config: Sequence[tuple[str, str, str]] = ()
+
+    def arguments(self) -> list[str]:
+        """The flags as command-line words.
+
+        Raises:
+            ValueError: `load_models` without "explicit", which Triton would ignore.
+        """
+        if self.load_models and self.model_control_mode != "explicit":
+            raise ValueError(
+                f"load_models={list(self.load_models)} needs model_control_mode='explicit', "
+                f"got {self.model_control_mode!r}"
+            )
+        words = [
+            f"--exit-on-error={str(self.exit_on_error).lower()}",
+            f"--exit-timeout-secs={self.exit_timeout_s}",
+            f"--log-verbose={self.log_verbose}",
+            f"--log-info={str(self.log_info).lower()}",
+        ]
+        if not self.exit_on_error:
+            words.append("--strict-readiness=false")
+        if self.pinned_memory_pool_bytes is not None:
+            words.append(f"--pinned-memory-pool-byte-size={self.pinned_memory_pool_bytes}")
+        for device, size in self.cuda_memory_pool_bytes.items():
+            words.append(f"--cuda-memory-pool-byte-size={device}:{size}")
+        if self.model_control_mode is not None:
+            words.append(f"--model-control-mode={self.model_control_mode}")
+        words += [f"--load-model={name}" for name in self.load_models]
+        words += [f"--backend-config={b},{key}={value}" for b, key, value in self.backend_config]
+        return words
+
+
+def find_installation() -> TritonInstallation:
+    """The server of this machine: the one on PATH, else the one in the wheel.
+
+    Raises:
+        TritonServerError: there is none, or it does not run with this Python or this system.
+    """
+    on_path = shutil.which("tritonserver")
+    if on_path is not None:
+        home = Path(on_path).resolve().parent.parent
+        if (home / "backends" / "python" / STUB_NAME).exists():
+            installation = TritonInstallation(
+                binary=Path(on_path).resolve(),
+                backends=home / "backends",
+                stub=home / "backends" / "python" / STUB_NAME,
+                library_paths=(home / "lib",),
+            )
+            check_installation(installation)
+            return installation
+    installation = _wheel_installation()
+    check_installation(installation)
+    return installation
+
+
+def _wheel_installation() -> TritonInstallation:
+    """The server in the wheel, found without importing it.
+
+    Raises:
+        TritonServerError: no wheel, a C library it was not built for, or no stub for this Python.
+    """
+    libc, libc_version = platform.libc_ver()
+    if libc != "glibc":
+        raise TritonServerError(
+            f"the wheel {WHEEL_REQUIREMENT} needs Linux with glibc, got {libc or sys.platform}: "
+            "use the NGC tritonserver container"
+        )
+    if tuple(int(part) for part in libc_version.split(".")[:2]) < WHEEL_GLIBC:
+        raise TritonServerError(
+            f"the wheel {WHEEL_REQUIREMENT} needs glibc 2.35 or newer (Ubuntu 22.04, Debian 12), "
+            f"got {libc_version}: use the NGC tritonserver container"
+        )
+    spec = importlib.util.find_spec("pytriton")
+    if spec is None or spec.origin is None:
+        raise TritonServerError(
+            "no tritonserver: none on PATH with its backends beside it, and the package that "
+            f"brings one is not installed for {sys.executable}: pip install {WHEEL_REQUIREMENT}"
+        )
+    package = Path(spec.origin).parent
+    home = package / "tritonserver"
+    stubs = home / "python_backend_stubs"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = stubs / version / STUB_NAME
+    if not stub.exists():
+        known = sorted((p.name for p in stubs.glob("*")), key=lambda v: int(v.split(".")[1]))
+        raise TritonServerError(
+            f"the wheel has no Python stub for Python {version} in {stubs}, only for "
+            f"{', '.join(known) or 'none'}: use one of these versions"
+        )
+    return TritonInstallation(
+        binary=home / "bin" / "tritonserver",
+        backends=home / "backends",
+        stub=stub,
+        library_paths=(package.parent / "nvidia_pytriton.libs", *_libpython_folders()),
+    )
+
+
+def _libpython_folders() -> list[Path]:
+    """Where the running Python's own libpython3.x.so.1.0 is, if it has one.
+
+    It goes before the system's, which may be another patch release of the same 3.x.
+    """
+    name = f"libpython3.{sys.version_info.minor}.so.1.0"
+    candidates = [Path(sys.base_prefix) / "lib"]
+    libdir = sysconfig.get_config_var("LIBDIR")
+    if libdir:
+        candidates.append(Path(libdir))
+    return [folder for folder in candidates if (folder / name).exists()][:1]
+
+
+def check_installation(installation: TritonInstallation) -> None:
+    """Lets the dynamic linker resolve the server and the stub, without running them.
+
+    Raises:
+        TritonServerError: a shared library is missing, or the stub belongs to another Python.
+    """
+    paths = ":".join(str(path) for path in installation.library_paths)
+    env = {**os.environ, "LD_TRACE_LOADED_OBJECTS": "1", "LD_LIBRARY_PATH": paths}
+    version = f"3.{sys.version_info.minor}"
+    for program in (installation.binary, installation.stub):
+        try:
+            traced = subprocess.run(
+                [str(program)], env=env, capture_output=True, text=True, check=False
+            )
+        except PermissionError:
+            continue  # not executable here; `assemble_backends` makes an executable copy
+        except OSError as error:
+            raise TritonServerError(f"{program} does not run on this system: {error}") from error
+        listing = traced.stdout + traced.stderr
+        missing = re.findall(r"(\S+) => not found", listing)
+        missing += re.findall(r"version `(\S+)' not found", listing)
+        of_python = [name for name in missing if name.startswith("libpython")]
+        if of_python:
+            raise TritonServerError(
+                f"{program} needs {of_python[0]}, which Python {version} at {sys.base_prefix} "
+                f"does not bring: install the Debian package libpython{version} (or "
+                f"python{version}-dev), or use a Python built with --enable-shared"
+            )
+        if missing:
+            raise TritonServerError(f"{program} needs {', '.join(missing)}, not found in {paths}")
+        linked = re.search(r"libpython3(?:-\w+)?\.(\d+)\.so", listing)
+        if linked and int(linked[1]) != sys.version_info.minor:
+            raise TritonServerError(
+                f"{program} is built for Python 3.{linked[1]}, got Python {version} "
+                f"({sys.executable}): install this project with Python 3.{linked[1]}"
+            )
+
+
+def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
+    """Puts the backends side by side in `folder` as the server wants them, by symbolic links.
+
+    `python/` gets the stub for the running Python. `onnxruntime/` is this repository's, unless
+    the installation has the C++ one.
+
+    Returns:
+        The folder for `--backend-directory`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for backend in sorted(installation.backends.iterdir()):
+        if backend.name not in ("python", "onnxruntime"):
+            _link(backend, folder / backend.name)
+    python = folder / "python"
+    python.mkdir(exist_ok=True)
+    for part in sorted((installation.backends / "python").iterdir()):
+        if part.name not in (STUB_NAME, "__pycache__"):
+            _link(part, python / part.name)
+    if os.access(installation.stub, os.X_OK):
+        _link(installation.stub, python / STUB_NAME)
+    else:  # Triton would change the mode of a file that may belong to someone else.
+        shutil.copy(installation.stub, python / STUB_NAME)
+        (python / STUB_NAME).chmod(0o755)
+    if installation.has_onnxruntime:
+        _link(installation.backends / "onnxruntime", folder / "onnxruntime")
+    else:
+        _link(ONNXRUNTIME_BACKEND, folder / "onnxruntime")
+    return folder
+
+
+def _link(target: Path, link: Path) -> None:
+    """Makes `link` point to `target`, whatever it was before."""
+    if link.is_symlink() or link.exists():
+        link.unlink()
+    link.symlink_to(target)
+
+
+def server_environment(
+    installation: TritonInstallation, folder: Path, env: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment the server and its stubs run in.
+
+    The stub embeds Python and asks PATH for `python3` to learn where its packages are; a
+    `pyvenv.cfg` beside that makes it a virtual environment. So the running Python's own `bin`
+    comes first. If the `python3` there is another Python, a link in `folder` comes before it.
+
+    Args:
+        installation: the server.
+        folder: for that link.
+        env: additions to this process's environment; they win.
+    """
+    result = dict(os.environ)
+    result.pop("PYTHONHOME", None)  # would override what PATH says
+    bin_folder = Path(sys.executable).parent
+    python3 = bin_folder / "python3"
+    if not python3.exists() or python3.resolve() != Path(sys.executable).resolve():
+        bin_folder = folder / "bin"
+        bin_folder.mkdir(parents=True, exist_ok=True)
+        _link(Path(sys.executable).resolve(), bin_folder / "python3")
+    result["PATH"] = f"{bin_folder}:{Path(sys.executable).parent}:{result.get('PATH', '')}"
+    libraries = [str(path) for path in installation.library_paths]
+    if result.get("LD_LIBRARY_PATH"):
+        libraries.append(result["LD_LIBRARY_PATH"])
+    if libraries:
+        result["LD_LIBRARY_PATH"] = ":".join(libraries)
+    result.update(env or {})
+    return result
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """`count` different TCP ports that are free on `host` now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.socket(family, socket.SOCK_STREAM)) for _ in range(count)
+        ]
+        for each in sockets:  # all are held until all are chosen, so that they differ
+            each.bind((host, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+class TritonServer:
+    """One `tritonserver` process with its stubs, as a context manager.
+
+    The process leads a session of its own, so that all of it can be found and ended. It gets
+    SIGTERM when the thread that called `start` ends: call it from one that lives long enough.
+
+    Attributes:
+        command: the words it was started with; empty before `start`.
+    """
+
+    def __init__(
+        self,
+        model_repositories: Sequence[Path],
+        *,
+        http_port: int = 0,
+        grpc_port: int = 0,
+        metrics_port: int = 0,
+        host: str = "127.0.0.1",
+        log: Path,
+        extra_args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        flags: ServerFlags | None = None,
+        installation: TritonInstallation | None = None,
+    ) -> None:
+        """Says what to start; nothing starts yet.
+
+        Args:
+            model_repositories: folders of models.
+            http_port, grpc_port, metrics_port: 0 picks a free one.
+            host: the address all three listen on.
+            log: gets standard output and error of the server and its stubs, appended.
+            extra_args: further words for the command line.
+            env: additions to the environment.
+            flags: what has a name of its own on the command line.
+            installation: the server, else `find_installation()`.
+        """
+        self._repositories = [Path(path).resolve() for path in model_repositories]
+        self._ports = [http_port, grpc_port, metrics_port]
+        self._host = host
+        self._log = Path(log)
+        self._extra_args = list(extra_args)
+        self._env = dict(env or {})
+        self._flags = flags or ServerFlags()
+        self._installation = installation
+        self._process: subprocess.Popen[bytes] | None = None
+        self._work: Path | None = None
+        self._log_start = 0
+        self.command: list[str] = []
+
+    @property
+    def http_url(self) -> str:
+        """host:port, as tritonclient wants it (no scheme)."""
+        return f"{self._host}:{self._ports[0]}"
+
+    @property
+    def grpc_url(self) -> str:
+        """host:port."""
+        return f"{self._host}:{self._ports[1]}"
+
+    @property
+    def metrics_url(self) -> str:
+        """The Prometheus page, with scheme."""
+        return f"http://{self._host}:{self._ports[2]}/metrics"
+
+    @property
+    def pid(self) -> int:
+        """The server's process id.
+
+        Raises:
+            TritonServerError: it was not started.
+        """
+        return self._started().pid
+
+    def __enter__(self) -> TritonServer:
+        """Starts it; `wait_ready` is the caller's, who knows how long the models take."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stops it."""
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the process and returns at once; see `wait_ready`.
+
+        Raises:
+            TritonServerError: already started, no server, or a repository that does not exist.
+        """
+        if self._process is not None:
+            raise TritonServerError(f"the server is already started, process {self.pid}")
+        for repository in self._repositories:
+            if not repository.is_dir():
+                raise TritonServerError(f"model repository {repository} is not a folder")
+        installation = self._installation or find_installation()
+        chosen = iter(free_ports(3, self._host))
+        self._ports = [port or next(chosen) for port in self._ports]
+        self._work = Path(tempfile.mkdtemp(prefix="tritonserver-"))
+        backends = assemble_backends(installation, self._work / "backends")
+        env = server_environment(installation, self._work, self._env)
+        self.command = [str(installation.binary), *self._arguments(backends)]
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        starter = str(os.getpid())
+        with self._log.open("ab") as log:
+            self._log_start = log.tell()
+            self._process = subprocess.Popen(
+                # -I -S: nothing of this environment is needed to call prctl
+                [sys.executable, "-I", "-S", "-c", _EXEC_BOUND_TO_PARENT, starter, *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=env,
+                start_new_session=True,
+            )
+
+    def _arguments(self, backends: Path) -> list[str]:
+        """The command line without the program."""
+        http_port, grpc_port, metrics_port = self._ports
+        return [
+            *(f"--model-repository={path}" for path in self._repositories),
+            f"--backend-directory={backends}",
+            f"--http-address={self._host}",
+            f"--http-port={http_port}",
+            f"--grpc-address={self._host}",
+            f"--grpc-port={grpc_port}",
+            f"--metrics-address={self._host}",
+            f"--metrics-port={metrics_port}",
+            # a name of its own lets `stop` remove what a killed server leaves in /dev/shm
+            f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
+            *self._flags.arguments(),
+            *self._extra_args,
+        ]
+
+    @property
+    def _shm_prefix(self) -> str:
+        """Start of the names of this server's shared-memory regions."""
+        return self._work.name if self._work is not None else "tritonserver"
+
+    def wait_ready(self, timeout: float = 60.0) -> None:
+        """Waits until the server answers that it is ready.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            TritonServerError: it ended or did not become ready in time; the message has the
+                end of its log.
+        """
+        process = self._started()
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise TritonServerError(
+                    f"tritonserver ended with status {process.returncode} before it was ready; "
+                    f"end of {self._log}:\n{self.log_tail()}"
+                )
+            if self._is_ready():
+                return
+            time.sleep(0.05)
+        raise TritonServerError(
+            f"tritonserver was not ready after {timeout:g} s; "
+            f"end of {self._log}:\n{self.log_tail()}"
+        )
+
+    def _is_ready(self) -> bool:
+        """One look at /v2/health/ready."""
+        connection = http.client.HTTPConnection(self._connect_host, self._ports[0], timeout=5)
+        try:
+            connection.request("GET", "/v2/health/ready")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    @property
+    def _connect_host(self) -> str:
+        """Where to connect; the any-address is not one."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+
+    def log_text(self) -> str:
+        """What this start has written to the log so far."""
+        with self._log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The last lines of `log_text`."""
+        return "\n".join(self.log_text().splitlines()[-lines:])
+
+    def stop(self, grace: float = 20.0) -> None:
+        """Ends the server and its stubs, and waits until none is left. Harmless if not running.
+
+        Args:
+            grace: seconds between SIGTERM and SIGKILL.
+        """
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(grace)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        # Stubs end by themselves when they miss their server, but slowly.
+        deadline = time.monotonic() + 2.0
+        while left := _session_members(process.pid):
+            if time.monotonic() > deadline:
+                for member in left:
+                    _kill(member)
+            time.sleep(0.02)
+        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
+            region.unlink(missing_ok=True)
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
+            self._work = None
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """The process.
+
+        Raises:
+            TritonServerError: there is none.
+        """
+        if self._process is None:
+            raise TritonServerError("the server is not started")
+        return self._process
+
+
+def _session_members(session: int) -> list[int]:
+    """Ids of the live processes of a session, zombies left out."""
+    members = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # after the name in brackets: state, parent, group, session (man proc_pid_stat)
+            state, _, _, owner = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):
+            continue  # it ended meanwhile
+        if int(owner) == session and state != "Z":
+            members.append(int(entry.name))
+    return members
+
+
+def _kill(pid: int) -> None:
+    """SIGKILL, if it is still there."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,25 @@
+"""A model's own settings, as FunASR writes them beside the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def load_config(model_dir: Path) -> dict[str, Any]:
+    """Read `config.yaml`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is not a YAML mapping.
+    """
+    path = model_dir / "config.yaml"
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: expected YAML, got {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: expected a mapping, got {type(config).__name__}")
+    return config

@@ -1,0 +1,65 @@
+"""Log-mel filter bank (Kaldi's fbank) of a waveform.
+
+Sources: Kaldi `feat/feature-fbank.cc`; FunASR's `WavFrontend` for the option values.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import kaldi_native_fbank as knf
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16_000  # Hz, what every model here was trained on
+FRAME_LENGTH_MS = 25
+FRAME_SHIFT_MS = 10
+FRAME_LENGTH_SAMPLES = SAMPLE_RATE * FRAME_LENGTH_MS // 1000
+FRAME_SHIFT_SAMPLES = SAMPLE_RATE * FRAME_SHIFT_MS // 1000
+PCM16_SCALE = 32_768.0  # Kaldi expects samples in the range of 16-bit integers
+
+
+class FbankExtractor(Protocol):
+    """What the front end needs from an fbank implementation."""
+
+    num_mel_bins: int
+
+    def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn samples [S] in [-1, 1] into log-mel energies [T, num_mel_bins]."""
+
+
+class KaldiNativeFbank:
+    """Fbank on the CPU by `kaldi-native-fbank`: 25 ms frames every 10 ms, hamming, no dither.
+
+    Dither is noise added to the samples; with it, the same audio would give another text each
+    time. `energy_floor` is 0 and only whole frames count (`snip_edges`), as in training.
+    """
+
+    def __init__(self, num_mel_bins: int = 80) -> None:
+        options = knf.FbankOptions()
+        options.frame_opts.samp_freq = SAMPLE_RATE
+        options.frame_opts.frame_length_ms = FRAME_LENGTH_MS
+        options.frame_opts.frame_shift_ms = FRAME_SHIFT_MS
+        options.frame_opts.window_type = "hamming"
+        options.frame_opts.dither = 0.0
+        options.frame_opts.snip_edges = True
+        options.mel_opts.num_bins = num_mel_bins
+        options.energy_floor = 0.0
+        self.num_mel_bins = num_mel_bins
+        self._options = options
+
+    def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute log-mel energies.
+
+        Args:
+            waveform: float32 [S], 16 kHz mono in [-1, 1].
+
+        Returns:
+            float32 [T, num_mel_bins] with T = 1 + (S - 400) // 160, or 0 below 400 samples.
+        """
+        fbank = knf.OnlineFbank(self._options)
+        fbank.accept_waveform(SAMPLE_RATE, waveform * np.float32(PCM16_SCALE))
+        frames = np.empty((fbank.num_frames_ready, self.num_mel_bins), np.float32)
+        for index in range(len(frames)):
+            frames[index] = fbank.get_frame(index)
+        return frames

@@ -1,0 +1,33 @@
+"""Which requests should share one length, so that a batcher of equal shapes can join them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def group_by_length(lengths: Sequence[int], max_padding: float) -> list[list[int]]:
+    """Group requests of similar length; each group is to be padded to its longest member.
+
+    A request joins a group when padding makes up at most `max_padding` of its padded length.
+
+    Args:
+        lengths: length of each request, in frames.
+        max_padding: 0 (only equal lengths share a group) to below 1.
+
+    Returns:
+        Groups of indices into `lengths`, shortest group first: the quick answers leave first.
+
+    Raises:
+        ValueError: `max_padding` is outside [0, 1).
+    """
+    if not 0 <= max_padding < 1:
+        raise ValueError(f"max_padding: expected 0 <= max_padding < 1, got {max_padding}")
+    groups: list[list[int]] = []
+    longest = 0
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if groups and longest - lengths[index] <= max_padding * longest:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+            longest = lengths[index]
+    return groups[::-1]

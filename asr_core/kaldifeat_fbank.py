@@ -1,0 +1,45 @@
+"""The same fbank on a GPU, by `kaldifeat`, for instances that have one.
+
+`kaldifeat` is a PyTorch extension that builds from source against the installed torch and CUDA;
+it is optional, and `asr_core.fbank.KaldiNativeFbank` is the reference it must agree with.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_core.fbank import FRAME_LENGTH_MS, FRAME_SHIFT_MS, PCM16_SCALE, SAMPLE_RATE
+
+
+class KaldifeatFbank:
+    """Fbank by `kaldifeat` on one torch device.
+
+    Raises:
+        ImportError: `kaldifeat` or torch is not installed.
+    """
+
+    def __init__(self, num_mel_bins: int = 80, device: str = "cuda:0") -> None:
+        import kaldifeat
+        import torch
+
+        options = kaldifeat.FbankOptions()
+        options.frame_opts.samp_freq = SAMPLE_RATE
+        options.frame_opts.frame_length_ms = FRAME_LENGTH_MS
+        options.frame_opts.frame_shift_ms = FRAME_SHIFT_MS
+        options.frame_opts.window_type = "hamming"
+        options.frame_opts.dither = 0.0
+        options.frame_opts.snip_edges = True
+        options.mel_opts.num_bins = num_mel_bins
+        options.energy_floor = 0.0
+        options.device = torch.device(device)
+        self.num_mel_bins = num_mel_bins
+        self._torch = torch
+        self._device = options.device
+        self._fbank = kaldifeat.Fbank(options)
+
+    def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute log-mel energies: float32 [S] in [-1, 1] to float32 [T, num_mel_bins]."""
+        samples = self._torch.from_numpy(waveform * np.float32(PCM16_SCALE)).to(self._device)
+        frames: NDArray[np.float32] = self._fbank(samples).cpu().numpy()
+        return frames

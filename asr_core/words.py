@@ -1,0 +1,109 @@
+"""Tokens to words to text, for Chinese mixed with English.
+
+Rules as in FunASR's `sentence_postprocess`: a Chinese character is a word of its own; a piece that
+ends with `@@` continues in the next; single English letters in a row are an abbreviation, written
+together in capitals; English words are separated by spaces, Chinese is not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+CONTINUES = "@@"
+
+
+@dataclass(frozen=True)
+class Word:
+    """A piece of text with its time and confidence.
+
+    Attributes:
+        text: the characters.
+        start_ms, end_ms: its time in the audio, -1 where the model gives none.
+        log_prob: mean log-probability of its tokens.
+        num_tokens: how many tokens made it.
+    """
+
+    text: str
+    start_ms: int = -1
+    end_ms: int = -1
+    log_prob: float = 0.0
+    num_tokens: int = 1
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the word's tokens (geometric mean), 0 to 1."""
+        return math.exp(self.log_prob)
+
+
+def merge_words(parts: Sequence[Word], text: str) -> Word:
+    """Make one word of several neighbours, under a given spelling."""
+    count = sum(part.num_tokens for part in parts)
+    return Word(
+        text=text,
+        start_ms=parts[0].start_ms,
+        end_ms=parts[-1].end_ms,
+        log_prob=sum(part.log_prob * part.num_tokens for part in parts) / count,
+        num_tokens=count,
+    )
+
+
+def is_spaced(text: str) -> bool:
+    """Whether a word is separated from its like by a space: letters, but not Chinese or digits."""
+    return text.replace("'", "").isalpha() and not any(
+        "\u4e00" <= char <= "\u9fff" for char in text
+    )
+
+
+def join_pieces(pieces: Iterable[Word]) -> list[Word]:
+    """Join `@@` pieces into words, and rows of single letters into abbreviations."""
+    words: list[Word] = []
+    pending: list[Word] = []
+
+    def flush() -> None:
+        if pending:
+            words.append(merge_words(pending, "".join(part.text for part in pending)))
+            pending.clear()
+
+    for piece in pieces:
+        continues = piece.text.endswith(CONTINUES)
+        piece = replace(piece, text=piece.text.removesuffix(CONTINUES))
+        if not is_spaced(piece.text):
+            flush()
+        pending.append(piece)
+        if not continues:
+            flush()
+    flush()
+    return _join_letters(words)
+
+
+def _join_letters(words: Sequence[Word]) -> list[Word]:
+    joined: list[Word] = []
+    letters: list[Word] = []
+
+    def flush() -> None:
+        if len(letters) > 1:
+            joined.append(merge_words(letters, "".join(part.text for part in letters).upper()))
+        else:
+            joined.extend(letters)
+        letters.clear()
+
+    for word in words:
+        if len(word.text) == 1 and word.text.isascii() and word.text.isalpha():
+            letters.append(word)
+        else:
+            flush()
+            joined.append(word)
+    flush()
+    return joined
+
+
+def join_words(words: Sequence[Word]) -> str:
+    """Write words as text: a space only between two that are spaced."""
+    text = ""
+    for word in words:
+        if text and is_spaced(word.text) and is_spaced(text[-1]):
+            text += " "
+        text += word.text
+    return text

@@ -80,7 +80,8 @@ class SenseVoiceScoring:
         tokenizer_path: the SentencePiece model.
 
     Raises:
-        OSError: there is no such file, or it is not a SentencePiece model.
+        OSError, RuntimeError: there is no such file, or it is not a SentencePiece model (which of
+            the two depends on the version of `sentencepiece`).
     """
 
     def __init__(self, tokenizer_path: Path) -> None:

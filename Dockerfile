@@ -1,0 +1,12 @@
+# Triton with its C++ ONNX Runtime backend, and what the Python models need beside it.
+# Model repositories are mounted, not copied: see `python -m scripts.serve --docker`.
+FROM nvcr.io/nvidia/tritonserver:24.10-py3
+
+WORKDIR /opt/triton-asr
+COPY pyproject.toml constraints.txt ./
+COPY asr_core asr_core
+COPY clients clients
+RUN pip install --no-cache-dir -c constraints.txt ".[models]"
+
+EXPOSE 8000 8001 8002
+CMD ["tritonserver", "--model-repository=/opt/triton-asr/model_repo_sensevoice", "--model-repository=/opt/triton-asr/model_repo_paraformer_offline"]

@@ -1,0 +1,64 @@
+# make demo    environment, embedded models, server, transcripts of the samples, server stopped
+# make serve   the server, until Ctrl-C
+# make test    environment and the whole suite
+# make soak    full-size models and long runs (needs the export extra: make export-env)
+
+PYTHON ?= python3
+HTTP_PORT ?= 8000
+GRPC_PORT ?= 8001
+METRICS_PORT ?= 8002
+SERVE_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo serve models test lint unit soak export-env clean
+
+demo: $(VENV)/server
+	$(BIN)/python -m scripts.demo
+
+serve: $(VENV)/server
+	$(BIN)/python -m scripts.serve --http-port $(HTTP_PORT) --grpc-port $(GRPC_PORT) \
+	    --metrics-port $(METRICS_PORT) $(SERVE_FLAGS)
+
+models: $(VENV)/server
+	$(BIN)/python -m scripts.install_model sensevoice
+	$(BIN)/python -m scripts.install_model paraformer
+
+test: lint
+	$(BIN)/python -m pytest -m "not soak"
+
+lint: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy -p scripts
+
+soak: $(VENV)/test export-env
+	$(BIN)/python -m pytest -m soak
+
+# Exporting and training: torch in the CPU build of PyPI's default index, and FunASR.
+export-env: $(VENV)/export
+
+$(VENV)/bin/python:
+	$(PYTHON) scripts/check_system.py $(CHECK_FLAGS)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+
+$(VENV)/server: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e ".[server]"
+	touch $@
+
+$(VENV)/test: CHECK_FLAGS = --install
+$(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e ".[test]"
+	touch $@
+
+$(VENV)/export: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) torch==2.13.0
+	$(INSTALL) -e ".[train]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .cache build *.egg-info

@@ -1,0 +1,83 @@
+"""Checks that this machine can build the environment; names the Debian package of what is missing.
+
+    python3 scripts/check_system.py [--install]
+
+Runs with the system's Python, before anything is installed, so it uses the standard library only.
+"""
+
+import argparse
+import ctypes.util
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+OLDEST, NEWEST = (3, 10), (3, 12)  # what the dependencies have wheels for
+GLIBC = (2, 35)  # what the tritonserver in the nvidia-pytriton wheel was built against
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def has_shared_library() -> bool:
+    """Whether libpython3.x.so.1.0, which Triton's Python stub is linked against, can be found."""
+    name = f"libpython{VERSION}.so.1.0"
+    folders = [Path(sys.base_prefix) / "lib", Path(sysconfig.get_config_var("LIBDIR") or "/")]
+    return any((folder / name).exists() for folder in folders) or bool(
+        ctypes.util.find_library(f"python{VERSION}")
+    )
+
+
+def missing_packages() -> list[str]:
+    """Return the Debian packages that this Python lacks."""
+    missing = []
+    if importlib.util.find_spec("ensurepip") is None:
+        missing.append(f"python{VERSION}-venv")
+    if not has_shared_library():
+        missing.append(f"libpython{VERSION}")
+    return missing
+
+
+def unsuitable() -> str:
+    """Say why no package can help, or ''."""
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        return (
+            f"expected Python 3.10 to 3.12, got {VERSION} ({sys.executable}); "
+            "choose another with: make PYTHON=python3.11"
+        )
+    libc, version = platform.libc_ver()
+    if libc != "glibc" or tuple(map(int, version.split(".")[:2])) < GLIBC:
+        return (
+            f"expected glibc 2.35 or newer (Debian 12, Ubuntu 22.04), got {libc} {version}; "
+            "use the Triton container instead, see README"
+        )
+    return ""
+
+
+def main() -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Check what the environment needs.")
+    parser.add_argument("--install", action="store_true", help="as root, install with apt-get")
+    options = parser.parse_args()
+    reason = unsuitable()
+    if reason:
+        print(f"check_system: {reason}", file=sys.stderr)
+        return 1
+    missing = missing_packages()
+    if missing and options.install and os.geteuid() == 0:
+        subprocess.run(["apt-get", "update", "-q"], check=True)
+        subprocess.run(["apt-get", "install", "-q", "-y", *missing], check=True)
+        missing = missing_packages()
+    if missing:
+        print(
+            f"check_system: missing for Python {VERSION}; as root: "
+            f"apt-get install {' '.join(missing)}",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

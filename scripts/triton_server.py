@@ -252,7 +252,7 @@ def check_installation(installation: TritonInstallation) -> None:
 
 
 def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
-    """Puts the backends side by side in `folder` as the server wants them, by symbolic links.
+    """Puts the backends side by side in `folder` as the server wants them.
 
     `python/` gets the stub for the running Python. `onnxruntime/` is this repository's, unless
     the installation has the C++ one.
@@ -267,7 +267,10 @@ def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
     python = folder / "python"
     python.mkdir(exist_ok=True)
     for part in sorted((installation.backends / "python").iterdir()):
-        if part.name not in (STUB_NAME, "__pycache__"):
+        if part.suffix == ".so":
+            # Triton refuses a library whose real path is outside the backend's folder.
+            shutil.copy2(part, python / part.name)
+        elif part.name not in (STUB_NAME, "__pycache__"):
             _link(part, python / part.name)
     if os.access(installation.stub, os.X_OK):
         _link(installation.stub, python / STUB_NAME)
@@ -499,6 +502,10 @@ class TritonServer:
             f"tritonserver was not ready after {timeout:g} s; "
             f"end of {self._log}:\n{self.log_tail()}"
         )
+
+    def is_running(self) -> bool:
+        """Whether the process was started and still lives."""
+        return self._process is not None and self._process.poll() is None
 
     def _is_ready(self) -> bool:
         """One look at /v2/health/ready."""

@@ -1,0 +1,137 @@
+"""Triton backend `onnxruntime` in Python, for servers without the C++ one.
+
+Triton runs this for every model with `backend: "onnxruntime"` (or `platform:
+"onnxruntime_onnx"`) when the folder `onnxruntime` of its `--backend-directory` is this one. It
+loads what the C++ backend of release 24.10 loads and refuses what that refuses, with three
+exceptions, which it refuses: implicit state, ragged and batch inputs, decoupled models. Every
+model instance is a process with a session of its own; `reshape` is done by Triton's core.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+from ort_batch import Array, BatchPlan, Job, Result, run_jobs
+from ort_complete import complete_config, needs_completion
+from ort_session import graph_signature, open_instance
+from ort_settings import read_settings, run_options
+from ort_signature import check_config, read_signature
+
+Config = dict[str, Any]
+
+
+class ModelLoadError(Exception):
+    """A model cannot be served; the message names it and says what was expected."""
+
+
+@contextmanager
+def _naming(model_name: str) -> Iterator[None]:
+    """Puts the model's name before what is wrong with it.
+
+    Raises:
+        ModelLoadError: instead of a ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ModelLoadError(f"onnxruntime: model '{model_name}', {error}") from None
+
+
+class TritonPythonModel:
+    """One instance of a model."""
+
+    @staticmethod
+    def auto_complete_config(auto_complete_model_config: Any) -> Any:
+        """Fills in missing inputs and outputs.
+
+        Raises:
+            ModelLoadError: the file or the configuration is bad.
+        """
+        config: Config = auto_complete_model_config.as_dict()
+        with _naming(config["name"]):
+            if needs_completion(config):
+                signature = graph_signature(pb_utils.get_model_dir(), config, read_settings(config))
+                filled = complete_config(config, signature)
+                pb_utils.Logger.log_info(
+                    f"onnxruntime: model '{config['name']}': completed {', '.join(filled)}"
+                )
+        return auto_complete_model_config
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Opens the model and compares it with its configuration.
+
+        Raises:
+            ModelLoadError: the file or the configuration is bad.
+        """
+        self._name = args["model_name"]
+        config: Config = json.loads(args["model_config"])
+        with _naming(self._name):
+            settings = read_settings(config)
+            self._session = open_instance(
+                pb_utils.get_model_dir(),
+                config,
+                settings,
+                args["model_instance_kind"],
+                int(args["model_instance_device_id"]),
+                self._warn,
+            )
+            signature = read_signature(self._session)
+            check_config(config, signature)
+        self._run_options = run_options(settings)
+        scalar_outputs = {}
+        for entry in config["output"]:
+            if not signature.outputs[entry["name"]].shape:
+                dims = entry["reshape"].get("shape", []) if "reshape" in entry else entry["dims"]
+                scalar_outputs[entry["name"]] = tuple(int(size) for size in dims)
+        self._plan = BatchPlan(
+            batching=config["max_batch_size"] > 0,
+            scalar_inputs=frozenset(s.name for s in signature.inputs.values() if not s.shape),
+            scalar_outputs=scalar_outputs,
+        )
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answers the requests of one call, in their order. Never raises."""
+        try:
+            jobs = [
+                Job(
+                    {tensor.name(): tensor.as_numpy() for tensor in request.inputs()},
+                    tuple(request.requested_output_names()),
+                )
+                for request in requests
+            ]
+            results = run_jobs(jobs, self._run, self._plan, self._warn)
+        except Exception as error:  # an answer for each request is owed whatever happens
+            results = [error] * len(requests)
+        return [self._response(result) for result in results]
+
+    def finalize(self) -> None:
+        """Frees the session and with it the arena."""
+        self._session = None
+
+    def _run(self, outputs: Sequence[str], inputs: Mapping[str, Array]) -> Sequence[Array]:
+        """Runs the graph."""
+        if not outputs:
+            return []  # ONNX Runtime would take no names for all names
+        arrays: Sequence[Array] = self._session.run(list(outputs), inputs, self._run_options)
+        return arrays
+
+    def _response(self, result: Result) -> Any:
+        """Triton's answer for a result."""
+        if not isinstance(result, Exception):
+            try:
+                tensors = [pb_utils.Tensor(name, array) for name, array in result.items()]
+                return pb_utils.InferenceResponse(tensors)
+            except Exception as error:  # an array that Triton cannot carry
+                result = error
+        bad_input = isinstance(result, ValueError) or type(result).__name__ == "InvalidArgument"
+        code = pb_utils.TritonError.INVALID_ARG if bad_input else pb_utils.TritonError.INTERNAL
+        message = f"onnxruntime: model '{self._name}': {result}"
+        return pb_utils.InferenceResponse([], pb_utils.TritonError(message, code))
+
+    def _warn(self, sentence: str) -> None:
+        """Writes to the server's log."""
+        pb_utils.Logger.log_warn(f"onnxruntime: model '{self._name}': {sentence}")

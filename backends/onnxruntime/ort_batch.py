@@ -1,0 +1,187 @@
+"""Joins the requests of one call into as few runs of the graph as possible.
+
+NumPy and a function that runs the graph; nothing of Triton, nothing of ONNX Runtime. One
+request's answer never depends on its neighbours': requests are joined only where every shape
+agrees, and if a joined run fails each of its requests is run alone, so that only the bad one
+fails. (Triton's C++ backend fails the whole batch.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+# (names of the wanted outputs, inputs by name) -> outputs in that order
+Run: TypeAlias = Callable[[Sequence[str], Mapping[str, Array]], Sequence[Array]]
+
+
+@dataclass
+class Job:
+    """One request.
+
+    Attributes:
+        inputs: arrays by name; with batching each has shape [rows, ...].
+        outputs: names of the wanted outputs.
+    """
+
+    inputs: Mapping[str, Array]
+    outputs: tuple[str, ...]
+
+
+Result: TypeAlias = dict[str, Array] | Exception
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """How a model's requests may be joined.
+
+    Attributes:
+        batching: whether the first dimension is the batch (max_batch_size > 0).
+        scalar_inputs: inputs that are scalars in the graph; clients send [rows, 1] or [1].
+        scalar_outputs: outputs that are scalars in the graph, and the shape (without rows) in
+            which Triton expects them.
+    """
+
+    batching: bool
+    scalar_inputs: frozenset[str] = frozenset()
+    scalar_outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def run_jobs(
+    jobs: Sequence[Job], run: Run, plan: BatchPlan, warn: Callable[[str], None]
+) -> list[Result]:
+    """Runs the graph for all jobs.
+
+    Args:
+        jobs: the requests of one call.
+        run: runs the graph.
+        plan: what may be joined.
+        warn: takes a sentence for the log when a joined run fails.
+
+    Returns:
+        For each job, in order, its outputs by name, or the exception that is its answer.
+    """
+    results: list[Result | None] = [None] * len(jobs)
+    prepared: dict[int, Job] = {}
+    groups: dict[object, list[int]] = {}
+    for index, job in enumerate(jobs):
+        try:
+            inputs = {
+                name: _as_graph_input(name, array, name in plan.scalar_inputs)
+                for name, array in job.inputs.items()
+            }
+            ready = Job(inputs, job.outputs)
+            key = _group_key(ready, plan) or index
+            prepared[index] = ready
+            groups.setdefault(key, []).append(index)
+        except Exception as error:  # this job's answer
+            results[index] = error
+    for indices in groups.values():
+        members = [prepared[index] for index in indices]
+        for index, result in zip(indices, _run_group(members, run, plan, warn), strict=True):
+            results[index] = result
+    return [RuntimeError("no result") if result is None else result for result in results]
+
+
+def _as_graph_input(name: str, array: Array, scalar: bool) -> Array:
+    """The array as ONNX Runtime takes it; the same one unless it is text or a scalar.
+
+    Triton has bytes where ONNX Runtime has str, and ones for the dims of a scalar.
+
+    Raises:
+        ValueError: text that is not UTF-8, or several values for a scalar.
+    """
+    if array.dtype == np.object_:
+        try:
+            text = [x.decode() if isinstance(x, bytes) else str(x) for x in array.reshape(-1)]
+        except UnicodeDecodeError as error:
+            raise ValueError(f"input '{name}': expected UTF-8 text, got {error.object!r}") from None
+        decoded = np.empty(len(text), dtype=np.object_)
+        decoded[:] = text
+        array = decoded.reshape(array.shape)
+    if scalar:
+        values = array.reshape(-1)
+        if values.size == 0 or not all(value == values[0] for value in values[1:]):
+            raise ValueError(
+                f"input '{name}': expected one value, which the graph applies to every row, "
+                f"got {values.tolist()}"
+            )
+        return values[:1].reshape(())
+    return array
+
+
+def _group_key(job: Job, plan: BatchPlan) -> object | None:
+    """Jobs with equal keys may be joined; None may not be joined at all."""
+    if not plan.batching or any(name in plan.scalar_outputs for name in job.outputs):
+        return None
+    rows = {array.shape[:1] for name, array in job.inputs.items() if name not in plan.scalar_inputs}
+    if len(rows) != 1:
+        return None
+    return tuple(
+        (name, array.dtype.str, array.item() if name in plan.scalar_inputs else array.shape[1:])
+        for name, array in sorted(job.inputs.items())
+    )
+
+
+def _rows(job: Job, plan: BatchPlan) -> int:
+    """How many rows a job has; 1 if all its inputs are scalars."""
+    return next(
+        (len(array) for name, array in job.inputs.items() if name not in plan.scalar_inputs), 1
+    )
+
+
+def _run_group(
+    jobs: Sequence[Job], run: Run, plan: BatchPlan, warn: Callable[[str], None]
+) -> list[Result]:
+    """Runs jobs of one key joined, or each alone if that fails."""
+    if len(jobs) == 1:
+        return [_run_alone(jobs[0], run, plan)]
+    try:
+        return [*_run_joined(jobs, run, plan)]
+    except Exception as error:  # whatever it is, it must not reach the jobs that are good
+        warn(f"a batch of {len(jobs)} requests failed, each is run alone: {error}")
+    return [_run_alone(job, run, plan) for job in jobs]
+
+
+def _run_alone(job: Job, run: Run, plan: BatchPlan) -> Result:
+    """Runs one job, without copying its inputs."""
+    try:
+        outputs = dict(zip(job.outputs, run(job.outputs, job.inputs), strict=True))
+        for name, shape in plan.scalar_outputs.items():
+            if name in outputs and outputs[name].ndim == 0:
+                rows = (_rows(job, plan),) if plan.batching else ()
+                outputs[name] = np.full(rows + shape, outputs[name])
+        return outputs
+    except Exception as error:  # this job's answer
+        return error
+
+
+def _run_joined(jobs: Sequence[Job], run: Run, plan: BatchPlan) -> list[dict[str, Array]]:
+    """Runs several jobs at once.
+
+    Raises:
+        ValueError: an output does not have a row for each row of the inputs.
+        Exception: what running the graph raises.
+    """
+    inputs = {
+        name: array
+        if name in plan.scalar_inputs
+        else np.concatenate([job.inputs[name] for job in jobs])
+        for name, array in jobs[0].inputs.items()
+    }
+    wanted = list(dict.fromkeys(name for job in jobs for name in job.outputs))
+    ends = np.cumsum([_rows(job, plan) for job in jobs])
+    outputs = dict(zip(wanted, run(wanted, inputs), strict=True))
+    for name, array in outputs.items():
+        if array.shape[:1] != (ends[-1],):
+            raise ValueError(f"output '{name}': expected {ends[-1]} rows, got {array.shape}")
+    return [
+        # a part of the first axis stays contiguous
+        {name: outputs[name][start:end] for name in job.outputs}
+        for job, start, end in zip(jobs, [0, *ends[:-1]], ends, strict=True)
+    ]

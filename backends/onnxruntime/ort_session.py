@@ -1,0 +1,94 @@
+"""Opens a model file with ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from ort_file import check_file, model_file
+from ort_providers import CPU, CUDA, Provider, choose_providers
+from ort_settings import Settings, session_options
+from ort_signature import Signature, read_signature
+
+
+def open_session(
+    path: Path,
+    settings: Settings,
+    providers: list[Provider],
+    warn: Callable[[str], None],
+) -> onnxruntime.InferenceSession:
+    """Opens the file.
+
+    Args:
+        path: the model; weights in separate files are found beside it.
+        settings: of the model.
+        providers: from `choose_providers`.
+        warn: takes a sentence for the log.
+
+    Raises:
+        ValueError: ONNX Runtime refuses it; the message has the path and its words.
+    """
+    check_file(path, settings.allow_newer_onnx)
+    if any(name == CUDA for name, _ in providers) and hasattr(onnxruntime, "preload_dlls"):
+        # finds CUDA and cuDNN in the nvidia-* wheels, which are on no library path
+        onnxruntime.preload_dlls(directory="")
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), sess_options=session_options(settings), providers=providers
+        )
+    except Exception as error:
+        # the classes of ONNX Runtime's errors have no public base but Exception
+        raise ValueError(
+            f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {error}"
+        ) from None
+    missing = {name for name, _ in providers} - set(session.get_providers())
+    if missing:
+        warn(f"{path}: {', '.join(sorted(missing))} did not start: running without it")
+    return session
+
+
+def open_instance(
+    version_dir: str,
+    config: Mapping[str, Any],
+    settings: Settings,
+    kind: str,
+    device_id: int,
+    warn: Callable[[str], None],
+) -> onnxruntime.InferenceSession:
+    """Opens the model for one instance.
+
+    Args:
+        version_dir: <repository>/<model>/<version>.
+        config: the model's configuration.
+        settings: read from it.
+        kind: KIND_GPU, KIND_CPU or KIND_MODEL.
+        device_id: the instance's GPU.
+        warn: takes a sentence for the log.
+
+    Raises:
+        ValueError: no file, a bad file, or an unknown accelerator.
+    """
+    available = onnxruntime.get_available_providers()
+    providers = choose_providers(config, kind, device_id, settings.cuda_options, available, warn)
+    return open_session(model_file(version_dir, config), settings, providers, warn)
+
+
+def graph_signature(version_dir: str, config: Mapping[str, Any], settings: Settings) -> Signature:
+    """The graph's inputs and outputs, read as quickly as ONNX Runtime can.
+
+    It reports the shapes it inferred before it optimises, so that nothing is optimised here.
+
+    Raises:
+        ValueError: no file, or a bad one.
+    """
+    quick = Settings(
+        intra_op_threads=1,
+        graph_level=2,
+        session_entries=settings.session_entries,
+        custom_op_libraries=settings.custom_op_libraries,
+        allow_newer_onnx=settings.allow_newer_onnx,
+    )
+    path = model_file(version_dir, config)
+    return read_signature(open_session(path, quick, [(CPU, {})], warn=lambda _: None))

@@ -1,0 +1,187 @@
+"""A model's configuration turned into ONNX Runtime's options.
+
+Keys and values are those of Triton's C++ backend (its README, "Other Optimization Options" and
+"ONNX Runtime with CUDA/TensorRT"). Where a parameter is absent ONNX Runtime's own default
+holds, as in C++:
+
+* intra_op_thread_count, inter_op_thread_count: "0" or absent is one thread per core;
+* execution_mode: "0" sequential, "1" parallel;
+* enable_mem_arena: on. The CPU arena keeps the largest batch's memory until the model unloads,
+  unless memory.enable_memory_arena_shrinkage ("cpu:0", "cpu:0;gpu:0") frees it after each run;
+* enable_mem_pattern: on. ONNX Runtime plans memory once per combination of input shapes and keeps
+  every plan: turn it off ("0") for models of variable length;
+* optimization.graph.level: -1 basic, 1 extended, 2 none, else all.
+
+Two kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
+configuration: `session.*`, handed to ONNX Runtime as session configuration entries (for instance
+`session.intra_op.allow_spinning`), and `allow_newer_onnx` (see `ort_file`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import onnxruntime
+
+SHRINKAGE = "memory.enable_memory_arena_shrinkage"
+CONV_ALGO_SEARCH = {0: "EXHAUSTIVE", 1: "HEURISTIC", 2: "DEFAULT"}
+ARENA_STRATEGIES = {0: "kNextPowerOfTwo", 1: "kSameAsRequested"}
+
+_GRAPH_LEVELS = {
+    -1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    2: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
+_TRUE, _FALSE = ("1", "true", "on"), ("0", "false", "off")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked parameters of a model; None leaves ONNX Runtime's default.
+
+    Attributes:
+        intra_op_threads, inter_op_threads: 0 is one per core.
+        parallel: run independent branches of the graph at once.
+        mem_arena, mem_pattern: see the module.
+        graph_level: `optimization.graph.level`; 0 is everything.
+        session_entries: `session.*`.
+        run_entries: run options.
+        cuda_options: options of the CUDA provider.
+        custom_op_libraries: `model_operations.op_library_filename`.
+        allow_newer_onnx: load files that the 24.10 container cannot.
+    """
+
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+    parallel: bool = False
+    mem_arena: bool | None = None
+    mem_pattern: bool | None = None
+    graph_level: int = 0
+    session_entries: Mapping[str, str] = field(default_factory=dict)
+    run_entries: Mapping[str, str] = field(default_factory=dict)
+    cuda_options: Mapping[str, str] = field(default_factory=dict)
+    custom_op_libraries: tuple[str, ...] = ()
+    allow_newer_onnx: bool = False
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """The settings in a model's configuration. Unknown parameters are ignored, as in C++.
+
+    Raises:
+        ValueError: a parameter that cannot be read, as "parameter 'x': expected …, got …".
+    """
+    values = {
+        key: str((entry or {}).get("string_value", ""))
+        for key, entry in (config.get("parameters") or {}).items()
+    }
+    graph = (config.get("optimization") or {}).get("graph") or {}
+    operations = config.get("model_operations") or {}
+    return Settings(
+        intra_op_threads=max(_integer(values, "intra_op_thread_count", 0), 0),
+        inter_op_threads=max(_integer(values, "inter_op_thread_count", 0), 0),
+        parallel=_choice(values, "execution_mode", {0: False, 1: True}) or False,
+        mem_arena=_boolean(values, "enable_mem_arena"),
+        mem_pattern=_boolean(values, "enable_mem_pattern"),
+        graph_level=int(graph.get("level", 0)),
+        session_entries={k: v for k, v in values.items() if k.startswith("session.")},
+        run_entries={k: v for k, v in values.items() if k == SHRINKAGE},
+        cuda_options=_cuda_options(values),
+        custom_op_libraries=tuple(operations.get("op_library_filename", [])),
+        allow_newer_onnx=_boolean(values, "allow_newer_onnx") or False,
+    )
+
+
+def session_options(settings: Settings) -> onnxruntime.SessionOptions:
+    """ONNX Runtime's session options for a model."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = settings.intra_op_threads
+    options.inter_op_num_threads = settings.inter_op_threads
+    if settings.parallel:
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
+    if settings.mem_arena is not None:
+        options.enable_cpu_mem_arena = settings.mem_arena
+    if settings.mem_pattern is not None:
+        options.enable_mem_pattern = settings.mem_pattern
+    options.graph_optimization_level = _GRAPH_LEVELS.get(
+        settings.graph_level, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    )
+    options.log_severity_level = 3  # errors: its warnings about unused initialisers are noise
+    for key, value in settings.session_entries.items():
+        options.add_session_config_entry(key, value)
+    for library in settings.custom_op_libraries:
+        options.register_custom_ops_library(library)
+    return options
+
+
+def run_options(settings: Settings) -> onnxruntime.RunOptions:
+    """ONNX Runtime's options for each run of a model."""
+    options = onnxruntime.RunOptions()
+    for key, value in settings.run_entries.items():
+        options.add_run_config_entry(key, value)
+    return options
+
+
+def _cuda_options(values: Mapping[str, str]) -> dict[str, str]:
+    """Options of the CUDA provider that stand among the parameters."""
+    options = {}
+    algorithm = _choice(values, "cudnn_conv_algo_search", CONV_ALGO_SEARCH)
+    if algorithm is not None:
+        options["cudnn_conv_algo_search"] = algorithm
+    strategy = _choice(values, "arena_extend_strategy", ARENA_STRATEGIES)
+    if strategy is not None:
+        options["arena_extend_strategy"] = strategy
+    if "gpu_mem_limit" in values:
+        options["gpu_mem_limit"] = str(_integer(values, "gpu_mem_limit", 0))
+    copies = _boolean(values, "do_copy_in_default_stream")
+    if copies is not None:
+        options["do_copy_in_default_stream"] = str(int(copies))
+    return options
+
+
+def _integer(values: Mapping[str, str], key: str, default: int) -> int:
+    """A parameter as a whole number.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if key not in values:
+        return default
+    try:
+        return int(values[key])
+    except ValueError:
+        raise ValueError(
+            f"parameter '{key}': expected a string_value with a whole number, got '{values[key]}'"
+        ) from None
+
+
+def _choice(values: Mapping[str, str], key: str, choices: Mapping[int, Any]) -> Any:
+    """A numbered choice, None if it is not made.
+
+    Raises:
+        ValueError: there is no such number.
+    """
+    if key not in values:
+        return None
+    number = _integer(values, key, 0)
+    if number not in choices:
+        named = ", ".join(f'"{n}" ({meaning})' for n, meaning in choices.items())
+        raise ValueError(f"parameter '{key}': expected one of {named}, got '{values[key]}'")
+    return choices[number]
+
+
+def _boolean(values: Mapping[str, str], key: str) -> bool | None:
+    """A yes or no, None if it is not said.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if key not in values:
+        return None
+    word = values[key].lower()
+    if word not in _TRUE + _FALSE:
+        raise ValueError(
+            f"parameter '{key}': expected one of {', '.join(_TRUE + _FALSE)}, got '{values[key]}'"
+        )
+    return word in _TRUE

@@ -1,0 +1,43 @@
+"""The limit: the front end and the ONNX session alone, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from asr_core.frontend import load_frontend
+from asr_core.sensevoice import LANGUAGE_IDS, TEXT_NORM_IDS
+from scripts.benchmark.workload import Recording
+
+
+class BareSession:
+    """One session on a prepared graph, called with one recording at a time.
+
+    Args:
+        graph: the prepared ONNX file, the one the server runs.
+        model_dir: holds `config.yaml` and `am.mvn`.
+        threads: intra-op threads of the session; calls may come from several threads at once.
+    """
+
+    def __init__(self, graph: Path, model_dir: Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(
+            str(graph), options, providers=["CPUExecutionProvider"]
+        )
+        self._frontend = load_frontend(model_dir)
+        known = {
+            "language": np.array([LANGUAGE_IDS["auto"]], np.int32),
+            "textnorm": np.array([TEXT_NORM_IDS["withitn"]], np.int32),
+        }
+        names = {value.name for value in self._session.get_inputs()}
+        self._prompt = {name: value for name, value in known.items() if name in names}
+
+    def __call__(self, recording: Recording) -> object:
+        """Run one recording; returns the graph's outputs."""
+        features = self._frontend(recording)
+        lengths = np.array([len(features)], np.int32)
+        feeds = {"speech": features[None], "speech_lengths": lengths, **self._prompt}
+        return self._session.run(None, feeds)

@@ -1,0 +1,68 @@
+"""Figures as JSON and Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from scripts.benchmark.offline import OfflineResult
+from scripts.benchmark.server_statistics import PHASES
+from scripts.benchmark.workload import Recording, total_seconds
+
+
+def describe_machine() -> dict[str, str]:
+    """Return what a reader needs to judge figures from this machine."""
+    cpu = "unknown"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            cpu = line.partition(":")[2].strip()
+            break
+    return {
+        "CPU": f"{cpu}, {os.cpu_count()} cores",
+        "Python": platform.python_version(),
+        "onnxruntime": version("onnxruntime"),
+        "nvidia-pytriton": version("nvidia-pytriton"),
+        "tritonclient": version("tritonclient"),
+    }
+
+
+def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Recording]) -> str:
+    """Return the section of one model."""
+    audio = total_seconds(recordings)
+    threads, calls = result.bare_layout
+    bare = statistics.median(result.bare_s)
+    lines = [
+        f"### {name}",
+        "",
+        f"{len(recordings)} recordings, {audio:.0f} s of audio, {len(result.bare_s)} rounds in "
+        f"turns. Bare session at its best: {threads} threads, {calls} calls at a time, "
+        f"{audio / bare:.1f} s of audio per second.",
+        "",
+        "| concurrency | server wall ÷ bare wall (median) | each round | p95 latency |",
+        "|---|---|---|---|",
+    ]
+    for concurrency, walls in result.server_s.items():
+        rounds = ", ".join(f"{s / b:.3f}" for s, b in zip(walls, result.bare_s, strict=True))
+        lines.append(
+            f"| {concurrency} | {result.ratio(concurrency):.3f} | {rounds} "
+            f"| {result.latency_p95_s[concurrency]:.2f} s |"
+        )
+    for concurrency, models in result.models.items():
+        lines += [
+            "",
+            f"Time in each model at concurrency {concurrency}, ms per request:",
+            "",
+            f"| model | mean batch | {' | '.join(PHASES)} |",
+            "|---|---|" + "---|" * len(PHASES),
+        ]
+        for model, counted in models.items():
+            per_request = (
+                f"{1000 * counted.seconds[phase] / counted.inferences:.2f}" for phase in PHASES
+            )
+            lines.append(f"| {model} | {counted.mean_batch:.2f} | {' | '.join(per_request)} |")
+    memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
+    return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])

@@ -1,0 +1,35 @@
+"""One server with both embedded models for all tests that need no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from scripts.triton_server import TritonServer
+from tests.serving import EMBEDDED, RawClient, serve_models
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that is up.
+
+    Attributes:
+        http_url, grpc_url: with scheme, as the SDK takes them.
+        server: its process.
+        client: plain requests to it.
+    """
+
+    http_url: str
+    grpc_url: str
+    server: TritonServer
+    client: RawClient
+
+
+@pytest.fixture(scope="session")
+def triton_server(tmp_path_factory):
+    work = tmp_path_factory.mktemp("embedded")
+    with serve_models(work, EMBEDDED) as server:
+        yield RunningServer(
+            f"http://{server.http_url}", f"grpc://{server.grpc_url}", server, RawClient(server)
+        )

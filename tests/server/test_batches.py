@@ -1,0 +1,82 @@
+"""A request's answer never depends on who it is batched with; and batches do form."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from scripts.benchmark.server_statistics import difference, read_statistics
+from tests.recordings import cut, mixed_lengths
+from tests.serving import EMBEDDED, ENSEMBLES, RawClient, serve_models
+
+KINDS = list(ENSEMBLES)
+
+
+@pytest.fixture(scope="module")
+def padding_server(tmp_path_factory):
+    """As on a GPU: half of a row may be padding."""
+    work = tmp_path_factory.mktemp("padding")
+    with serve_models(work, EMBEDDED, {"max_padding_cpu": "0.5"}) as server:
+        yield server, RawClient(server)
+
+
+def random_requests(count: int, seed: int) -> list[tuple[list[int], bool]]:
+    """Indices of all recordings, shuffled, in requests of 1 to 8 rows, padded or not."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(count).tolist()
+    requests = []
+    while order:
+        rows = int(rng.integers(1, 9))
+        requests.append((order[:rows], bool(rng.integers(2))))
+        order = order[rows:]
+    return requests
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("server_name", ["default", "padding"])
+def test_every_answer_equals_its_solo_answer(request, triton_server, kind, server_name):
+    client = triton_server.client
+    if server_name == "padding":
+        _, client = request.getfixturevalue("padding_server")
+    recordings = mixed_lengths(64, 0.2, 9.0, seed=3)
+    solo = [client.recognise(kind, [samples])[0] for samples in recordings]
+
+    def send(indices_and_padded):
+        indices, padded = indices_and_padded
+        rows = [recordings[index] for index in indices]
+        width = max(map(len, rows)) + 30_000 if padded else None
+        return dict(zip(indices, client.recognise(kind, rows, width=width), strict=True))
+
+    with ThreadPoolExecutor(16) as pool:
+        together = {}
+        for answers in pool.map(send, random_requests(len(recordings), seed=4)):
+            together.update(answers)
+    assert [together[index] for index in range(len(recordings))] == solo
+    assert sum(bool(answer.text) for answer in solo) > 48
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_garbage_beyond_the_true_length_is_not_heard(triton_server, kind):
+    from tests.serving import request_inputs
+
+    speech, other = cut(2.0, 5.0), cut(2.0, 30.0)
+    (alone,) = triton_server.client.recognise(kind, [speech])
+    inputs = request_inputs(kind, [speech], width=len(speech) + len(other))
+    inputs["WAV"][0, len(speech) :] = other
+    outputs = triton_server.client.infer(ENSEMBLES[kind], inputs)
+    assert outputs["TRANSCRIPTS"][0, 0].decode() == alone.transcript
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mixed_lengths_form_batches_where_padding_is_allowed(padding_server, kind):
+    """16 clients with recordings of many lengths: the encoder's mean batch is at least 4."""
+    server, client = padding_server
+    recordings = mixed_lengths(160, 1.0, 12.0, seed=8)
+    before = read_statistics(server.http_url)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda samples: client.recognise(kind, [samples]), recordings))
+    encoder = difference(read_statistics(server.http_url), before)[f"{kind}_encoder"]
+    assert encoder.inferences == len(recordings)
+    assert encoder.mean_batch >= 4

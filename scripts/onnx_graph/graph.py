@@ -1,0 +1,339 @@
+"""An ONNX graph that can be searched and edited by how values flow, not by names of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    helper,
+    numpy_helper,
+)
+
+# Outputs of these say how large a tensor is, nothing of what is in it.
+_SHAPE_OPERATORS = frozenset({"Shape", "Size"})
+_PASSING_OPERATORS = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape"})
+
+
+class Graph:
+    """A model's graph with an index of producers and consumers, kept up to date while editing.
+
+    New nodes may be added in any order; `finish` sorts them and drops what is no longer used.
+
+    Args:
+        model: is edited in place.
+    """
+
+    def __init__(self, model: ModelProto) -> None:
+        self.model = model
+        self._proto = model.graph
+        self._nodes: list[NodeProto] = list(self._proto.node)
+        self._producers = {name: node for node in self._nodes for name in node.output if name}
+        self._initializers = {tensor.name: tensor for tensor in self._proto.initializer}
+        self._taken = set(self._producers) | set(self._initializers)
+        self._taken.update(value.name for value in self._proto.input)
+        self._added = 0
+
+    @property
+    def nodes(self) -> Sequence[NodeProto]:
+        """Nodes of the outermost graph."""
+        return self._nodes
+
+    @property
+    def opset(self) -> int:
+        """Version of the standard operators."""
+        versions = [entry.version for entry in self.model.opset_import if not entry.domain]
+        return max(versions, default=0)
+
+    @property
+    def input_types(self) -> dict[str, int]:
+        """Element type of each input, in order."""
+        return {
+            value.name: value.type.tensor_type.elem_type
+            for value in self._proto.input
+            if value.name not in self._initializers
+        }
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in order."""
+        return [value.name for value in self._proto.output]
+
+    def producer(self, tensor: str) -> NodeProto | None:
+        """Return the node that computes `tensor`; None for inputs and initializers."""
+        return self._producers.get(tensor)
+
+    def consumers(self, tensor: str) -> list[NodeProto]:
+        """Return the outermost nodes that read `tensor`, directly or inside a subgraph."""
+        return [node for node in self._nodes if tensor in used_names(node)]
+
+    def constant_value(self, tensor: str) -> np.ndarray[Any, Any] | None:
+        """Return the value of a constant or initializer, None if it is computed."""
+        if tensor in self._initializers:
+            return numpy_helper.to_array(self._initializers[tensor])
+        node = self.producer(tensor)
+        if node is not None and node.op_type == "Constant":
+            for attribute in node.attribute:
+                if attribute.name == "value":
+                    return numpy_helper.to_array(attribute.t)
+        return None
+
+    def origin(self, tensor: str, stop: str = "") -> str:
+        """Follow `tensor` back through casts and changes of shape to where its values come from.
+
+        Args:
+            stop: a tensor to stop at.
+        """
+        node = self.producer(tensor)
+        while tensor != stop and node is not None and node.op_type in _PASSING_OPERATORS:
+            tensor = node.input[0]
+            node = self.producer(tensor)
+        return tensor
+
+    def element_type(self, tensor: str) -> int:
+        """Return the element type of `tensor`, read from the nearest cast before it or an input.
+
+        Raises:
+            LookupError: neither is found.
+        """
+        while True:
+            if tensor in self.input_types:
+                return self.input_types[tensor]
+            node = self.producer(tensor)
+            if node is None or node.op_type not in _PASSING_OPERATORS:
+                raise LookupError(tensor)
+            if node.op_type == "Cast":
+                return int(attribute_value(node, "to"))
+            tensor = node.input[0]
+
+    def separators(
+        self, source: str, sinks: Iterable[str], without: NodeProto | None = None
+    ) -> list[str]:
+        """Return the tensors that every path of values from `source` to any sink goes through.
+
+        Paths through `Shape` and through the node `without` do not count. In order of computing;
+        `source` itself is not among them, a sink may be.
+        """
+        cut = id(without)
+        flow = [n for n in self._nodes if n.op_type not in _SHAPE_OPERATORS and id(n) != cut]
+        reached = {source}
+        for node in flow:
+            if not reached.isdisjoint(used_names(node)):
+                reached.update(node.output)
+        needed = set(sinks)
+        for node in reversed(flow):
+            if not needed.isdisjoint(node.output):
+                needed.update(used_names(node))
+        between = reached & needed
+        order = [source]
+        order += [name for node in flow for name in node.output if name in between]
+        position = {name: index for index, name in enumerate(order)}
+        # The last reader of each tensor; a sink is read by what comes after the graph.
+        last = dict.fromkeys(order, 0)
+        for node in flow:
+            targets = [position[name] for name in node.output if name in between]
+            if targets:
+                for name in used_names(node) & between:
+                    last[name] = max(last[name], *targets)
+        for name in sinks:
+            last[name] = len(order)
+        found, farthest = [], last[source]
+        for index, name in enumerate(order[1:], start=1):
+            if farthest <= index:
+                found.append(name)
+            farthest = max(farthest, last[name])
+        return found
+
+    def add(self, op_type: str, inputs: Sequence[str], name: str = "", **attributes: Any) -> str:
+        """Add a node with one output and return the output's name (`name`, or a fresh one)."""
+        output = name or self._fresh(op_type)
+        node = helper.make_node(
+            op_type, list(inputs), [output], name=f"{output}_node", **attributes
+        )
+        self._nodes.append(node)
+        self._producers[output] = node
+        self._taken.add(output)
+        return output
+
+    def constant(self, value: ArrayLike, dtype: Any) -> str:
+        """Add an initializer and return its name."""
+        name = self._fresh("constant")
+        tensor = numpy_helper.from_array(np.asarray(value, dtype), name)
+        self._proto.initializer.append(tensor)
+        self._initializers[name] = tensor
+        return name
+
+    def cast(self, tensor: str, to: int) -> str:
+        """Add a cast to an element type of `TensorProto`."""
+        return self.add("Cast", [tensor], to=to)
+
+    def reduce(self, op_type: str, tensor: str, axis: int, keepdims: bool = False) -> str:
+        """Add a reduction over one axis, written as the model's opset wants it."""
+        if self.opset >= 18 or op_type == "ReduceSum":
+            inputs = [tensor, self.constant([axis], np.int64)]
+            return self.add(op_type, inputs, keepdims=int(keepdims))
+        return self.add(op_type, [tensor], axes=[axis], keepdims=int(keepdims))
+
+    def unsqueeze(self, tensor: str, *axes: int) -> str:
+        """Add axes of length one."""
+        return self.add("Unsqueeze", [tensor, self.constant(axes, np.int64)])
+
+    def dim(self, tensor: str, axis: int) -> str:
+        """Add nodes that read the length of one axis: int64 scalar."""
+        shape = self.add("Shape", [tensor])
+        return self.add("Gather", [shape, self.constant(axis, np.int64)], axis=0)
+
+    def replace_uses(self, old: str, new: str, except_for: Iterable[str] = ()) -> int:
+        """Let every reader of `old` read `new`, subgraphs included, and return their number.
+
+        Args:
+            except_for: outputs of the nodes that shall go on reading `old`.
+        """
+        keep = {id(self._producers[name]) for name in except_for}
+        changed = 0
+        for node in self._nodes:
+            if id(node) not in keep and old in used_names(node):
+                _rename_inputs(node, old, new)
+                changed += 1
+        return changed
+
+    def rename_output_of(self, old: str, new: str) -> None:
+        """Give the tensor `old` the name `new` at its producer and all its readers."""
+        node = self._producers.pop(old)
+        node.output[list(node.output).index(old)] = new
+        self._producers[new] = node
+        self._taken.add(new)
+        self.replace_uses(old, new)
+
+    def retype_input(self, name: str, element_type: int) -> None:
+        """Let an input take another element type; what read it reads a cast of it."""
+        old = self.input_types[name]
+        if old == element_type:
+            return
+        for value in self._proto.input:
+            if value.name == name:
+                value.type.tensor_type.elem_type = element_type
+        cast = self.cast(name, old)
+        self.replace_uses(name, cast, except_for=[cast])
+
+    def set_outputs(self, outputs: dict[str, tuple[int, Sequence[str | int]]]) -> None:
+        """Declare the outputs: name to element type and dimensions (a string is symbolic)."""
+        del self._proto.output[:]
+        for name, (element_type, shape) in outputs.items():
+            value = helper.make_tensor_value_info(name, element_type, list(shape))
+            self._proto.output.append(value)
+
+    def set_input_dims(self, name: str, dims: Sequence[str | int]) -> None:
+        """Declare the dimensions of an input (a string is symbolic)."""
+        for value in self._proto.input:
+            if value.name == name:
+                element_type = value.type.tensor_type.elem_type
+                value.CopyFrom(helper.make_tensor_value_info(name, element_type, list(dims)))
+
+    def finish(self) -> None:
+        """Drop what no output needs, sort the nodes and write them into the model."""
+        needed = set(self.output_names)
+        ordered: list[NodeProto] = []
+        done: set[int] = set()
+        for name in self.output_names:
+            self._visit(name, ordered, done)
+        for node in ordered:
+            needed |= used_names(node)
+        del self._proto.node[:]
+        self._proto.node.extend(ordered)
+        self._nodes = list(self._proto.node)
+        self._producers = {name: node for node in self._nodes for name in node.output if name}
+        unused = [i for i, t in enumerate(self._proto.initializer) if t.name not in needed]
+        for index in reversed(unused):
+            del self._proto.initializer[index]
+        self._initializers = {tensor.name: tensor for tensor in self._proto.initializer}
+        del self._proto.value_info[:]  # shapes inferred before the edits would now be wrong
+
+    def _visit(self, tensor: str, ordered: list[NodeProto], done: set[int]) -> None:
+        """Append what computes `tensor`, each node after those it reads (without recursion)."""
+        stack: list[tuple[NodeProto, bool]] = []
+        start = self._producers.get(tensor)
+        if start is not None:
+            stack.append((start, False))
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                ordered.append(node)
+                continue
+            if id(node) in done:
+                continue
+            done.add(id(node))
+            stack.append((node, True))
+            for name in sorted(used_names(node)):
+                before = self._producers.get(name)
+                if before is not None and id(before) not in done:
+                    stack.append((before, False))
+
+    def _fresh(self, stem: str) -> str:
+        while True:
+            name = f"prepared/{stem}_{self._added}"
+            self._added += 1
+            if name not in self._taken:
+                self._taken.add(name)
+                return name
+
+
+def attribute_value(node: NodeProto, name: str, default: Any = None) -> Any:
+    """Return the value of a node's attribute, or `default` where it has none of this name."""
+    for attribute in node.attribute:
+        if attribute.name == name:
+            return helper.get_attribute_value(attribute)
+    return default
+
+
+def used_names(node: NodeProto) -> set[str]:
+    """Return the tensors a node reads, those its subgraphs take from outside included."""
+    names = {name for name in node.input if name}
+    for subgraph in _subgraphs(node):
+        names |= _captured_names(subgraph)
+    return names
+
+
+def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.GRAPH:
+            yield attribute.g
+
+
+def _captured_names(graph: GraphProto) -> set[str]:
+    own = {tensor.name for tensor in graph.initializer} | {value.name for value in graph.input}
+    used = {value.name for value in graph.output}
+    for node in graph.node:
+        used |= used_names(node)
+        own.update(node.output)
+    return used - own
+
+
+def _rename_inputs(node: NodeProto, old: str, new: str) -> None:
+    for index, name in enumerate(node.input):
+        if name == old:
+            node.input[index] = new
+    for subgraph in _subgraphs(node):
+        if old in _captured_names(subgraph):
+            for inner in subgraph.node:
+                _rename_inputs(inner, old, new)
+            for value in subgraph.output:
+                if value.name == old:
+                    value.name = new
+
+
+def load(path: Any) -> ModelProto:
+    """Read a model, external data included."""
+    return onnx.load(str(path), load_external_data=True)
+
+
+FLOAT, INT32, INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
+DOUBLE, BOOL = TensorProto.DOUBLE, TensorProto.BOOL

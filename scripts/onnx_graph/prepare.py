@@ -1,0 +1,167 @@
+"""From FunASR's ONNX file to the file that is served, or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import onnx
+from onnx import ModelProto
+
+from scripts.onnx_graph import masks, patterns, verify
+from scripts.onnx_graph.errors import PrepareError
+from scripts.onnx_graph.graph import Graph
+from scripts.onnx_graph.paraformer import prepare_paraformer
+from scripts.onnx_graph.report import Kind, Report, append_figures, is_prepared, write_metadata
+from scripts.onnx_graph.sensevoice import prepare_sensevoice
+from scripts.onnx_graph.versions import limit_versions
+
+KindChoice = Literal["auto", "paraformer", "sensevoice"]
+
+_NOT_BATCH_SAFE = "serve it one row at a time at its true length (max_batch_size 1, max_padding 0)."
+_WAY_OUT = (
+    "--no-padding writes a file that only ends in token ids, to be served one row at a time at "
+    "its true length."
+)
+
+
+def prepare(
+    source: Path,
+    target: Path,
+    *,
+    kind: KindChoice = "auto",
+    recordings: Sequence[verify.Features] = (),
+    padding: bool = True,
+    threads: int = 2,
+) -> Report:
+    """Rewrite `source`, prove the result and put it at `target`.
+
+    Args:
+        source: FunASR's `model.onnx` or `model_quant.onnx` of Paraformer, BiCifParaformer or
+            SenseVoiceSmall.
+        target: is replaced in one step, after the proof.
+        kind: what `source` must be; "auto" takes any.
+        recordings: features [T, 560] of real recordings to prove it on, besides made ones.
+        padding: make rows independent of padding and batch. Without, only token ids take the
+            place of logits, and `Report.batch_safe` is false.
+        threads: CPU threads of the proof.
+
+    Returns:
+        What was found, changed and proved.
+
+    Raises:
+        PrepareError: the graph is of another kind, lacks the expected patterns, or the prepared
+            one is not equal to it or depends on padding. `target` is untouched.
+        OSError: a file cannot be read or written.
+    """
+    model, report = _rewrite(source, kind, padding)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", suffix=".onnx", dir=target.parent)
+    os.close(handle)
+    work = Path(name)
+    try:
+        onnx.save(model, str(work))
+        del model  # the proof needs the memory
+        report = _prove(source, work, report, recordings, threads)
+        append_figures(work, report.figures)
+        work.chmod(0o644)
+        os.replace(work, target)
+    finally:
+        work.unlink(missing_ok=True)
+    return report
+
+
+def _rewrite(source: Path, kind: KindChoice, padding: bool) -> tuple[ModelProto, Report]:
+    model = onnx.load(str(source))
+    if is_prepared(model) or "token_ids" in {value.name for value in model.graph.output}:
+        raise PrepareError(f"{source}: is a prepared graph already; give FunASR's own export")
+    model = limit_versions(model)
+    graph = Graph(model)
+    found: Kind
+    if "ctc_logits" in graph.output_names:
+        found, rewrite = "sensevoice", prepare_sensevoice
+    else:
+        timestamps = "us_alphas" in graph.output_names
+        found = "bicif_paraformer" if timestamps else "paraformer"
+        rewrite = prepare_paraformer
+    if kind not in ("auto", found.removeprefix("bicif_")):
+        raise PrepareError(
+            f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
+        )
+    int8 = patterns.is_dynamic_int8(graph)
+    tables = patterns.mask_tables(graph)
+    frames = min((table.frames for table in tables), default=None)
+    try:
+        computed = masks.compute_mask_tables(graph) if padding else 0
+        edits = rewrite(graph, padding)
+    except PrepareError as error:
+        raise PrepareError(
+            f"{source}: {error}. {_WAY_OUT}" if padding else f"{source}: {error}"
+        ) from error
+    report = Report(
+        kind=found,
+        precision="int8" if int8 else "fp32",
+        batch_safe=padding and not int8,
+        source_sha256=_sha256(source),
+        edits={**edits, "mask_tables": computed},
+        mask_table_frames=frames,
+        messages=tuple(_messages(int8, padding, frames)),
+    )
+    write_metadata(model, report)
+    return model, report
+
+
+def _messages(int8: bool, padding: bool, mask_table_frames: int | None) -> list[str]:
+    messages = []
+    if int8:
+        messages.append(
+            "Dynamic int8 takes one activation scale for the whole batch, so that neighbours and "
+            f"padding change a row: {_NOT_BATCH_SAFE}"
+        )
+    elif not padding:
+        messages.append(f"Masks were left as they are: {_NOT_BATCH_SAFE}")
+    if mask_table_frames is not None:
+        limit = f"{mask_table_frames} frames ({mask_table_frames * 0.06:.1f} s)"
+        messages.append(
+            f"The export looks its masks up in a table of {limit}, beyond which it is wrong; "
+            + ("they are now computed, for any length." if padding else "that limit remains.")
+        )
+    return messages
+
+
+def _prove(
+    source: Path,
+    work: Path,
+    report: Report,
+    recordings: Sequence[verify.Features],
+    threads: int,
+) -> Report:
+    rows = verify.make_rows(recordings)
+    # One after the other: two full-size sessions at a time would need twice the memory.
+    expected = verify.run_original(source, rows, threads)
+    tolerance = verify.INT8_TOLERANCE if report.precision == "int8" else verify.TOLERANCE
+    try:
+        model = verify.Model(work, threads)
+        verify.check_output_shapes(model)
+        alone, against_original = verify.compare_with_original(expected, model, rows, tolerance)
+        figures = against_original.as_dict("original")
+        figures["original_failed_rows"] = sum(result is None for result in expected)
+        if report.batch_safe:
+            independence = verify.check_independence(model, rows, alone, tolerance)
+            figures |= independence.as_dict("independence")
+    except PrepareError as error:
+        raise PrepareError(f"{source}: proof failed, nothing is written: {error}") from error
+    return replace(report, figures=figures)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,22 @@
+"""Ends the graph in token ids and their scores, so that logits need not leave it."""
+
+from __future__ import annotations
+
+from scripts.onnx_graph.graph import INT32, Graph
+
+
+def end_in_token_ids(graph: Graph, logits: str) -> None:
+    """Add `token_ids` int32 and `token_scores` float32, one of each per row of `logits`.
+
+    The score is the log-probability of the chosen id. Logits that come from a `LogSoftmax` are
+    log-probabilities already; others are normalised.
+    """
+    best = graph.add("ArgMax", [logits], axis=-1, keepdims=0)
+    graph.add("Cast", [best], name="token_ids", to=INT32)
+    largest = graph.reduce("ReduceMax", logits, -1)
+    node = graph.producer(logits)
+    if node is not None and node.op_type == "LogSoftmax":
+        graph.add("Identity", [largest], name="token_scores")
+    else:
+        total = graph.reduce("ReduceLogSumExp", logits, -1)
+        graph.add("Sub", [largest, total], name="token_scores")

@@ -1,0 +1,88 @@
+"""Prepares FunASR's exported ONNX for serving: token ids out, rows independent of their batch.
+
+    python -m scripts.prepare_onnx model.onnx prepared.onnx
+    python -m scripts.prepare_onnx model.onnx prepared.onnx --wav speech.wav --am-mvn am.mvn
+
+The prepared file is written only when it is proved equal to the original, row by row, and (fp32)
+independent of padding and of the other rows of a batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import get_args
+
+from scripts.onnx_graph.errors import PrepareError
+from scripts.onnx_graph.prepare import KindChoice, prepare
+from scripts.onnx_graph.report import Report, read_metadata
+from scripts.onnx_graph.verify import Features
+
+__all__ = ["PrepareError", "Report", "main", "prepare", "read_features", "read_metadata"]
+
+
+def read_features(wavs: list[Path], am_mvn: Path) -> list[Features]:
+    """Compute the features [T, 560] of 16 kHz mono files, for a proof on real speech.
+
+    Raises:
+        ValueError: a file is not 16 kHz mono, or `am_mvn` is not a CMVN file.
+    """
+    import soundfile
+
+    from asr_core.cmvn import load_cmvn
+    from asr_core.frontend import Frontend
+
+    frontend = Frontend(load_cmvn(am_mvn))
+    features = []
+    for path in wavs:
+        waveform, sample_rate = soundfile.read(path, dtype="float32")
+        if sample_rate != 16000 or waveform.ndim != 1:
+            raise ValueError(
+                f"{path}: expected 16000 Hz, one channel; got {sample_rate} Hz, "
+                f"{waveform.ndim if waveform.ndim == 1 else waveform.shape[1]} channels"
+            )
+        features.append(frontend(waveform))
+    return features
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepare the file named on the command line; return 0, or 1 where it is refused."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", type=Path, help="model.onnx or model_quant.onnx from FunASR")
+    parser.add_argument("target", type=Path, help="the file to write")
+    parser.add_argument("--kind", choices=get_args(KindChoice), default="auto")
+    parser.add_argument("--wav", type=Path, nargs="+", default=[], help="also prove it on these")
+    parser.add_argument("--am-mvn", type=Path, help="default: am.mvn beside the source")
+    parser.add_argument(
+        "--no-padding",
+        action="store_true",
+        help="leave the masks alone; the file must be served one row at a time",
+    )
+    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    options = parser.parse_args(arguments)
+    try:
+        am_mvn = options.am_mvn or options.source.parent / "am.mvn"
+        report = prepare(
+            options.source,
+            options.target,
+            kind=options.kind,
+            recordings=read_features(options.wav, am_mvn) if options.wav else (),
+            padding=not options.no_padding,
+            threads=options.threads,
+        )
+    except (PrepareError, OSError, ValueError) as error:
+        print(f"prepare_onnx: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.target}: {report.kind}, {report.precision}, batch safe: {report.batch_safe}")
+    for name, value in {**report.edits, **report.figures}.items():
+        print(f"  {name.replace('_', ' ')}: {value:.3g}")
+    for message in report.messages:
+        print(message)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

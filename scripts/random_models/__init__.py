@@ -1,0 +1,1 @@
+"""Random-weight models built and exported with FunASR's own classes: real cost, no meaning."""

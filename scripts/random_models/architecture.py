@@ -1,0 +1,142 @@
+"""What each kind and size of model consists of, in the form of FunASR's `config.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["paraformer", "bicif_paraformer", "sensevoice"]
+SizeName = Literal["tiny", "small", "full"]
+
+FEATURE_DIM = 560  # 7 stacked frames of 80 mel bins
+
+# dither 0: the served features must not be random. The rest is every published model's setting.
+FRONTEND_CONF: dict[str, Any] = {
+    "fs": 16000,
+    "window": "hamming",
+    "n_mels": 80,
+    "frame_length": 25,
+    "frame_shift": 10,
+    "lfr_m": 7,
+    "lfr_n": 6,
+    "dither": 0.0,
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """Dimensions of a model.
+
+    Attributes:
+        hidden: width of encoder and decoder (d_model).
+        heads: attention heads.
+        feed_forward: inner width of the feed-forward layers.
+        encoder_blocks: SANM blocks of the encoder.
+        second_blocks: decoder blocks (Paraformer), or blocks of SenseVoice's second stage.
+        vocabulary: pieces of the vocabulary; SenseVoice takes its SentencePiece model's size.
+    """
+
+    hidden: int
+    heads: int
+    feed_forward: int
+    encoder_blocks: int
+    second_blocks: int
+    vocabulary: int
+
+
+_PARAFORMER: dict[SizeName, Size] = {
+    "tiny": Size(32, 2, 64, 2, 2, 64),
+    "small": Size(48, 4, 96, 3, 3, 160),
+    "full": Size(512, 4, 2048, 50, 16, 8404),
+}
+_SENSEVOICE: dict[SizeName, Size] = {
+    "tiny": Size(32, 2, 64, 2, 1, 96),
+    "small": Size(48, 4, 96, 3, 2, 160),
+    "full": Size(512, 4, 2048, 50, 20, 25055),
+}
+SIZES: dict[Kind, dict[SizeName, Size]] = {
+    "paraformer": _PARAFORMER,
+    "bicif_paraformer": _PARAFORMER,
+    "sensevoice": _SENSEVOICE,
+}
+
+
+def model_config(kind: Kind, size: Size) -> dict[str, Any]:
+    """Return the `config.yaml` of a model, as FunASR's registry and `funasr_onnx` read it.
+
+    Source: FunASR `funasr/models/{paraformer,bicif_paraformer,sense_voice}/template.yaml`.
+    """
+    encoder_conf: dict[str, Any] = {
+        "output_size": size.hidden,
+        "attention_heads": size.heads,
+        "linear_units": size.feed_forward,
+        "num_blocks": size.encoder_blocks,
+        "dropout_rate": 0.1,
+        "positional_dropout_rate": 0.1,
+        "attention_dropout_rate": 0.1,
+        "input_layer": "pe",
+        "pos_enc_class": "SinusoidalPositionEncoder",
+        "normalize_before": True,
+        "kernel_size": 11,
+        "sanm_shfit": 0,
+        "selfattention_layer_type": "sanm",
+    }
+    frontend = {"frontend": "WavFrontend", "frontend_conf": dict(FRONTEND_CONF)}
+    if kind == "sensevoice":
+        return {
+            "model": "SenseVoiceSmall",
+            "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
+            "encoder": "SenseVoiceEncoderSmall",
+            "encoder_conf": {**encoder_conf, "tp_blocks": size.second_blocks},
+            "tokenizer": "SentencepiecesTokenizer",
+            **frontend,
+        }
+    return {
+        "model": "Paraformer" if kind == "paraformer" else "BiCifParaformer",
+        "model_conf": {
+            "ctc_weight": 0.0,
+            "lsm_weight": 0.1,
+            "length_normalized_loss": True,
+            "predictor_weight": 1.0,
+            "predictor_bias": 1,
+            "sampling_ratio": 0.75,
+        },
+        "encoder": "SANMEncoder",
+        "encoder_conf": encoder_conf,
+        "decoder": "ParaformerSANMDecoder",
+        "decoder_conf": {
+            "attention_heads": size.heads,
+            "linear_units": size.feed_forward,
+            "num_blocks": size.second_blocks,
+            "dropout_rate": 0.1,
+            "positional_dropout_rate": 0.1,
+            "self_attention_dropout_rate": 0.1,
+            "src_attention_dropout_rate": 0.1,
+            "att_layer_num": size.second_blocks,
+            "kernel_size": 11,
+            "sanm_shfit": 0,
+        },
+        **_predictor(kind, size),
+        "tokenizer": "CharTokenizer",
+        **frontend,
+    }
+
+
+def _predictor(kind: Kind, size: Size) -> dict[str, Any]:
+    predictor_conf: dict[str, Any] = {
+        "idim": size.hidden,
+        "threshold": 1.0,
+        "l_order": 1,
+        "r_order": 1,
+        "tail_threshold": 0.45,
+    }
+    if kind == "paraformer":
+        return {"predictor": "CifPredictorV2", "predictor_conf": predictor_conf}
+    predictor_conf |= {
+        "smooth_factor2": 0.25,
+        "noise_threshold2": 0.01,
+        "upsample_times": 3,
+        "use_cif1_cnn": False,
+        "upsample_type": "cnn_blstm",
+    }
+    return {"predictor": "CifPredictorV3", "predictor_conf": predictor_conf}

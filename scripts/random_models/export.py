@@ -1,0 +1,137 @@
+"""Builds a random-weight model with FunASR's classes and exports it with FunASR's export forms."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from scripts.random_models.architecture import FEATURE_DIM, SIZES, Kind, SizeName, model_config
+from scripts.random_models.front_end_files import cmvn_text
+from scripts.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
+from scripts.random_models.weights import calibrate_paraformer, calibrate_sensevoice
+
+OPSET = 14  # FunASR's own default
+SENSEVOICE_TOKENIZER = "chn_jpn_yue_eng_ko_spectok.bpe.model"
+
+
+def export_random_model(
+    kind: Kind, size_name: SizeName, seed: int, target: Path, quantize: bool = False
+) -> Path:
+    """Write a model directory laid out like FunASR's on the hubs; `funasr_onnx` loads it.
+
+    It holds `model.onnx`, `config.yaml`, `am.mvn`, the vocabulary (`tokens.json` or a
+    SentencePiece model) and, with `quantize`, `model_quant.onnx`. The directory appears when it is
+    complete; an older one is replaced.
+
+    Args:
+        kind: architecture.
+        size_name: "tiny" and "small" serve tests, "full" has the published models' dimensions.
+        seed: of weights and calibration; the same seed gives the same weights on one machine.
+        target: directory to write.
+        quantize: also write dynamic int8.
+
+    Returns:
+        `target`.
+    """
+    size = SIZES[kind][size_name]
+    config = model_config(kind, size)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        if kind == "sensevoice":
+            (work / SENSEVOICE_TOKENIZER).write_bytes(sensevoice_tokenizer(size.vocabulary))
+        else:
+            tokens = paraformer_tokens(size.vocabulary)
+            text = json.dumps(tokens, ensure_ascii=False, indent=0)
+            (work / "tokens.json").write_text(text, encoding="utf-8")
+        text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
+        (work / "config.yaml").write_text(text, encoding="utf-8")
+        (work / "am.mvn").write_text(cmvn_text(), encoding="utf-8")
+
+        model = build_export_form(config, size.vocabulary, seed)
+        calibrate = calibrate_sensevoice if kind == "sensevoice" else calibrate_paraformer
+        calibrate(model, seed)
+        export_onnx(model, work / "model.onnx")
+        del model
+        if quantize:
+            quantize_like_funasr(work / "model.onnx", work / "model_quant.onnx")
+        work.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any:
+    """Build the model that `config` describes, seeded, in the form that FunASR traces."""
+    # FunASR registers its classes when the modules are imported.
+    import funasr.models.bicif_paraformer.model
+    import funasr.models.paraformer.model
+    import funasr.models.sense_voice.model  # noqa: F401
+    from funasr.register import tables
+
+    torch.manual_seed(seed)
+    settings = copy.deepcopy(config)
+    model_class = tables.model_classes.get(settings.pop("model"))
+    model_conf = settings.pop("model_conf")
+    model = model_class(**settings, **model_conf, input_size=FEATURE_DIM, vocab_size=vocabulary)
+    model.eval()
+    export_form = model.export(**settings, type="onnx", device="cpu", max_seq_len=512)
+    export_form.eval()
+    return export_form
+
+
+def export_onnx(model: Any, path: Path) -> None:
+    """Trace the export form into `path`.
+
+    Source: FunASR `funasr/utils/export_utils.py`, `_onnx`. `dynamo=False` because the scripted CIF
+    needs the exporter that FunASR was written for.
+    """
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            model.export_dummy_inputs(),
+            str(path),
+            opset_version=OPSET,
+            do_constant_folding=True,
+            input_names=model.export_input_names(),
+            output_names=model.export_output_names(),
+            dynamic_axes=model.export_dynamic_axes(),
+            dynamo=False,
+        )
+
+
+def quantize_like_funasr(source: Path, target: Path) -> None:
+    """Write dynamic int8 by FunASR's recipe: MatMul only, per channel, output layers left out.
+
+    Source: FunASR `funasr/utils/export_utils.py`, `_onnx`.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    names = [node.name for node in onnx.load(source, load_external_data=False).graph.node]
+    kept = [n for n in names if "output" in n or "bias_encoder" in n or "bias_decoder" in n]
+    logging.getLogger().setLevel(logging.ERROR)  # one warning for each model without shapes
+    quantize_dynamic(
+        model_input=str(source),
+        model_output=str(target),
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+        reduce_range=False,
+        weight_type=QuantType.QUInt8,
+        nodes_to_exclude=kept,
+    )

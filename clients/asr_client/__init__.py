@@ -1,0 +1,54 @@
+"""Client SDK for speech recognition on a Triton Inference Server.
+
+    from asr_client import Client
+
+    with Client("grpc://127.0.0.1:8001") as client:
+        print(client.transcribe("speech.wav", language="zh").text)
+
+`AsyncClient` has the same methods to be awaited. `errors` lists what can go wrong.
+"""
+
+from .aio import AsyncClient
+from .audio import AudioInput, Pcm, load_audio
+from .cer import ErrorCount, count_errors
+from .client import Client
+from .errors import (
+    AsrError,
+    AudioError,
+    ClientClosed,
+    ConnectionFailed,
+    ModelNotFound,
+    OptionError,
+    ProtocolError,
+    RequestRejected,
+    RequestTimeout,
+    ServerError,
+    ServerNotReady,
+)
+from .languages import LANGUAGE_IDS
+from .results import ModelInfo, Outcome, Transcript
+
+__all__ = [
+    "LANGUAGE_IDS",
+    "AsrError",
+    "AsyncClient",
+    "AudioError",
+    "AudioInput",
+    "Client",
+    "ClientClosed",
+    "ConnectionFailed",
+    "ErrorCount",
+    "ModelInfo",
+    "ModelNotFound",
+    "OptionError",
+    "Outcome",
+    "Pcm",
+    "ProtocolError",
+    "RequestRejected",
+    "RequestTimeout",
+    "ServerError",
+    "ServerNotReady",
+    "Transcript",
+    "count_errors",
+    "load_audio",
+]

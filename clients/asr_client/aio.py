@@ -1,0 +1,219 @@
+"""The asynchronous client: the names and arguments of `Client`, to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+
+from .audio import AudioInput, Waveform, load_audio
+from .endpoint import Endpoint
+from .errors import AsrError, AudioError, ServerNotReady
+from .languages import language_id
+from .options import (
+    DEFAULT_TIMEOUT_S,
+    POLL_INTERVAL_S,
+    READY_TIMEOUT_S,
+    checked_concurrency,
+    checked_timeout,
+)
+from .protocol import (
+    KNOWN_MODELS,
+    ModelInterface,
+    build_request,
+    interface_from_metadata,
+    parse_response,
+    triton_name,
+)
+from .results import ModelInfo, Outcome, Transcript
+from .transport import AsyncTransport
+from .transport_aio import AsyncGrpcTransport, AsyncHttpTransport
+
+
+class AsyncClient:
+    """Recognises speech on a Triton server, for asyncio; see `Client` for what it promises.
+
+    It connects at the first call and then belongs to the event loop that runs. Audio is read
+    and resampled in a worker thread, so the loop stays free. Cancelling a call gives its
+    request up at once.
+
+    Args:
+        url: `grpc://host:port`, `http://host:port`, or `grpcs://`, `https://` with TLS.
+        timeout_s: seconds for a call that is not given its own.
+        ca_file: PEM file of the authorities to trust with TLS; the system's when left out.
+
+    Raises:
+        OptionError: the URL or the timeout makes no sense.
+    """
+
+    def __init__(
+        self, url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, ca_file: str | None = None
+    ) -> None:
+        endpoint = Endpoint.parse(url)
+        self.url = endpoint.url
+        self.timeout_s = checked_timeout(timeout_s)
+        self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
+        transport_class = AsyncGrpcTransport if endpoint.uses_grpc else AsyncHttpTransport
+        self._transport: AsyncTransport = transport_class(endpoint, ca_file)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; calls under way end with `ClientClosed`."""
+        await self._transport.close()
+
+    async def transcribe(
+        self,
+        audio: AudioInput,
+        *,
+        model: str = "sensevoice",
+        language: str = "auto",
+        itn: bool = True,
+        sample_rate: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Transcript:
+        """Recognise one recording; as `Client.transcribe`."""
+        transcripts = await self.transcribe_batch(
+            [audio],
+            model=model,
+            language=language,
+            itn=itn,
+            sample_rate=sample_rate,
+            timeout_s=timeout_s,
+        )
+        return transcripts[0]
+
+    async def transcribe_batch(
+        self,
+        audios: Sequence[AudioInput],
+        *,
+        model: str = "sensevoice",
+        language: str = "auto",
+        itn: bool = True,
+        sample_rate: int | None = None,
+        timeout_s: float | None = None,
+    ) -> list[Transcript]:
+        """Recognise several recordings in one request; as `Client.transcribe_batch`."""
+        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        waveforms: list[Waveform] = []
+        for index, audio in enumerate(audios):
+            try:
+                waveforms.append(await asyncio.to_thread(load_audio, audio, sample_rate))
+            except AudioError as error:
+                if len(audios) == 1:
+                    raise
+                raise AudioError(f"recording {index}: {error}") from error
+        deadline = time.monotonic() + timeout_s
+        interface = await self._interface(model, timeout_s)
+        request = build_request(interface, waveforms, language=language, itn=itn)
+        outputs = await self._transport.infer(request, max(deadline - time.monotonic(), 0.001))
+        return parse_response(request, outputs)
+
+    async def transcribe_many(
+        self,
+        items: Iterable[AudioInput],
+        *,
+        concurrency: int = 4,
+        on_result: Callable[[Outcome], None] | None = None,
+        model: str = "sensevoice",
+        language: str = "auto",
+        itn: bool = True,
+        sample_rate: int | None = None,
+        timeout_s: float | None = None,
+    ) -> list[Outcome]:
+        """Recognise many recordings, a request each; as `Client.transcribe_many`.
+
+        `on_result` is a plain function, called on the event loop.
+        """
+        checked_concurrency(concurrency)
+        language_id(language)  # what is wrong for every item is raised once
+        remaining = enumerate(items)
+        running: dict[asyncio.Task[Transcript], int] = {}
+        outcomes: dict[int, Outcome] = {}
+        try:
+            while True:
+                while len(running) < concurrency and (entry := next(remaining, None)) is not None:
+                    call = self.transcribe(
+                        entry[1],
+                        model=model,
+                        language=language,
+                        itn=itn,
+                        sample_rate=sample_rate,
+                        timeout_s=timeout_s,
+                    )
+                    running[asyncio.create_task(call)] = entry[0]
+                if not running:
+                    return [outcomes[index] for index in sorted(outcomes)]
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    index = running.pop(task)
+                    try:
+                        outcome = Outcome(index, transcript=task.result())
+                    except Exception as error:
+                        outcome = Outcome(index, error=error)
+                    outcomes[index] = outcome
+                    if on_result is not None:
+                        on_result(outcome)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def check_ready(
+        self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S
+    ) -> None:
+        """Raise unless the server, and the model if named, is ready; as `Client.check_ready`."""
+        checked_timeout(timeout_s)
+        if not await self._transport.server_ready(timeout_s):
+            raise ServerNotReady(f"{self.url}: the server says that it is not ready")
+        if model is not None:
+            name = triton_name(model)
+            if not await self._transport.model_ready(name, timeout_s):
+                raise ServerNotReady(f"{self.url}: model {name!r} is not ready")
+
+    async def is_ready(
+        self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S
+    ) -> bool:
+        """Return whether the server, and the model if named, is ready; as `Client.is_ready`."""
+        try:
+            await self.check_ready(model, timeout_s=timeout_s)
+        except AsrError:
+            return False
+        return True
+
+    async def wait_ready(self, timeout_s: float, *, model: str | None = None) -> None:
+        """Wait until the server, and the model if named, is ready; as `Client.wait_ready`."""
+        deadline = time.monotonic() + checked_timeout(timeout_s)
+        while True:
+            left_s = deadline - time.monotonic()
+            try:
+                return await self.check_ready(
+                    model, timeout_s=max(min(left_s, READY_TIMEOUT_S), 0.001)
+                )
+            except AsrError as error:
+                if time.monotonic() + POLL_INTERVAL_S >= deadline:
+                    raise ServerNotReady(f"not ready within {timeout_s:g} s: {error}") from error
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
+        """Return the models that the server lists as ready; as `Client.models`."""
+        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        return await self._transport.ready_models(timeout_s)
+
+    async def _interface(self, model: str, timeout_s: float) -> ModelInterface:
+        """Return how to talk to a model; asks the server once for a name the SDK does not know."""
+        interface = self._interfaces.get(model)
+        if interface is None:
+            metadata = await self._transport.model_metadata(model, timeout_s)
+            interface = self._interfaces[model] = interface_from_metadata(model, metadata)
+        return interface

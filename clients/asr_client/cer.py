@@ -1,0 +1,67 @@
+"""Character error rate: the edit distance between two texts over the reference's length.
+
+Both texts are normalised first, so that only what was said counts, not how it is set:
+
+1. Unicode NFKC (full-width letters and digits become plain ones),
+2. lower case (`str.casefold`),
+3. punctuation (Unicode P*), separators such as spaces (Z*) and control and format characters
+   (C*) are dropped. Symbols such as + or ° stay.
+
+Every remaining character counts one, in every language: for English this is a character error
+rate too, without spaces, and not the word error rate. "12" against "twelve" is an error: give
+references in the form that the model writes (see its ITN option).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Levenshtein
+
+
+@dataclass(frozen=True)
+class ErrorCount:
+    """Edits that turn the reference into the hypothesis, in characters; counts can be added."""
+
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+    reference_length: int = 0
+
+    def __add__(self, other: ErrorCount) -> ErrorCount:
+        return ErrorCount(
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.reference_length + other.reference_length,
+        )
+
+    @property
+    def errors(self) -> int:
+        """All edits together; the edit distance."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors per reference character; 0 if both are empty, infinite if only the reference."""
+        if self.reference_length:
+            return self.errors / self.reference_length
+        return float("inf") if self.errors else 0.0
+
+
+def normalize(text: str) -> str:
+    """Return the characters of a text that count; see the module's description."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(
+        character for character in folded if unicodedata.category(character)[0] not in "PZC"
+    )
+
+
+def count_errors(reference: str, hypothesis: str) -> ErrorCount:
+    """Count the edits between two texts, after normalising both."""
+    expected, got = normalize(reference), normalize(hypothesis)
+    counts = {"replace": 0, "delete": 0, "insert": 0}
+    for edit in Levenshtein.editops(expected, got):
+        counts[edit.tag] += 1
+    return ErrorCount(counts["replace"], counts["delete"], counts["insert"], len(expected))

@@ -1,0 +1,25 @@
+"""Defaults and checks of the options that both clients share."""
+
+from __future__ import annotations
+
+import math
+
+from .errors import OptionError
+
+DEFAULT_TIMEOUT_S = 60.0  # enough for minutes of audio on a CPU
+READY_TIMEOUT_S = 5.0  # a healthy server says whether it is ready within milliseconds
+POLL_INTERVAL_S = 0.2  # between two looks at a server that is starting
+
+
+def checked_timeout(timeout_s: float) -> float:
+    """Return the timeout, or raise OptionError unless it is a finite number above 0."""
+    if not isinstance(timeout_s, (int, float)) or not 0 < timeout_s < math.inf:
+        raise OptionError(f"timeout_s: expected a number of seconds above 0; got {timeout_s!r}")
+    return float(timeout_s)
+
+
+def checked_concurrency(concurrency: int) -> int:
+    """Return the concurrency, or raise OptionError unless it is a whole number above 0."""
+    if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
+        raise OptionError(f"concurrency: expected a whole number above 0; got {concurrency!r}")
+    return concurrency

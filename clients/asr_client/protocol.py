@@ -1,0 +1,232 @@
+"""What is said to the server and what its answer means, without any input or output.
+
+Requests are named NumPy arrays, responses too; the transports carry them. The tensors:
+
+    WAV         FP32  [rows, samples]  16 kHz, [-1, 1], zero-padded to the longest row
+    WAV_LENS    INT32 [rows, 1]        true length of each row, in samples
+    LANGUAGE    INT32 [rows, 1]        SenseVoice only, see `languages`
+    TEXT_NORM   INT32 [rows, 1]        SenseVoice only, see `languages`
+
+    TRANSCRIPTS STRING [rows, 1]       text; SenseVoice's with its tags
+    TEXT, DETECTED_LANGUAGE, EMOTION, EVENT  STRING [rows, 1]
+    TOKENS      STRING [rows, n]       padded with "" behind a row's own tokens
+    TIMESTAMPS  INT32 [rows, n, 2]     start and end in ms, padded with -1
+    CONFIDENCE  FP32  [rows, n]        0 to 1, padded with 0
+
+Only TRANSCRIPTS is required of an answer, so servers that offer less are understood too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .audio import SAMPLE_RATE, Waveform
+from .errors import OptionError, ProtocolError
+from .languages import language_id, text_norm_id
+from .results import Transcript
+
+_AUDIO_INPUTS = frozenset({"WAV", "WAV_LENS"})
+_OPTION_INPUTS = frozenset({"LANGUAGE", "TEXT_NORM"})
+
+# `<|zh|><|NEUTRAL|><|Speech|><|withitn|>` in front of SenseVoice's text, and more inside it.
+_TAG = re.compile(r"<\|([^|]*)\|>")
+
+
+@dataclass(frozen=True)
+class ModelInterface:
+    """The name of a Triton model and the inputs it takes."""
+
+    name: str
+    inputs: frozenset[str]
+
+
+# Names the SDK offers → what is served under them.
+KNOWN_MODELS = {
+    "sensevoice": ModelInterface("sensevoice", _AUDIO_INPUTS | _OPTION_INPUTS),
+    "paraformer": ModelInterface("infer_pipeline", _AUDIO_INPUTS),
+}
+
+
+def triton_name(model: str) -> str:
+    """Return the Triton model name behind an SDK model name (itself for any other name)."""
+    known = KNOWN_MODELS.get(model)
+    return known.name if known else model
+
+
+@dataclass(frozen=True)
+class InferRequest:
+    """One request, ready for any transport.
+
+    `inputs` maps a tensor name to its array; the dtype of the array is that of the tensor.
+    """
+
+    model_name: str
+    inputs: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """Names of a model's inputs and outputs as the server reports them."""
+
+    inputs: frozenset[str]
+    outputs: frozenset[str]
+
+
+def interface_from_metadata(name: str, metadata: ModelMetadata) -> ModelInterface:
+    """Return how to talk to a model of any name, from the server's description of it.
+
+    Raises:
+        ProtocolError: it does not take WAV and WAV_LENS, needs an input the SDK does not know,
+            or does not answer with TRANSCRIPTS.
+    """
+    missing = _AUDIO_INPUTS - metadata.inputs
+    unknown = metadata.inputs - _AUDIO_INPUTS - _OPTION_INPUTS
+    if missing or unknown or "TRANSCRIPTS" not in metadata.outputs:
+        raise ProtocolError(
+            f"model {name!r}: expected the inputs WAV, WAV_LENS (and perhaps LANGUAGE, "
+            f"TEXT_NORM) and the output TRANSCRIPTS; got inputs {sorted(metadata.inputs)} and "
+            f"outputs {sorted(metadata.outputs)}"
+        )
+    return ModelInterface(name, metadata.inputs)
+
+
+def build_request(
+    interface: ModelInterface,
+    waveforms: Sequence[Waveform],
+    *,
+    language: str = "auto",
+    itn: bool = True,
+) -> InferRequest:
+    """Build one request with a row for each waveform, padded to the longest.
+
+    Args:
+        interface: the model to ask; `language` and `itn` are sent only if it takes them.
+        waveforms: [samples] float32 each, 16 kHz.
+        language: a word of `languages.LANGUAGE_IDS`.
+        itn: whether numbers, dates and punctuation are written out ready to read.
+
+    Raises:
+        OptionError: unknown language, or no waveform at all.
+    """
+    language_number, text_norm_number = language_id(language), text_norm_id(itn)
+    if not waveforms:
+        raise OptionError("expected at least one recording; got none")
+    rows = len(waveforms)
+    lengths = np.array([[waveform.size] for waveform in waveforms], dtype=np.int32)
+    padded = np.zeros((rows, int(lengths.max())), dtype=np.float32)
+    for row, waveform in zip(padded, waveforms, strict=True):
+        row[: waveform.size] = waveform
+    inputs: dict[str, NDArray[Any]] = {"WAV": padded, "WAV_LENS": lengths}
+    if "LANGUAGE" in interface.inputs:
+        inputs["LANGUAGE"] = np.full((rows, 1), language_number, dtype=np.int32)
+    if "TEXT_NORM" in interface.inputs:
+        inputs["TEXT_NORM"] = np.full((rows, 1), text_norm_number, dtype=np.int32)
+    return InferRequest(interface.name, inputs)
+
+
+def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -> list[Transcript]:
+    """Turn the answer to a request into one `Transcript` a row.
+
+    Raises:
+        ProtocolError: an output is missing, misshaped, or not UTF-8.
+    """
+    lengths = request.inputs["WAV_LENS"]
+    rows = len(lengths)
+    raw_texts = _text_column(outputs, "TRANSCRIPTS", rows)
+    if raw_texts is None:
+        raise ProtocolError(
+            f"model {request.model_name!r}: expected the output TRANSCRIPTS; got {sorted(outputs)}"
+        )
+    texts = _text_column(outputs, "TEXT", rows)
+    languages = _text_column(outputs, "DETECTED_LANGUAGE", rows)
+    emotions = _text_column(outputs, "EMOTION", rows)
+    events = _text_column(outputs, "EVENT", rows)
+    transcripts = []
+    for row in range(rows):
+        tokens, timestamps_ms, confidence = _row_tokens(outputs, row, rows)
+        raw_text = raw_texts[row]
+        tags = _TAG.findall(raw_text)[:3]  # language, emotion, event, in this order
+        tags += [None] * (3 - len(tags))
+        transcripts.append(
+            Transcript(
+                text=texts[row] if texts else _TAG.sub("", raw_text).strip(),
+                model=request.model_name,
+                duration_s=int(lengths[row, 0]) / SAMPLE_RATE,
+                tokens=tokens,
+                timestamps_ms=timestamps_ms,
+                confidence=confidence,
+                language=(languages[row] if languages else tags[0]) or None,
+                emotion=(emotions[row] if emotions else tags[1]) or None,
+                event=(events[row] if events else tags[2]) or None,
+                raw_text=raw_text,
+            )
+        )
+    return transcripts
+
+
+def _row_tokens(
+    outputs: Mapping[str, NDArray[Any]], row: int, rows: int
+) -> tuple[list[str], list[tuple[int, int]] | None, list[float] | None]:
+    """Return a row's tokens, their (start, end) in ms and their confidence, padding cut off."""
+    token_rows = outputs.get("TOKENS")
+    if token_rows is None:
+        return [], None, None
+    if token_rows.ndim != 2 or len(token_rows) != rows:
+        raise ProtocolError(f"TOKENS: expected shape [{rows}, n]; got {list(token_rows.shape)}")
+    tokens = [_decode(token, "TOKENS") for token in token_rows[row]]
+    while tokens and not tokens[-1]:
+        tokens.pop()
+    count, width = len(tokens), token_rows.shape[1]
+
+    timestamps_ms: list[tuple[int, int]] | None = None
+    times = outputs.get("TIMESTAMPS")
+    if times is not None:
+        if times.shape != (rows, width, 2):
+            raise ProtocolError(
+                f"TIMESTAMPS: expected shape {[rows, width, 2]}; got {list(times.shape)}"
+            )
+        own = times[row, :count]
+        # All -1 says that the model gives no times. Without a token there is nothing to time.
+        if count == 0 or (own >= 0).any():
+            timestamps_ms = [(int(start), int(end)) for start, end in own]
+
+    confidence: list[float] | None = None
+    probabilities = outputs.get("CONFIDENCE")
+    if probabilities is not None:
+        if probabilities.shape != (rows, width):
+            raise ProtocolError(
+                f"CONFIDENCE: expected shape {[rows, width]}; got {list(probabilities.shape)}"
+            )
+        confidence = [float(value) for value in probabilities[row, :count]]
+    return tokens, timestamps_ms, confidence
+
+
+def _text_column(outputs: Mapping[str, NDArray[Any]], name: str, rows: int) -> list[str] | None:
+    """Return a [rows, 1] STRING output as a list, or None if the answer lacks it."""
+    column = outputs.get(name)
+    if column is None:
+        return None
+    # Some servers drop the last dimension of [rows, 1].
+    if column.size != rows:
+        raise ProtocolError(f"{name}: expected shape {[rows, 1]}; got {list(column.shape)}")
+    return [_decode(value, name) for value in column.reshape(rows)]
+
+
+def _decode(value: object, name: str) -> str:
+    """Decode one STRING element (UTF-8 bytes, or text already)."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, bytes):
+        raise ProtocolError(f"{name}: expected STRING elements; got {type(value).__name__}")
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProtocolError(
+            f"{name}: expected UTF-8; got {value[:40]!r} ({error.reason})"
+        ) from None

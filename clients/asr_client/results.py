@@ -1,0 +1,67 @@
+"""What recognition returns: a `Transcript`, or an `Outcome` for one of many."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The recognised text of one recording and what the model says about it.
+
+    Attributes:
+        text: the clean text.
+        model: name of the Triton model that answered.
+        duration_s: length of the audio sent, in seconds.
+        tokens: words (languages with spaces) or characters, in order.
+        timestamps_ms: (start, end) of each token in ms; None when the model gives no times.
+        confidence: probability of each token, 0 to 1; None when the model gives none.
+        language: detected language such as "zh"; None when the model does not tell.
+        emotion: such as "NEUTRAL"; None when the model does not tell.
+        event: such as "Speech"; None when the model does not tell.
+        raw_text: the model's own output, with SenseVoice's `<|zh|><|NEUTRAL|>…` tags.
+    """
+
+    text: str
+    model: str
+    duration_s: float
+    tokens: list[str]
+    timestamps_ms: list[tuple[int, int]] | None = None
+    confidence: list[float] | None = None
+    language: str | None = None
+    emotion: str | None = None
+    event: str | None = None
+    raw_text: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that `json.dumps` takes."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one item of `transcribe_many` ended: exactly one of the two fields is set.
+
+    `index` is the item's position in the input, from 0.
+    """
+
+    index: int
+    transcript: Transcript | None = None
+    error: Exception | None = None
+
+    def get(self) -> Transcript:
+        """Return the transcript, or raise the error that the item ended with."""
+        if self.error is not None:
+            raise self.error
+        if self.transcript is None:
+            raise ValueError("an Outcome holds a transcript or an error; this one holds neither")
+        return self.transcript
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that the server lists as ready."""
+
+    name: str
+    version: str

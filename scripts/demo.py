@@ -1,0 +1,72 @@
+"""Shows the whole way: embedded models installed, server started, samples recognised, stopped.
+
+    python -m scripts.demo
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr_client import Client, Transcript
+from scripts.install_model import EMBEDDED_MODELS, KINDS, ROOT
+from scripts.serve import install_missing, report_line
+from scripts.triton_server import TritonServer
+
+SAMPLES = EMBEDDED_MODELS / "samples"
+READY_TIMEOUT_S = 120.0
+PARAFORMER_LANGUAGES = ("zh",)  # the embedded Paraformer knows Mandarin only
+SHOWN_WORDS = 6
+
+
+def read_samples() -> list[tuple[Path, str, str]]:
+    """Return (file, language, spoken text) of each sample recording."""
+    lines = (SAMPLES / "transcripts.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
+    return [(SAMPLES / name, language, text) for name, language, text in rows]
+
+
+def show(transcript: Transcript, elapsed_s: float) -> None:
+    """Print one answer."""
+    speed = transcript.duration_s / elapsed_s
+    tags = [tag for tag in (transcript.language, transcript.emotion, transcript.event) if tag]
+    print(f"  {transcript.model:<11}{transcript.text}")
+    print(f"  {'':<11}{1000 * elapsed_s:.0f} ms, {speed:.0f} x real time  {' '.join(tags)}")
+    if transcript.timestamps_ms:
+        timed = zip(transcript.tokens, transcript.timestamps_ms, strict=True)
+        words = [f"{token} {start / 1000:.2f}-{end / 1000:.2f}" for token, (start, end) in timed]
+        more = " ..." if len(words) > SHOWN_WORDS else ""
+        print(f"  {'':<11}{'  '.join(words[:SHOWN_WORDS])}{more}")
+
+
+def recognise(client: Client, samples: Sequence[tuple[Path, str, str]]) -> None:
+    """Send every sample to the models that know its language."""
+    for path, language, spoken in samples:
+        print(f"\n{path.name}   spoken: {spoken}")
+        models = ["sensevoice"] + ["paraformer"] * (language in PARAFORMER_LANGUAGES)
+        for model in models:
+            begun = time.perf_counter()
+            transcript = client.transcribe(path, model=model, language="auto")
+            show(transcript, time.perf_counter() - begun)
+
+
+def main() -> int:
+    """Run the demonstration; returns the exit status."""
+    repositories = [ROOT / kind.repository for kind in KINDS.values()]
+    install_missing(repositories, report_line)
+    with TritonServer(repositories, log=ROOT / ".cache/demo-server.log") as server:
+        server.wait_ready(READY_TIMEOUT_S)
+        print(f"tritonserver is ready: http://{server.http_url} grpc://{server.grpc_url}")
+        with Client(f"grpc://{server.grpc_url}") as client:
+            samples = read_samples()
+            for model in ("sensevoice", "paraformer"):  # the first request sets up memory
+                client.transcribe(samples[0][0], model=model)
+            recognise(client, samples)
+    print("\nserver stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The command that serves: ready, endpoints, clean end; and what it says when a model is broken."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from scripts.install_model import KINDS, ROOT, copy_repository, install
+from scripts.triton_server import free_ports
+from tests.serving import RANDOM_MODELS
+
+END_TIMEOUT_S = 30
+SOURCE = RANDOM_MODELS / "sensevoice-tiny-seed0"
+
+
+@pytest.fixture
+def repository(tmp_path):
+    kind = KINDS["sensevoice"]
+    copy = copy_repository(ROOT / kind.repository, tmp_path / kind.repository)
+    install(kind, SOURCE, copy)
+    return copy
+
+
+def start(repository, tmp_path, *more):
+    ports = free_ports(3)
+    return ports, subprocess.Popen(
+        [
+            *(sys.executable, "-m", "scripts.serve", "--log", str(tmp_path / "server.log")),
+            *("--model-repository", str(repository), *more),
+            *("--http-port", str(ports[0]), "--grpc-port", str(ports[1])),
+            *("--metrics-port", str(ports[2])),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def read_until_ready(process) -> str:
+    text = ""
+    for line in process.stdout:
+        text += line
+        if line.startswith("ready"):
+            return text
+    raise AssertionError(f"ended before it was ready:\n{text}")
+
+
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_serves_until_told_to_stop_and_leaves_nothing(repository, tmp_path, stop_signal):
+    ports, process = start(repository, tmp_path)
+    said = read_until_ready(process)
+    assert re.search(rf"HTTP +http://127\.0\.0\.1:{ports[0]}\n", said)
+    assert re.search(rf"gRPC +grpc://127\.0\.0\.1:{ports[1]}\n", said)
+    assert f"http://127.0.0.1:{ports[2]}/metrics" in said
+    with urlopen(f"http://127.0.0.1:{ports[0]}/v2/models/sensevoice/ready", timeout=5) as answer:
+        assert answer.status == 200
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 4  # the server and a stub for each part
+    process.send_signal(stop_signal)
+    assert process.wait(END_TIMEOUT_S) == 0
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert not alive
+
+
+def test_the_server_ends_with_a_killed_starter(repository, tmp_path):
+    _, process = start(repository, tmp_path)
+    read_until_ready(process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(family, timeout=END_TIMEOUT_S)
+    assert not alive
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda graph: graph.unlink(), "model.onnx"),
+        (lambda graph: graph.write_bytes(graph.read_bytes()[:5000]), "model.onnx"),
+        (
+            lambda graph: (
+                (graph.parent.parent.parent / "sensevoice_scoring/1")
+                .joinpath("chn_jpn_yue_eng_ko_spectok.bpe.model")
+                .unlink()
+            ),
+            "chn_jpn_yue_eng_ko_spectok.bpe.model",
+        ),
+        (
+            lambda graph: (
+                graph.parent.parent.parent / "sensevoice_feature_extractor/1/am.mvn"
+            ).write_text("nothing"),
+            "am.mvn: expected <AddShift> and <Rescale>",
+        ),
+    ],
+    ids=["missing graph", "truncated graph", "missing tokenizer", "broken am.mvn"],
+)
+def test_a_damaged_model_is_named_and_the_command_fails(repository, tmp_path, damage, words):
+    damage(repository / "sensevoice_encoder" / "1" / "model.onnx")
+    _, process = start(repository, tmp_path)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert words in said
+
+
+def test_a_server_that_dies_ends_the_command(repository, tmp_path):
+    _, process = start(repository, tmp_path)
+    read_until_ready(process)
+    (server,) = (
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.name() == "tritonserver"
+    )
+    server.kill()
+    said, _ = process.communicate(timeout=END_TIMEOUT_S)
+    assert process.returncode == 1
+    assert "tritonserver ended by itself" in said

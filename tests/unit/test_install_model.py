@@ -1,0 +1,113 @@
+"""Installing models into a repository."""
+
+import json
+import shutil
+
+import onnxruntime
+import pytest
+
+from scripts.install_model import (
+    KINDS,
+    MANIFEST,
+    ROOT,
+    InstallError,
+    copy_repository,
+    install,
+    is_installed,
+    main,
+)
+from scripts.prepare_onnx import PrepareError
+from tests.serving import RANDOM_MODELS
+
+SOURCES = {
+    "paraformer": RANDOM_MODELS / "bicif_paraformer-tiny-seed0",
+    "sensevoice": RANDOM_MODELS / "sensevoice-tiny-seed0",
+}
+
+
+@pytest.fixture(params=SOURCES)
+def kind(request):
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def repository(tmp_path, kind):
+    return copy_repository(ROOT / kind.repository, tmp_path / kind.repository)
+
+
+def files_of(repository):
+    return {
+        path.relative_to(repository): path.read_bytes()
+        for path in repository.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_an_installed_repository_has_every_file_its_models_read(kind, repository):
+    assert not is_installed(kind, repository)
+    install(kind, SOURCES[kind.name], repository)
+    assert is_installed(kind, repository)
+    for model, names in kind.files.items():
+        for name in names:
+            installed = (repository / model / "1" / name).read_bytes()
+            assert installed == (SOURCES[kind.name] / name).read_bytes()
+    graph = repository / kind.encoder / "1" / "model.onnx"
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    outputs = [output.name for output in session.get_outputs()]
+    config = (repository / kind.encoder / "config.pbtxt").read_text()
+    assert all(f'name: "{name}"' in config for name in outputs)
+
+
+def test_the_manifest_says_what_was_installed_and_proved(kind, repository):
+    install(kind, SOURCES[kind.name], repository)
+    manifest = json.loads((repository / kind.encoder / "1" / MANIFEST).read_text())
+    assert manifest["source"] == SOURCES[kind.name].name
+    assert manifest["preparation"]["batch_safe"] is True
+    assert len(manifest["preparation"]["source_sha256"]) == 64
+
+
+def test_a_missing_file_is_named_and_nothing_changes(kind, repository, tmp_path):
+    install(kind, SOURCES[kind.name], repository)
+    before = files_of(repository)
+    incomplete = tmp_path / "incomplete"
+    shutil.copytree(SOURCES[kind.name], incomplete)
+    (incomplete / "am.mvn").unlink()
+    with pytest.raises(InstallError, match=r"incomplete: expected am\.mvn, not found"):
+        install(kind, incomplete, repository)
+    assert files_of(repository) == before
+
+
+def test_a_broken_graph_leaves_the_installed_model(kind, repository, tmp_path):
+    install(kind, SOURCES[kind.name], repository)
+    before = files_of(repository)
+    broken = tmp_path / "broken"
+    shutil.copytree(SOURCES[kind.name], broken)
+    graph = broken / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:10_000])
+    with pytest.raises(PrepareError):
+        install(kind, broken, repository)
+    assert files_of(repository) == before
+
+
+def test_a_model_of_another_kind_is_refused(kind, repository, tmp_path):
+    other = next(name for name in SOURCES if name != kind.name)
+    mixed = tmp_path / "mixed"
+    shutil.copytree(SOURCES[kind.name], mixed)
+    shutil.copy(SOURCES[other] / "model.onnx", mixed)
+    with pytest.raises(PrepareError):
+        install(kind, mixed, repository)
+    assert not is_installed(kind, repository)
+
+
+def test_copies_of_a_repository_have_no_weights(kind, repository, tmp_path):
+    install(kind, SOURCES[kind.name], repository)
+    copy = copy_repository(repository, tmp_path / "copy")
+    assert not is_installed(kind, copy)
+    names = {path.name for path in files_of(copy)}
+    assert names <= {"config.pbtxt", "model.py"}
+
+
+def test_command_line_says_what_is_wrong(tmp_path, capsys):
+    status = main(["paraformer", "--from", str(tmp_path), "--repository", str(tmp_path)])
+    assert status == 1
+    assert "expected am.mvn, config.yaml, model.onnx, tokens.json" in capsys.readouterr().err

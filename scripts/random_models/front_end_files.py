@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 _NUM_MEL_BINS = 80
 _LFR_WINDOW = 7
@@ -20,7 +21,7 @@ def cmvn_text() -> str:
     scale = 1.0 / (6.6 + 0.3 * np.cos(bins / 12.0))
     dim = _NUM_MEL_BINS * _LFR_WINDOW
 
-    def vector(values: np.ndarray) -> str:
+    def vector(values: NDArray[np.float64]) -> str:
         return " ".join(f"{value:.6f}" for value in np.tile(values, _LFR_WINDOW))
 
     return (

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import string
 from collections.abc import Iterator
+from typing import Any
 
 import sentencepiece
-from sentencepiece import sentencepiece_model_pb2
+from sentencepiece import sentencepiece_model_pb2 as model_pb2
+
+_MESSAGES: Any = model_pb2  # generated code without type hints
 
 # Everyday characters first, so that small vocabularies hold real words; then Unicode's own order.
 _COMMON_CHARACTERS = (
@@ -87,7 +90,7 @@ def sensevoice_tokenizer(size: int) -> bytes:
     """
     if size < _FIRST_TAG_ID:
         return _train(size)
-    model = sentencepiece_model_pb2.ModelProto.FromString(_train(220, tags=()))
+    model = _MESSAGES.ModelProto.FromString(_train(220, tags=()))
     known = {piece.piece for piece in model.pieces}
     others = (character for character in _chinese_characters() if character not in known)
     names = {number: name for name, number in _PUBLISHED_TAG_IDS.items()}
@@ -97,7 +100,7 @@ def sensevoice_tokenizer(size: int) -> bytes:
             piece.piece = next(others)
         else:
             piece.piece = f"<|{names.get(number, f'SPECIAL_{number}')}|>"
-            piece.type = sentencepiece_model_pb2.ModelProto.SentencePiece.USER_DEFINED
+            piece.type = _MESSAGES.ModelProto.SentencePiece.USER_DEFINED
     model.trainer_spec.vocab_size = size
     content: bytes = model.SerializeToString()
     return content

@@ -141,18 +141,9 @@ def check_installation(installation: TritonInstallation) -> None:
         TritonServerError: a shared library is missing, or the stub belongs to another Python.
     """
     paths = ":".join(str(path) for path in installation.library_paths)
-    env = {**os.environ, "LD_TRACE_LOADED_OBJECTS": "1", "LD_LIBRARY_PATH": paths}
     version = f"3.{sys.version_info.minor}"
     for program in (installation.binary, installation.stub):
-        try:
-            traced = subprocess.run(
-                [str(program)], env=env, capture_output=True, text=True, check=False
-            )
-        except PermissionError:
-            continue  # not executable here; `assemble_backends` makes an executable copy
-        except OSError as error:
-            raise TritonServerError(f"{program} does not run on this system: {error}") from error
-        listing = traced.stdout + traced.stderr
+        listing = _linker_listing(program, paths)
         missing = re.findall(r"(\S+) => not found", listing)
         missing += re.findall(r"version `(\S+)' not found", listing)
         of_python = [name for name in missing if name.startswith("libpython")]
@@ -170,6 +161,24 @@ def check_installation(installation: TritonInstallation) -> None:
                 f"{program} is built for Python 3.{linked[1]}, got Python {version} "
                 f"({sys.executable}): install this project with Python 3.{linked[1]}"
             )
+
+
+def _linker_listing(program: Path, library_path: str) -> str:
+    """What the dynamic linker finds for a program; nothing if it is not executable.
+
+    Raises:
+        TritonServerError: it is for another system.
+    """
+    env = {**os.environ, "LD_TRACE_LOADED_OBJECTS": "1", "LD_LIBRARY_PATH": library_path}
+    try:
+        traced = subprocess.run(
+            [str(program)], env=env, capture_output=True, text=True, check=False
+        )
+    except PermissionError:
+        return ""  # `assemble_backends` makes an executable copy
+    except OSError as error:
+        raise TritonServerError(f"{program} does not run on this system: {error}") from error
+    return traced.stdout + traced.stderr
 
 
 def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:

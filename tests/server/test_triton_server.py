@@ -85,7 +85,8 @@ def test_it_ends_with_its_starter(repository, tmp_path):
     code = f"""
 import pathlib, sys, time
 from scripts.triton_server import TritonServer
-server = TritonServer([pathlib.Path({str(repository)!r})], log=pathlib.Path({str(tmp_path)!r}, "log"))
+log = pathlib.Path({str(tmp_path / "log")!r})
+server = TritonServer([pathlib.Path({str(repository)!r})], log=log)
 server.start(); server.wait_ready(120)
 print(server.pid, flush=True)
 time.sleep(600)
@@ -99,9 +100,10 @@ time.sleep(600)
 
 def test_the_log_says_why_it_ended(repository, tmp_path):
     (repository / "echo" / "1" / "model.py").write_text("raise ValueError('no luck today')")
-    with TritonServer([repository], log=tmp_path / "log") as server:
-        with pytest.raises(TritonServerError, match=r"(?s)ended with status 1 .*no luck today"):
-            server.wait_ready(120)
+    words = r"(?s)ended with status 1 .*no luck today"
+    server = TritonServer([repository], log=tmp_path / "log")
+    with server, pytest.raises(TritonServerError, match=words):
+        server.wait_ready(120)
 
 
 def test_a_repository_must_exist(tmp_path):

@@ -4,6 +4,10 @@ A KIND_GPU instance gets CUDA, before it TensorRT if `execution_accelerators` as
 the CPU for what they cannot run; any other instance gets the CPU. A provider that the installed
 ONNX Runtime does not have is left out with a warning, so that a machine with a GPU and only the
 `onnxruntime` package still serves.
+
+CUDA's options belong among the model's parameters: the C++ backend of 24.10 overwrites
+cudnn_conv_algo_search, gpu_mem_limit, arena_extend_strategy and do_copy_in_default_stream of a
+`cuda` accelerator with the defaults of the parameters of these names.
 """
 
 from __future__ import annotations

@@ -229,3 +229,9 @@ def test_initializers_of_dead_nodes_are_dropped(tmp_path: Path) -> None:
     weights = [numpy_helper.to_array(t).size for t in onnx.load(PARAFORMER).graph.initializer]
     kept = [numpy_helper.to_array(t).size for t in model.graph.initializer]
     assert sum(kept) == pytest.approx(sum(weights), rel=0.01)
+
+
+def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "model.onnx"
+    source.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    assert_refused(source, tmp_path, "model.onnx")

@@ -1,0 +1,305 @@
+"""A model's configuration: parameters, accelerators, the graph's signature, what is missing."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
+
+from ort_complete import complete_config, needs_completion
+from ort_providers import choose_providers
+from ort_settings import Settings, read_settings, run_options, session_options
+from ort_signature import check_config, read_signature
+
+ALL_PROVIDERS = [
+    "TensorrtExecutionProvider",
+    "CUDAExecutionProvider",
+    "OpenVINOExecutionProvider",
+    "CPUExecutionProvider",
+]
+
+
+@dataclass
+class Arg:
+    """Stands in for onnxruntime.NodeArg."""
+
+    name: str
+    shape: list
+    type: str = "tensor(float)"
+
+
+@dataclass
+class Graph:
+    """Stands in for onnxruntime.InferenceSession."""
+
+    inputs: list
+    outputs: list
+    initializers: tuple = ()
+
+    def get_inputs(self):
+        return self.inputs
+
+    def get_outputs(self):
+        return self.outputs
+
+    def get_overridable_initializers(self):
+        return self.initializers
+
+
+def tensor(name, *dims, data_type="TYPE_FP32", **more):
+    return {"name": name, "data_type": data_type, "dims": list(dims), **more}
+
+
+def parameters(**values):
+    return {"parameters": {key: {"string_value": value} for key, value in values.items()}}
+
+
+ENCODER = read_signature(
+    Graph(
+        [Arg("speech", ["b", None, 560]), Arg("lengths", ["b"], "tensor(int32)")],
+        [Arg("ids", ["b", "t"], "tensor(int64)"), Arg("score", ["b"])],
+    )
+)
+SPEECH = tensor("speech", -1, 560)
+LENGTHS = tensor("lengths", 1, data_type="TYPE_INT32", reshape={"shape": []})
+
+
+# ---- parameters
+
+
+def test_absent_parameters_leave_the_defaults():
+    assert read_settings({}) == read_settings({"parameters": {}}) == Settings()
+    assert read_settings(parameters(unknown="whatever")) == Settings()
+
+
+def test_parameters_reach_the_session_options():
+    config = parameters(
+        intra_op_thread_count="2",
+        inter_op_thread_count="3",
+        execution_mode="1",
+        enable_mem_arena="false",
+        enable_mem_pattern="0",
+        **{
+            "session.intra_op.allow_spinning": "1",
+            "memory.enable_memory_arena_shrinkage": "cpu:0",
+        },
+    )
+    config["optimization"] = {"graph": {"level": 1}}
+    settings = read_settings(config)
+    options = session_options(settings)
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 3)
+    assert options.execution_mode == onnxruntime.ExecutionMode.ORT_PARALLEL
+    assert not options.enable_cpu_mem_arena
+    assert not options.enable_mem_pattern
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    assert options.graph_optimization_level == level
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "1"
+    assert options.get_session_config_entry("session.inter_op.allow_spinning") == "0"
+    entry = run_options(settings).get_run_config_entry("memory.enable_memory_arena_shrinkage")
+    assert entry == "cpu:0"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("intra_op_thread_count", "two"),
+        ("inter_op_thread_count", ""),
+        ("execution_mode", "2"),
+        ("enable_mem_arena", "maybe"),
+        ("enable_mem_pattern", "2"),
+        ("cudnn_conv_algo_search", "3"),
+        ("arena_extend_strategy", "kSameAsRequested"),
+        ("gpu_mem_limit", "1G"),
+    ],
+)
+def test_bad_parameters_are_refused(key, value):
+    with pytest.raises(ValueError, match=f"parameter '{key}': expected .*got '{value}'"):
+        read_settings(parameters(**{key: value}))
+
+
+# ---- providers
+
+
+def providers(kind, available=ALL_PROVIDERS, accelerators=None, cuda=None):
+    config = {"optimization": {"execution_accelerators": accelerators or {}}}
+    warnings = []
+    chosen = choose_providers(config, kind, 1, cuda or {}, available, warnings.append)
+    return chosen, warnings
+
+
+def test_kinds_choose_the_device():
+    cuda = read_settings(parameters(cudnn_conv_algo_search="2", gpu_mem_limit="1024")).cuda_options
+    chosen, _ = providers("KIND_GPU", cuda=cuda)
+    options = {"cudnn_conv_algo_search": "DEFAULT", "gpu_mem_limit": "1024", "device_id": "1"}
+    assert chosen == [("CUDAExecutionProvider", options), ("CPUExecutionProvider", {})]
+    assert providers("KIND_CPU", cuda=cuda) == ([("CPUExecutionProvider", {})], [])
+
+
+def test_accelerators_become_providers():
+    trt = {
+        "name": "tensorrt",
+        "parameters": {
+            "precision_mode": "FP16",
+            "max_workspace_size_bytes": "1",
+            "trt_engine_cache_enable": "1",
+        },
+    }
+    cuda = {"name": "cuda", "parameters": {"cudnn_conv_use_max_workspace": "0"}}
+    chosen, _ = providers("KIND_GPU", accelerators={"gpu_execution_accelerator": [trt, cuda]})
+    assert [name for name, _ in chosen] == [ALL_PROVIDERS[0], ALL_PROVIDERS[1], ALL_PROVIDERS[3]]
+    assert chosen[0][1] == {
+        "device_id": "1",
+        "trt_fp16_enable": "1",
+        "trt_max_workspace_size": "1",
+        "trt_engine_cache_enable": "1",
+    }
+    assert chosen[1][1]["cudnn_conv_use_max_workspace"] == "0"
+    openvino = {"cpu_execution_accelerator": [{"name": "openvino"}]}
+    assert providers("KIND_CPU", accelerators=openvino)[0][0][0] == ALL_PROVIDERS[2]
+
+
+def test_an_absent_provider_is_left_out_with_a_warning():
+    chosen, warnings = providers("KIND_GPU", available=["CPUExecutionProvider"])
+    assert chosen == [("CPUExecutionProvider", {})]
+    assert "CUDAExecutionProvider" in warnings[0] and "onnxruntime-gpu" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("device", "entry", "words"),
+    [
+        ("gpu", {"name": "cudnn"}, "expected one of tensorrt, cuda, got 'cudnn'"),
+        ("cpu", {"name": "xnnpack"}, "expected one of openvino, got 'xnnpack'"),
+        ("gpu", {"name": "tensorrt", "parameters": {"precision_mode": "FP8"}}, "got 'FP8'"),
+        ("gpu", {"name": "tensorrt", "parameters": {"level": "1"}}, "got 'level'"),
+    ],
+)
+def test_unknown_accelerators_are_refused(device, entry, words):
+    with pytest.raises(ValueError, match=words):
+        providers("KIND_GPU", accelerators={f"{device}_execution_accelerator": [entry]})
+
+
+# ---- signature
+
+
+def test_a_good_configuration_passes():
+    ids = tensor("ids", -1, data_type="TYPE_INT64")
+    narrowed = tensor("speech", 100, 560)
+    for speech in (SPEECH, narrowed):
+        config = {"max_batch_size": 8, "input": [speech, LENGTHS], "output": [ids]}
+        check_config(config, ENCODER)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"input": [SPEECH]}, r"expected a configuration of the model's 2 inputs .*got 1"),
+        ({"input": [SPEECH, tensor("length", 1)]}, "input 'length': expected one of"),
+        ({"input": [SPEECH, tensor("lengths", 1)]}, "expected data_type TYPE_INT32, got TYPE_FP32"),
+        (
+            {"input": [SPEECH, tensor("lengths", 1, data_type="TYPE_INT32")]},
+            r"input 'lengths': expected shape \[-1\], got \[-1, 1\].*reshape",
+        ),
+        ({"input": [tensor("speech", -1, -1), LENGTHS]}, r"expected shape \[-1, -1, 560\]"),
+        ({"input": [tensor("speech", 560), LENGTHS]}, r"input 'speech': expected shape"),
+        ({"input": [{**SPEECH, "optional": True}, LENGTHS]}, "got 1"),
+        ({"output": [tensor("ids", 16, data_type="TYPE_INT64")]}, r"'ids': expected shape \[-1, -"),
+        ({"output": [tensor("logits", -1)]}, "output 'logits': expected one of"),
+        ({"max_batch_size": 0}, r"input 'speech': expected shape \[-1, -1, 560\], got \[-1, 560\]"),
+        ({"batch_input": [{}]}, "expected no batch_input"),
+        ({"input": [{**SPEECH, "allow_ragged_batch": True}, LENGTHS]}, "allow_ragged_batch"),
+        ({"sequence_batching": {"state": [{}]}}, "implicit state"),
+        ({"model_transaction_policy": {"decoupled": True}}, "decoupled"),
+    ],
+)
+def test_differences_are_refused(change, words):
+    config = {"max_batch_size": 8, "input": [SPEECH, LENGTHS], "output": [tensor("score", 1)]}
+    config["output"][0]["reshape"] = {"shape": []}
+    check_config(config, ENCODER)
+    with pytest.raises(ValueError, match=words):
+        check_config({**config, **change}, ENCODER)
+
+
+def test_scalars_take_ones():
+    scalar = read_signature(Graph([Arg("x", [])], [Arg("y", [])]))
+    for max_batch_size in (0, 4):
+        good = {"input": [tensor("x", 1)], "output": [tensor("y", 1)]}
+        check_config({"max_batch_size": max_batch_size, **good}, scalar)
+    with pytest.raises(ValueError, match="expected dims of 1 for a scalar"):
+        check_config({"input": [tensor("x", 2)], "output": []}, scalar)
+
+
+def test_sequence_controls_are_inputs():
+    graph = read_signature(
+        Graph([Arg("x", ["b", 2]), Arg("START", ["b", 1], "tensor(int32)")], [Arg("y", ["b", 2])])
+    )
+    control = {"kind": "CONTROL_SEQUENCE_START", "int32_false_true": [0, 1]}
+    config = {
+        "max_batch_size": 2,
+        "input": [tensor("x", 2)],
+        "output": [tensor("y", 2)],
+        "sequence_batching": {"control_input": [{"name": "START", "control": [control]}]},
+    }
+    check_config(config, graph)
+    control.update(int32_false_true=[], fp32_false_true=[0, 1])
+    with pytest.raises(ValueError, match="control 'START': expected data_type TYPE_INT32"):
+        check_config(config, graph)
+    config["sequence_batching"]["control_input"][0]["name"] = "BEGIN"
+    with pytest.raises(ValueError, match="control 'BEGIN': expected one of"):
+        check_config(config, graph)
+
+
+def test_initializers_may_be_optional_inputs_without_batching():
+    graph = read_signature(Graph([Arg("x", [2])], [Arg("y", [2])], (Arg("w", [2]),)))
+    config = {"input": [tensor("w", 2, optional=True), tensor("x", 2)], "output": []}
+    check_config(config, graph)
+    with pytest.raises(ValueError, match="no optional input with max_batch_size"):
+        check_config({**config, "max_batch_size": 2}, graph)
+
+
+def test_other_than_tensors_are_refused():
+    with pytest.raises(ValueError, match=r"output 'y': expected a tensor, got seq\(tensor"):
+        read_signature(Graph([], [Arg("y", [], "seq(tensor(float))")]))
+
+
+# ---- completion
+
+
+def test_missing_tensors_are_filled_in():
+    config = {"name": "encoder", "max_batch_size": 0, "input": [], "output": []}
+    assert needs_completion(config)
+    complete_config(config, ENCODER)
+    assert config["max_batch_size"] == 4
+    assert config["dynamic_batching"] == {}
+    assert config["input"] == [SPEECH, LENGTHS]
+    assert config["output"][0] == tensor("ids", -1, data_type="TYPE_INT64")
+    check_config(config, ENCODER)
+    assert not needs_completion(config)
+
+
+def test_what_is_written_stays():
+    config = {"max_batch_size": 1, "input": [SPEECH, LENGTHS], "output": []}
+    complete_config(config, ENCODER)
+    assert config["max_batch_size"] == 1
+    assert "dynamic_batching" not in config
+    config = {"max_batch_size": 8, "output": [], "sequence_batching": {}}
+    complete_config(config, ENCODER)
+    assert "dynamic_batching" not in config
+
+
+def test_a_fixed_first_dimension_cannot_batch():
+    fixed = read_signature(Graph([Arg("x", [1, 2])], [Arg("y", ["b", 2])]))
+    with pytest.raises(ValueError, match=r"dynamic first dimension .*got 'x' \[1, 2\]"):
+        complete_config({"max_batch_size": 4}, fixed)
+    config = {"max_batch_size": 0}
+    complete_config(config, fixed)
+    assert config["input"] == [tensor("x", 1, 2)]
+    check_config(config, fixed)
+
+
+def test_a_type_that_triton_lacks_is_refused():
+    graph = read_signature(Graph([Arg("x", [2], "tensor(bfloat16)")], [Arg("y", [2])]))
+    with pytest.raises(ValueError, match="'x': expected a type that Triton has"):
+        complete_config({}, graph)

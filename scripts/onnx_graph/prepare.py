@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
 from scripts.onnx_graph import masks, patterns, verify
@@ -20,6 +21,8 @@ from scripts.onnx_graph.paraformer import prepare_paraformer
 from scripts.onnx_graph.report import Kind, Report, append_figures, is_prepared, write_metadata
 from scripts.onnx_graph.sensevoice import prepare_sensevoice
 from scripts.onnx_graph.versions import limit_versions
+
+_MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
 
 KindChoice = Literal["auto", "paraformer", "sensevoice"]
 
@@ -77,7 +80,10 @@ def prepare(
 
 
 def _rewrite(source: Path, kind: KindChoice, padding: bool) -> tuple[ModelProto, Report]:
-    model = onnx.load(str(source))
+    try:
+        model = onnx.load(str(source))
+    except DecodeError as error:
+        raise PrepareError(f"{source}: is not an ONNX file: {error}") from error
     if is_prepared(model) or "token_ids" in {value.name for value in model.graph.output}:
         raise PrepareError(f"{source}: is a prepared graph already; give FunASR's own export")
     model = limit_versions(model)
@@ -103,6 +109,8 @@ def _rewrite(source: Path, kind: KindChoice, padding: bool) -> tuple[ModelProto,
         raise PrepareError(
             f"{source}: {error}. {_WAY_OUT}" if padding else f"{source}: {error}"
         ) from error
+    if model.ByteSize() > _MAX_BYTES:
+        raise PrepareError(f"{source}: {model.ByteSize()} bytes; expected at most {_MAX_BYTES}")
     report = Report(
         kind=found,
         precision="int8" if int8 else "fp32",

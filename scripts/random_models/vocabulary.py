@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import io
 import string
+import struct
 from collections.abc import Iterator
-from typing import Any
 
 import sentencepiece
-from sentencepiece import sentencepiece_model_pb2 as model_pb2
-
-_MESSAGES: Any = model_pb2  # generated code without type hints
 
 # Everyday characters first, so that small vocabularies hold real words; then Unicode's own order.
 _COMMON_CHARACTERS = (
@@ -49,6 +46,8 @@ _PUBLISHED_TAG_IDS = {
     "woitn": 25017,
 }
 _FIRST_TAG_ID = 24884
+_TRAINED_PIECES = 220  # of a full-size SentencePiece model; the rest is filled up
+_NORMAL, _USER_DEFINED = 1, 4  # `SentencePiece.Type`
 
 _TRAINING_TEXT = (
     "今天天气很好我们去学校学习语音识别",
@@ -72,7 +71,8 @@ def paraformer_tokens(size: int) -> list[str]:
     if size < smallest:
         raise ValueError(f"vocabulary size: expected at least {smallest}, got {size}")
     pieces = _ENGLISH_PIECES + list(string.digits)
-    pieces += list(string.ascii_lowercase[: max(5, min(26, size // 8))])
+    letters = string.ascii_lowercase[: max(5, min(26, size // 8))]
+    pieces += [letter for letter in letters if letter not in pieces]
     characters = _chinese_characters()
     while len(pieces) < size - 4:
         pieces.append(next(characters))
@@ -90,20 +90,31 @@ def sensevoice_tokenizer(size: int) -> bytes:
     """
     if size < _FIRST_TAG_ID:
         return _train(size)
-    model = _MESSAGES.ModelProto.FromString(_train(220, tags=()))
-    known = {piece.piece for piece in model.pieces}
+    content = _train(_TRAINED_PIECES, tags=())
+    trained = sentencepiece.SentencePieceProcessor(model_proto=content)
+    known = {trained.id_to_piece(number) for number in range(_TRAINED_PIECES)}
     others = (character for character in _chinese_characters() if character not in known)
     names = {number: name for name, number in _PUBLISHED_TAG_IDS.items()}
-    for number in range(len(model.pieces), size):
-        piece = model.pieces.add(score=-float(number))
+    for number in range(_TRAINED_PIECES, size):
         if number < _FIRST_TAG_ID:
-            piece.piece = next(others)
+            content += _encoded_piece(next(others), -float(number), _NORMAL)
         else:
-            piece.piece = f"<|{names.get(number, f'SPECIAL_{number}')}|>"
-            piece.type = _MESSAGES.ModelProto.SentencePiece.USER_DEFINED
-    model.trainer_spec.vocab_size = size
-    content: bytes = model.SerializeToString()
+            tag = f"<|{names.get(number, f'SPECIAL_{number}')}|>"
+            content += _encoded_piece(tag, 0.0, _USER_DEFINED)
     return content
+
+
+def _encoded_piece(piece: str, score: float, kind: int) -> bytes:
+    """Encode one entry of `ModelProto.pieces`, to be appended to an encoded model.
+
+    SentencePiece's own message classes need a protobuf run time as new as the one they were
+    generated with, which other packages may not allow.
+    """
+    text = piece.encode()
+    message = b"\x0a" + bytes([len(text)]) + text  # 1: piece
+    message += b"\x15" + struct.pack("<f", score)  # 2: score
+    message += b"\x18" + bytes([kind])  # 3: type
+    return b"\x0a" + bytes([len(message)]) + message
 
 
 def _train(

@@ -17,10 +17,10 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from asr_core.sensevoice import TOKENIZER_NAME
-from scripts.onnx_graph.report import Report
-from scripts.prepare_onnx import prepare
+from scripts.prepare_onnx import PrepareError, Report, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_MODELS = ROOT / "embedded_models"
@@ -39,7 +39,7 @@ class ModelKind:
         files: for each other model, the files it needs.
     """
 
-    name: str
+    name: Literal["paraformer", "sensevoice"]
     repository: str
     encoder: str
     files: dict[str, tuple[str, ...]]
@@ -90,7 +90,7 @@ def install(
 
     Raises:
         InstallError: a file is missing in `source`.
-        scripts.onnx_graph.errors.PreparationError: the graph cannot be served.
+        PrepareError: the graph cannot be served.
     """
     needed = {onnx_name, *(name for names in kind.files.values() for name in names)}
     missing = sorted(name for name in needed if not (source / name).is_file())
@@ -98,7 +98,7 @@ def install(
         raise InstallError(f"{source}: expected {', '.join(missing)}, not found")
     with tempfile.TemporaryDirectory(dir=repository, prefix=".install-") as scratch:
         graph = Path(scratch) / "model.onnx"
-        report = prepare(source / onnx_name, graph)
+        report = prepare(source / onnx_name, graph, kind=kind.name)
         manifest = {"source": source.name, "onnx": onnx_name, "preparation": asdict(report)}
         (Path(scratch) / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
         for model, names in kind.files.items():
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     repository = options.repository or ROOT / kind.repository
     try:
         report = install(kind, source, repository, options.onnx)
-    except (InstallError, ValueError) as error:
+    except (InstallError, PrepareError, OSError) as error:
         print(f"install_model: {error}", file=sys.stderr)
         return 1
     print(f"{kind.name}: installed {source} in {repository}")

@@ -27,9 +27,17 @@ POLL_S = 0.5
 class Server(Protocol):
     """What `serve` needs: a process here, or a container."""
 
-    http_url: str
-    grpc_url: str
-    metrics_url: str
+    @property
+    def http_url(self) -> str:
+        """host:port."""
+
+    @property
+    def grpc_url(self) -> str:
+        """host:port."""
+
+    @property
+    def metrics_url(self) -> str:
+        """The Prometheus page, with scheme."""
 
     def start(self) -> None:
         """Start it."""

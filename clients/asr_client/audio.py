@@ -91,12 +91,12 @@ def load_audio(audio: AudioInput, sample_rate: int | None = None) -> Waveform:
     elif isinstance(audio, (bytes, bytearray, memoryview)):
         frames, rate = _decode_file(io.BytesIO(audio), f"{len(audio)} bytes")
     elif hasattr(audio, "read"):
-        frames, rate = _decode_file(audio, "the file object")
+        frames, rate = _decode_file(_read_all(audio), "the file object")
     elif hasattr(audio, "__array__"):
         if sample_rate is None:
             raise AudioError("an array needs sample_rate=… in Hz; got None")
         array = np.asarray(audio)
-        if array.ndim == 2 and array.shape[1] > max(array.shape[0], 1):
+        if array.ndim == 2 and 0 < array.shape[0] < array.shape[1]:
             raise AudioError(
                 f"expected shape [samples, channels]; got {array.shape}, which looks transposed"
             )
@@ -182,6 +182,19 @@ def _decode_path(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int
             return _decode_file(file, os.fspath(path))
     except OSError as error:
         raise AudioError(f"{os.fspath(path)}: {error.strerror or error}") from error
+
+
+def _read_all(file: Any) -> BinaryIO:
+    """Return what is left in a file object, seekable (a pipe or a socket is not)."""
+    try:
+        data = file.read()
+    except OSError as error:
+        raise AudioError(f"the file object: {error.strerror or error}") from error
+    if not isinstance(data, bytes):
+        raise AudioError(
+            f"expected a file object opened in binary mode; its read() gave {type(data).__name__}"
+        )
+    return io.BytesIO(data)
 
 
 def _decode_file(file: Any, name: str) -> tuple[NDArray[np.float32], int]:

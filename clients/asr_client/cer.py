@@ -53,9 +53,9 @@ class ErrorCount:
 def normalize(text: str) -> str:
     """Return the characters of a text that count; see the module's description."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(
-        character for character in folded if unicodedata.category(character)[0] not in "PZC"
-    )
+    kept = "".join(c for c in folded if unicodedata.category(c)[0] not in "PZC")
+    # What was dropped may have stood between a letter and its accent.
+    return unicodedata.normalize("NFC", kept)
 
 
 def count_errors(reference: str, hypothesis: str) -> ErrorCount:

@@ -55,8 +55,8 @@ _NO_CONNECTION_TEXTS = (
     "goaway",
     "endpoint",
     "handshake",
-    "name resolution",
-    "dns",
+    "resol",  # of names
+    "lookup",
     "ping timeout",
     "keepalive",
     "trying to",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 import tritonclient.grpc.aio as triton_grpc
@@ -31,6 +31,55 @@ from .transport_grpc import (
 
 T = TypeVar("T")
 
+# gRPC applies the deadline itself; this much later its report is no longer waited for.
+_REPORT_S = 2.0
+
+
+class _Calls:
+    """Runs calls of tritonclient such that a timeout, a cancellation or `close` ends them.
+
+    `close` is told apart from a cancellation by the caller: only the latter is passed on as
+    `asyncio.CancelledError`. (grpc.aio reports a closed channel as a cancellation too.)
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._closing: asyncio.Future[None] | None = None
+        self.closed = False
+
+    async def run(self, call: Coroutine[Any, Any, T], timeout_s: float) -> T:
+        """Await a call for at most `timeout_s` seconds.
+
+        Raises:
+            TimeoutError: it took longer.
+            ClientClosed: `close` was called meanwhile.
+        """
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(call)
+        either: set[asyncio.Future[Any]] = {task, self._closing}
+        try:
+            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if self.closed:
+                raise ClientClosed(f"{self._url}: the client was closed during the call")
+            if not task.done():
+                raise TimeoutError
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)  # it lets go of its connection
+
+    def check_open(self) -> None:
+        """Raise ClientClosed after `close`."""
+        if self.closed:
+            raise ClientClosed(f"{self._url}: the client is closed")
+
+    def close(self) -> None:
+        """End the calls under way and refuse new ones."""
+        self.closed = True
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(None)
+
 
 class AsyncGrpcTransport:
     """`transport.AsyncTransport` over gRPC."""
@@ -40,26 +89,15 @@ class AsyncGrpcTransport:
         self._ca_file = ca_file
         self._url = endpoint.url
         self._opened: triton_grpc.InferenceServerClient | None = None
-        self._closed = False
+        self._calls = _Calls(self._url)
 
     def _client(self) -> triton_grpc.InferenceServerClient:
-        if self._closed:
-            raise ClientClosed(f"{self._url}: the client is closed")
+        self._calls.check_open()
         if self._opened is None:
             self._opened = triton_grpc.InferenceServerClient(
                 **connection_arguments(self._endpoint, self._ca_file)
             )
         return self._opened
-
-    async def _open(self, call: Awaitable[T]) -> T:
-        """Await a call of tritonclient; say so if it ends because the channel was closed."""
-        try:
-            return await call
-        except asyncio.CancelledError:
-            # grpc.aio reports a closed channel as the cancellation of our own task.
-            if self._closed:
-                raise ClientClosed(f"{self._url}: the client was closed during the call") from None
-            raise
 
     async def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name."""
@@ -67,35 +105,35 @@ class AsyncGrpcTransport:
             call = self._client().infer(
                 request.model_name, grpc_inputs(request), client_timeout=timeout_s
             )
-            return grpc_outputs(await self._open(call))
+            return grpc_outputs(await self._calls.run(call, timeout_s + _REPORT_S))
 
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
         with translated(self._url, "readiness", timeout_s):
             call = self._client().is_server_ready(client_timeout=timeout_s)
-            return bool(await self._open(call))
+            return bool(await self._calls.run(call, timeout_s + _REPORT_S))
 
     async def model_ready(self, name: str, timeout_s: float) -> bool:
         """Return whether the server says that this model is ready."""
         with translated(self._url, f"readiness of {name!r}", timeout_s):
             call = self._client().is_model_ready(name, client_timeout=timeout_s)
-            return bool(await self._open(call))
+            return bool(await self._calls.run(call, timeout_s + _REPORT_S))
 
     async def model_metadata(self, name: str, timeout_s: float) -> ModelMetadata:
         """Return the names of a model's inputs and outputs."""
         with translated(self._url, f"model {name!r}", timeout_s):
             call = self._client().get_model_metadata(name, client_timeout=timeout_s)
-            return grpc_metadata(await self._open(call))
+            return grpc_metadata(await self._calls.run(call, timeout_s + _REPORT_S))
 
     async def ready_models(self, timeout_s: float) -> list[ModelInfo]:
         """Return the models that the server lists as ready."""
         with translated(self._url, "list of models", timeout_s):
             call = self._client().get_model_repository_index(client_timeout=timeout_s)
-            return grpc_ready_models(await self._open(call))
+            return grpc_ready_models(await self._calls.run(call, timeout_s + _REPORT_S))
 
     async def close(self) -> None:
         """Close the channel; calls under way end with `ClientClosed`."""
-        self._closed = True
+        self._calls.close()
         if self._opened is not None:
             await self._opened.close()
 
@@ -111,8 +149,7 @@ class AsyncHttpTransport:
         self._endpoint = endpoint
         self._url = endpoint.url
         self._opened: triton_http.InferenceServerClient | None = None
-        self._closed = False
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls = _Calls(self._url)
         with translated(self._url, "TLS", 0):
             # True: aiohttp's own context with the system's certificates.
             self._tls: ssl.SSLContext | bool = (
@@ -120,8 +157,7 @@ class AsyncHttpTransport:
             )
 
     def _client(self) -> triton_http.InferenceServerClient:
-        if self._closed:
-            raise ClientClosed(f"{self._url}: the client is closed")
+        self._calls.check_open()
         if self._opened is None:
             self._opened = triton_http.InferenceServerClient(
                 self._endpoint.address + self._endpoint.base_path,
@@ -131,19 +167,6 @@ class AsyncHttpTransport:
                 ssl_context=self._tls,
             )
         return self._opened
-
-    async def _within(self, timeout_s: float, call: Awaitable[T]) -> T:
-        """Await a call of tritonclient, but not longer than `timeout_s` seconds."""
-        task = asyncio.ensure_future(call)
-        self._calls.add(task)
-        try:
-            return await asyncio.wait_for(task, timeout_s)
-        except asyncio.CancelledError:
-            if self._closed:
-                raise ClientClosed(f"{self._url}: the client was closed during the call") from None
-            raise
-        finally:
-            self._calls.discard(task)
 
     async def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name."""
@@ -155,24 +178,26 @@ class AsyncHttpTransport:
                 tensor.set_data_from_numpy(array, binary_data=True)
                 inputs.append(tensor)
             # Without a list of outputs Triton sends all it has, and all of them binary.
-            result = await self._within(timeout_s, self._client().infer(request.model_name, inputs))
+            result = await self._calls.run(
+                self._client().infer(request.model_name, inputs), timeout_s
+            )
             names = [output["name"] for output in result.get_response()["outputs"]]
             return {name: result.as_numpy(name) for name in names}
 
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
         with translated(self._url, "readiness", timeout_s):
-            return bool(await self._within(timeout_s, self._client().is_server_ready()))
+            return bool(await self._calls.run(self._client().is_server_ready(), timeout_s))
 
     async def model_ready(self, name: str, timeout_s: float) -> bool:
         """Return whether the server says that this model is ready."""
         with translated(self._url, f"readiness of {name!r}", timeout_s):
-            return bool(await self._within(timeout_s, self._client().is_model_ready(name)))
+            return bool(await self._calls.run(self._client().is_model_ready(name), timeout_s))
 
     async def model_metadata(self, name: str, timeout_s: float) -> ModelMetadata:
         """Return the names of a model's inputs and outputs."""
         with translated(self._url, f"model {name!r}", timeout_s):
-            answer = await self._within(timeout_s, self._client().get_model_metadata(name))
+            answer = await self._calls.run(self._client().get_model_metadata(name), timeout_s)
             return ModelMetadata(
                 frozenset(tensor["name"] for tensor in answer["inputs"]),
                 frozenset(tensor["name"] for tensor in answer["outputs"]),
@@ -181,7 +206,7 @@ class AsyncHttpTransport:
     async def ready_models(self, timeout_s: float) -> list[ModelInfo]:
         """Return the models that the server lists as ready."""
         with translated(self._url, "list of models", timeout_s):
-            index = await self._within(timeout_s, self._client().get_model_repository_index())
+            index = await self._calls.run(self._client().get_model_repository_index(), timeout_s)
             return [
                 ModelInfo(model["name"], model.get("version", ""))
                 for model in index
@@ -190,8 +215,6 @@ class AsyncHttpTransport:
 
     async def close(self) -> None:
         """Close the connections; calls under way end with `ClientClosed`."""
-        self._closed = True
-        for task in list(self._calls):
-            task.cancel()
+        self._calls.close()
         if self._opened is not None:
             await self._opened.close()

@@ -1,0 +1,306 @@
+"""The command line: what it accepts, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr_client import AudioError, ConnectionFailed, ModelInfo, Outcome, Pcm, Transcript
+from asr_client.cli import build_parser, main
+from tests.client import misbehaving
+
+
+@dataclass
+class FakeClient:
+    """Answers each path with the text set for it, in reverse order of the items.
+
+    Attributes:
+        texts: path → text; a path that is missing here fails.
+        asked: what the command line asked for.
+    """
+
+    texts: dict[str, str] = field(default_factory=dict)
+    reachable: bool = True
+    interrupt: bool = False
+    asked: dict[str, object] = field(default_factory=dict)
+
+    def __call__(self, url, timeout_s, ca_file):
+        self.asked.update(url=url, timeout_s=timeout_s, ca_file=ca_file)
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.asked["closed"] = True
+
+    def check_ready(self, model=None, *, timeout_s):
+        if not self.reachable:
+            raise ConnectionFailed("grpc://127.0.0.1:8001: readiness: refused")
+
+    def models(self):
+        return [ModelInfo("sensevoice", "1"), ModelInfo("infer_pipeline", "2")]
+
+    def transcribe_many(self, items, *, on_result, **options):
+        self.asked.update(options)
+        self.asked["items"] = items = list(items)
+        for index, item in reversed(list(enumerate(items))):
+            if self.interrupt:
+                raise KeyboardInterrupt
+            text = self.texts.get(item.data if isinstance(item, Pcm) else item)
+            if text is None:
+                on_result(Outcome(index, error=AudioError(f"{item}: No such file")))
+                continue
+            transcript = Transcript(
+                text=text,
+                model="sensevoice",
+                duration_s=1.5,
+                tokens=list(text),
+                timestamps_ms=[(60 * i, 60 * i + 60) for i in range(len(text))],
+                confidence=[0.5] * len(text),
+                language="zh",
+                emotion="NEUTRAL",
+                event="Speech",
+                raw_text="<|zh|>" + text,
+            )
+            on_result(Outcome(index, transcript=transcript))
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient({"a.wav": "你好", "dir/b.flac": "世界 再见", "with space.wav": "空格"})
+
+
+def test_one_file_gives_only_its_text(client, capsys):
+    assert main(["transcribe", "a.wav"], client_factory=client) == 0
+    assert capsys.readouterr() == ("你好\n", "")
+    assert client.asked["url"] == "grpc://127.0.0.1:8001"
+    assert client.asked["closed"]
+
+
+def test_several_files_give_path_and_text_in_the_order_given(client, capsys):
+    assert main(["transcribe", "dir/b.flac", "a.wav"], client_factory=client) == 0
+    assert capsys.readouterr().out == "dir/b.flac\t世界 再见\na.wav\t你好\n"
+
+
+def test_json_is_an_object_a_line(client, capsys):
+    arguments = ["transcribe", "a.wav", "dir/b.flac", "--format", "json"]
+    assert main(arguments, client_factory=client) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["file"] == "a.wav"
+    assert first["timestamps_ms"] == [[0, 60], [60, 120]]
+    assert {"text", "language", "emotion", "event", "tokens", "duration_s"} <= set(second)
+
+
+def test_kaldi_is_id_and_text(client, capsys):
+    arguments = ["transcribe", "dir/b.flac", "with space.wav", "--format", "kaldi"]
+    assert main(arguments, client_factory=client) == 0
+    assert capsys.readouterr().out == "b 世界 再见\nwith_space 空格\n"
+
+
+def test_kaldi_refuses_two_files_of_one_id(client, capsys):
+    arguments = ["transcribe", "x/a.wav", "a.wav", "--format", "kaldi"]
+    assert main(arguments, client_factory=client) == 2
+    assert "by the id 'a'" in capsys.readouterr().err
+
+
+def test_options_reach_the_client(client):
+    arguments = "transcribe a.wav --url http://h:1 --model paraformer --language zh --no-itn"
+    main(f"{arguments} --concurrency 9 --timeout 7".split(), client_factory=client)
+    expected = {"url": "http://h:1", "model": "paraformer", "language": "zh", "itn": False}
+    expected |= {"concurrency": 9, "timeout_s": 7.0}
+    assert client.asked | expected == client.asked
+
+
+def test_raw_files_bring_their_form(client, capsys):
+    arguments = "transcribe a.wav --raw-rate 8000 --raw-format mulaw --raw-channels 2"
+    assert main(arguments.split(), client_factory=client) == 0
+    assert client.asked["items"] == [Pcm("a.wav", 8000, "mulaw", 2)]
+    assert capsys.readouterr().out == "你好\n"
+
+
+def test_a_file_that_fails_is_named_and_the_others_are_done(client, capsys):
+    assert main(["transcribe", "a.wav", "gone.wav", "dir/b.flac"], client_factory=client) == 1
+    out, err = capsys.readouterr()
+    assert out == "a.wav\t你好\ndir/b.flac\t世界 再见\n"
+    assert err.splitlines() == ["gone.wav: No such file", "1 of 3 files failed"]
+
+
+def test_wav_scp_as_option_and_as_file(client, capsys, tmp_path):
+    scp = tmp_path / "wav.scp"
+    scp.write_text("utt1 a.wav\n\nutt2   with space.wav\n")
+    for arguments in (["--wav-scp", str(scp)], [str(scp)]):
+        command = ["transcribe", *arguments, "--format", "kaldi"]
+        assert main(command, client_factory=client) == 0
+        assert capsys.readouterr().out == "utt1 你好\nutt2 空格\n"
+    assert main(["transcribe", str(scp)], client_factory=client) == 0
+    assert capsys.readouterr().out == "utt1\t你好\nutt2\t空格\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("u1 a.wav\nu2 sox b.mp3 -t wav - |\n", "line 2: u2 is a shell command"),
+        ("u1 a.wav\nlonely\n", "line 2: expected 'id path'; got 'lonely'"),
+        ("u1 a.wav\nu1 b.wav\n", "line 2: id 'u1' is already on line 1"),
+        ("", "nothing to transcribe"),
+    ],
+)
+def test_a_wrong_wav_scp_is_refused_before_anything_is_sent(
+    client, capsys, tmp_path, content, message
+):
+    scp = tmp_path / "wav.scp"
+    scp.write_text(content)
+    assert main(["transcribe", "--wav-scp", str(scp)], client_factory=client) == 2
+    assert message in capsys.readouterr().err
+    assert client.asked == {}
+
+
+def test_a_missing_wav_scp_is_named(client, capsys):
+    assert main(["transcribe", "missing.scp"], client_factory=client) == 2
+    assert "missing.scp: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "listen",
+        "transcribe a.wav --format xml",
+        "transcribe a.wav --language klingon",
+        "transcribe a.wav --concurrency 0",
+        "transcribe a.wav --concurrency x",
+        "transcribe a.wav --timeout -1",
+        "transcribe a.wav --timeout nan",
+        "transcribe a.wav --raw-format s17le",
+    ],
+)
+def test_wrong_arguments_end_with_2(client, arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments.split(), client_factory=client)
+    assert caught.value.code == 2
+    assert "usage: triton-asr" in capsys.readouterr().err
+
+
+def test_a_wrong_url_ends_with_2(capsys):
+    assert main(["models", "--url", "ftp://h"]) == 2
+    assert "grpc://host:port" in capsys.readouterr().err
+
+
+def test_a_server_out_of_reach_ends_with_3_and_one_message(capsys):
+    assert main(["transcribe", "a.wav", "b.wav"], client_factory=FakeClient(reachable=False)) == 3
+    assert capsys.readouterr().err.count("refused") == 1
+
+
+def test_output_to_a_file(client, capsys, tmp_path):
+    path = tmp_path / "out.txt"
+    assert main(["transcribe", "a.wav", "--output", str(path)], client_factory=client) == 0
+    assert path.read_text(encoding="utf-8") == "你好\n"
+    assert capsys.readouterr().out == ""
+    arguments = ["transcribe", "a.wav", "--output", str(tmp_path / "no" / "where")]
+    assert main(arguments, client_factory=client) == 2
+
+
+REFERENCES = {
+    "kaldi": "a 你好吗\nb 世界再见\n",
+    "tsv": "a.wav\tzh\t你好吗\nb.flac\tzh\t世界再见\n",
+    "tsv-header": "language\ttext\tfile\nzh\t你好吗\ta.wav\nzh\t世界，再见。\tb.flac\n",
+}
+
+
+@pytest.mark.parametrize("form", REFERENCES)
+def test_cer_goes_to_stderr(client, capsys, tmp_path, form):
+    path = tmp_path / "ref"
+    path.write_text(REFERENCES[form], encoding="utf-8")
+    arguments = ["transcribe", "a.wav", "dir/b.flac", "--compute-cer", str(path)]
+    assert main(arguments, client_factory=client) == 0
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 2
+    assert err.startswith("CER 14.29 % (1 / 7 characters: 0 substituted, 1 deleted, 0 inserted; 2")
+
+
+def test_cer_counts_failures_as_deleted_and_leaves_out_what_has_no_reference(
+    client, capsys, tmp_path
+):
+    path = tmp_path / "ref"
+    path.write_text("a 你好\ngone 没有了\n", encoding="utf-8")
+    arguments = ["transcribe", "a.wav", "gone.wav", "dir/b.flac", "--compute-cer", str(path)]
+    assert main(arguments, client_factory=client) == 1
+    err = capsys.readouterr().err
+    assert "CER 60.00 % (3 / 5 characters" in err
+    assert "2 recordings, 1 of them failed and count as deleted; 1 without a reference" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "empty file"), ("a x\na y\n", "line 2: id 'a' is there twice"), ("a\tx\nb\n", "line 2")],
+)
+def test_a_wrong_reference_file_ends_with_2(client, capsys, tmp_path, content, message):
+    path = tmp_path / "ref"
+    path.write_text(content)
+    arguments = ["transcribe", "a.wav", "--compute-cer", str(path)]
+    assert main(arguments, client_factory=client) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_models_are_listed(client, capsys):
+    assert main(["models"], client_factory=client) == 0
+    assert capsys.readouterr().out == "infer_pipeline\t2\nsensevoice\t1\n"
+
+
+def test_an_interruption_ends_with_130(capsys):
+    client = FakeClient(interrupt=True)
+    assert main(["transcribe", "a.wav"], client_factory=client) == 130
+    assert capsys.readouterr().err == "triton-asr: interrupted\n"
+    assert client.asked["closed"]
+
+
+def test_exit_codes_are_in_the_help():
+    assert "130 interrupted" in " ".join(build_parser().format_help().split())
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_ctrl_c_ends_a_real_run_at_once(scheme, tmp_path):
+    """The server says it is ready and then never answers a request."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(16000), 16000)
+    code = "import sys; from asr_client.cli import main; sys.exit(main())"
+    with misbehaving.tcp_server(misbehaving.silent) as port:
+        command = [sys.executable, "-c", code, "transcribe", str(path), "--timeout", "60"]
+        url = f"{scheme}://127.0.0.1:{port}"
+        process = subprocess.Popen([*command, "--url", url], stderr=subprocess.PIPE, text=True)
+        time.sleep(2.5)  # it has imported all, and waits
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert time.monotonic() - start < 3
+    assert err == "triton-asr: interrupted\n"
+
+
+def test_a_reader_that_leaves_is_no_crash(tmp_path):
+    """`triton-asr … | head -0`: no traceback."""
+    code = (
+        "import sys; sys.path.insert(0, '.');"
+        "from tests.client.test_cli import FakeClient; from asr_client.cli import main;"
+        "texts = {str(i): 'x' * 5000 for i in range(100)};"
+        "sys.exit(main(['transcribe', *texts], client_factory=FakeClient(texts)))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=20) == 1
+    assert err == ""

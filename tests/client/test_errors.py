@@ -1,0 +1,289 @@
+"""Every call ends within its timeout, with our exception, whatever the server does."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from asr_client import (
+    AsrError,
+    AsyncClient,
+    Client,
+    ClientClosed,
+    ConnectionFailed,
+    ModelNotFound,
+    OptionError,
+    ProtocolError,
+    RequestRejected,
+    RequestTimeout,
+    ServerError,
+    ServerNotReady,
+)
+from tests.client import misbehaving
+
+TIMEOUT_S = 0.7
+# What a loaded machine may add before the exception is out.
+SLACK_S = 2.5
+WAV = np.zeros(16000, np.float32)
+
+
+class Caller:
+    """Calls one of the four clients in the same words."""
+
+    def __init__(self, scheme: str, asynchronous: bool) -> None:
+        self.scheme = scheme
+        self.asynchronous = asynchronous
+
+    def call(self, port: int, method: str, *arguments, **options):
+        """Make a client, call it, close it; returns what the call returned."""
+        url = f"{self.scheme}://127.0.0.1:{port}"
+        if not self.asynchronous:
+            with Client(url, timeout_s=TIMEOUT_S) as client:
+                return getattr(client, method)(*arguments, **options)
+
+        async def run():
+            async with AsyncClient(url, timeout_s=TIMEOUT_S) as client:
+                return await getattr(client, method)(*arguments, **options)
+
+        return asyncio.run(run())
+
+    def transcribe(self, port: int, **options):
+        return self.call(port, "transcribe", WAV, sample_rate=16000, **options)
+
+
+@pytest.fixture(params=["grpc", "grpc-async", "http", "http-async"])
+def caller(request) -> Caller:
+    scheme, _, kind = request.param.partition("-")
+    return Caller(scheme, kind == "async")
+
+
+@pytest.fixture(params=["http", "http-async"])
+def http_caller(request) -> Caller:
+    return Caller("http", request.param == "http-async")
+
+
+def error_of(call: Callable[[], object], within_s: float = TIMEOUT_S + SLACK_S) -> AsrError:
+    """The exception of a call, which must be ours and must come in time."""
+    start = time.monotonic()
+    with pytest.raises(AsrError) as caught:
+        call()
+    assert time.monotonic() - start < within_s
+    return caught.value
+
+
+def test_nobody_listens(caller):
+    port = misbehaving.refusing_port()
+    error = error_of(lambda: caller.transcribe(port))
+    assert type(error) is ConnectionFailed
+    assert f"{caller.scheme}://127.0.0.1:{port}" in str(error)
+    assert type(error_of(lambda: caller.call(port, "models"))) is ConnectionFailed
+    assert type(error_of(lambda: caller.call(port, "check_ready"))) is ConnectionFailed
+    assert caller.call(port, "is_ready") is False
+
+
+def test_a_server_that_never_answers(caller):
+    with misbehaving.tcp_server(misbehaving.silent) as port:
+        error = error_of(lambda: caller.transcribe(port))
+        assert isinstance(error, (RequestTimeout, ConnectionFailed))
+        assert isinstance(error_of(lambda: caller.call(port, "models")), RequestTimeout)
+        start = time.monotonic()
+        assert caller.call(port, "is_ready", timeout_s=TIMEOUT_S) is False
+        assert time.monotonic() - start < TIMEOUT_S + SLACK_S
+
+
+def test_the_timeout_of_a_call_beats_that_of_the_client(caller):
+    with misbehaving.tcp_server(misbehaving.silent) as port:
+        start = time.monotonic()
+        error = error_of(lambda: caller.transcribe(port, timeout_s=0.2))
+        assert "0.2 s" in str(error)
+        assert time.monotonic() - start < 0.2 + SLACK_S
+
+
+@pytest.mark.parametrize("handler", [misbehaving.hang_up, misbehaving.reset])
+def test_a_server_that_hangs_up(caller, handler):
+    with misbehaving.tcp_server(handler) as port:
+        error = error_of(lambda: caller.transcribe(port, timeout_s=20), within_s=5)
+        assert type(error) is ConnectionFailed
+
+
+def test_a_grpc_server_that_dies_during_the_call():
+    for asynchronous in (False, True):
+        with misbehaving.tcp_server(misbehaving.http2_then_close) as port:
+            caller = Caller("grpc", asynchronous)
+            error = error_of(lambda: caller.transcribe(port, timeout_s=20), within_s=5)  # noqa: B023
+            assert type(error) is ConnectionFailed
+
+
+def test_a_server_that_speaks_something_else(caller):
+    with misbehaving.tcp_server(misbehaving.garbage) as port:
+        error = error_of(lambda: caller.transcribe(port))
+        assert isinstance(error, (ConnectionFailed, RequestTimeout))
+
+
+def test_an_answer_that_never_ends(http_caller):
+    with misbehaving.tcp_server(misbehaving.drip) as port:
+        assert type(error_of(lambda: http_caller.transcribe(port))) is RequestTimeout
+
+
+def test_an_answer_that_breaks_off(http_caller):
+    handler = misbehaving.http_answer("200 OK", b'{"outputs"', declared=1000)
+    with misbehaving.tcp_server(handler) as port:
+        error = error_of(lambda: http_caller.transcribe(port, timeout_s=20), within_s=5)
+        assert type(error) is ConnectionFailed
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        ("400 Bad Request", b'{"error": "batch-size must be <= 8"}', RequestRejected),
+        ("404 Not Found", b'{"error": "Request for unknown model: x"}', ModelNotFound),
+        ("404 Not Found", b"<html>nothing here</html>", ServerError),
+        ("413 Payload Too Large", b'{"error": "too large"}', RequestRejected),
+        ("500 Internal Server Error", b'{"error": "boom"}', ServerError),
+        ("502 Bad Gateway", b"<html>" + b"x" * 9000 + b"</html>", ServerError),
+        ("503 Service Unavailable", b'{"error": "no version is available"}', ServerNotReady),
+        ("200 OK", b"<html>welcome</html>", ProtocolError),
+        ("200 OK", b"{}", ProtocolError),
+        ("200 OK", b'{"outputs": [{"name": "TRANSCRIPTS"}]}', ProtocolError),
+        ("200 OK", b"", ProtocolError),
+    ],
+)
+def test_http_answers(http_caller, status, body, kind):
+    with misbehaving.tcp_server(misbehaving.http_answer(status, body)) as port:
+        error = error_of(lambda: http_caller.transcribe(port))
+        assert type(error) is kind
+        assert len(str(error)) < 2500
+        if b'"error"' in body:
+            assert error.server_message is not None
+            assert error.server_message in body.decode()
+
+
+def test_a_dead_model_process_is_explained(http_caller):
+    body = b"{\"error\": \"in ensemble 'sensevoice', Stub process 's_0_0' is not healthy.\"}"
+    handler = misbehaving.http_answer("500 Internal Server Error", body)
+    with misbehaving.tcp_server(handler) as port:
+        error = error_of(lambda: http_caller.transcribe(port))
+    assert type(error) is ServerError
+    assert "Stub process 's_0_0' is not healthy" in str(error)
+    assert "restart the server" in str(error)
+
+
+def test_a_server_that_is_not_ready(http_caller):
+    with misbehaving.tcp_server(misbehaving.http_answer("400 Bad Request", b"")) as port:
+        assert http_caller.call(port, "is_ready") is False
+        error = error_of(lambda: http_caller.call(port, "wait_ready", 0.5))
+        assert type(error) is ServerNotReady
+        assert "not ready within 0.5 s" in str(error)
+
+
+def test_waiting_says_why_it_was_in_vain(caller):
+    port = misbehaving.refusing_port()
+    error = error_of(lambda: caller.call(port, "wait_ready", 0.5))
+    assert type(error) is ServerNotReady
+    assert "connect" in str(error).lower()
+
+
+def test_a_host_that_does_not_exist():
+    with Client("http://no-such-host.invalid", timeout_s=5) as client:
+        assert isinstance(error_of(client.models, 8), (ConnectionFailed, RequestTimeout))
+    with Client("grpc://no-such-host.invalid", timeout_s=5) as client:
+        assert isinstance(error_of(client.models, 8), (ConnectionFailed, RequestTimeout))
+
+
+def test_every_item_of_many_keeps_its_error(caller):
+    port = misbehaving.refusing_port()
+    seen = []
+    outcomes = caller.call(
+        port,
+        "transcribe_many",
+        iter([WAV, np.zeros(0, np.float32), "missing.wav", 3]),
+        sample_rate=16000,
+        concurrency=2,
+        on_result=seen.append,
+    )
+    assert [outcome.index for outcome in outcomes] == [0, 1, 2, 3]
+    assert sorted(outcome.index for outcome in seen) == [0, 1, 2, 3]
+    names = [type(outcome.error).__name__ for outcome in outcomes]
+    assert names == ["ConnectionFailed", "AudioError", "AudioError", "AudioError"]
+    with pytest.raises(ConnectionFailed):
+        outcomes[0].get()
+
+
+def test_many_reads_its_items_only_as_it_needs_them(caller):
+    read = []
+
+    def items():
+        for index in range(10):
+            read.append(index)
+            yield WAV
+
+    class StopError(Exception):
+        pass
+
+    def stop(outcome):
+        raise StopError
+
+    port = misbehaving.refusing_port()
+    with pytest.raises(StopError):
+        caller.call(
+            port, "transcribe_many", items(), sample_rate=16000, concurrency=2, on_result=stop
+        )
+    assert len(read) <= 3
+
+
+def test_options_are_checked_before_anything_is_sent(caller):
+    port = misbehaving.refusing_port()
+    for options in ({"language": "xx"}, {"concurrency": 0}):
+        with pytest.raises(OptionError):
+            caller.call(port, "transcribe_many", [WAV], sample_rate=16000, **options)
+    for timeout_s in (0, -1, float("nan"), float("inf"), "5"):
+        with pytest.raises(OptionError, match="timeout_s"):
+            caller.transcribe(port, timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_closing_ends_the_calls_of_other_threads(scheme):
+    with misbehaving.tcp_server(misbehaving.silent) as port:
+        client = Client(f"{scheme}://127.0.0.1:{port}")
+        # gRPC gives up a connection that stays silent only later; closing must not wait for it.
+        threading.Timer(0.3, client.close).start()
+        error = error_of(lambda: client.transcribe(WAV, sample_rate=16000), within_s=5)
+        assert type(error) is ClientClosed
+        assert type(error_of(lambda: client.transcribe(WAV, sample_rate=16000))) is ClientClosed
+        assert client.is_ready() is False
+        client.close()
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_cancelling_an_awaited_call_gives_it_up(scheme):
+    async def run(port: int) -> float:
+        async with AsyncClient(f"{scheme}://127.0.0.1:{port}") as client:
+            task = asyncio.create_task(client.transcribe(WAV, sample_rate=16000))
+            await asyncio.sleep(0.3)
+            start = time.monotonic()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return time.monotonic() - start
+
+    with misbehaving.tcp_server(misbehaving.silent) as port:
+        assert asyncio.run(run(port)) < 1
+
+
+def test_a_dropped_http_client_leaves_no_thread():
+    def http_threads() -> int:
+        return sum(thread.name == "asr-client-http" for thread in threading.enumerate())
+
+    before = http_threads()
+    client = Client("http://127.0.0.1:1")
+    assert http_threads() == before + 1
+    del client
+    deadline = time.monotonic() + 5
+    while http_threads() > before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert http_threads() == before

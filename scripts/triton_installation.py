@@ -12,6 +12,7 @@ takes its place.
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -83,7 +84,7 @@ def _wheel_installation() -> TritonInstallation:
     """The server in the wheel, found without importing it.
 
     Raises:
-        TritonServerError: no wheel, a C library it was not built for, or no stub for this Python.
+        TritonServerError: no wheel, or none for this C library, this Python or this NumPy.
     """
     libc, libc_version = platform.libc_ver()
     if libc != "glibc":
@@ -102,6 +103,7 @@ def _wheel_installation() -> TritonInstallation:
             "no tritonserver: none on PATH with its backends beside it, and the package that "
             f"brings one is not installed for {sys.executable}: pip install {WHEEL_REQUIREMENT}"
         )
+    _check_numpy()
     package = Path(spec.origin).parent
     home = package / "tritonserver"
     stubs = home / "python_backend_stubs"
@@ -119,6 +121,26 @@ def _wheel_installation() -> TritonInstallation:
         stub=stub,
         library_paths=(package.parent / "nvidia_pytriton.libs", *_libpython_folders()),
     )
+
+
+def _check_numpy() -> None:
+    """Refuses NumPy 2, as the wheel's own requirements do, but not every installer.
+
+    Its stubs were compiled for NumPy 1's array layout. Every array of NumPy 2 is zero bytes to
+    them, and each answer fails with "output tensor shape does not match size of output".
+
+    Raises:
+        TritonServerError: NumPy is missing or too new.
+    """
+    try:
+        numpy_version = importlib.metadata.version("numpy")
+    except importlib.metadata.PackageNotFoundError:
+        numpy_version = "none"
+    if numpy_version.partition(".")[0] not in ("0", "1"):
+        raise TritonServerError(
+            f"the Python stubs of {WHEEL_REQUIREMENT} need NumPy below 2, got {numpy_version} for "
+            f"{sys.executable}: pip install 'numpy<2'"
+        )
 
 
 def _libpython_folders() -> list[Path]:

@@ -75,6 +75,18 @@ def test_no_stub_for_this_python(nothing_on_path, monkeypatch, tmp_path):
         find_installation()
 
 
+@pytest.mark.parametrize("version", ["2.0.0", "2.5.5"])
+def test_numpy_2(nothing_on_path, monkeypatch, tmp_path, version):
+    class Spec:
+        origin = str(tmp_path / "__init__.py")
+
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: Spec)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: version)
+    with pytest.raises(TritonServerError, match=f"NumPy below 2, got {version}"):
+        find_installation()
+
+
 @pytest.mark.parametrize(
     ("prints", "words"),
     [

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -113,6 +114,11 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
         for each in sockets:  # all are held until all are chosen, so that they differ
             each.bind((host, 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+# How Triton logs a model that does not load; a Python model's traceback follows the message.
+_LOAD_FAILURE = re.compile(r"\"failed to load '([^']+)' version \d+: (.*)\"")
+_TRACEBACK = r"\n\nAt:"
 
 
 class TritonServer:
@@ -273,7 +279,7 @@ class TritonServer:
             if process.poll() is not None:
                 raise TritonServerError(
                     f"tritonserver ended with status {process.returncode} before it was ready; "
-                    f"end of {self._log}:\n{self.log_tail()}"
+                    f"{self._reason_for_ending()}"
                 )
             if self._is_ready():
                 return
@@ -302,6 +308,16 @@ class TritonServer:
     def _connect_host(self) -> str:
         """Where to connect; the any-address is not one."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+
+    def _reason_for_ending(self) -> str:
+        """The models that did not load and why, else the end of the log."""
+        failures = [
+            f"  {model}: {reason.partition(_TRACEBACK)[0]}"
+            for model, reason in _LOAD_FAILURE.findall(self.log_text())
+        ]
+        if failures:
+            return "\n".join([f"models that did not load (log: {self._log}):", *failures])
+        return f"end of {self._log}:\n{self.log_tail()}"
 
     def log_text(self) -> str:
         """What this start has written to the log so far."""

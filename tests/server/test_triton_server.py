@@ -91,7 +91,10 @@ server.start(); server.wait_ready(120)
 print(server.pid, flush=True)
 time.sleep(600)
 """
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as starter:
+    # a killed starter cannot remove its temporary folder
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as starter:
         pid = int(starter.stdout.readline())
         assert session_of(pid)
         starter.kill()

@@ -16,8 +16,9 @@ Source: CIF, https://arxiv.org/abs/1905.11235, eq. 1 to 4, with threshold 1.
 from __future__ import annotations
 
 import numpy as np
+from onnx import NodeProto
 
-from scripts.onnx_graph.graph import DOUBLE, FLOAT, INT64, Graph
+from scripts.onnx_graph.graph import DOUBLE, FLOAT, INT64, Graph, rename_inputs
 
 # FunASR fires the upsampled weights slightly early (`threshold - 1e-4`).
 PEAK_THRESHOLD = 1.0 - 1e-4
@@ -58,6 +59,34 @@ def replace_cif(graph: Graph, alphas: str, hidden: str, token_num: str, embeds: 
     overlap = graph.cast(graph.add("Sub", [until_tail, before]), FLOAT)
     graph.replace_uses(embeds, graph.add("MatMul", [overlap, hidden]))
     return num_tokens
+
+
+def guard_cif(graph: Graph, alphas: str, summation: NodeProto, token_num: str, embeds: str) -> str:
+    """Keep the exported CIF to the bit, but let every row fire at least one token.
+
+    A row without tokens gets the weights 1, 0, 0, ... and so one dummy, which the decoder masks by
+    `token_num`: the exports fail where nothing fires, BiCif's already where one row does not. This
+    is for dynamic int8, where a difference in the last bit before the decoder changes tokens
+    behind it, so that only the same bits can be proved equal.
+
+    Args:
+        alphas: float32 [B, T + 1], the tail's weight included.
+        summation: the node that sums alphas for `token_num`; goes on with the true weights.
+        token_num: int32 [B].
+        embeds: [B, N, D], what CIF gives to the decoder.
+
+    Returns:
+        Name of an int64 scalar: N, now at least 1.
+    """
+    readers = [node for node in graph.consumers(alphas) if node is not summation]
+    zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
+    index = graph.add("Range", [zero, graph.dim(alphas, 1), one])
+    firing = graph.cast(graph.add("Equal", [index, zero]), FLOAT)
+    silent = graph.add("Less", [graph.cast(token_num, INT64), one])
+    guarded = graph.add("Where", [graph.unsqueeze(silent, 1), firing, alphas])
+    for node in readers:
+        rename_inputs(node, alphas, guarded)
+    return graph.dim(embeds, 1)
 
 
 def cif_peaks(graph: Graph, alphas: str) -> str:

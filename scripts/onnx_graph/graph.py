@@ -201,7 +201,7 @@ class Graph:
         changed = 0
         for node in self._nodes:
             if id(node) not in keep and old in used_names(node):
-                _rename_inputs(node, old, new)
+                rename_inputs(node, old, new)
                 changed += 1
         return changed
 
@@ -317,14 +317,15 @@ def _captured_names(graph: GraphProto) -> set[str]:
     return used - own
 
 
-def _rename_inputs(node: NodeProto, old: str, new: str) -> None:
+def rename_inputs(node: NodeProto, old: str, new: str) -> None:
+    """Let a node, and its subgraphs, read `new` in place of `old`."""
     for index, name in enumerate(node.input):
         if name == old:
             node.input[index] = new
     for subgraph in _subgraphs(node):
         if old in _captured_names(subgraph):
             for inner in subgraph.node:
-                _rename_inputs(inner, old, new)
+                rename_inputs(inner, old, new)
             for value in subgraph.output:
                 if value.name == old:
                     value.name = new

@@ -67,7 +67,10 @@ def _make_rows_independent(graph: Graph, encoder_output: str, timestamps: bool) 
 
     hidden = masks.keep_where(graph, graph.unsqueeze(mask, 2), encoder_output)
     zeroed = graph.replace_uses(encoder_output, hidden, except_for=[hidden])
-    num_tokens = cif.replace_cif(graph, alphas, hidden, "token_num", embeds)
+    if patterns.is_dynamic_int8(graph):
+        num_tokens = cif.guard_cif(graph, alphas, summation, "token_num", embeds)
+    else:
+        num_tokens = cif.replace_cif(graph, alphas, hidden, "token_num", embeds)
     edits = {
         "mask_maxima": masks.take_mask_lengths_from_shape(graph, frame_maxima, num_frames)
         + masks.take_mask_lengths_from_shape(graph, token_maxima, num_tokens),

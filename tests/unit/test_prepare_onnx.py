@@ -33,8 +33,10 @@ Outputs = dict[str, NDArray[Any]]
 class Session:
     """Runs rows of features as one batch and gives each row's own outputs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, optimise: bool = True) -> None:
         options = onnxruntime.SessionOptions()
+        if not optimise:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = 1
         options.log_severity_level = 4
         self.session = onnxruntime.InferenceSession(
@@ -233,10 +235,16 @@ def test_int8_is_served_alone(
     assert not report.batch_safe
     assert "max_batch_size 1" in report.messages[0]
     assert read_metadata(target)["batch_safe"] == "false"
-    original, graph = Session(source), Session(target)
+    # As written: ONNX Runtime's fusions change last bits, which int8 turns into whole quanta.
+    original, graph = Session(source, optimise=False), Session(target, optimise=False)
+    assert report.figures["original_max_score_difference"] < TOLERANCE
     for row in features:
         if len(row) > 5:
             expected, got = original([row])[0], graph([row])[0]
-            ids = expected["logits" if "logits" in expected else "ctc_logits"].argmax(-1)
-            assert (ids == got["token_ids"]).mean() >= 0.8
-    graph([features[0]])  # nothing fires: must not fail
+            expected["token_ids"] = expected[
+                "logits" if "logits" in expected else "ctc_logits"
+            ].argmax(-1)
+            assert_same({k: v for k, v in expected.items() if k != "token_scores"}, got)
+    silent = Session(target)([features[0]])[0]  # nothing fires: must not fail, optimised or not
+    graph([features[0]])
+    assert silent.get("token_num", 0) == 0

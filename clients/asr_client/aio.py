@@ -15,6 +15,7 @@ from .options import (
     DEFAULT_TIMEOUT_S,
     POLL_INTERVAL_S,
     READY_TIMEOUT_S,
+    checked_ca_file,
     checked_concurrency,
     checked_timeout,
 )
@@ -44,7 +45,7 @@ class AsyncClient:
         ca_file: PEM file of the authorities to trust with TLS; the system's when left out.
 
     Raises:
-        OptionError: the URL or the timeout makes no sense.
+        OptionError: the URL, the timeout or the file makes no sense.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class AsyncClient:
         self.timeout_s = checked_timeout(timeout_s)
         self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
         transport_class = AsyncGrpcTransport if endpoint.uses_grpc else AsyncHttpTransport
-        self._transport: AsyncTransport = transport_class(endpoint, ca_file)
+        self._transport: AsyncTransport = transport_class(endpoint, checked_ca_file(ca_file))
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -185,6 +186,7 @@ class AsyncClient:
         self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S
     ) -> bool:
         """Return whether the server, and the model if named, is ready; as `Client.is_ready`."""
+        checked_timeout(timeout_s)
         try:
             await self.check_ready(model, timeout_s=timeout_s)
         except AsrError:

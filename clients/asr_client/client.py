@@ -15,6 +15,7 @@ from .options import (
     DEFAULT_TIMEOUT_S,
     POLL_INTERVAL_S,
     READY_TIMEOUT_S,
+    checked_ca_file,
     checked_concurrency,
     checked_timeout,
 )
@@ -44,7 +45,7 @@ class Client:
         ca_file: PEM file of the authorities to trust with TLS; the system's when left out.
 
     Raises:
-        OptionError: the URL or the timeout makes no sense.
+        OptionError: the URL, the timeout or the file makes no sense.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Client:
         self.url = endpoint.url
         self.timeout_s = checked_timeout(timeout_s)
         self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
-        self._transport: Transport = _connect(endpoint, ca_file)
+        self._transport: Transport = _connect(endpoint, checked_ca_file(ca_file))
 
     def __enter__(self) -> Client:
         return self
@@ -224,6 +225,7 @@ class Client:
 
         `check_ready` says why it is not.
         """
+        checked_timeout(timeout_s)
         try:
             self.check_ready(model, timeout_s=timeout_s)
         except AsrError:

@@ -28,20 +28,18 @@ from .errors import (
 )
 
 # One vocabulary for both protocols. gRPC gives names, HTTP gives numbers (as strings).
+# What is not listed is a ServerError.
 _KINDS: dict[str, type[AsrError]] = {
     "INVALID_ARGUMENT": RequestRejected,
     "OUT_OF_RANGE": RequestRejected,
     "ALREADY_EXISTS": RequestRejected,
     "RESOURCE_EXHAUSTED": RequestRejected,  # the message is larger than the server takes
     "NOT_FOUND": ModelNotFound,
-    "DEADLINE_EXCEEDED": RequestTimeout,
-    "CANCELLED": ClientClosed,
     "400": RequestRejected,
     "404": ModelNotFound,
     "409": RequestRejected,
     "413": RequestRejected,
     "429": ServerNotReady,
-    "499": ServerError,
     "503": ServerNotReady,
 }
 

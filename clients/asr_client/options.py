@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from .errors import OptionError
 
@@ -23,3 +24,10 @@ def checked_concurrency(concurrency: int) -> int:
     if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
         raise OptionError(f"concurrency: expected a whole number above 0; got {concurrency!r}")
     return concurrency
+
+
+def checked_ca_file(ca_file: str | None) -> str | None:
+    """Return the path, or raise OptionError unless it is None or a file."""
+    if ca_file is not None and not Path(ca_file).is_file():
+        raise OptionError(f"ca_file: expected a PEM file; got {ca_file!r}, which is none")
+    return ca_file

@@ -244,6 +244,21 @@ def test_options_are_checked_before_anything_is_sent(caller):
     for timeout_s in (0, -1, float("nan"), float("inf"), "5"):
         with pytest.raises(OptionError, match="timeout_s"):
             caller.transcribe(port, timeout_s=timeout_s)
+        with pytest.raises(OptionError, match="timeout_s"):
+            caller.call(port, "is_ready", timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("scheme", ["grpcs", "https"])
+def test_tls(scheme, tmp_path):
+    """Against a server that does not speak it, and with a file of authorities that is not there."""
+    for client_class in (Client, AsyncClient):
+        with pytest.raises(OptionError, match="ca_file"):
+            client_class(f"{scheme}://127.0.0.1", ca_file=str(tmp_path / "missing.pem"))
+    for asynchronous in (False, True):
+        caller = Caller(scheme, asynchronous)
+        with misbehaving.tcp_server(misbehaving.garbage) as port:
+            error = error_of(lambda: caller.transcribe(port))  # noqa: B023
+            assert isinstance(error, (ConnectionFailed, RequestTimeout))
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from asr_client import (
     AsyncClient,
@@ -137,8 +138,10 @@ def test_every_form_of_audio_gives_the_same(url, reference):
         assert client.transcribe(Pcm(frames.tobytes(), rate)) == expected
         for array in (frames, (frames / 32768).astype(np.float32), np.stack([frames] * 2, axis=1)):
             assert client.transcribe(array, sample_rate=rate).text == expected.text
-        eight_khz = np.repeat(load_audio(path), 3)  # as if recorded at 48 kHz
-        assert client.transcribe(eight_khz, sample_rate=48000).text == expected.text
+        # Resampling twice is not exact, and neither is the text of a small model then.
+        frames_48khz = soxr.resample(load_audio(path), 16000, 48000)
+        transcript = client.transcribe(frames_48khz, sample_rate=48000)
+        assert count_errors(expected.text, transcript.text).rate <= 0.1
 
 
 def test_one_client_serves_many_threads(url, reference):
@@ -162,10 +165,9 @@ def test_one_client_serves_many_threads(url, reference):
 def test_options_are_taken(url):
     path = sample_paths("sensevoice")[0]
     with Client(url) as client:
-        for itn, tag in ((True, "<|withitn|>"), (False, "<|woitn|>")):
+        for itn in (True, False):
             transcript = client.transcribe(path, language="zh", itn=itn)
-            # A small model may not say the tag it was asked for; it must at least answer.
-            assert transcript.raw_text.startswith("<|"), tag
+            assert transcript.raw_text.startswith("<|zh|>")
 
 
 def test_bad_input_is_refused_and_the_next_request_served(url, reference):

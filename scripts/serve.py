@@ -48,6 +48,9 @@ class Server(Protocol):
     def is_running(self) -> bool:
         """Whether it still lives."""
 
+    def lost_models(self) -> list[str]:
+        """Models whose process died while the server lives."""
+
     def log_tail(self) -> str:
         """The end of its log."""
 
@@ -77,6 +80,8 @@ def install_missing(repositories: Sequence[Path], report: Callable[[str], None])
 def serve(server: Server, stop: threading.Event, report: Callable[[str], None]) -> int:
     """Start a server, say where it is, and keep it until told to stop.
 
+    If the process of a Python model dies, the server is started anew on the same ports.
+
     Returns:
         Exit status: 0 if it was stopped, 1 if it ended by itself or never became ready.
     """
@@ -91,6 +96,12 @@ def serve(server: Server, stop: threading.Event, report: Callable[[str], None]) 
             if not server.is_running():
                 report(f"tritonserver ended by itself; end of its log:\n{server.log_tail()}")
                 return 1
+            if lost := server.lost_models():
+                report(f"the process of {', '.join(lost)} died; starting the server anew")
+                server.stop()
+                server.start()
+                server.wait_ready(READY_TIMEOUT_S)
+                report("ready again")
         return 0
     except TritonServerError as error:
         report(str(error))

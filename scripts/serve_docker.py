@@ -123,6 +123,10 @@ class DockerServer:
             return False
         return bool(self._container.status == "running")
 
+    def lost_models(self) -> list[str]:
+        """Nothing: processes inside the container are not looked at from here."""
+        return []
+
     def log_tail(self) -> str:
         """The last lines the container wrote, as far as it still exists."""
         try:

@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 
 from scripts.triton_installation import (
+    STUB_NAME,
     TritonInstallation,
     TritonServerError,
     assemble_backends,
@@ -168,6 +169,7 @@ class TritonServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._work: Path | None = None
         self._log_start = 0
+        self._instances: set[str] = set()
         self.command: list[str] = []
 
     @property
@@ -282,6 +284,7 @@ class TritonServer:
                     f"{self._reason_for_ending()}"
                 )
             if self._is_ready():
+                self._instances = _stub_instances(process.pid)
                 return
             time.sleep(0.05)
         raise TritonServerError(
@@ -292,6 +295,15 @@ class TritonServer:
     def is_running(self) -> bool:
         """Whether the process was started and still lives."""
         return self._process is not None and self._process.poll() is None
+
+    def lost_models(self) -> list[str]:
+        """Models whose Python process was there when the server became ready and is gone now.
+
+        Triton goes on reporting itself and such a model as ready, while every request to the
+        model fails.
+        """
+        alive = _stub_instances(self.pid)
+        return sorted(name for name in self._instances if name not in alive)
 
     def _is_ready(self) -> bool:
         """One look at /v2/health/ready."""
@@ -383,6 +395,17 @@ def _session_members(session: int) -> list[int]:
         if int(owner) == session and state != "Z":
             members.append(int(entry.name))
     return members
+
+
+def _stub_instances(session: int) -> set[str]:
+    """Names of the model instances that have a live stub, such as `vad_0_0`."""
+    instances = set()
+    for pid in _session_members(session):
+        with suppress(OSError):
+            words = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
+            if Path(words[0].decode()).name == STUB_NAME and len(words) > 8:
+                instances.add(words[8].decode())
+    return instances
 
 
 def _kill(pid: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -72,8 +73,6 @@ def memory_mb(server_pid: int) -> dict[str, float]:
     server = psutil.Process(server_pid)
     result = {"tritonserver": server.memory_full_info().pss / 2**20}
     for child in server.children(recursive=True):
-        # The stub's command line names the model file it runs.
-        words = [word for word in child.cmdline() if word.endswith("model.py")]
-        name = words[0].split("/")[-3] if words else child.name()
+        name = Path(child.cmdline()[1]).parts[-3]  # a stub's first argument: .../model/1/model.py
         result[name] = result.get(name, 0) + child.memory_full_info().pss / 2**20
     return result

@@ -7,16 +7,20 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from urllib.request import urlopen
 
+import numpy as np
 import psutil
 import pytest
 
+from asr_client import AsrError, Client
 from scripts.install_model import KINDS, ROOT, copy_repository, install
 from scripts.triton_server import free_ports
 from tests.serving import RANDOM_MODELS
 
 END_TIMEOUT_S = 30
+RECOVERY_TIMEOUT_S = 60
 SOURCE = RANDOM_MODELS / "sensevoice-tiny-seed0"
 
 
@@ -109,6 +113,37 @@ def test_a_damaged_model_is_named_and_the_command_fails(repository, tmp_path, da
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert words in said
+
+
+@pytest.mark.parametrize(
+    "model", ["sensevoice_feature_extractor", "sensevoice_encoder", "sensevoice_scoring"]
+)
+def test_a_model_process_that_dies_is_replaced(repository, tmp_path, model):
+    """Requests fail with a hint meanwhile, in bounded time, and are answered again afterwards."""
+    ports, process = start(repository, tmp_path)
+    read_until_ready(process)
+    samples = np.zeros(16_000, np.float32)
+    with Client(f"grpc://127.0.0.1:{ports[1]}", timeout_s=10) as client:
+        before = client.transcribe(samples, sample_rate=16_000)
+        (stub,) = (
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if f"{model}_0_0" in child.cmdline()
+        )
+        stub.kill()
+        outcomes = []
+        deadline = time.monotonic() + RECOVERY_TIMEOUT_S
+        while time.monotonic() < deadline and outcomes[-1:] != [before]:
+            begun = time.monotonic()
+            try:
+                outcomes.append(client.transcribe(samples, sample_rate=16_000))
+            except AsrError as error:
+                outcomes.append(error)
+            assert time.monotonic() - begun < 12
+    process.terminate()
+    said, _ = process.communicate(timeout=END_TIMEOUT_S)
+    assert outcomes[-1] == before, outcomes[-3:]
+    assert f"the process of {model}_0_0 died; starting the server anew" in said
 
 
 def test_a_server_that_dies_ends_the_command(repository, tmp_path):

@@ -1,0 +1,87 @@
+"""Runs the exported models on waveforms: the server's own numpy code around ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from asr_core.frontend import load_frontend
+from asr_core.paraformer import ParaformerRow, load_scoring
+from asr_core.sensevoice import (
+    LANGUAGE_IDS,
+    TEXT_NORM_IDS,
+    TOKENIZER_NAME,
+    SenseVoiceResult,
+    SenseVoiceScoring,
+)
+from asr_core.words import Word, join_words
+
+Waveform = npt.NDArray[np.float32]
+
+
+def _session(model_dir: Path) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        str(model_dir / "model.onnx"), options, providers=["CPUExecutionProvider"]
+    )
+
+
+class ParaformerRecogniser:
+    """The exported BiCifParaformer."""
+
+    def __init__(self, model_dir: Path) -> None:
+        self._frontend = load_frontend(model_dir)
+        self._scoring = load_scoring(model_dir)
+        self._session = _session(model_dir)
+
+    def words(self, waveform: Waveform) -> list[Word]:
+        """Words with times of a float32 waveform [samples] at 16 kHz in [-1, 1]."""
+        features = self._frontend(waveform)
+        if len(features) == 0:
+            return []
+        lengths = np.array([len(features)], np.int32)
+        inputs = {"speech": features[None], "speech_lengths": lengths}
+        logits, token_num, us_alphas, us_cif_peak = self._session.run(None, inputs)
+        count = int(token_num[0])
+        scores = logits[0, :count]
+        row = ParaformerRow(
+            scores.argmax(-1).astype(np.int32), scores.max(-1), us_alphas[0], us_cif_peak[0]
+        )
+        return self._scoring(row)
+
+    def text(self, waveform: Waveform) -> str:
+        """Plain text of a waveform as for `words`."""
+        return join_words(self.words(waveform))
+
+
+class SenseVoiceRecogniser:
+    """The exported SenseVoiceSmall."""
+
+    def __init__(self, model_dir: Path) -> None:
+        self._frontend = load_frontend(model_dir)
+        self._scoring = SenseVoiceScoring(model_dir / TOKENIZER_NAME)
+        self._session = _session(model_dir)
+
+    def __call__(
+        self, waveform: Waveform, language: str = "auto", text_norm: str = "woitn"
+    ) -> SenseVoiceResult:
+        """Tags and text of a float32 waveform [samples] at 16 kHz in [-1, 1]."""
+        features = self._frontend(waveform)
+        inputs = {
+            "speech": features[None],
+            "speech_lengths": np.array([len(features)], np.int32),
+            "language": np.array([LANGUAGE_IDS[language]], np.int32),
+            "textnorm": np.array([TEXT_NORM_IDS[text_norm]], np.int32),
+        }
+        logits, lengths = self._session.run(None, inputs)
+        frames = logits[0, : int(lengths[0])]
+        log_normaliser = np.logaddexp.reduce(frames, axis=-1)
+        return self._scoring(
+            frames.argmax(-1).astype(np.int32),
+            (frames.max(-1) - log_normaliser).astype(np.float32),
+        )

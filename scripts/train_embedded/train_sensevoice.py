@@ -1,0 +1,192 @@
+"""Trains SenseVoiceSmall in five languages, starting from the Paraformer's encoder.
+
+    python -m scripts.train_embedded.train_sensevoice --minutes 75
+
+From scratch the CTC stays on a plateau for thousands of steps; the Paraformer's encoder has
+the same layer names and shapes, so its weights load directly. Non-speech has the target
+<|nospeech|><|EMO_UNKNOWN|><|Event_UNK|> and no text.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .cmvn import read_cmvn
+from .corpus import LANGUAGES
+from .dataset import BatchStream, Features, Item, Shards, pad_features, pad_targets
+from .devset import DevSet, load_dev_set
+from .dropout import use_byte_dropout
+from .error_rate import character_error_rate
+from .fbank import stack_frames
+from .models import build_model, count_parameters, sensevoice_config
+from .tokens import (
+    BLANK,
+    TEXTNORM_EMBEDDING,
+    SenseVoiceTokenizer,
+    write_sentencepiece_model,
+)
+from .training_loop import Schedule, Trainer
+
+SPM_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
+PREFIX_ROWS = 4
+WITHITN_SHARE = 0.3
+LANGUAGE_WEIGHTS = {"zh": 0.34, "en": 0.19, "yue": 0.16, "ja": 0.15, "ko": 0.16}
+
+
+def item_target(item: Item, tokenizer: SenseVoiceTokenizer, itn: bool) -> list[int]:
+    """Language, emotion, event and ITN tags, then the text of the joined records."""
+    spoken = [record for record in item.records if record["spoken"]]
+    style = tokenizer.tag("withitn" if itn else "woitn")
+    if not spoken:
+        names = ("nospeech", "EMO_UNKNOWN", "Event_UNK")
+        return [*(tokenizer.tag(name) for name in names), style]
+    language = spoken[0]["language"]
+    target = [tokenizer.tag(name) for name in (language, "NEUTRAL", "Speech")] + [style]
+    for record in spoken:
+        target += tokenizer.encode(record["written" if itn else "spoken"], language)
+    return target
+
+
+def keep_alignable(items: list[Item], targets: list[list[int]]) -> list[int]:
+    """Indices of items whose frames suffice for CTC (one per token, one more per repeat)."""
+    kept = []
+    for index, (item, target) in enumerate(zip(items, targets, strict=True)):
+        text = target[PREFIX_ROWS:]
+        repeats = sum(a == b for a, b in pairwise(text))
+        if len(text) + repeats <= len(item.features):
+            kept.append(index)
+    return kept
+
+
+def sensevoice_loss(
+    model: Any, items: list[Item], tokenizer: SenseVoiceTokenizer, rng: np.random.Generator
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """CTC loss of the text per token and cross entropy of the four tags."""
+    targets = [item_target(item, tokenizer, rng.random() < WITHITN_SHARE) for item in items]
+    kept = keep_alignable(items, targets)
+    items, targets = [items[i] for i in kept], [targets[i] for i in kept]
+    features, lengths = (torch.from_numpy(array) for array in pad_features(items))
+    padded, target_lengths = (torch.from_numpy(array) for array in pad_targets(targets))
+    hidden, hidden_lengths = model.encode(features, lengths, padded)
+    logits = model.ctc.ctc_lo(hidden).float()
+    text_lengths = target_lengths - PREFIX_ROWS
+    ctc = nn.functional.ctc_loss(
+        logits[:, PREFIX_ROWS:].log_softmax(-1).transpose(0, 1),
+        padded[:, PREFIX_ROWS:].clamp(min=0) if padded.size(1) > PREFIX_ROWS else padded[:, :1],
+        (hidden_lengths - PREFIX_ROWS).long(),
+        text_lengths,
+        blank=BLANK,
+        reduction="none",
+        zero_infinity=True,
+    )
+    text_loss = ctc.sum() / (text_lengths + 1).sum()
+    tags = nn.functional.cross_entropy(
+        logits[:, :PREFIX_ROWS].reshape(-1, logits.size(-1)), padded[:, :PREFIX_ROWS].reshape(-1)
+    )
+    return text_loss + 0.5 * tags, {"ctc": text_loss.item(), "tags": tags.item()}
+
+
+@torch.no_grad()
+def recognise(
+    model: Any, features: torch.Tensor, language: int, textnorm: int
+) -> tuple[list[int], list[int]]:
+    """The four tag ids and the text ids of one utterance's features [1, frames, 560].
+
+    language, textnorm: embedding rows, 0 meaning "auto".
+    """
+    rows = model.embed(torch.tensor([[language, 1, 2, textnorm]]))
+    speech = torch.cat([rows, features], dim=1)
+    hidden, _ = model.encoder(speech, torch.tensor([speech.size(1)]))
+    ids = model.ctc.ctc_lo(hidden)[0].argmax(-1).tolist()
+    text, previous = [], BLANK
+    for token in ids[PREFIX_ROWS:]:
+        if token not in (previous, BLANK):
+            text.append(token)
+        previous = token
+    return ids[:PREFIX_ROWS], text
+
+
+def make_evaluation(
+    devs: dict[str, DevSet], mean: Features, scale: Features, tokenizer: SenseVoiceTokenizer
+) -> Callable[[nn.Module], dict[str, float]]:
+    """The small held-out check run during training, with language "auto"."""
+
+    def heard(model: nn.Module, fbank: Features, itn: str = "woitn") -> tuple[int, str]:
+        features = torch.from_numpy((stack_frames(fbank) - mean) * scale)[None]
+        tags, text = recognise(model, features, 0, TEXTNORM_EMBEDDING[itn])
+        return tags[0], tokenizer.decode(text)
+
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        row: dict[str, float] = {}
+        right = 0
+        for language, dev in devs.items():
+            results = [heard(model, fbank) for fbank in dev.noisy[:60]]
+            right += sum(tag == tokenizer.tag(language) for tag, _ in results)
+            row[f"cer_{language}"] = character_error_rate(dev.texts[:60], [t for _, t in results])
+        written = [heard(model, f, "withitn")[1] for f in devs["zh"].noisy[:60]]
+        row["cer_zh_withitn"] = character_error_rate(devs["zh"].written[:60], written)
+        joined = [heard(model, fbank)[1] for fbank in devs["zh"].joined]
+        row["cer_joined"] = character_error_rate(devs["zh"].joined_texts, joined)
+        empty = sum(heard(model, f)[1] == "" for f in devs["zh"].nonspeech)
+        row["nonspeech_empty"] = empty / len(devs["zh"].nonspeech)
+        row["language_right"] = right / (60 * len(devs))
+        return row
+
+    return evaluate
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shards", type=Path, default=Path(".cache/embedded/shards"))
+    parser.add_argument("--directory", type=Path, default=Path(".cache/embedded/sensevoice"))
+    parser.add_argument("--paraformer", type=Path, default=Path(".cache/embedded/paraformer"))
+    parser.add_argument("--minutes", type=float, default=75.0)
+    parser.add_argument("--rate", type=float, default=1.2e-3)
+    parser.add_argument("--max-steps", type=int)
+    parser.add_argument("--dropout", type=float, default=0.0, help="small models underfit")
+    parser.add_argument("--bfloat16", action="store_true", help="1.7 x faster with AVX512-BF16")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(2)
+    directory: Path = arguments.directory
+    directory.mkdir(parents=True, exist_ok=True)
+    if not (directory / SPM_NAME).exists():
+        write_sentencepiece_model(directory / SPM_NAME)
+        (directory / "am.mvn").write_bytes((arguments.paraformer / "am.mvn").read_bytes())
+    mean, scale = read_cmvn(directory / "am.mvn")
+    tokenizer = SenseVoiceTokenizer(directory / SPM_NAME)
+    model: Any = build_model(sensevoice_config(), tokenizer.size)
+    model.lid_int_dict = tokenizer.language_embeddings()
+    model.textnorm_int_dict = tokenizer.textnorm_embeddings()
+    if not (directory / "checkpoint.pt").exists():
+        weights = torch.load(arguments.paraformer / "average.pt", weights_only=True)
+        encoder = {k: v for k, v in weights.items() if k.startswith("encoder.")}
+        result = model.load_state_dict(encoder, strict=False)
+        print(f"initialised {len(encoder)} tensors, {result.unexpected_keys} unused", flush=True)
+    use_byte_dropout(model, arguments.dropout, seed=2)
+    print(f"{count_parameters(model)} parameters, {tokenizer.size} pieces", flush=True)
+    trainer = Trainer(model, directory, Schedule(arguments.minutes, arguments.rate, 300))
+    shards = Shards(arguments.shards, LANGUAGES)
+    stream = BatchStream(shards, mean, scale, trainer.step + 1, LANGUAGE_WEIGHTS)
+    rng = np.random.default_rng(trainer.step + 5)
+
+    def loss_of(model: nn.Module, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):
+            return sensevoice_loss(model, items, tokenizer, rng)
+
+    devs = {name: load_dev_set(directory.parent / "dev", name) for name in LANGUAGES}
+    evaluate = make_evaluation(devs, mean, scale, tokenizer)
+    trainer.run(iter(stream), loss_of, evaluate, max_steps=arguments.max_steps)
+
+
+if __name__ == "__main__":
+    main()

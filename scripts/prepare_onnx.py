@@ -3,7 +3,7 @@
     python -m scripts.prepare_onnx model.onnx prepared.onnx
     python -m scripts.prepare_onnx model.onnx prepared.onnx --wav speech.wav --am-mvn am.mvn
 
-The prepared file is written only when it is proved equal to the original, row by row, and (fp32)
+The prepared file is written only when it is proved equal to the original for each row alone, and
 independent of padding and of the other rows of a batch.
 """
 
@@ -57,9 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--wav", type=Path, nargs="+", default=[], help="also prove it on these")
     parser.add_argument("--am-mvn", type=Path, help="default: am.mvn beside the source")
     parser.add_argument(
-        "--no-padding",
+        "--row-by-row",
         action="store_true",
-        help="leave the masks alone; the file must be served one row at a time",
+        help="for graphs without the expected patterns: run the rows of a batch one by one",
     )
     parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
     options = parser.parse_args(arguments)
@@ -70,13 +70,14 @@ def main(arguments: list[str] | None = None) -> int:
             options.target,
             kind=options.kind,
             recordings=read_features(options.wav, am_mvn) if options.wav else (),
-            padding=not options.no_padding,
+            row_by_row=options.row_by_row,
             threads=options.threads,
         )
     except (PrepareError, OSError, ValueError) as error:
         print(f"prepare_onnx: {error}", file=sys.stderr)
         return 1
-    print(f"{options.target}: {report.kind}, {report.precision}, batch safe: {report.batch_safe}")
+    way = "row by row" if report.row_by_row else "all rows at once"
+    print(f"{options.target}: {report.kind}, {report.precision}, {way}")
     for name, value in {**report.edits, **report.figures}.items():
         print(f"  {name.replace('_', ' ')}: {value:.3g}")
     for message in report.messages:

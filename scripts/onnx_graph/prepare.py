@@ -19,6 +19,7 @@ from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.graph import Graph
 from scripts.onnx_graph.paraformer import prepare_paraformer
 from scripts.onnx_graph.report import Kind, Report, append_figures, is_prepared, write_metadata
+from scripts.onnx_graph.row_loop import Width, loop_over_rows
 from scripts.onnx_graph.sensevoice import prepare_sensevoice
 from scripts.onnx_graph.versions import limit_versions
 
@@ -26,11 +27,17 @@ _MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
 
 KindChoice = Literal["auto", "paraformer", "sensevoice"]
 
-_NOT_BATCH_SAFE = "serve it one row at a time at its true length (max_batch_size 1, max_padding 0)."
-_WAY_OUT = (
-    "--no-padding writes a file that only ends in token ids, to be served one row at a time at "
-    "its true length."
-)
+_ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
+_WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
+
+# Columns of the outputs for T frames. A frame's CIF weight is at most 1, so no row fires more
+# than T + 1 tokens; SenseVoice has four prompt frames before the audio's.
+_TOKENS = {"token_ids": Width(1, 1), "token_scores": Width(1, 1)}
+OUTPUT_WIDTHS: dict[Kind, dict[str, Width]] = {
+    "paraformer": {**_TOKENS, "us_alphas": Width(1), "us_cif_peak": Width(1)},
+    "bicif_paraformer": {**_TOKENS, "us_alphas": Width(3), "us_cif_peak": Width(3)},
+    "sensevoice": {"token_ids": Width(1, 4), "token_scores": Width(1, 4)},
+}
 
 
 def prepare(
@@ -39,7 +46,7 @@ def prepare(
     *,
     kind: KindChoice = "auto",
     recordings: Sequence[verify.Features] = (),
-    padding: bool = True,
+    row_by_row: bool = False,
     threads: int = 2,
 ) -> Report:
     """Rewrite `source`, prove the result and put it at `target`.
@@ -50,8 +57,8 @@ def prepare(
         target: is replaced in one step, after the proof.
         kind: what `source` must be; "auto" takes any.
         recordings: features [T, 560] of real recordings to prove it on, besides made ones.
-        padding: make rows independent of padding and batch. Without, only token ids take the
-            place of logits, and `Report.batch_safe` is false.
+        row_by_row: for graphs without the expected patterns: change nothing but the end, and run
+            the rows of a batch one by one inside the graph. Dynamic int8 always does so.
         threads: CPU threads of the proof.
 
     Returns:
@@ -62,7 +69,7 @@ def prepare(
             one is not equal to it or depends on padding. `target` is untouched.
         OSError: a file cannot be read or written.
     """
-    model, report = _rewrite(source, kind, padding)
+    model, report = _rewrite(source, kind, row_by_row)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", suffix=".onnx", dir=target.parent)
     os.close(handle)
@@ -70,7 +77,7 @@ def prepare(
     try:
         onnx.save(model, str(work))
         del model  # the proof needs the memory
-        report = _prove(source, work, report, verify.make_rows(recordings), padding, threads)
+        report = _prove(source, work, report, verify.make_rows(recordings), row_by_row, threads)
         append_figures(work, report.figures)
         work.chmod(0o644)
         os.replace(work, target)
@@ -79,7 +86,7 @@ def prepare(
     return report
 
 
-def _rewrite(source: Path, kind: KindChoice, padding: bool) -> tuple[ModelProto, Report]:
+def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelProto, Report]:
     try:
         model = onnx.load(str(source))
     except DecodeError as error:
@@ -103,44 +110,46 @@ def _rewrite(source: Path, kind: KindChoice, padding: bool) -> tuple[ModelProto,
     tables = patterns.mask_tables(graph)
     frames = min((table.frames for table in tables), default=None)
     try:
-        computed = masks.compute_mask_tables(graph) if padding else 0
-        edits = rewrite(graph, padding)
+        computed = 0 if row_by_row else masks.compute_mask_tables(graph)
+        edits = rewrite(graph, not row_by_row)
     except PrepareError as error:
         raise PrepareError(
-            f"{source}: {error}. {_WAY_OUT}" if padding else f"{source}: {error}"
+            f"{source}: {error}" if row_by_row else f"{source}: {error}. {_WAY_OUT}"
         ) from error
+    if int8 or row_by_row:
+        loop_over_rows(model, OUTPUT_WIDTHS[found])
     if model.ByteSize() > _MAX_BYTES:
         raise PrepareError(f"{source}: {model.ByteSize()} bytes; expected at most {_MAX_BYTES}")
     report = Report(
         kind=found,
         precision="int8" if int8 else "fp32",
-        batch_safe=padding and not int8,
+        row_by_row=int8 or row_by_row,
         source_sha256=_sha256(source),
         edits={**edits, "mask_tables": computed},
         mask_table_frames=frames,
-        messages=tuple(_messages(int8, padding, frames)),
+        messages=tuple(_messages(int8, row_by_row, frames)),
     )
     write_metadata(model, report)
     return model, report
 
 
-def _messages(int8: bool, padding: bool, mask_table_frames: int | None) -> list[str]:
+def _messages(int8: bool, row_by_row: bool, mask_table_frames: int | None) -> list[str]:
     messages = []
     if int8:
         messages.append(
-            "Dynamic int8 takes one activation scale for the whole batch, so that neighbours and "
-            f"padding change a row: {_NOT_BATCH_SAFE}"
+            "Dynamic int8 takes one activation scale for a whole batch, so that neighbours and "
+            f"padding would change a row: {_ROW_BY_ROW}"
         )
-    elif not padding:
+    if row_by_row:
         messages.append(
-            "Masks were left as they are, and a recording in which no token fires may fail: "
-            f"{_NOT_BATCH_SAFE}"
+            "The graph's inside was left as it was: a recording in which no token fires may fail, "
+            "and with it its batch."
         )
     if mask_table_frames is not None:
         limit = f"{mask_table_frames} frames ({mask_table_frames * 0.06:.1f} s)"
         messages.append(
             f"The export looks its masks up in a table of {limit}, beyond which it is wrong; "
-            + ("they are now computed, for any length." if padding else "that limit remains.")
+            + ("that limit remains." if row_by_row else "they are now computed, for any length.")
         )
     return messages
 
@@ -150,7 +159,7 @@ def _prove(
     work: Path,
     report: Report,
     rows: Sequence[verify.Row],
-    padding: bool,
+    row_by_row: bool,
     threads: int,
 ) -> Report:
     # Before dynamic int8 a difference in the last bit becomes a whole quantum, and ONNX Runtime's
@@ -159,16 +168,17 @@ def _prove(
     try:
         # One after the other: two full-size sessions at a time would need twice the memory.
         expected = verify.run_original(source, rows, threads, optimise)
+        failed = [result is None for result in expected]
+        if row_by_row:  # its inside is the original's and may fail on the same rows
+            rows = [row for row, bad in zip(rows, failed, strict=True) if not bad]
+            expected = [result for result in expected if result is not None]
         model = verify.Model(work, threads, optimise)
         verify.check_output_shapes(model)
-        alone, against_original = verify.compare_with_original(
-            expected, model, rows, may_fail=not padding
-        )
+        alone, against_original = verify.compare_with_original(expected, model, rows)
         figures = against_original.as_dict("original")
-        figures["original_failed_rows"] = sum(result is None for result in expected)
-        if report.batch_safe:
-            independence = verify.check_independence(model, rows, alone)
-            figures |= independence.as_dict("independence")
+        figures["original_failed_rows"] = sum(failed)
+        independence = verify.check_independence(model, rows, alone, with_empty=not row_by_row)
+        figures |= independence.as_dict("independence")
         if not optimise:
             del model
             figures |= _int8_as_served(source, work, rows, expected, threads)

@@ -26,8 +26,9 @@ class Report:
     Attributes:
         kind: architecture; `bicif_paraformer` is a Paraformer that gives timestamps.
         precision: "int8" stands for dynamic int8.
-        batch_safe: each row's answer is independent of padding and of the batch it is in. Where
-            false, serve one row at a time at its true length (max_batch_size 1, max_padding 0).
+        row_by_row: the graph runs its rows one after the other, each at its true length (dynamic
+            int8, and graphs without the expected patterns); else all at once, masked. Either way
+            a row's answer is independent of padding and of the batch it is in.
         source_sha256: of the file it was made from.
         edits: how often each edit was made.
         figures: largest deviations and counts of the proof.
@@ -38,7 +39,7 @@ class Report:
 
     kind: Kind
     precision: Precision
-    batch_safe: bool
+    row_by_row: bool
     source_sha256: str
     edits: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -52,7 +53,7 @@ def metadata(report: Report) -> dict[str, str]:
         "prepared_by": PREPARED_BY,
         "kind": report.kind,
         "precision": report.precision,
-        "batch_safe": "true" if report.batch_safe else "false",
+        "row_by_row": "true" if report.row_by_row else "false",
         "source_sha256": report.source_sha256,
     }
     return {_PREFIX + key: value for key, value in entries.items()}

@@ -174,13 +174,11 @@ def compare_with_original(
     expected: Sequence[Outputs | None],
     model: Model,
     rows: Sequence[Row],
-    may_fail: bool = False,
 ) -> tuple[list[Outputs], Figures]:
     """Compare each row alone with the original, and return what the prepared graph gave.
 
     Args:
         expected: of the original, None for a row on which it failed.
-        may_fail: leave such rows out, since the prepared graph may fail on them too.
 
     Raises:
         PrepareError: they differ, or the original failed on every row.
@@ -188,8 +186,6 @@ def compare_with_original(
     figures = Figures()
     alone = []
     for number, (wanted, row) in enumerate(zip(expected, rows, strict=True)):
-        if wanted is None and may_fail:
-            continue
         got = _run(model, [row], max(len(row.features), 1), 0.0)[0]
         alone.append(got)
         if wanted is not None:
@@ -201,11 +197,19 @@ def compare_with_original(
     return alone, figures
 
 
-def check_independence(model: Model, rows: Sequence[Row], alone: Sequence[Outputs]) -> Figures:
+def check_independence(
+    model: Model, rows: Sequence[Row], alone: Sequence[Outputs], with_empty: bool = True
+) -> Figures:
     """Check that padding and neighbours change no row.
 
     Each row is run padded alone (zeros, noise and NaN, 1 to 100 frames), then all are batched in
-    shuffled orders with longer and shorter neighbours, among them rows without any frame.
+    shuffled orders with longer and shorter neighbours.
+
+    Args:
+        model: the prepared graph.
+        rows: the rows.
+        alone: what it gives for each alone, without padding.
+        with_empty: put a row without any frame into every batch.
 
     Raises:
         PrepareError: a result depends on padding or neighbours, or a batch fails.
@@ -223,15 +227,17 @@ def check_independence(model: Model, rows: Sequence[Row], alone: Sequence[Output
         order = rng.permutation(len(rows))
         for start in range(0, len(rows), size):
             numbers = order[start : start + size].tolist()
-            batch = [*(rows[n] for n in numbers), empty]
+            batch = [*(rows[n] for n in numbers), *[empty] * with_empty]
             longest = max(len(row.features) for row in batch)
             results = _run(model, batch, longest + extra, padding)
             for n, got in zip(numbers, results, strict=False):
                 what = f"row {n} ({len(rows[n].features)} frames), in a batch of {len(batch)}"
                 _compare(what, alone[n], got, figures)
-            _check_empty(results[-1])
-    for result in _run(model, [empty, empty], 3, 0.0):
-        _check_empty(result)
+            if with_empty:
+                _check_empty(results[-1])
+    if with_empty:
+        for result in _run(model, [empty, empty], 3, 0.0):
+            _check_empty(result)
     _check_ties(figures)
     return figures
 

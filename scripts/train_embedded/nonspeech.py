@@ -93,7 +93,7 @@ def nonspeech_clip(
     rng: np.random.Generator, kind: str | None = None, duration_s: float | None = None
 ) -> Waveform:
     """A float32 clip at 16 kHz of 0.2-12 s without speech; silence keeps its low level."""
-    kind = kind or str(rng.choice(list(KINDS), p=(0.12, 0.32, 0.16, 0.18, 0.12, 0.10)))
+    kind = kind or str(rng.choice(list(KINDS), p=(0.10, 0.24, 0.16, 0.26, 0.16, 0.08)))
     duration_s = duration_s or float(rng.choice((rng.uniform(0.2, 3), rng.uniform(2, 12))))
     samples = max(800, int(duration_s * SAMPLE_RATE))
     waveform = KINDS[kind](rng, samples)

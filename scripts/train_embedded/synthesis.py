@@ -75,7 +75,13 @@ def read_aloud(
     return np.concatenate(parts), words
 
 
-def make_shard(language: str, number: int, directory: Path, utterances: int) -> float:
+def make_shard(
+    language: str,
+    number: int,
+    directory: Path,
+    utterances: int,
+    nonspeech_share: float = NONSPEECH_SHARE,
+) -> float:
     """Writes one shard; returns its hours of audio."""
     seed = int.from_bytes(f"{language}-{number}".encode(), "little") % 2**32
     py_rng, rng = random.Random(seed), np.random.default_rng(seed)
@@ -85,7 +91,7 @@ def make_shard(language: str, number: int, directory: Path, utterances: int) -> 
     lines: list[str] = []
     first_frame = 0
     for _ in range(utterances):
-        if rng.random() < NONSPEECH_SHARE:
+        if rng.random() < nonspeech_share:
             waveform = nonspeech_clip(rng)
             words: list[WordTime] = []
             record: dict[str, Any] = {"language": "nospeech", "voice": ""}
@@ -121,6 +127,7 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--step", type=int, default=1, help="2 = every other shard")
     parser.add_argument("--utterances", type=int, default=UTTERANCES_PER_SHARD)
+    parser.add_argument("--nonspeech-share", type=float, default=NONSPEECH_SHARE)
     parser.add_argument("--directory", type=Path, default=Path(".cache/embedded/shards"))
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
@@ -129,7 +136,13 @@ def main() -> None:
             if (arguments.directory / f"{language}_{number:05d}.jsonl").exists():
                 continue
             started = time.monotonic()
-            hours = make_shard(language, number, arguments.directory, arguments.utterances)
+            hours = make_shard(
+                language,
+                number,
+                arguments.directory,
+                arguments.utterances,
+                arguments.nonspeech_share,
+            )
             elapsed = time.monotonic() - started
             print(f"{language} shard {number}: {hours:.2f} h in {elapsed:.0f} s", flush=True)
 

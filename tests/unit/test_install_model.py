@@ -62,7 +62,7 @@ def test_the_manifest_says_what_was_installed_and_proved(kind, repository):
     install(kind, SOURCES[kind.name], repository)
     manifest = json.loads((repository / kind.encoder / "1" / MANIFEST).read_text())
     assert manifest["source"] == SOURCES[kind.name].name
-    assert manifest["preparation"]["batch_safe"] is True
+    assert manifest["preparation"]["row_by_row"] is False
     assert len(manifest["preparation"]["source_sha256"]) == 64
 
 

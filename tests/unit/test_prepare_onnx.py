@@ -201,12 +201,12 @@ def test_report_and_metadata(name: str, prepared: dict[str, tuple[Path, Report]]
     path, report = prepared[name]
     assert report.kind == name.split("-")[0]
     assert report.precision == "fp32"
-    assert report.batch_safe
+    assert not report.row_by_row
     assert report.mask_table_frames is None
     assert report.messages == ()
     assert report.figures["independence_max_score_difference"] < TOLERANCE
     stored = read_metadata(path)
-    assert stored["batch_safe"] == "true"
+    assert stored["row_by_row"] == "false"
     assert stored["kind"] == report.kind
     assert stored["source_sha256"] == report.source_sha256
     assert "original_max_score_difference" in stored["proof"]
@@ -225,16 +225,17 @@ def test_nothing_of_loops_and_logits_is_left(
 
 
 @pytest.mark.parametrize("kind", ["paraformer", "bicif_paraformer", "sensevoice"])
-def test_int8_is_served_alone(
+def test_int8_runs_row_by_row_inside_the_graph(
     kind: str, tmp_path: Path, features: list[NDArray[np.float32]]
 ) -> None:
     target = tmp_path / "model.onnx"
     source = MODELS / f"{kind}-tiny-seed0" / "model_quant.onnx"
     report = prepare(source, target, threads=1)
     assert report.precision == "int8"
-    assert not report.batch_safe
-    assert "max_batch_size 1" in report.messages[0]
-    assert read_metadata(target)["batch_safe"] == "false"
+    assert report.row_by_row
+    assert "one by one" in report.messages[0]
+    assert read_metadata(target)["row_by_row"] == "true"
+    assert report.figures["independence_max_score_difference"] == 0
     # As written: ONNX Runtime's fusions change last bits, which int8 turns into whole quanta.
     original, graph = Session(source, optimise=False), Session(target, optimise=False)
     assert report.figures["original_max_score_difference"] < TOLERANCE
@@ -245,6 +246,11 @@ def test_int8_is_served_alone(
                 "logits" if "logits" in expected else "ctc_logits"
             ].argmax(-1)
             assert_same({k: v for k, v in expected.items() if k != "token_scores"}, got)
+    served = Session(target)
+    together = served([*features, features[0][:0]])
+    for row, got in zip(features, together, strict=False):
+        for name, value in served([row])[0].items():
+            np.testing.assert_array_equal(value, got[name])
     silent = Session(target)([features[0]])[0]  # nothing fires: must not fail, optimised or not
     graph([features[0]])
     assert silent.get("token_num", 0) == 0

@@ -67,7 +67,7 @@ def test_unknown_token_count_is_refused_with_the_way_out(tmp_path: Path) -> None
                 node.op_type = "Ceil"
 
     source = save_edited(PARAFORMER, tmp_path / "ceil.onnx", ceil_instead_of_floor)
-    assert_refused(source, tmp_path, "token_num: expected floor.*found .*Ceil.*--no-padding")
+    assert_refused(source, tmp_path, "token_num: expected floor.*found .*Ceil.*--row-by-row")
 
 
 def test_no_encoder_output_is_refused_with_the_way_out(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_no_encoder_output_is_refused_with_the_way_out(tmp_path: Path) -> None:
         graph.finish()
 
     source = save_edited(PARAFORMER, tmp_path / "bypass.onnx", bypass_encoder)
-    assert_refused(source, tmp_path, "no encoder output found.*--no-padding")
+    assert_refused(source, tmp_path, "no encoder output found.*--row-by-row")
 
 
 def test_a_graph_that_still_depends_on_padding_is_refused(tmp_path: Path) -> None:
@@ -128,11 +128,13 @@ def test_a_file_onnx_runtime_cannot_load_is_refused(tmp_path: Path) -> None:
     assert_refused(source, tmp_path, "ONNX Runtime cannot load broken.onnx")
 
 
-def test_without_padding_only_token_ids_change(tmp_path: Path) -> None:
+def test_row_by_row_changes_only_the_end_and_is_still_independent(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
-    report = prepare(BICIF, target, padding=False, threads=1)
-    assert not report.batch_safe
-    assert "max_batch_size 1" in report.messages[0]
+    report = prepare(BICIF, target, row_by_row=True, threads=1)
+    assert report.row_by_row
+    assert report.edits["mask_tables"] == 0
+    assert "left as it was" in report.messages[0]
+    assert report.figures["independence_rows"] > 0
     assert "proof" in read_metadata(target)
     names = {value.name for value in Session(target).session.get_outputs()}
     assert names == {"token_ids", "token_scores", "token_num", "us_alphas", "us_cif_peak"}

@@ -5,7 +5,7 @@ Sources: Kaldi `feat/feature-fbank.cc`; FunASR's `WavFrontend` for the option va
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import kaldi_native_fbank as knf
 import numpy as np
@@ -28,23 +28,32 @@ class FbankExtractor(Protocol):
         """Turn samples [S] in [-1, 1] into log-mel energies [T, num_mel_bins]."""
 
 
-class KaldiNativeFbank:
-    """Fbank on the CPU by `kaldi-native-fbank`: 25 ms frames every 10 ms, hamming, no dither.
+def configure(options: Any, num_mel_bins: int) -> None:
+    """Set Kaldi's fbank options: 25 ms frames every 10 ms, hamming, no dither.
 
     Dither is noise added to the samples; with it, the same audio would give another text each
     time. `energy_floor` is 0 and only whole frames count (`snip_edges`), as in training.
+
+    Args:
+        options: `FbankOptions` of any library that keeps Kaldi's names.
+        num_mel_bins: number of filters.
     """
+    options.frame_opts.samp_freq = SAMPLE_RATE
+    options.frame_opts.frame_length_ms = FRAME_LENGTH_MS
+    options.frame_opts.frame_shift_ms = FRAME_SHIFT_MS
+    options.frame_opts.window_type = "hamming"
+    options.frame_opts.dither = 0.0
+    options.frame_opts.snip_edges = True
+    options.mel_opts.num_bins = num_mel_bins
+    options.energy_floor = 0.0
+
+
+class KaldiNativeFbank:
+    """Fbank on the CPU by `kaldi-native-fbank`."""
 
     def __init__(self, num_mel_bins: int = 80) -> None:
         options = knf.FbankOptions()
-        options.frame_opts.samp_freq = SAMPLE_RATE
-        options.frame_opts.frame_length_ms = FRAME_LENGTH_MS
-        options.frame_opts.frame_shift_ms = FRAME_SHIFT_MS
-        options.frame_opts.window_type = "hamming"
-        options.frame_opts.dither = 0.0
-        options.frame_opts.snip_edges = True
-        options.mel_opts.num_bins = num_mel_bins
-        options.energy_floor = 0.0
+        configure(options, num_mel_bins)
         self.num_mel_bins = num_mel_bins
         self._options = options
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.fbank import FRAME_LENGTH_MS, FRAME_SHIFT_MS, PCM16_SCALE, SAMPLE_RATE
+from asr_core.fbank import PCM16_SCALE, configure
 
 
 class KaldifeatFbank:
@@ -24,14 +24,7 @@ class KaldifeatFbank:
         import torch
 
         options = kaldifeat.FbankOptions()
-        options.frame_opts.samp_freq = SAMPLE_RATE
-        options.frame_opts.frame_length_ms = FRAME_LENGTH_MS
-        options.frame_opts.frame_shift_ms = FRAME_SHIFT_MS
-        options.frame_opts.window_type = "hamming"
-        options.frame_opts.dither = 0.0
-        options.frame_opts.snip_edges = True
-        options.mel_opts.num_bins = num_mel_bins
-        options.energy_floor = 0.0
+        configure(options, num_mel_bins)
         options.device = torch.device(device)
         self.num_mel_bins = num_mel_bins
         self._torch = torch

@@ -1,6 +1,6 @@
 """Shows the whole way: embedded models installed, server started, samples recognised, stopped.
 
-    python -m scripts.demo
+python -m scripts.demo
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def bake_mask_tables(model: ModelProto) -> None:
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "model.onnx"
     assert main([str(SENSEVOICE), str(target), "--threads", "1"]) == 0
-    assert "batch safe: True" in capsys.readouterr().out
+    assert "all rows at once" in capsys.readouterr().out
     assert main([str(target), str(tmp_path / "again.onnx")]) == 1
     assert "prepared graph already" in capsys.readouterr().err
     assert main([str(tmp_path / "missing.onnx"), str(tmp_path / "again.onnx")]) == 1

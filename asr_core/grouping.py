@@ -8,10 +8,11 @@ from collections.abc import Sequence
 def group_by_length(lengths: Sequence[int], max_padding: float) -> list[list[int]]:
     """Group requests of similar length; each group is to be padded to its longest member.
 
-    A request joins a group when padding makes up at most `max_padding` of its padded length.
+    Taken from the longest down, a request joins a group as long as padding makes up at most
+    `max_padding` of the group's padded frames.
 
     Args:
-        lengths: length of each request, in frames.
+        lengths: length of each request, in frames, at least 1.
         max_padding: 0 (only equal lengths share a group) to below 1.
 
     Returns:
@@ -23,11 +24,14 @@ def group_by_length(lengths: Sequence[int], max_padding: float) -> list[list[int
     if not 0 <= max_padding < 1:
         raise ValueError(f"max_padding: expected 0 <= max_padding < 1, got {max_padding}")
     groups: list[list[int]] = []
-    longest = 0
+    longest = filled = 0
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if groups and longest - lengths[index] <= max_padding * longest:
+        length = lengths[index]
+        padded = longest * (len(groups[-1]) + 1) if groups else 0
+        if groups and padded - (filled + length) <= max_padding * padded:
             groups[-1].append(index)
+            filled += length
         else:
             groups.append([index])
-            longest = lengths[index]
+            longest = filled = length
     return groups[::-1]

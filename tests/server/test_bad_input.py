@@ -47,7 +47,7 @@ REFUSED = {
     "no length": (changed(WAV_LENS=None), "WAV_LENS"),
     "lengths of two rows": (
         changed(WAV_LENS=np.array([[5], [5]], INT32)),
-        "expected",
+        "batch size does not match",
     ),
     "float64 audio": (changed(WAV=np.zeros((1, 8000))), "WAV"),
     "int16 audio": (changed(WAV=np.zeros((1, 8000), np.int16)), "WAV"),

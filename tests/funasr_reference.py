@@ -1,0 +1,57 @@
+"""What `funasr_onnx` says of a recording: the reference of the parity tests. No dither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from funasr_onnx import Paraformer, SenseVoiceSmall
+from funasr_onnx.utils.postprocess_utils import sentence_postprocess
+
+# Tokens that FunASR drops from the text, whereupon its times belong to other words.
+DROPPED = {"<s>", "<unk>"}
+
+
+def end_loose_pieces(pieces: list[str]) -> list[str]:
+    """End each `@@` piece that no letters follow; FunASR loses it or glues it to a later one."""
+    words = [piece for piece in pieces if piece not in DROPPED]
+    return [
+        piece
+        if following.removesuffix("@@").replace("'", "").isascii() and following[0].isalpha()
+        else piece.removesuffix("@@")
+        for piece, following in zip(words, [*words[1:], "。"], strict=True)
+    ]
+
+
+class ParaformerReference:
+    """`funasr_onnx.Paraformer` on an exported model."""
+
+    def __init__(self, model_dir: Path, threads: int = 1) -> None:
+        self._model = Paraformer(str(model_dir), intra_op_num_threads=threads)
+        self._model.frontend.opts.frame_opts.dither = 0.0
+
+    def text_and_times(self, samples: np.ndarray) -> tuple[str, np.ndarray | None]:
+        """Text, and [words, 2] times in ms; None where FunASR has no sound ones."""
+        outputs = self._model.infer(*self._model.extract_feat([samples]))
+        (pieces,) = self._model.decode(outputs[0], outputs[1])
+        if not pieces:
+            return "", None
+        text = sentence_postprocess(end_loose_pieces(pieces))[0]
+        # Where the number of fires does not fit, FunASR stops with an assertion.
+        fires = (outputs[3][0] > 1 - 1e-4).sum() if len(outputs) == 4 else 0
+        if fires != len(pieces) + 1 or DROPPED & set(pieces) or end_loose_pieces(pieces) != pieces:
+            return text, None
+        return text, np.clip(self._model(samples)[0]["timestamp"], 0, None)
+
+
+class SenseVoiceReference:
+    """`funasr_onnx.SenseVoiceSmall` on an exported model."""
+
+    def __init__(self, model_dir: Path, threads: int = 1) -> None:
+        self._model = SenseVoiceSmall(str(model_dir), intra_op_num_threads=threads)
+        self._model.frontend.opts.frame_opts.dither = 0.0
+
+    def text(self, samples: np.ndarray, language: str, text_norm: str) -> str:
+        """Text with tags."""
+        text: str = self._model(samples, language=language, textnorm=text_norm)[0]
+        return text

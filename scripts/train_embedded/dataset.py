@@ -11,12 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .fbank import stack_frames
+from .fbank import MEL_BINS, stack_frames
+from .vocal_tract import warp_formants
 
-JOIN_SHARE = 0.3
+JOIN_SHARE = 0.45
 MAX_JOINED_FRAMES = 2800
 BATCH_LFR_FRAMES = 1600
 POOL_ITEMS = 600
+SILENT_GAP_SHARE = 0.3
+SILENT_LOG_ENERGY = -15.9424
+"""Digital zero as the filter banks give it: the logarithm of float32's epsilon."""
+WARP_RANGE = (0.84, 1.32)
+"""Formant factors; children's and very deep voices are rare among the synthesisers'."""
 NUMBER_HEAVY_KEPT = 0.3
 """Utterances that are mostly digits are drawn less: ten tokens would dominate hundreds."""
 
@@ -143,6 +149,12 @@ class BatchStream:
             fbank = utterance.fbank()
             if rng.random() < 0.3:
                 fbank = fbank + np.float32(rng.uniform(-0.4, 0.4))
+            if rng.random() < 0.5:
+                fbank = warp_formants(fbank, rng.uniform(*WARP_RANGE))
+            if parts and rng.random() < SILENT_GAP_SHARE:
+                gap = np.full((int(rng.integers(5, 60)), MEL_BINS), SILENT_LOG_ENERGY, np.float32)
+                parts.append(gap)
+                frames += len(gap)
             offsets.append(frames * 10)
             parts.append(fbank)
             frames += len(fbank)

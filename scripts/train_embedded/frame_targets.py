@@ -1,4 +1,4 @@
-"""Which character sounds in each frame, from the synthesiser's word starts.
+"""Which token sounds in each frame, from the synthesiser's word starts.
 
 Classifying frames gets the encoder past the plateau on which a cross entropy over whole
 sentences, or CTC, stays for thousands of steps.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ FRAME_MS = 60
 IGNORED = -1
 SILENCE = 0
 DEFAULT_CHARACTER_MS = 250.0
+
+TokensOf = Callable[[str, str], list[int]]
+"""The token ids of a word in a language; IGNORED for a character without one."""
 
 
 def word_spans(record: dict[str, Any]) -> list[tuple[str, float, float]]:
@@ -39,9 +43,7 @@ def word_spans(record: dict[str, Any]) -> list[tuple[str, float, float]]:
     return spans
 
 
-def frame_targets(
-    items: list[Item], frames: int, token_ids: dict[str, int]
-) -> npt.NDArray[np.int64]:
+def frame_targets(items: list[Item], frames: int, tokens_of: TokensOf) -> npt.NDArray[np.int64]:
     """Token id of each frame [batch, frames]; SILENCE outside words, IGNORED when unknown.
 
     A record with text but without word times, and frames past an item's end, are ignored.
@@ -54,27 +56,32 @@ def frame_targets(
                 first = max(0, offset_ms // FRAME_MS)
                 row[first : first + record["frames"] // 6] = IGNORED
             for text, start, end in word_spans(record):
-                edges = offset_ms + np.linspace(start, end, len(text) + 1)
+                tokens = tokens_of(text, record["language"])
+                edges = offset_ms + np.linspace(start, end, len(tokens) + 1)
                 bounds = np.round(edges / FRAME_MS).astype(int).clip(0)
-                for character, first, last in zip(text, bounds, bounds[1:], strict=False):
-                    row[first:last] = token_ids.get(character, IGNORED)
+                for token, first, last in zip(tokens, bounds, bounds[1:], strict=False):
+                    row[first:last] = token
         row[len(item.features) :] = IGNORED
     return targets
 
 
 def class_weights(
-    utterances: list[Utterance], token_ids: dict[str, int]
+    utterances: list[Utterance], size: int, tokens_of: TokensOf
 ) -> npt.NDArray[np.float32]:
-    """Weight of each token in the frame loss, so that rare characters count like digits.
+    """Weight of each of `size` tokens in the frame loss, so that rare ones count like digits.
 
     The square root of the median frequency over the token's own, between 0.3 and 3; silence 0.3.
     """
-    counts = Counter(c for utterance in utterances for c in utterance.record["spoken"])
-    frequencies = [counts[c] for c in token_ids if counts[c]]
-    median = statistics.median(frequencies)
-    weights = np.ones(len(token_ids), np.float32)
-    for character, index in token_ids.items():
-        if counts[character]:
-            weights[index] = np.clip((median / counts[character]) ** 0.5, 0.3, 3.0)
+    counts = Counter(
+        token
+        for utterance in utterances
+        for text, _ in utterance.record["words"]
+        for token in tokens_of(text, utterance.record["language"])
+        if token > SILENCE
+    )
+    median = statistics.median(counts.values())
+    weights = np.ones(size, np.float32)
+    for token, count in counts.items():
+        weights[token] = np.clip((median / count) ** 0.5, 0.3, 3.0)
     weights[SILENCE] = 0.3
     return weights

@@ -21,32 +21,15 @@ from .heldout_sets import TestUtterance, load_set, nonspeech_set
 
 TEST_COUNTS = {"zh": 30, "en": 8, "yue": 8, "ja": 8, "ko": 8}
 NONSPEECH_FILES = 10
-LONGEST_TEST_S = 6.0
-SAMPLE_LENGTH_S = (2.0, 6.0)
+LONGEST_TEST_S = 3.2
+NONSPEECH_S = 2
+SAMPLES = {"zh": (11, 14, 149), "en": (8,), "yue": (50,), "ja": (6,), "ko": (31,)}
+"""Whole sentences of the held-out sets, by index: a command, a number, a question, …"""
 
 
 def duration_s(utterance: TestUtterance) -> float:
     """Length of the recording in seconds."""
     return len(utterance.waveform("clean")) / SAMPLE_RATE
-
-
-def pick_samples(utterances: list[TestUtterance], language: str) -> list[TestUtterance]:
-    """Mandarin: a number, a question and a statement; otherwise one sentence of some length."""
-    low, high = SAMPLE_LENGTH_S
-    fitting = [u for u in utterances if low <= duration_s(u) <= high]
-    has_digit = [any(c.isdigit() for c in u.record["written"]) for u in fitting]
-    question = [u.record["punctuated"][-1] in "？?" for u in fitting]
-    long_enough = [len(u.record["spoken"]) >= 8 for u in fitting]
-    numbers = [u for u, d, q in zip(fitting, has_digit, question, strict=True) if d and not q]
-    questions = [u for u, q in zip(fitting, question, strict=True) if q]
-    statements = [
-        u
-        for u, d, q, enough in zip(fitting, has_digit, question, long_enough, strict=True)
-        if enough and not d and not q
-    ]
-    if language == "zh":
-        return [numbers[0], questions[0], statements[0]]
-    return [(statements or questions or fitting)[0]]
 
 
 def write_table(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -63,7 +46,8 @@ def write_samples(cache: Path, directory: Path) -> None:
     rows = []
     for language in LANGUAGES:
         utterances = load_set(cache, language)
-        for number, utterance in enumerate(pick_samples(utterances, language), 1):
+        for number, index in enumerate(SAMPLES[language], 1):
+            utterance = utterances[index]
             name = f"{language}_{number}.wav"
             waveform = utterance.waveform("clean")
             soundfile.write(directory / name, waveform, SAMPLE_RATE, "PCM_16")
@@ -83,7 +67,7 @@ def write_test_set(cache: Path, directory: Path) -> None:
             waveform = utterance.waveform("noisy")
             soundfile.write(directory / name, waveform, SAMPLE_RATE, "PCM_16")
             rows.append((name, language, str(utterance.record["spoken"])))
-    clips = [clip[: 3 * SAMPLE_RATE] for clip in nonspeech_set()]
+    clips = [clip[: NONSPEECH_S * SAMPLE_RATE] for clip in nonspeech_set()]
     for number, clip in enumerate(clips[:NONSPEECH_FILES], 1):
         name = f"nonspeech_{number:02d}.flac"
         soundfile.write(directory / name, clip, SAMPLE_RATE, "PCM_16")

@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def make_shard(
     nonspeech_share: float = NONSPEECH_SHARE,
 ) -> float:
     """Writes one shard; returns its hours of audio."""
-    seed = int.from_bytes(f"{language}-{number}".encode(), "little") % 2**32
+    seed = zlib.crc32(f"{language} {number}".encode())
     py_rng, rng = random.Random(seed), np.random.default_rng(seed)
     grammar = make_grammar(language, py_rng)
     synthesiser, options = Synthesiser(), fbank_options()

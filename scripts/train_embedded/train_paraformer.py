@@ -22,7 +22,7 @@ from torch import nn
 from .cif import integrate, length_mask
 from .cmvn import estimate_cmvn, read_cmvn, write_cmvn
 from .corpus_zh import vocabulary
-from .dataset import BatchStream, Features, Item, Shards, pad_features, pad_targets
+from .dataset import JOIN_SHARE, BatchStream, Features, Item, Shards, pad_features, pad_targets
 from .devset import DevSet, load_dev_set
 from .dropout import use_byte_dropout
 from .error_rate import character_error_rate
@@ -120,7 +120,9 @@ def paraformer_loss(
     alphas = cif_weights(model.predictor, hidden, mask)
     count_loss = model.criterion_pre(ys_lengths.type_as(alphas), alphas.sum(-1))
     aligned = alignment_loss(alphas, items)
-    frames = torch.from_numpy(frame_targets(items, hidden.size(1), token_ids))
+    frames = torch.from_numpy(
+        frame_targets(items, hidden.size(1), lambda text, _: [token_ids[c] for c in text])
+    )
     frame_logits = model.frame_head(hidden).float().transpose(1, 2)
     frame_loss = nn.functional.cross_entropy(
         frame_logits, frames, frame_weights, ignore_index=IGNORED
@@ -199,6 +201,8 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, default=Path(".cache/embedded/paraformer"))
     parser.add_argument("--minutes", type=float, default=80.0)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--initial", type=Path, help="weights to continue from")
+    parser.add_argument("--join-share", type=float, default=JOIN_SHARE)
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--dropout", type=float, default=0.0, help="small models underfit")
     parser.add_argument("--bfloat16", action="store_true", help="1.7 x faster with AVX512-BF16")
@@ -209,16 +213,22 @@ def main() -> None:
     shards.refresh()
     tokens, mean, scale = prepare_directory(arguments.directory, shards)
     token_ids = {token: index for index, token in enumerate(tokens)}
-    frame_weights = torch.from_numpy(class_weights(shards.by_language["zh"], token_ids))
+    frame_weights = torch.from_numpy(
+        class_weights(
+            shards.by_language["zh"], len(tokens), lambda text, _: [token_ids[c] for c in text]
+        )
+    )
     model = build_model(paraformer_config(), len(tokens))
     frozen = ("upsample_cnn", "blstm", "cif_output2")
     for name, parameter in model.named_parameters():
         parameter.requires_grad = not any(part in name for part in frozen)
     print(f"{count_parameters(model)} parameters, {len(tokens)} tokens", flush=True)
     model.frame_head = nn.Linear(WIDTH, len(tokens))
+    if arguments.initial and not (arguments.directory / "checkpoint.pt").exists():
+        model.load_state_dict(torch.load(arguments.initial, weights_only=True))
     use_byte_dropout(model, arguments.dropout, seed=1)
     trainer = Trainer(model, arguments.directory, Schedule(arguments.minutes, arguments.rate, 400))
-    stream = BatchStream(shards, mean, scale, seed=trainer.step + 1, weights={"zh": 1.0})
+    stream = BatchStream(shards, mean, scale, trainer.step + 1, {"zh": 1.0}, arguments.join_share)
 
     def loss_of(model: nn.Module, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
         with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def timestamp_loss(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[st
     tokens = sum(len(r["spoken"]) + 1 for item in items for r in item.records)
     step_loss = torch.cat(errors).sum() / tokens if errors else alphas.sum() * 0
     total_loss = torch.stack(totals).sum() / tokens
-    return step_loss + total_loss, {"step": step_loss.item(), "total": total_loss.item()}
+    return step_loss + total_loss, {"boundary": step_loss.item(), "total": total_loss.item()}
 
 
 def main() -> None:
@@ -109,6 +110,8 @@ def main() -> None:
     shards = Shards(arguments.shards, ("zh",))
     schedule = Schedule(arguments.minutes, arguments.rate, warmup_steps=50)
     trainer = Trainer(model, arguments.directory, schedule)
+    for name in ("tokens.json", "am.mvn"):
+        shutil.copyfile(arguments.paraformer / name, arguments.directory / name)
     stream = BatchStream(shards, mean, scale, trainer.step + 1, {"zh": 1.0})
     for module in (trainer.model, trainer.average):
         module.specaug = None  # type: ignore[assignment]

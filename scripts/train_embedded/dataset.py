@@ -15,7 +15,7 @@ from .fbank import MEL_BINS, stack_frames
 from .vocal_tract import warp_formants
 
 JOIN_SHARE = 0.45
-MAX_JOINED_FRAMES = 2800
+JOINED_FRAMES = (1000, 3600)
 BATCH_LFR_FRAMES = 1600
 POOL_ITEMS = 600
 SILENT_GAP_SHARE = 0.3
@@ -127,7 +127,7 @@ class BatchStream:
         language = present[rng.choice(len(present), p=weights / weights.sum())]
         drawn = [self._pick(language)]
         if rng.random() < self._join_share:
-            limit = int(rng.integers(600, MAX_JOINED_FRAMES))
+            limit = int(rng.integers(*JOINED_FRAMES))
             while True:
                 following = self._pick(language)
                 if sum(u.frames for u in drawn) + following.frames > limit:
@@ -144,7 +144,9 @@ class BatchStream:
 
     def _item(self, drawn: list[Utterance]) -> Item:
         rng = self._rng
-        parts, offsets, frames = [], [], 0
+        parts: list[Features] = []
+        offsets: list[int] = []
+        frames = 0
         for utterance in drawn:
             fbank = utterance.fbank()
             if rng.random() < 0.3:

@@ -227,7 +227,9 @@ def main() -> None:
     if arguments.initial and not (arguments.directory / "checkpoint.pt").exists():
         model.load_state_dict(torch.load(arguments.initial, weights_only=True))
     use_byte_dropout(model, arguments.dropout, seed=1)
-    trainer = Trainer(model, arguments.directory, Schedule(arguments.minutes, arguments.rate, 400))
+    warmup_steps = 100 if arguments.initial else 400
+    schedule = Schedule(arguments.minutes, arguments.rate, warmup_steps)
+    trainer = Trainer(model, arguments.directory, schedule)
     stream = BatchStream(shards, mean, scale, trainer.step + 1, {"zh": 1.0}, arguments.join_share)
 
     def loss_of(model: nn.Module, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:

@@ -20,6 +20,7 @@ from ort_complete import complete_config, needs_completion
 from ort_session import graph_signature, open_instance
 from ort_settings import read_settings, run_options
 from ort_signature import check_config, read_signature
+from ort_workers import Workers, default_runs
 
 Config = dict[str, Any]
 
@@ -82,6 +83,8 @@ class TritonPythonModel:
             signature = read_signature(self._session)
             check_config(config, signature)
         self._run_options = run_options(settings)
+        runs = settings.concurrent_runs or default_runs(args["model_instance_kind"])
+        self._workers = Workers(runs) if runs > 1 else None
         scalar_outputs = {}
         for entry in config["output"]:
             if not signature.outputs[entry["name"]].shape:
@@ -93,24 +96,44 @@ class TritonPythonModel:
             scalar_outputs=scalar_outputs,
         )
 
-    def execute(self, requests: Sequence[Any]) -> list[Any]:
-        """Answers the requests of one call, in their order. Never raises."""
+    def execute(self, requests: Sequence[Any]) -> None:
+        """Answers the requests of one call, by a worker if there are several. Never raises."""
+        senders = [request.get_response_sender() for request in requests]
         try:
             jobs = [
                 Job(
-                    {tensor.name(): tensor.as_numpy() for tensor in request.inputs()},
+                    # Copies: the request's memory is Triton's again once this call returns.
+                    {tensor.name(): tensor.as_numpy().copy() for tensor in request.inputs()},
                     tuple(request.requested_output_names()),
                 )
                 for request in requests
             ]
-            results = run_jobs(jobs, self._run, self._plan, self._warn)
         except Exception as error:  # an answer for each request is owed whatever happens
-            results = [error] * len(requests)
-        return [self._response(result) for result in results]
+            self._answer(senders, [error] * len(senders))
+            return
+        if self._workers is None:
+            self._work(senders, jobs)
+        else:
+            self._workers.submit(lambda: self._work(senders, jobs))
 
     def finalize(self) -> None:
-        """Frees the session and with it the arena."""
+        """Waits for the last answers, then frees the session and with it the arena."""
+        if self._workers is not None:
+            self._workers.close()
         self._session = None
+
+    def _work(self, senders: Sequence[Any], jobs: Sequence[Job]) -> None:
+        """Runs a batch and answers its requests."""
+        try:
+            results = run_jobs(jobs, self._run, self._plan, self._warn)
+        except Exception as error:
+            results = [error] * len(senders)
+        self._answer(senders, results)
+
+    def _answer(self, senders: Sequence[Any], results: Sequence[Result]) -> None:
+        """Sends each request its answer."""
+        for sender, result in zip(senders, results, strict=True):
+            sender.send(self._response(result), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def _run(self, outputs: Sequence[str], inputs: Mapping[str, Array]) -> Sequence[Array]:
         """Runs the graph."""

@@ -18,9 +18,10 @@ holds, as in C++, except for spinning:
   instead of 6.9, and 3 processes made 141 to 301 runs/s instead of 48 to 63. With one model alone
   on an idle machine `session.intra_op.allow_spinning: "1"` may be faster.
 
-Two kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
+Three kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
 configuration: `session.*`, handed to ONNX Runtime as session configuration entries (for instance
-`session.intra_op.allow_spinning`), and `allow_newer_onnx` (see `ort_file`).
+`session.intra_op.allow_spinning`), `allow_newer_onnx` (see `ort_file`) and `concurrent_runs` (see
+`ort_workers`).
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Settings:
         cuda_options: options of the CUDA provider.
         custom_op_libraries: `model_operations.op_library_filename`.
         allow_newer_onnx: load files that the 24.10 container cannot.
+        concurrent_runs: runs of the session at a time; 0 is one per core on a CPU, else one.
     """
 
     intra_op_threads: int = 0
@@ -72,6 +74,7 @@ class Settings:
     cuda_options: Mapping[str, str] = field(default_factory=dict)
     custom_op_libraries: tuple[str, ...] = ()
     allow_newer_onnx: bool = False
+    concurrent_runs: int = 0
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -98,6 +101,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         cuda_options=_cuda_options(values),
         custom_op_libraries=tuple(operations.get("op_library_filename", [])),
         allow_newer_onnx=_boolean(values, "allow_newer_onnx") or False,
+        concurrent_runs=max(_integer(values, "concurrent_runs", 0), 0),
     )
 
 

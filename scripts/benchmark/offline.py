@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_client import Client
+from asr_client.protocol import triton_name
 from scripts.benchmark.bare_session import BareSession
 from scripts.benchmark.concurrent import Timing, run_concurrently
 from scripts.benchmark.server_statistics import (
@@ -37,6 +38,7 @@ class OfflineResult:
     """One model's figures; wall times in seconds, one per round.
 
     Attributes:
+        ensemble, encoder: names of the models in the statistics.
         bare_layout: the best (threads, calls at a time) of the bare session.
         bare_s: wall times of the bare session in that layout.
         server_s: for each concurrency, wall times of the server.
@@ -45,6 +47,8 @@ class OfflineResult:
         memory_mb: of each process after the last round.
     """
 
+    ensemble: str
+    encoder: str
     bare_layout: tuple[int, int]
     bare_s: list[float]
     server_s: dict[int, list[float]]
@@ -130,6 +134,8 @@ def _measure_in_turns(
             walls = {c: round(timings[c][-1].wall_s, 2) for c in concurrencies}
             report(f"{kind.name}: bare {bare_s[-1]:.2f} s, server {walls} s")
     return OfflineResult(
+        ensemble=triton_name(kind.name),
+        encoder=kind.encoder,
         bare_layout=layout,
         bare_s=bare_s,
         server_s={c: [timing.wall_s for timing in timings[c]] for c in concurrencies},

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from scripts.benchmark.offline import OfflineResult
-from scripts.benchmark.server_statistics import PHASES
+from scripts.benchmark.server_statistics import where_time_goes
 from scripts.benchmark.workload import Recording, total_seconds
 
 
@@ -56,13 +56,13 @@ def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Reco
             "",
             f"Time in each model at concurrency {concurrency}, ms per request:",
             "",
-            f"| model | mean batch | {' | '.join(PHASES)} |",
-            "|---|---|" + "---|" * len(PHASES),
+            "| model | mean batch | queue | compute |",
+            "|---|---|---|---|",
         ]
-        for model, counted in models.items():
-            per_request = (
-                f"{1000 * counted.seconds[phase] / counted.inferences:.2f}" for phase in PHASES
-            )
-            lines.append(f"| {model} | {counted.mean_batch:.2f} | {' | '.join(per_request)} |")
+        lines += [
+            f"| {share.model} | {share.mean_batch:.2f} | {share.queue_ms:.1f} "
+            f"| {share.compute_ms:.1f} |"
+            for share in where_time_goes(models, result.ensemble, result.encoder)
+        ]
     memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
     return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])

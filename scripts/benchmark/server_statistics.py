@@ -10,8 +10,6 @@ from urllib.request import urlopen
 
 import psutil
 
-PHASES = ("queue", "compute_input", "compute_infer", "compute_output")
-
 
 @dataclass(frozen=True)
 class ModelStatistics:
@@ -20,12 +18,14 @@ class ModelStatistics:
     Attributes:
         inferences: rows of requests.
         executions: batches.
-        seconds: summed over requests, for each of `PHASES`.
+        total_s: from each request's start to its end, summed over requests.
+        queue_s: part of that spent waiting.
     """
 
     inferences: int
     executions: int
-    seconds: dict[str, float]
+    total_s: float
+    queue_s: float
 
     @property
     def mean_batch(self) -> float:
@@ -49,7 +49,8 @@ def _parse(model: dict[str, Any]) -> ModelStatistics:
     return ModelStatistics(
         int(model["inference_count"]),
         int(model["execution_count"]),
-        {phase: int(times[phase]["ns"]) / 1e9 for phase in PHASES},
+        int(times["success"]["ns"]) / 1e9,
+        int(times["queue"]["ns"]) / 1e9,
     )
 
 
@@ -61,11 +62,45 @@ def difference(
         name: ModelStatistics(
             now.inferences - before[name].inferences,
             now.executions - before[name].executions,
-            {phase: now.seconds[phase] - before[name].seconds[phase] for phase in PHASES},
+            now.total_s - before[name].total_s,
+            now.queue_s - before[name].queue_s,
         )
         for name, now in after.items()
     }
     return {name: change for name, change in changes.items() if change.inferences}
+
+
+@dataclass(frozen=True)
+class Share:
+    """A model's part in the time of a request, in ms per request."""
+
+    model: str
+    mean_batch: float
+    queue_ms: float
+    compute_ms: float
+
+
+def where_time_goes(models: dict[str, ModelStatistics], ensemble: str, encoder: str) -> list[Share]:
+    """Split an ensemble's time over its parts.
+
+    `backends/onnxruntime` answers from worker threads, whose time Triton does not see. So the
+    encoder's compute time is what the ensemble's total leaves when all else is taken away.
+    """
+    parts = {name: counted for name, counted in models.items() if name != ensemble}
+    total = models[ensemble]
+    others = sum(counted.total_s for name, counted in parts.items() if name != encoder)
+    encoder_s = total.total_s - others - parts[encoder].queue_s
+    return [
+        Share(
+            name,
+            counted.mean_batch,
+            1000 * counted.queue_s / total.inferences,
+            1000
+            * (encoder_s if name == encoder else counted.total_s - counted.queue_s)
+            / total.inferences,
+        )
+        for name, counted in parts.items()
+    ]
 
 
 def memory_mb(server_pid: int) -> dict[str, float]:

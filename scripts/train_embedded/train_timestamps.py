@@ -114,7 +114,7 @@ def main() -> None:
         shutil.copyfile(arguments.paraformer / name, arguments.directory / name)
     stream = BatchStream(shards, mean, scale, trainer.step + 1, {"zh": 1.0})
     for module in (trainer.model, trainer.average):
-        module.specaug = None  # type: ignore[assignment]
+        module.specaug = None
 
     def loss_of(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
         model.encoder.eval()

@@ -1,0 +1,51 @@
+"""Several runs of one session at a time.
+
+Triton calls an instance's `execute` for one batch after the other. On a CPU one run seldom keeps
+all cores busy, and a second instance would be a second process with weights of its own. So
+`execute` hands its batch to a worker and returns; it waits only while all workers are busy, which
+leaves further requests in Triton's queue, where they can be batched.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+
+def default_runs(kind: str) -> int:
+    """Runs at a time of an instance: one per core on a CPU, one on a GPU.
+
+    Args:
+        kind: KIND_GPU, KIND_CPU or KIND_MODEL; Triton gives it with or without KIND_.
+    """
+    return 1 if kind.endswith("GPU") else len(os.sched_getaffinity(0))
+
+
+class Workers:
+    """Threads that each run one batch at a time.
+
+    Args:
+        count: how many, at least 1.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="onnxruntime")
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Start `work`, which must not raise, as soon as a worker is free; return when started."""
+        self._free.acquire()
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                self._free.release()
+
+        self._pool.submit(run)
+
+    def close(self) -> None:
+        """Wait until all started work is done."""
+        self._pool.shutdown(wait=True)

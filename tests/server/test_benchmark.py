@@ -1,0 +1,48 @@
+"""The benchmark runs and writes figures; what they are on a test machine decides nothing."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from scripts.benchmark.__main__ import main
+from scripts.benchmark.workload import make_recordings, total_seconds
+from scripts.install_model import EMBEDDED_MODELS
+from tests.serving import RANDOM_MODELS
+
+SAMPLES = sorted((EMBEDDED_MODELS / "samples").glob("*.wav"))
+
+
+def test_offline_writes_ratios_and_where_the_time_goes(tmp_path, capsys):
+    status = main(
+        [
+            *("offline", "--paraformer", str(RANDOM_MODELS / "paraformer-tiny-seed0")),
+            *("--recordings", "6", "--rounds", "2", "--concurrency", "1", "3"),
+            *("--output", str(tmp_path)),
+        ]
+    )
+    assert status == 0
+    result = json.loads((tmp_path / "offline.json").read_text())["results"]["paraformer"]
+    assert len(result["bare_s"]) == len(result["server_s"]["3"]) == 2
+    assert result["models"]["3"]["paraformer_encoder"]["inferences"] == 6
+    assert set(result["memory_mb"]) == {
+        "tritonserver",
+        "paraformer_feature_extractor",
+        "paraformer_encoder",
+        "paraformer_scoring",
+    }
+    page = (tmp_path / "offline.md").read_text()
+    assert "| 3 |" in page
+    assert page.strip() in capsys.readouterr().out
+
+
+def test_the_workload_is_seeded_and_has_the_lengths_of_read_speech():
+    recordings = make_recordings(SAMPLES, 400, seed=1)
+    again = make_recordings(SAMPLES, 400, seed=1)
+    assert all(np.array_equal(a, b) for a, b in zip(recordings, again, strict=True))
+    seconds = [total_seconds([recording]) for recording in recordings]
+    assert min(seconds) >= 1
+    assert max(seconds) <= 15
+    assert np.mean(seconds) == pytest.approx(5, abs=0.3)

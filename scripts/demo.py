@@ -32,13 +32,13 @@ def show(transcript: Transcript, elapsed_s: float) -> None:
     """Print one answer."""
     speed = transcript.duration_s / elapsed_s
     tags = [tag for tag in (transcript.language, transcript.emotion, transcript.event) if tag]
-    print(f"  {transcript.model:<11}{transcript.text}")
-    print(f"  {'':<11}{1000 * elapsed_s:.0f} ms, {speed:.0f} x real time  {' '.join(tags)}")
+    print(f"  {transcript.model:<15}{transcript.text}")
+    print(f"  {'':<15}{1000 * elapsed_s:.0f} ms, {speed:.0f} x real time  {' '.join(tags)}")
     if transcript.timestamps_ms:
         timed = zip(transcript.tokens, transcript.timestamps_ms, strict=True)
         words = [f"{token} {start / 1000:.2f}-{end / 1000:.2f}" for token, (start, end) in timed]
         more = " ..." if len(words) > SHOWN_WORDS else ""
-        print(f"  {'':<11}{'  '.join(words[:SHOWN_WORDS])}{more}")
+        print(f"  {'':<15}{'  '.join(words[:SHOWN_WORDS])}{more}")
 
 
 def recognise(client: Client, samples: Sequence[tuple[Path, str, str]]) -> None:
@@ -48,7 +48,7 @@ def recognise(client: Client, samples: Sequence[tuple[Path, str, str]]) -> None:
         models = ["sensevoice"] + ["paraformer"] * (language in PARAFORMER_LANGUAGES)
         for model in models:
             begun = time.perf_counter()
-            transcript = client.transcribe(path, model=model, language="auto")
+            transcript = client.transcribe(path, model=model, language=language)
             show(transcript, time.perf_counter() - begun)
 
 

@@ -17,9 +17,10 @@ KINDS = list(ENSEMBLES)
 
 @pytest.fixture(scope="module")
 def padding_server(tmp_path_factory):
-    """As on a GPU: half of a row may be padding."""
+    """As on a GPU: half of a batch may be padding, and one batch runs at a time."""
     work = tmp_path_factory.mktemp("padding")
-    with serve_models(work, EMBEDDED, {"max_padding_cpu": "0.5"}) as server:
+    parameters = {"max_padding_cpu": "0.5", "concurrent_runs": "1"}
+    with serve_models(work, EMBEDDED, parameters) as server:
         yield server, RawClient(server)
 
 

@@ -26,7 +26,7 @@ def test_demo_recognises_the_samples_and_stops():
     for path, language, spoken in read_samples():
         said = lines[next(i for i, line in enumerate(lines) if line.startswith(path.name)) + 1 :]
         if language == "zh":
-            answer = next(line for line in said if line.startswith("  infer_pipeline"))
+            answer = next(line for line in said if line.startswith("  infer_pipeline "))
             counts.append(count_errors(spoken, answer.split(maxsplit=1)[1]))
     assert counts
     assert sum(counts, ErrorCount()).rate <= 0.1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.fbank import PCM16_SCALE, configure
+from asr_core.fbank import FRAME_LENGTH_SAMPLES, PCM16_SCALE, configure
 
 
 class KaldifeatFbank:
@@ -33,6 +33,8 @@ class KaldifeatFbank:
 
     def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute log-mel energies: float32 [S] in [-1, 1] to float32 [T, num_mel_bins]."""
+        if len(waveform) < FRAME_LENGTH_SAMPLES:  # kaldifeat fails on audio without a frame
+            return np.zeros((0, self.num_mel_bins), np.float32)
         samples = self._torch.from_numpy(waveform * np.float32(PCM16_SCALE)).to(self._device)
         frames: NDArray[np.float32] = self._fbank(samples).cpu().numpy()
         return frames

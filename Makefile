@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo serve models test lint unit soak export-env clean
+.PHONY: demo serve models test lint soak export-env clean
 
 demo: $(VENV)/server
 	$(BIN)/python -m scripts.demo
@@ -34,6 +34,7 @@ lint: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy -p scripts
+	cd backends/onnxruntime && $(CURDIR)/$(BIN)/mypy --strict --ignore-missing-imports *.py
 
 soak: $(VENV)/test export-env
 	$(BIN)/python -m pytest -m soak

@@ -14,26 +14,25 @@ import http.client
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from scripts.triton_flags import ServerFlags
 from scripts.triton_installation import (
-    STUB_NAME,
     TritonInstallation,
     TritonServerError,
     assemble_backends,
     find_installation,
     server_environment,
 )
+from scripts.triton_processes import kill_process, session_members, stub_instances
 
 __all__ = ["ServerFlags", "TritonServer", "TritonServerError", "free_ports"]
 
@@ -46,63 +45,6 @@ _EXEC_BOUND_TO_PARENT = (
     "if os.getppid() != int(sys.argv[1]): sys.exit('the starter has ended')\n"
     "os.execv(sys.argv[2], sys.argv[2:])\n"
 )
-
-
-@dataclass(frozen=True)
-class ServerFlags:
-    """What else goes on the command line; None leaves a flag out (Triton's default).
-
-    Attributes:
-        pinned_memory_pool_bytes: size of the pinned pool (Triton: 256 MiB).
-        cuda_memory_pool_bytes: size of the pool of each device id (Triton: 64 MiB each).
-        model_control_mode: "none", "poll" or "explicit".
-        load_models: models to load at start; only with "explicit". ("*",) loads all.
-        exit_on_error: end when a model does not load. If False the server also reports itself
-            ready (`--strict-readiness=false`) with models missing.
-        log_verbose: 0 is off.
-        log_info: False leaves warnings and errors.
-        exit_timeout_s: how long the server waits for running requests after SIGTERM.
-        backend_config: (backend, key, value) triples.
-    """
-
-    pinned_memory_pool_bytes: int | None = None
-    cuda_memory_pool_bytes: Mapping[int, int] = field(default_factory=dict)
-    model_control_mode: str | None = None
-    load_models: Sequence[str] = ()
-    exit_on_error: bool = True
-    log_verbose: int = 0
-    log_info: bool = True
-    exit_timeout_s: int = 10
-    backend_config: Sequence[tuple[str, str, str]] = ()
-
-    def arguments(self) -> list[str]:
-        """The flags as command-line words.
-
-        Raises:
-            ValueError: `load_models` without "explicit", which Triton would ignore.
-        """
-        if self.load_models and self.model_control_mode != "explicit":
-            raise ValueError(
-                f"load_models={list(self.load_models)} needs model_control_mode='explicit', "
-                f"got {self.model_control_mode!r}"
-            )
-        words = [
-            f"--exit-on-error={str(self.exit_on_error).lower()}",
-            f"--exit-timeout-secs={self.exit_timeout_s}",
-            f"--log-verbose={self.log_verbose}",
-            f"--log-info={str(self.log_info).lower()}",
-        ]
-        if not self.exit_on_error:
-            words.append("--strict-readiness=false")
-        if self.pinned_memory_pool_bytes is not None:
-            words.append(f"--pinned-memory-pool-byte-size={self.pinned_memory_pool_bytes}")
-        for device, size in self.cuda_memory_pool_bytes.items():
-            words.append(f"--cuda-memory-pool-byte-size={device}:{size}")
-        if self.model_control_mode is not None:
-            words.append(f"--model-control-mode={self.model_control_mode}")
-        words += [f"--load-model={name}" for name in self.load_models]
-        words += [f"--backend-config={b},{key}={value}" for b, key, value in self.backend_config]
-        return words
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
@@ -284,7 +226,7 @@ class TritonServer:
                     f"{self._reason_for_ending()}"
                 )
             if self._is_ready():
-                self._instances = _stub_instances(process.pid)
+                self._instances = stub_instances(process.pid)
                 return
             time.sleep(0.05)
         raise TritonServerError(
@@ -302,7 +244,7 @@ class TritonServer:
         Triton goes on reporting itself and such a model as ready, while every request to the
         model fails.
         """
-        alive = _stub_instances(self.pid)
+        alive = stub_instances(self.pid)
         return sorted(name for name in self._instances if name not in alive)
 
     def _is_ready(self) -> bool:
@@ -359,10 +301,10 @@ class TritonServer:
                 process.wait()
         # Stubs end by themselves when they miss their server, but slowly.
         deadline = time.monotonic() + 2.0
-        while left := _session_members(process.pid):
+        while left := session_members(process.pid):
             if time.monotonic() > deadline:
                 for member in left:
-                    _kill(member)
+                    kill_process(member)
             time.sleep(0.02)
         for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
             region.unlink(missing_ok=True)
@@ -379,36 +321,3 @@ class TritonServer:
         if self._process is None:
             raise TritonServerError("the server is not started")
         return self._process
-
-
-def _session_members(session: int) -> list[int]:
-    """Ids of the live processes of a session, zombies left out."""
-    members = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            # after the name in brackets: state, parent, group, session (man proc_pid_stat)
-            state, _, _, owner = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-        except (OSError, ValueError):
-            continue  # it ended meanwhile
-        if int(owner) == session and state != "Z":
-            members.append(int(entry.name))
-    return members
-
-
-def _stub_instances(session: int) -> set[str]:
-    """Names of the model instances that have a live stub, such as `vad_0_0`."""
-    instances = set()
-    for pid in _session_members(session):
-        with suppress(OSError):
-            words = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
-            if Path(words[0].decode()).name == STUB_NAME and len(words) > 8:
-                instances.add(words[8].decode())
-    return instances
-
-
-def _kill(pid: int) -> None:
-    """SIGKILL, if it is still there."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)

@@ -17,11 +17,12 @@ from typing import Any
 import torch
 import yaml
 
+from scripts.random_models.export import export_onnx as trace_onnx
+
 from .models import build_model, count_parameters, paraformer_config, sensevoice_config
 from .tokens import SenseVoiceTokenizer, sensevoice_pieces
 from .train_sensevoice import SPM_NAME
 
-OPSET = 14
 MAX_FRAMES = 512
 AUXILIARY_PREFIXES = ("frame_head.",)
 """Heads that only training uses."""
@@ -39,18 +40,7 @@ def export_onnx(model: Any, config: dict[str, Any], path: Path) -> None:
     model.eval()
     exported = model.export(type="onnx", max_seq_len=MAX_FRAMES, device="cpu", **arguments)
     exported.eval()
-    with torch.no_grad():
-        torch.onnx.export(
-            exported,
-            exported.export_dummy_inputs(),
-            str(path),
-            opset_version=OPSET,
-            do_constant_folding=True,
-            input_names=exported.export_input_names(),
-            output_names=exported.export_output_names(),
-            dynamic_axes=exported.export_dynamic_axes(),
-            dynamo=False,
-        )
+    trace_onnx(exported, path)
 
 
 def write_config(config: dict[str, Any], path: Path) -> None:

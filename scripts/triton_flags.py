@@ -1,0 +1,63 @@
+"""The command-line flags of `tritonserver` that have a name of their own here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ServerFlags:
+    """What else goes on the command line; None leaves a flag out (Triton's default).
+
+    Attributes:
+        pinned_memory_pool_bytes: size of the pinned pool (Triton: 256 MiB).
+        cuda_memory_pool_bytes: size of the pool of each device id (Triton: 64 MiB each).
+        model_control_mode: "none", "poll" or "explicit".
+        load_models: models to load at start; only with "explicit". ("*",) loads all.
+        exit_on_error: end when a model does not load. If False the server also reports itself
+            ready (`--strict-readiness=false`) with models missing.
+        log_verbose: 0 is off.
+        log_info: False leaves warnings and errors.
+        exit_timeout_s: how long the server waits for running requests after SIGTERM.
+        backend_config: (backend, key, value) triples.
+    """
+
+    pinned_memory_pool_bytes: int | None = None
+    cuda_memory_pool_bytes: Mapping[int, int] = field(default_factory=dict)
+    model_control_mode: str | None = None
+    load_models: Sequence[str] = ()
+    exit_on_error: bool = True
+    log_verbose: int = 0
+    log_info: bool = True
+    exit_timeout_s: int = 10
+    backend_config: Sequence[tuple[str, str, str]] = ()
+
+    def arguments(self) -> list[str]:
+        """The flags as command-line words.
+
+        Raises:
+            ValueError: `load_models` without "explicit", which Triton would ignore.
+        """
+        if self.load_models and self.model_control_mode != "explicit":
+            raise ValueError(
+                f"load_models={list(self.load_models)} needs model_control_mode='explicit', "
+                f"got {self.model_control_mode!r}"
+            )
+        words = [
+            f"--exit-on-error={str(self.exit_on_error).lower()}",
+            f"--exit-timeout-secs={self.exit_timeout_s}",
+            f"--log-verbose={self.log_verbose}",
+            f"--log-info={str(self.log_info).lower()}",
+        ]
+        if not self.exit_on_error:
+            words.append("--strict-readiness=false")
+        if self.pinned_memory_pool_bytes is not None:
+            words.append(f"--pinned-memory-pool-byte-size={self.pinned_memory_pool_bytes}")
+        for device, size in self.cuda_memory_pool_bytes.items():
+            words.append(f"--cuda-memory-pool-byte-size={device}:{size}")
+        if self.model_control_mode is not None:
+            words.append(f"--model-control-mode={self.model_control_mode}")
+        words += [f"--load-model={name}" for name in self.load_models]
+        words += [f"--backend-config={b},{key}={value}" for b, key, value in self.backend_config]
+        return words

@@ -1,0 +1,123 @@
+"""Open sequences of a stateful model: a limit, and an end for those that never end.
+
+Triton frees the slot of an idle sequence without telling the model, so the model keeps this table.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+State = TypeVar("State")
+
+
+class SessionLimitError(ValueError):
+    """A new session would exceed the limit; the open ones are untouched."""
+
+
+class UnknownSessionError(ValueError):
+    """No state is kept for a session that should have one."""
+
+
+@dataclass
+class _Entry(Generic[State]):
+    state: State
+    last_used_s: float
+
+
+class SessionTable(Generic[State]):
+    """States of the open sessions by key. Safe to use from several threads.
+
+    Args:
+        max_sessions: sessions open at a time; 0 for no limit.
+        idle_timeout_s: a session unused for longer is dropped by `expire`.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        max_sessions: int,
+        idle_timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_sessions = max_sessions
+        self._idle_timeout_s = idle_timeout_s
+        self._clock = clock
+        self._entries: dict[Hashable, _Entry[State]] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Return how many sessions are open."""
+        return len(self._entries)
+
+    def open(self, key: Hashable, state: State) -> None:
+        """Add a session; one that is open under the same key is replaced.
+
+        Raises:
+            SessionLimitError: `max_sessions` others are open.
+        """
+        with self._lock:
+            if key not in self._entries and 0 < self._max_sessions <= len(self._entries):
+                self._expire()
+                if self._max_sessions <= len(self._entries):
+                    raise SessionLimitError(
+                        f"expected at most {self._max_sessions} open sessions (the model's "
+                        "parameter max_sessions), all are in use; try again later"
+                    )
+            self._entries[key] = _Entry(state, self._clock())
+
+    def get(self, key: Hashable) -> State:
+        """Return a session's state and count it as used now.
+
+        Raises:
+            UnknownSessionError: it is not open.
+        """
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                raise UnknownSessionError(
+                    f"no state for sequence {key}: it ended with an error, was idle for more than "
+                    f"{self._idle_timeout_s:g} s, or the model's process was restarted; what was "
+                    "not yet answered is lost, start a new sequence"
+                )
+            entry.last_used_s = self._clock()
+            return entry.state
+
+    def close(self, key: Hashable) -> None:
+        """Drop a session; nothing happens if it is not open."""
+        with self._lock:
+            self._entries.pop(key, None)
+
+    def expire(self) -> int:
+        """Drop the idle sessions; returns how many are left."""
+        with self._lock:
+            self._expire()
+            return len(self._entries)
+
+    def _expire(self) -> None:
+        oldest = self._clock() - self._idle_timeout_s
+        for key in [key for key, entry in self._entries.items() if entry.last_used_s < oldest]:
+            del self._entries[key]
+
+
+class Reaper:
+    """Calls a function every `interval_s` seconds in a thread of its own until it is stopped."""
+
+    def __init__(self, work: Callable[[], object], interval_s: float) -> None:
+        self._work = work
+        self._interval_s = interval_s
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval_s):
+            self._work()

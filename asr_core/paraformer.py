@@ -65,11 +65,21 @@ def load_scoring(model_dir: Path) -> ParaformerScoring:
 
     Raises:
         FileNotFoundError: a file is missing.
+        ValueError: one is not what it should be.
+    """
+    settings = load_config(model_dir).get("model_conf", {})
+    return ParaformerScoring(load_pieces(model_dir), int(settings.get("predictor_bias", 0)))
+
+
+def load_pieces(model_dir: Path) -> list[str]:
+    """Read a vocabulary, `tokens.json`.
+
+    Raises:
+        FileNotFoundError: there is none.
         ValueError: it is not a list of strings.
     """
     path = model_dir / "tokens.json"
     pieces = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
         raise ValueError(f"{path}: expected a list of strings, the vocabulary")
-    settings = load_config(model_dir).get("model_conf", {})
-    return ParaformerScoring(pieces, int(settings.get("predictor_bias", 0)))
+    return pieces

@@ -56,6 +56,11 @@ def is_spaced(text: str) -> bool:
     )
 
 
+def is_letter(text: str) -> bool:
+    """Whether a word is a single English letter, which may belong to an abbreviation."""
+    return len(text) == 1 and text.isascii() and text.isalpha()
+
+
 def join_pieces(pieces: Iterable[Word]) -> list[Word]:
     """Join `@@` pieces into words, and rows of single letters into abbreviations."""
     words: list[Word] = []
@@ -90,7 +95,7 @@ def _join_letters(words: Sequence[Word]) -> list[Word]:
         letters.clear()
 
     for word in words:
-        if len(word.text) == 1 and word.text.isascii() and word.text.isalpha():
+        if is_letter(word.text):
             letters.append(word)
         else:
             flush()
@@ -99,11 +104,17 @@ def _join_letters(words: Sequence[Word]) -> list[Word]:
     return joined
 
 
-def join_words(words: Sequence[Word]) -> str:
-    """Write words as text: a space only between two that are spaced."""
+def join_words(words: Sequence[Word], before: str = "") -> str:
+    """Write words as text: a space only between two that are spaced.
+
+    Args:
+        words: what to write.
+        before: the last character of the text they continue, if any.
+    """
     text = ""
     for word in words:
-        if text and is_spaced(word.text) and is_spaced(text[-1]):
+        last = text[-1:] or before
+        if last and is_spaced(word.text) and is_spaced(last):
             text += " "
         text += word.text
     return text

@@ -37,6 +37,11 @@ class Windows:
         return len(self.positions)
 
 
+def no_windows(num_mel_bins: int = 80) -> Windows:
+    """Return what a request without a complete window gives."""
+    return Windows(np.empty((0, num_mel_bins), np.float32), 1, np.empty((0, 0), np.int32))
+
+
 class StreamingFrontend:
     """The front end of one stream; its windows do not depend on how the audio was cut.
 

@@ -41,7 +41,7 @@ def split_rows(
             raise ValueError(
                 f"WAV, row {index}: expected at most {max_seconds:g} s of audio (the model's "
                 f"parameter max_audio_seconds), got {length / SAMPLE_RATE:.1f} s; "
-                "split longer recordings at pauses"
+                "send longer audio in pieces"
             )
         row = waveform[:length]
         if not np.isfinite(row).all():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from funasr_onnx import Paraformer, SenseVoiceSmall
+from funasr_onnx.paraformer_online_bin import Paraformer as StreamingParaformer
 from funasr_onnx.utils.postprocess_utils import sentence_postprocess
 
 # Tokens that FunASR drops from the text, whereupon its times belong to other words.
@@ -62,4 +63,40 @@ class SenseVoiceReference:
     def text(self, samples: np.ndarray, language: str, text_norm: str) -> str:
         """Text with tags."""
         text: str = self._model(samples, language=language, textnorm=text_norm)[0]
+        return text
+
+
+class StreamingReference:
+    """`funasr_onnx.paraformer_online_bin.Paraformer` on an exported model, 600 ms at a time."""
+
+    PIECE_SAMPLES = 9600
+    SHORTEST_LAST_PIECE = 960  # it drops a shorter one
+
+    def __init__(self, model_dir: Path, threads: int = 1) -> None:
+        self.model = StreamingParaformer(str(model_dir), intra_op_num_threads=threads)
+        self.model.frontend.opts.frame_opts.dither = 0.0
+        self._decode = self.model.decode
+        self.model.decode = self._collect
+        self._pieces: list[str] = []
+
+    def _collect(self, scores: np.ndarray, token_nums: np.ndarray) -> list[list[str]]:
+        decoded = self._decode(scores, token_nums)
+        self._pieces += decoded[0]
+        return decoded
+
+    def text(self, samples: np.ndarray) -> str:
+        """Text of a whole recording; its last piece must not be too short for the reference."""
+        last = (len(samples) - 1) % self.PIECE_SAMPLES + 1
+        if last < self.SHORTEST_LAST_PIECE:
+            raise ValueError(f"the reference drops a last piece of {last} samples")
+        self._pieces = []
+        self.model.frontend.cache_reset()
+        cache: dict = {}
+        for start in range(0, len(samples), self.PIECE_SAMPLES):
+            is_final = start + self.PIECE_SAMPLES >= len(samples)
+            piece = samples[start : start + self.PIECE_SAMPLES]
+            self.model(piece, param_dict={"cache": cache, "is_final": is_final})
+        if not self._pieces:
+            return ""
+        text: str = sentence_postprocess(end_loose_pieces(self._pieces))[0]
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["paraformer", "bicif_paraformer", "sensevoice"]
+Kind = Literal["paraformer", "bicif_paraformer", "sensevoice", "paraformer_online"]
 SizeName = Literal["tiny", "small", "full"]
 
 FEATURE_DIM = 560  # 7 stacked frames of 80 mel bins
@@ -58,13 +58,29 @@ SIZES: dict[Kind, dict[SizeName, Size]] = {
     "paraformer": _PARAFORMER,
     "bicif_paraformer": _PARAFORMER,
     "sensevoice": _SENSEVOICE,
+    "paraformer_online": _PARAFORMER,
+}
+_MODEL_CLASSES: dict[Kind, str] = {
+    "paraformer": "Paraformer",
+    "bicif_paraformer": "BiCifParaformer",
+    "paraformer_online": "ParaformerStreaming",
+}
+# How the streaming encoder's training cuts its input. Its export form does not: there the caller
+# gives it windows.
+_CHUNK_CONF: dict[str, Any] = {
+    "chunk_size": [12, 15],
+    "stride": [8, 10],
+    "pad_left": [0, 5],
+    "encoder_att_look_back_factor": [4, 4],
+    "decoder_att_look_back_factor": [1, 1],
 }
 
 
 def model_config(kind: Kind, size: Size) -> dict[str, Any]:
     """Return the `config.yaml` of a model, as FunASR's registry and `funasr_onnx` read it.
 
-    Source: FunASR `funasr/models/{paraformer,bicif_paraformer,sense_voice}/template.yaml`.
+    Source: FunASR `funasr/models/{paraformer,bicif_paraformer,sense_voice}/template.yaml` and, for
+    `paraformer_online`, the `config.yaml` of the published streaming Paraformer-large.
     """
     encoder_conf: dict[str, Any] = {
         "output_size": size.hidden,
@@ -81,7 +97,7 @@ def model_config(kind: Kind, size: Size) -> dict[str, Any]:
         "sanm_shfit": 0,
         "selfattention_layer_type": "sanm",
     }
-    frontend = {"frontend": "WavFrontend", "frontend_conf": dict(FRONTEND_CONF)}
+    frontend: dict[str, Any] = {"frontend": "WavFrontend", "frontend_conf": dict(FRONTEND_CONF)}
     if kind == "sensevoice":
         return {
             "model": "SenseVoiceSmall",
@@ -91,8 +107,12 @@ def model_config(kind: Kind, size: Size) -> dict[str, Any]:
             "tokenizer": "SentencepiecesTokenizer",
             **frontend,
         }
+    online = kind == "paraformer_online"
+    if online:
+        encoder_conf |= {"input_layer": "pe_online", **_CHUNK_CONF}
+        frontend["frontend"] = "WavFrontendOnline"
     return {
-        "model": "Paraformer" if kind == "paraformer" else "BiCifParaformer",
+        "model": _MODEL_CLASSES[kind],
         "model_conf": {
             "ctc_weight": 0.0,
             "lsm_weight": 0.1,
@@ -101,7 +121,7 @@ def model_config(kind: Kind, size: Size) -> dict[str, Any]:
             "predictor_bias": 1,
             "sampling_ratio": 0.75,
         },
-        "encoder": "SANMEncoder",
+        "encoder": "SANMEncoderChunkOpt" if online else "SANMEncoder",
         "encoder_conf": encoder_conf,
         "decoder": "ParaformerSANMDecoder",
         "decoder_conf": {
@@ -114,7 +134,7 @@ def model_config(kind: Kind, size: Size) -> dict[str, Any]:
             "src_attention_dropout_rate": 0.1,
             "att_layer_num": size.second_blocks,
             "kernel_size": 11,
-            "sanm_shfit": 0,
+            "sanm_shfit": 5 if online else 0,  # 5 of 11: no token sees later ones
         },
         **_predictor(kind, size),
         "tokenizer": "CharTokenizer",
@@ -130,7 +150,7 @@ def _predictor(kind: Kind, size: Size) -> dict[str, Any]:
         "r_order": 1,
         "tail_threshold": 0.45,
     }
-    if kind == "paraformer":
+    if kind != "bicif_paraformer":
         return {"predictor": "CifPredictorV2", "predictor_conf": predictor_conf}
     predictor_conf |= {
         "smooth_factor2": 0.25,

@@ -18,7 +18,11 @@ import yaml
 from scripts.random_models.architecture import FEATURE_DIM, SIZES, Kind, SizeName, model_config
 from scripts.random_models.front_end_files import cmvn_text
 from scripts.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
-from scripts.random_models.weights import calibrate_paraformer, calibrate_sensevoice
+from scripts.random_models.weights import (
+    calibrate_paraformer,
+    calibrate_paraformer_online,
+    calibrate_sensevoice,
+)
 
 OPSET = 14  # FunASR's own default
 SENSEVOICE_TOKENIZER = "chn_jpn_yue_eng_ko_spectok.bpe.model"
@@ -29,9 +33,10 @@ def export_random_model(
 ) -> Path:
     """Write a model directory laid out like FunASR's on the hubs; `funasr_onnx` loads it.
 
-    It holds `model.onnx`, `config.yaml`, `am.mvn`, the vocabulary (`tokens.json` or a
-    SentencePiece model) and, with `quantize`, `model_quant.onnx`. The directory appears when it is
-    complete; an older one is replaced.
+    It holds `model.onnx` (and `decoder.onnx` for the streaming Paraformer), `config.yaml`,
+    `am.mvn`, the vocabulary (`tokens.json` or a SentencePiece model) and, with `quantize`, each
+    graph as `*_quant.onnx` too. The directory appears when it is complete; an older one is
+    replaced.
 
     Args:
         kind: architecture.
@@ -58,13 +63,19 @@ def export_random_model(
         (work / "config.yaml").write_text(text, encoding="utf-8")
         (work / "am.mvn").write_text(cmvn_text(), encoding="utf-8")
 
-        model = build_export_form(config, size.vocabulary, seed)
-        calibrate = calibrate_sensevoice if kind == "sensevoice" else calibrate_paraformer
-        calibrate(model, seed)
-        export_onnx(model, work / "model.onnx")
-        del model
-        if quantize:
-            quantize_like_funasr(work / "model.onnx", work / "model_quant.onnx")
+        forms = build_export_form(config, size.vocabulary, seed)
+        if kind == "paraformer_online":
+            encoder, decoder = forms
+            calibrate_paraformer_online(encoder, decoder, seed)
+            graphs = {"model": encoder, "decoder": decoder}
+        else:
+            calibrate = calibrate_sensevoice if kind == "sensevoice" else calibrate_paraformer
+            calibrate(forms, seed)
+            graphs = {"model": forms}
+        for name, form in graphs.items():
+            export_onnx(form, work / f"{name}.onnx")
+            if quantize:
+                quantize_like_funasr(work / f"{name}.onnx", work / f"{name}_quant.onnx")
         work.chmod(0o755)
         if target.exists():
             shutil.rmtree(target)
@@ -75,10 +86,15 @@ def export_random_model(
 
 
 def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any:
-    """Build the model that `config` describes, seeded, in the form that FunASR traces."""
+    """Build the model that `config` describes, seeded, in the form that FunASR traces.
+
+    The streaming Paraformer has two, its encoder and its decoder.
+    """
     # FunASR registers its classes when the modules are imported.
     import funasr.models.bicif_paraformer.model
     import funasr.models.paraformer.model
+    import funasr.models.paraformer_streaming.model
+    import funasr.models.scama.encoder
     import funasr.models.sense_voice.model  # noqa: F401
     from funasr.register import tables
 
@@ -88,9 +104,10 @@ def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any
     model_conf = settings.pop("model_conf")
     model = model_class(**settings, **model_conf, input_size=FEATURE_DIM, vocab_size=vocabulary)
     model.eval()
-    export_form = model.export(**settings, type="onnx", device="cpu", max_seq_len=512)
-    export_form.eval()
-    return export_form
+    forms = model.export(**settings, type="onnx", device="cpu", max_seq_len=512)
+    for form in forms if isinstance(forms, tuple) else (forms,):
+        form.eval()
+    return forms
 
 
 def export_onnx(model: Any, path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from scripts.onnx_graph.front_end import sinusoidal_positions
 from scripts.onnx_graph.speech_like import speech_like_features
 
 _FRAMES_PER_SECOND = 1000 / 60
@@ -21,24 +22,56 @@ _ALPHA_DEVIATION = 2.0  # of the predictor's output before the sigmoid: peaks, n
 _LOGIT_DEVIATION = 2.5
 _BLANK_SHARE = 0.55
 _CALIBRATION_LENGTHS = (100, 60)  # LFR frames
+_WINDOW, _STRIDE = 20, 10  # LFR frames: a window of the streaming encoder, and what is new in it
+_NUM_WINDOWS = 10
+_FRAMES_PER_TOKEN = 4
 
 
 def calibrate_paraformer(model: Any, seed: int) -> None:
     """Shift and scale predictor and output layer of a (BiCif)Paraformer in its export form."""
     run = _runner(model, seed)
     predictor = model.predictor
-    _standardise(predictor.cif_output, run, _ALPHA_DEVIATION)
-    _shift_until(
-        predictor.cif_output,
-        0,
-        lambda logits: float(logits.sigmoid().mean()),
-        _TOKENS_PER_SECOND / _FRAMES_PER_SECOND,
-        run,
-    )
+    _calibrate_alphas(predictor.cif_output, run)
     if hasattr(predictor, "cif_output2"):
         _standardise(predictor.cif_output2, run, _ALPHA_DEVIATION)
         predictor.cif_output2.bias.data -= 1.0  # mostly low, as three frames share one of before
     _standardise(model.decoder.output_layer, run, _LOGIT_DEVIATION)
+
+
+def calibrate_paraformer_online(encoder: Any, decoder: Any, seed: int) -> None:
+    """Shift and scale predictor and output layer of a ParaformerStreaming in its export forms.
+
+    The encoder runs over the overlapping windows of one recording, as when serving. The decoder
+    gets what CIF would make of it with equal weights: means of a few neighbouring frames.
+
+    Args:
+        encoder: `speech, speech_lengths -> enc, enc_len, alphas`.
+        decoder: `enc, enc_len, acoustic_embeds, acoustic_embeds_len, *caches -> logits, ...`.
+    """
+    dim = encoder.encoder.get_output_size()
+    features = speech_like_features(np.random.default_rng(seed), _WINDOW + _STRIDE * _NUM_WINDOWS)
+    rows = features * np.float32(dim**0.5)
+    rows += sinusoidal_positions(np.arange(1, len(rows) + 1), rows.shape[1])
+    windows = np.stack([rows[i * _STRIDE :][:_WINDOW] for i in range(_NUM_WINDOWS)])
+    speech = torch.from_numpy(windows)
+    lengths = torch.full((_NUM_WINDOWS,), _WINDOW, dtype=torch.int32)
+
+    def run_encoder() -> torch.Tensor:
+        with torch.no_grad():
+            hidden: torch.Tensor = encoder(speech, lengths)[0]
+        return hidden
+
+    _calibrate_alphas(encoder.predictor.cif_output, run_encoder, _NUM_WINDOWS)
+    hidden = run_encoder()
+    embeds = hidden.unflatten(1, (-1, _FRAMES_PER_TOKEN)).mean(dim=2)
+    counts = torch.full((_NUM_WINDOWS,), embeds.shape[1], dtype=torch.int32)
+    caches = [torch.zeros(_NUM_WINDOWS, *c.shape[1:]) for c in decoder.export_dummy_inputs()[4:]]
+
+    def run_decoder() -> None:
+        with torch.no_grad():
+            decoder(hidden, lengths, embeds, counts, *caches)
+
+    _standardise(decoder.decoder.output_layer, run_decoder, _LOGIT_DEVIATION, _NUM_WINDOWS)
 
 
 def calibrate_sensevoice(model: Any, seed: int) -> None:
@@ -70,10 +103,25 @@ def _runner(model: Any, seed: int) -> Callable[[], None]:
     return run
 
 
-def _outputs(layer: torch.nn.Linear, run: Callable[[], None]) -> torch.Tensor:
-    """Return what `layer` gives for the first, unpadded row: float32 [T, features]."""
+def _calibrate_alphas(layer: torch.nn.Linear, run: Callable[[], object], rows: int = 1) -> None:
+    """Let the weights of CIF peak, and sum to as many tokens a second as people speak."""
+    _standardise(layer, run, _ALPHA_DEVIATION, rows)
+    _shift_until(
+        layer,
+        0,
+        lambda logits: float(logits.sigmoid().mean()),
+        _TOKENS_PER_SECOND / _FRAMES_PER_SECOND,
+        run,
+        rows,
+    )
+
+
+def _outputs(layer: torch.nn.Linear, run: Callable[[], object], rows: int) -> torch.Tensor:
+    """Return what `layer` gives for the first `rows`, which have no padding: float32 [n, D]."""
     seen: list[torch.Tensor] = []
-    handle = layer.register_forward_hook(lambda _module, _inputs, output: seen.append(output[0]))
+    handle = layer.register_forward_hook(
+        lambda _module, _inputs, output: seen.append(output[:rows].flatten(0, 1))
+    )
     try:
         run()
     finally:
@@ -81,9 +129,11 @@ def _outputs(layer: torch.nn.Linear, run: Callable[[], None]) -> torch.Tensor:
     return seen[0]
 
 
-def _standardise(layer: torch.nn.Linear, run: Callable[[], None], deviation: float) -> None:
+def _standardise(
+    layer: torch.nn.Linear, run: Callable[[], object], deviation: float, rows: int = 1
+) -> None:
     """Make each output zero on average over time, with `deviation` over all outputs."""
-    outputs = _outputs(layer, run)
+    outputs = _outputs(layer, run, rows)
     mean = outputs.mean(dim=0)
     scale = deviation / (outputs - mean).std().clamp_min(1e-6)
     layer.weight.data *= scale
@@ -95,10 +145,11 @@ def _shift_until(
     index: int,
     measure: Callable[[torch.Tensor], float],
     wanted: float,
-    run: Callable[[], None],
+    run: Callable[[], object],
+    rows: int = 1,
 ) -> None:
     """Add to one bias until `measure`, which must grow with it, gives `wanted` (bisection)."""
-    outputs = _outputs(layer, run)
+    outputs = _outputs(layer, run, rows)
     low, high = -30.0, 30.0
     for _ in range(40):
         middle = (low + high) / 2

@@ -10,6 +10,7 @@ import onnx
 import pytest
 import sentencepiece
 import yaml
+from funasr_onnx.paraformer_online_bin import Paraformer as OnlineParaformer
 
 from asr_core.cmvn import load_cmvn
 from scripts.onnx_graph.speech_like import speech_like_features
@@ -17,13 +18,17 @@ from scripts.prepare_onnx import prepare
 from scripts.random_models.architecture import FRONTEND_CONF, SIZES
 from scripts.random_models.front_end_files import cmvn_text
 from scripts.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
+from tests.recordings import cut
 from tests.unit.test_prepare_onnx import FP32_NAMES, MODELS, Session
 
+ONLINE_NAMES = ["paraformer_online-tiny-seed0", "paraformer_online-small-seed1"]
+CHUNK = 9600  # samples; the streaming model's 600 ms
 
-@pytest.mark.parametrize("name", FP32_NAMES)
+
+@pytest.mark.parametrize("name", FP32_NAMES + ONLINE_NAMES)
 def test_vocabulary_is_as_large_as_the_output(name: str) -> None:
     directory = MODELS / name
-    model = onnx.load(directory / "model.onnx")
+    model = onnx.load(directory / ("decoder.onnx" if name in ONLINE_NAMES else "model.onnx"))
     outputs = {value.name: value.type.tensor_type.shape.dim[-1] for value in model.graph.output}
     if name.startswith("sensevoice"):
         path = directory / "chn_jpn_yue_eng_ko_spectok.bpe.model"
@@ -40,7 +45,7 @@ def test_vocabulary_is_as_large_as_the_output(name: str) -> None:
     assert any(token.isdigit() for token in tokens)
 
 
-@pytest.mark.parametrize("name", FP32_NAMES)
+@pytest.mark.parametrize("name", FP32_NAMES + ONLINE_NAMES)
 def test_front_end_files(name: str) -> None:
     config = yaml.safe_load((MODELS / name / "config.yaml").read_text(encoding="utf-8"))
     assert config["frontend_conf"] == FRONTEND_CONF
@@ -59,6 +64,21 @@ def test_output_is_varied(name: str, tmp_path: Path) -> None:
         assert 0.1 < (ids == 0).mean() < 0.9  # blank
     else:
         assert 12 <= len(ids) <= 96  # one to eight tokens a second
+
+
+@pytest.mark.parametrize(
+    "name, quantize", [*((name, False) for name in ONLINE_NAMES), (ONLINE_NAMES[0], True)]
+)
+def test_funasr_streams_through_the_online_models(name: str, quantize: bool) -> None:
+    reference = OnlineParaformer(str(MODELS / name), quantize=quantize, intra_op_num_threads=1)
+    samples, cache, tokens = cut(12, start=3), {}, []
+    for start in range(0, len(samples), CHUNK):
+        final = start + CHUNK >= len(samples)
+        chunk = samples[start : start + CHUNK]
+        for result in reference(chunk, param_dict={"cache": cache, "is_final": final}):
+            tokens += result["preds"][1]
+    assert 12 <= len(tokens) <= 96  # one to eight a second
+    assert len(set(tokens)) >= 8
 
 
 @pytest.mark.parametrize("size", [64, 160, 8404])

@@ -18,6 +18,8 @@ from onnx import (
     numpy_helper,
 )
 
+Dims = Sequence[str | int]  # of a tensor; a string is symbolic
+
 # Outputs of these say how large a tensor is, nothing of what is in it.
 _SHAPE_OPERATORS = frozenset({"Shape", "Size"})
 _PASSING_OPERATORS = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape"})
@@ -224,14 +226,25 @@ class Graph:
         cast = self.cast(name, old)
         self.replace_uses(name, cast, except_for=[cast])
 
-    def set_outputs(self, outputs: dict[str, tuple[int, Sequence[str | int]]]) -> None:
+    def set_inputs(self, inputs: dict[str, tuple[int, Dims]]) -> None:
+        """Declare the inputs: name to element type and dimensions (a string is symbolic).
+
+        What read an input that is no longer one must read something else before `finish`.
+        """
+        del self._proto.input[:]
+        for name, (element_type, shape) in inputs.items():
+            value = helper.make_tensor_value_info(name, element_type, list(shape))
+            self._proto.input.append(value)
+        self._taken.update(inputs)
+
+    def set_outputs(self, outputs: dict[str, tuple[int, Dims]]) -> None:
         """Declare the outputs: name to element type and dimensions (a string is symbolic)."""
         del self._proto.output[:]
         for name, (element_type, shape) in outputs.items():
             value = helper.make_tensor_value_info(name, element_type, list(shape))
             self._proto.output.append(value)
 
-    def set_input_dims(self, name: str, dims: Sequence[str | int]) -> None:
+    def set_input_dims(self, name: str, dims: Dims) -> None:
         """Declare the dimensions of an input (a string is symbolic)."""
         for value in self._proto.input:
             if value.name == name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,20 @@ def make_fbank(num_mel_bins: int, device: str) -> FbankExtractor:
     return KaldiNativeFbank(num_mel_bins)
 
 
+def read_frontend_conf(model_dir: Path) -> dict[str, Any]:
+    """Read `frontend_conf` of a model's `config.yaml`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the settings are not those this front end computes.
+    """
+    settings: dict[str, Any] = load_config(model_dir)["frontend_conf"]
+    for name, expected in _SUPPORTED.items():
+        if settings.get(name, expected) != expected:
+            raise ValueError(f"frontend_conf.{name}: expected {expected}, got {settings[name]}")
+    return settings
+
+
 def load_frontend(model_dir: Path, device: str = "cpu") -> Frontend:
     """Build the front end that a model's `config.yaml` describes, with the `am.mvn` beside it.
 
@@ -83,10 +98,7 @@ def load_frontend(model_dir: Path, device: str = "cpu") -> Frontend:
         FileNotFoundError: a file is missing.
         ValueError: the settings are not those this front end computes.
     """
-    settings = load_config(model_dir)["frontend_conf"]
-    for name, expected in _SUPPORTED.items():
-        if settings.get(name, expected) != expected:
-            raise ValueError(f"frontend_conf.{name}: expected {expected}, got {settings[name]}")
+    settings = read_frontend_conf(model_dir)
     return Frontend(
         load_cmvn(model_dir / "am.mvn"),
         make_fbank(settings.get("n_mels", 80), device),

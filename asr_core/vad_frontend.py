@@ -79,7 +79,8 @@ def frame_decibels(samples: NDArray[np.float32], num_frames: int) -> NDArray[np.
     frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME_LENGTH_SAMPLES)
     frames = frames[::FRAME_SHIFT_SAMPLES][:num_frames]
     energies = np.einsum("ts,ts->t", frames, frames, dtype=np.float64)
-    return (10.0 * np.log10(energies + _SMALLEST_ENERGY)).astype(np.float32)
+    decibels: NDArray[np.float32] = 10.0 * np.log10(energies + _SMALLEST_ENERGY).astype(np.float32)
+    return decibels
 
 
 def _stack(fbank: NDArray[np.float32], window: int, count: int) -> NDArray[np.float32]:

@@ -109,7 +109,7 @@ def options_from_config(model_conf: Mapping[str, Any]) -> VadOptions:
     Raises:
         ValueError: it has an unknown name, or a value that cannot be used.
     """
-    known = {}
+    known: dict[str, Any] = {}
     names = {field.name for field in fields(VadOptions)}
     for name, value in model_conf.items():
         if name in names:
@@ -131,7 +131,7 @@ def override_options(options: VadOptions, parameters: Mapping[str, Any]) -> VadO
     Raises:
         ValueError: a value is not a number or outside its range.
     """
-    changes = {}
+    changes: dict[str, Any] = {}
     for name in REQUEST_OPTIONS:
         if name in parameters:
             default = getattr(options, name)

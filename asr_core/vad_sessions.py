@@ -1,0 +1,116 @@
+"""The VAD model's requests: streams are opened, fed, scored together and closed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_core.sessions import SessionTable
+from asr_core.vad import Encoder, VadModel, VadStream, score_streams
+from asr_core.vad_options import override_options
+from asr_core.waveform import split_rows
+
+
+class EncoderError(RuntimeError):
+    """The encoder gave no answer."""
+
+
+@dataclass(frozen=True)
+class VadRequest:
+    """A piece of a stream.
+
+    Attributes:
+        key: the stream's.
+        starts, ends: it is the first or the last piece.
+        waveforms, lengths: float32 [1, S] and int32 [1, 1], as `split_rows` takes them.
+        parameters: of the request; options of the VAD count where the stream starts.
+    """
+
+    key: Hashable
+    starts: bool
+    ends: bool
+    waveforms: NDArray[np.float32]
+    lengths: NDArray[np.int32]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class VadAnswer:
+    """What a piece of a stream brought.
+
+    Attributes:
+        segments: int32 [n, 2], start and end in ms, -1 for what another piece has or will have.
+        is_final: the stream ended.
+    """
+
+    segments: NDArray[np.int32]
+    is_final: bool
+
+
+class VadSessions:
+    """The open streams of one VAD.
+
+    A request that starts a stream under the key of an open one begins anew. A request that
+    fails ends its stream; what follows it without a start is refused.
+
+    Args:
+        model: what all streams share.
+        table: limits them.
+        max_audio_seconds: longest piece accepted.
+    """
+
+    def __init__(
+        self, model: VadModel, table: SessionTable[VadStream], max_audio_seconds: float
+    ) -> None:
+        self._model = model
+        self._table = table
+        self._max_audio_seconds = max_audio_seconds
+
+    def answer(
+        self, requests: Sequence[VadRequest], encode: Encoder
+    ) -> list[VadAnswer | ValueError | EncoderError]:
+        """Answer one request of each of several streams, scored together.
+
+        Returns:
+            For each request its answer, or what was wrong with it.
+        """
+        fed = [self._feed(request) for request in requests]
+        failure: EncoderError | None = None
+        try:
+            score_streams([stream for stream in fed if isinstance(stream, VadStream)], encode)
+        except EncoderError as error:
+            failure = error
+        answers: list[VadAnswer | ValueError | EncoderError] = []
+        for request, stream in zip(requests, fed, strict=True):
+            if isinstance(stream, ValueError):
+                answers.append(stream)
+            elif failure is not None:
+                self._table.close(request.key)
+                answers.append(failure)
+            else:
+                segments = np.array(stream.take_segments(), np.int32).reshape(-1, 2)
+                answers.append(VadAnswer(segments, request.ends))
+            if request.ends:
+                self._table.close(request.key)
+        return answers
+
+    def _feed(self, request: VadRequest) -> VadStream | ValueError:
+        """Hand a request's audio to its stream, or say why not."""
+        try:
+            (samples,) = split_rows(request.waveforms, request.lengths, self._max_audio_seconds)
+            if request.starts:
+                options = override_options(self._model.options, request.parameters)
+                stream = VadStream(self._model, options)
+                if not request.ends:  # a whole recording in one request needs no place
+                    self._table.open(request.key, stream)
+            else:
+                stream = self._table.get(request.key)
+        except ValueError as error:
+            self._table.close(request.key)
+            return error
+        stream.push(samples, request.ends)
+        return stream

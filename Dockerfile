@@ -9,4 +9,4 @@ COPY clients clients
 RUN pip install --no-cache-dir -c constraints.txt ".[models]"
 
 EXPOSE 8000 8001 8002
-CMD ["tritonserver", "--model-repository=/opt/triton-asr/model_repo_sensevoice", "--model-repository=/opt/triton-asr/model_repo_paraformer_offline"]
+CMD ["tritonserver", "--model-repository=/opt/triton-asr/model_repo_sensevoice", "--model-repository=/opt/triton-asr/model_repo_paraformer_offline", "--model-repository=/opt/triton-asr/model_repo_paraformer_online"]

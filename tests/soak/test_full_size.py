@@ -13,9 +13,10 @@ import pytest
 
 from scripts.export_random_models import CACHE
 from scripts.install_model import ROOT
-from tests.funasr_reference import ParaformerReference, SenseVoiceReference
+from tests.funasr_reference import ParaformerReference, SenseVoiceReference, StreamingReference
 from tests.recordings import cut
 from tests.serving import RawClient, serve_models
+from tests.streams import Stream
 
 pytestmark = pytest.mark.soak
 
@@ -61,3 +62,12 @@ def test_sensevoice(tmp_path):
     reference = SenseVoiceReference(source, threads=2)
     for samples, answer in zip(recordings(), answers, strict=True):
         assert answer.transcript == reference.text(samples, "auto", "withitn")
+
+
+def test_streaming_paraformer(tmp_path):
+    source = exported("paraformer_online")
+    reference = StreamingReference(source, threads=2)
+    with serve_models(tmp_path, {"paraformer-online": source}) as server:
+        for seconds in (0.1, 0.5, 0.66, 2.34, 5.0, 9.97):
+            samples = cut(seconds, 4 * seconds)
+            assert Stream(server).run(samples) == reference.text(samples), seconds

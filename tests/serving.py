@@ -31,7 +31,7 @@ def serve_models(
     Args:
         work: an empty folder.
         sources: exported model for each kind.
-        parameters: new values of model parameters in `config.pbtxt`.
+        parameters: new values of parameters and fields in `config.pbtxt`.
     """
     repositories = []
     for name, source in sources.items():
@@ -47,12 +47,14 @@ def serve_models(
 
 
 def set_parameter(repository: Path, key: str, value: str) -> None:
-    """Change a parameter in every config of a repository that has it."""
+    """Change a parameter, or a number such as the idle time, in every config that has it."""
     for path in repository.glob("*/config.pbtxt"):
         lines = path.read_text().splitlines()
         for index, line in enumerate(lines):
             if line.startswith(f'parameters {{ key: "{key}"'):
                 lines[index] = f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
+            elif line.strip().startswith(f"{key}:"):
+                lines[index] = f"{key}: {value}"
         path.write_text("\n".join(lines) + "\n")
 
 

@@ -1,6 +1,7 @@
 """Command line of the benchmark.
 
     python -m scripts.benchmark offline --paraformer DIR --sensevoice DIR
+    python -m scripts.benchmark streaming --model DIR --streams 4 6 8 10 12
 
 DIR is an exported model; full-size ones with random weights, which cost what real ones do, come
 from `python -m scripts.export_random_models`.
@@ -10,12 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from scripts.benchmark.offline import measure_offline
-from scripts.benchmark.report import describe_machine, offline_markdown
+from scripts.benchmark.report import describe_machine, offline_markdown, streaming_markdown
+from scripts.benchmark.streaming import measure_streaming
 from scripts.benchmark.workload import make_recordings
 from scripts.install_model import KINDS, ROOT
 
@@ -32,15 +37,24 @@ def main(arguments: list[str] | None = None) -> int:
     offline.add_argument("--recordings", type=int, default=24, help="default: %(default)s")
     offline.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     offline.add_argument("--concurrency", type=int, nargs="+", default=[4, 8])
-    offline.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    offline.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
-    return run_offline(parser.parse_args(arguments))
+    offline.set_defaults(run=run_offline)
+    streaming = commands.add_parser("streaming", help="real-time streams that a server sustains")
+    streaming.add_argument("--model", type=Path, required=True, help="exported streaming model")
+    streaming.add_argument("--streams", type=int, nargs="+", default=[2, 4, 6, 8, 10, 12, 16])
+    streaming.add_argument("--seconds", type=float, default=30, help="default: %(default)s")
+    streaming.add_argument("--threads", type=int, default=os.cpu_count(), help="bare sessions'")
+    streaming.set_defaults(run=run_streaming, recordings=24)
+    for command in (offline, streaming):
+        command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+        command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
+    options = parser.parse_args(arguments)
+    options.run(options)
+    return 0
 
 
-def run_offline(options: argparse.Namespace) -> int:
+def run_offline(options: argparse.Namespace) -> None:
     """Measure the named models and write offline.json and offline.md."""
     recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
-    machine = describe_machine()
     results, sections = {}, []
     for name in ("paraformer", "sensevoice"):
         source = getattr(options, name)
@@ -51,15 +65,29 @@ def run_offline(options: argparse.Namespace) -> int:
         )
         results[name] = asdict(result)
         sections.append(offline_markdown(f"{name}, {source.name}", result, recordings))
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "offline.json").write_text(
-        json.dumps({"machine": machine, "results": results}, indent=2)
+    write("offline", results, sections, options.output)
+
+
+def run_streaming(options: argparse.Namespace) -> None:
+    """Measure one model and write streaming.json and streaming.md."""
+    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
+    result = measure_streaming(
+        options.model, recordings, sorted(options.streams), options.seconds, options.threads, log
     )
-    listing = [f"- {name}: {value}" for name, value in machine.items()]
+    section = streaming_markdown(options.model.name, result, options.seconds)
+    write("streaming", {options.model.name: asdict(result)}, [section], options.output)
+
+
+def write(name: str, results: Mapping[str, Any], sections: Sequence[str], folder: Path) -> None:
+    """Write the figures as JSON and as a page, and print the page."""
+    machine = describe_machine()
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"machine": machine, "results": results}
+    (folder / f"{name}.json").write_text(json.dumps(content, indent=2))
+    listing = [f"- {key}: {value}" for key, value in machine.items()]
     page = "\n".join([*listing, "", *sections])
-    (options.output / "offline.md").write_text(page)
+    (folder / f"{name}.md").write_text(page)
     print(page)
-    return 0
 
 
 def log(line: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scripts.benchmark.offline import OfflineResult
 from scripts.benchmark.server_statistics import where_time_goes
+from scripts.benchmark.streaming import StreamingResult
 from scripts.benchmark.workload import Recording, total_seconds
 
 
@@ -64,5 +65,44 @@ def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Reco
             f"| {share.compute_ms:.1f} |"
             for share in where_time_goes(models, result.ensemble, result.encoder)
         ]
+    memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
+    return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])
+
+
+def streaming_markdown(name: str, result: StreamingResult, seconds: float) -> str:
+    """Return the section of one streaming model."""
+    share = result.server_streams / result.bare_streams
+    lines = [
+        f"### {name}",
+        "",
+        f"Bare sessions at their best: {result.bare_streams:.1f} real-time streams. Server: "
+        f"{result.server_streams} streams with p95 under 600 ms, {share:.0%} of that.",
+        "",
+        "| bare, threads | batch | encoder | decoder | streams |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {cost.threads} | {cost.batch} | {cost.encoder_s * 1e3:.1f} ms "
+        f"| {cost.decoder_s * 1e3:.1f} ms | {cost.streams:.1f} |"
+        for cost in result.bare
+    ]
+    lines += [
+        "",
+        f"Server, streams of {seconds:g} s, a piece every 600 ms; latency from the moment a piece "
+        "was spoken to its answer; the last column is CPU time in cores:",
+        "",
+        "| streams | p50 | p95 | p99 | mean batch: encoder, decoder | where the time goes |",
+        "|---|---|---|---|---|---|",
+    ]
+    for load in result.loads:
+        batches = (load.models[f"streaming_{part}"].mean_batch for part in ("encoder", "decoder"))
+        cores = (
+            f"{name.removeprefix('streaming_')} {used:.2f}" for name, used in load.cores.items()
+        )
+        lines.append(
+            f"| {load.streams} | {load.p50_s * 1e3:.0f} ms | {load.p95_s * 1e3:.0f} ms "
+            f"| {load.p99_s * 1e3:.0f} ms | {', '.join(f'{batch:.1f}' for batch in batches)} "
+            f"| {', '.join(cores)} |"
+        )
     memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
     return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])

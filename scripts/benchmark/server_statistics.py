@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,18 @@ def where_time_goes(models: dict[str, ModelStatistics], ensemble: str, encoder: 
 
 def memory_mb(server_pid: int) -> dict[str, float]:
     """Return proportional memory (PSS, shared pages counted once) of the server and its stubs."""
+    return _by_process(server_pid, lambda process: process.memory_full_info().pss / 2**20)
+
+
+def cpu_seconds(server_pid: int) -> dict[str, float]:
+    """Return the CPU time that the server and its stubs have used so far."""
+    return _by_process(server_pid, lambda process: sum(process.cpu_times()[:2]))
+
+
+def _by_process(server_pid: int, read: Callable[[psutil.Process], float]) -> dict[str, float]:
     server = psutil.Process(server_pid)
-    result = {"tritonserver": server.memory_full_info().pss / 2**20}
+    result = {"tritonserver": read(server)}
     for child in server.children(recursive=True):
         name = Path(child.cmdline()[1]).parts[-3]  # a stub's first argument: .../model/1/model.py
-        result[name] = result.get(name, 0) + child.memory_full_info().pss / 2**20
+        result[name] = result.get(name, 0) + read(child)
     return result

@@ -1,0 +1,153 @@
+"""Streaming recognition: how many real-time streams, next to what the bare sessions allow."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asr_core.online import load_online_model
+from scripts.benchmark.bare_streaming import BareCost, BareStreaming
+from scripts.benchmark.realtime import run_streams
+from scripts.benchmark.server_statistics import (
+    ModelStatistics,
+    cpu_seconds,
+    difference,
+    memory_mb,
+    read_statistics,
+)
+from scripts.benchmark.workload import Recording
+from scripts.install_model import KINDS, ROOT, VERSION, copy_repository, install
+from scripts.triton_server import TritonServer
+
+KIND = KINDS["paraformer-online"]
+LATENCY_LIMIT_S = 0.6
+BATCHES = (1, 2, 4, 8)
+BARE_ROUNDS = 7
+START_TIMEOUT_S = 300.0
+WARM_UP_S = 3.0
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """The server under a number of streams.
+
+    Attributes:
+        streams: how many.
+        p50_s, p95_s, p99_s: latencies of the pieces.
+        models: Triton's statistics.
+        cores: CPU time of each process per second; "client" is this one.
+    """
+
+    streams: int
+    p50_s: float
+    p95_s: float
+    p99_s: float
+    models: dict[str, ModelStatistics]
+    cores: dict[str, float]
+
+    @property
+    def is_sustained(self) -> bool:
+        """Whether the latency stays under the length of a piece."""
+        return self.p95_s < LATENCY_LIMIT_S
+
+
+@dataclass
+class StreamingResult:
+    """Figures of one model.
+
+    Attributes:
+        bare: cost of the sessions alone at each batch size, before and after the server ran.
+        loads: the server, in the order tried.
+        memory_mb: of each process at the end.
+    """
+
+    bare: list[BareCost] = field(default_factory=list)
+    loads: list[LoadResult] = field(default_factory=list)
+    memory_mb: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bare_streams(self) -> float:
+        """Streams that the sessions alone allow at their best batch size."""
+        return max(cost.streams for cost in self.bare)
+
+    @property
+    def server_streams(self) -> int:
+        """Most streams that the server sustained."""
+        return max((load.streams for load in self.loads if load.is_sustained), default=0)
+
+
+def measure_streaming(
+    source: Path,
+    recordings: Sequence[Recording],
+    streams: Sequence[int],
+    seconds: float,
+    threads: int,
+    report: Callable[[str], None],
+) -> StreamingResult:
+    """Measure bare sessions, then the server under growing load until it falls behind.
+
+    Args:
+        source: the exported model.
+        recordings: what is spoken.
+        streams: numbers of streams to try, ascending.
+        seconds: length of each stream.
+        threads: of the bare sessions.
+        report: gets a line after each step.
+    """
+    result = StreamingResult()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as work:
+        repository = copy_repository(ROOT / KIND.repository, Path(work) / KIND.repository)
+        install(KIND, source, repository)
+        encoder, decoder = (
+            repository / model / VERSION / "model.onnx"
+            for model in ("streaming_encoder", "streaming_decoder")
+        )
+
+        def measure_bare() -> None:
+            bare = BareStreaming(encoder, decoder, load_online_model(source), threads)
+            for batch in BATCHES:
+                cost = bare.measure(recordings, batch, BARE_ROUNDS)
+                result.bare.append(cost)
+                report(
+                    f"bare, batch {batch}: encoder {cost.encoder_s * 1e3:.1f} ms, decoder "
+                    f"{cost.decoder_s * 1e3:.1f} ms, {cost.streams:.1f} streams"
+                )
+
+        measure_bare()
+        with TritonServer([repository], log=Path(work) / "server.log") as server:
+            server.wait_ready(START_TIMEOUT_S)
+            asyncio.run(run_streams(server.grpc_url, recordings, streams[0], WARM_UP_S))
+            for count in streams:
+                load = _measure_load(server, recordings, count, seconds)
+                result.loads.append(load)
+                report(f"{count} streams: p50 {load.p50_s:.3f} s, p95 {load.p95_s:.3f} s")
+                if not load.is_sustained:
+                    break
+            result.memory_mb = memory_mb(server.pid)
+        measure_bare()
+    return result
+
+
+def _measure_load(
+    server: TritonServer, recordings: Sequence[Recording], count: int, seconds: float
+) -> LoadResult:
+    counted, used = read_statistics(server.http_url), _cpu_seconds(server)
+    begun = time.perf_counter()
+    load = asyncio.run(run_streams(server.grpc_url, recordings, count, seconds))
+    wall_s = time.perf_counter() - begun
+    return LoadResult(
+        count,
+        load.percentile_s(50),
+        load.percentile_s(95),
+        load.percentile_s(99),
+        difference(read_statistics(server.http_url), counted),
+        {name: (now - used[name]) / wall_s for name, now in _cpu_seconds(server).items()},
+    )
+
+
+def _cpu_seconds(server: TritonServer) -> dict[str, float]:
+    return {**cpu_seconds(server.pid), "client": time.process_time()}

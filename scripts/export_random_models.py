@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import get_args
 
-from scripts.random_models.architecture import SIZES, Kind, SizeName
+from scripts.random_models.architecture import Kind, SizeName
 
 CACHE = Path(".cache/random_models")
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kinds", nargs="+", choices=get_args(Kind), metavar="KIND",
-                        help=f"one or more of {', '.join(SIZES)}")  # fmt: skip
+                        help=f"one or more of {', '.join(get_args(Kind))}")  # fmt: skip
     parser.add_argument("--size", choices=get_args(SizeName), default="tiny")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quantize", action="store_true", help="also write model_quant.onnx")

@@ -19,14 +19,21 @@ _PAUSE_FRAMES = (5, 30)
 _PAUSE_LEVEL = -1.6  # pauses lie this many deviations below the mean of the training data
 
 
-def speech_like_features(rng: np.random.Generator, num_frames: int) -> NDArray[np.float32]:
-    """Make normalised LFR features, float32 [num_frames, 560], about zero mean and unit variance.
+def speech_like_features(
+    rng: np.random.Generator, num_frames: int, window: int = LFR_WINDOW, shift: int = LFR_SHIFT
+) -> NDArray[np.float32]:
+    """Make normalised LFR features, about zero mean and unit variance.
 
     Args:
         rng: source of randomness.
-        num_frames: LFR frames of 60 ms.
+        num_frames: LFR frames, of 60 ms by default.
+        window: fbank frames in one.
+        shift: fbank frames from one to the next.
+
+    Returns:
+        float32 [num_frames, window * 80].
     """
-    length = num_frames * LFR_SHIFT + LFR_WINDOW
+    length = num_frames * shift + window
     # A spectral envelope that wanders: white noise smoothed over 7 bins and about 80 ms.
     envelope = rng.standard_normal((length + 16, NUM_MEL_BINS + 6))
     envelope = _moving_sum(_moving_sum(envelope, 8, axis=0)[:length], 7, axis=1)
@@ -40,8 +47,8 @@ def speech_like_features(rng: np.random.Generator, num_frames: int) -> NDArray[n
         position, speaking = end, not speaking
     fine = 0.4 * rng.standard_normal((length, NUM_MEL_BINS))
     mels = np.where(level > -1.0, 0.8, 0.2) * envelope + level + fine
-    rows = np.arange(num_frames)[:, None] * LFR_SHIFT + np.arange(LFR_WINDOW)
-    features: NDArray[np.float32] = mels[rows].reshape(num_frames, FEATURE_DIM).astype(np.float32)
+    rows = np.arange(num_frames)[:, None] * shift + np.arange(window)
+    features: NDArray[np.float32] = mels[rows].reshape(num_frames, -1).astype(np.float32)
     return features
 
 

@@ -1,11 +1,12 @@
-"""What each kind and size of model consists of, in the form of FunASR's `config.yaml`."""
+"""What each kind and size of recogniser consists of, in the form of FunASR's `config.yaml`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["paraformer", "bicif_paraformer", "sensevoice", "paraformer_online"]
+RecogniserKind = Literal["paraformer", "bicif_paraformer", "sensevoice", "paraformer_online"]
+Kind = Literal[RecogniserKind, "fsmn_vad", "ct_transformer", "ct_transformer_streaming"]
 SizeName = Literal["tiny", "small", "full"]
 
 FEATURE_DIM = 560  # 7 stacked frames of 80 mel bins
@@ -54,13 +55,13 @@ _SENSEVOICE: dict[SizeName, Size] = {
     "small": Size(48, 4, 96, 3, 2, 160),
     "full": Size(512, 4, 2048, 50, 20, 25055),
 }
-SIZES: dict[Kind, dict[SizeName, Size]] = {
+SIZES: dict[RecogniserKind, dict[SizeName, Size]] = {
     "paraformer": _PARAFORMER,
     "bicif_paraformer": _PARAFORMER,
     "sensevoice": _SENSEVOICE,
     "paraformer_online": _PARAFORMER,
 }
-_MODEL_CLASSES: dict[Kind, str] = {
+_MODEL_CLASSES: dict[RecogniserKind, str] = {
     "paraformer": "Paraformer",
     "bicif_paraformer": "BiCifParaformer",
     "paraformer_online": "ParaformerStreaming",
@@ -76,7 +77,7 @@ _CHUNK_CONF: dict[str, Any] = {
 }
 
 
-def model_config(kind: Kind, size: Size) -> dict[str, Any]:
+def model_config(kind: RecogniserKind, size: Size) -> dict[str, Any]:
     """Return the `config.yaml` of a model, as FunASR's registry and `funasr_onnx` read it.
 
     Source: FunASR `funasr/models/{paraformer,bicif_paraformer,sense_voice}/template.yaml` and, for
@@ -142,7 +143,7 @@ def model_config(kind: Kind, size: Size) -> dict[str, Any]:
     }
 
 
-def _predictor(kind: Kind, size: Size) -> dict[str, Any]:
+def _predictor(kind: RecogniserKind, size: Size) -> dict[str, Any]:
     predictor_conf: dict[str, Any] = {
         "idim": size.hidden,
         "threshold": 1.0,

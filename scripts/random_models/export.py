@@ -15,7 +15,15 @@ from typing import Any
 import torch
 import yaml
 
-from scripts.random_models.architecture import FEATURE_DIM, SIZES, Kind, SizeName, model_config
+from scripts.random_models import ct_transformer, fsmn_vad
+from scripts.random_models.architecture import (
+    FEATURE_DIM,
+    SIZES,
+    Kind,
+    RecogniserKind,
+    SizeName,
+    model_config,
+)
 from scripts.random_models.front_end_files import cmvn_text
 from scripts.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
 from scripts.random_models.weights import (
@@ -33,10 +41,10 @@ def export_random_model(
 ) -> Path:
     """Write a model directory laid out like FunASR's on the hubs; `funasr_onnx` loads it.
 
-    It holds `model.onnx` (and `decoder.onnx` for the streaming Paraformer), `config.yaml`,
-    `am.mvn`, the vocabulary (`tokens.json` or a SentencePiece model) and, with `quantize`, each
-    graph as `*_quant.onnx` too. The directory appears when it is complete; an older one is
-    replaced.
+    It holds `model.onnx` (and `decoder.onnx` for the streaming Paraformer), `config.yaml`, and what
+    the kind needs of `am.mvn` and a vocabulary (`tokens.json` or a SentencePiece model); with
+    `quantize`, each graph as `*_quant.onnx` too. The directory appears when it is complete; an
+    older one is replaced.
 
     Args:
         kind: architecture.
@@ -48,30 +56,15 @@ def export_random_model(
     Returns:
         `target`.
     """
-    size = SIZES[kind][size_name]
-    config = model_config(kind, size)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        if kind == "sensevoice":
-            (work / SENSEVOICE_TOKENIZER).write_bytes(sensevoice_tokenizer(size.vocabulary))
+        if kind == "fsmn_vad":
+            graphs = _write_vad(size_name, seed, work)
+        elif kind in ("ct_transformer", "ct_transformer_streaming"):
+            graphs = _write_punctuation(kind, size_name, seed, work)
         else:
-            tokens = paraformer_tokens(size.vocabulary)
-            text = json.dumps(tokens, ensure_ascii=False, indent=0)
-            (work / "tokens.json").write_text(text, encoding="utf-8")
-        text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
-        (work / "config.yaml").write_text(text, encoding="utf-8")
-        (work / "am.mvn").write_text(cmvn_text(), encoding="utf-8")
-
-        forms = build_export_form(config, size.vocabulary, seed)
-        if kind == "paraformer_online":
-            encoder, decoder = forms
-            calibrate_paraformer_online(encoder, decoder, seed)
-            graphs = {"model": encoder, "decoder": decoder}
-        else:
-            calibrate = calibrate_sensevoice if kind == "sensevoice" else calibrate_paraformer
-            calibrate(forms, seed)
-            graphs = {"model": forms}
+            graphs = _write_recogniser(kind, size_name, seed, work)
         for name, form in graphs.items():
             export_onnx(form, work / f"{name}.onnx")
             if quantize:
@@ -85,6 +78,62 @@ def export_random_model(
     return target
 
 
+def _write_recogniser(
+    kind: RecogniserKind, size_name: SizeName, seed: int, work: Path
+) -> dict[str, Any]:
+    """Write a recogniser's tables and return its graphs by file name."""
+    size = SIZES[kind][size_name]
+    config = model_config(kind, size)
+    if kind == "sensevoice":
+        (work / SENSEVOICE_TOKENIZER).write_bytes(sensevoice_tokenizer(size.vocabulary))
+    else:
+        _write_tokens(work, paraformer_tokens(size.vocabulary))
+    _write_config(work, config)
+    (work / "am.mvn").write_text(cmvn_text(), encoding="utf-8")
+    forms = build_export_form(config, size.vocabulary, seed)
+    if kind == "paraformer_online":
+        encoder, decoder = forms
+        calibrate_paraformer_online(encoder, decoder, seed)
+        return {"model": encoder, "decoder": decoder}
+    calibrate = calibrate_sensevoice if kind == "sensevoice" else calibrate_paraformer
+    calibrate(forms, seed)
+    return {"model": forms}
+
+
+def _write_vad(size_name: SizeName, seed: int, work: Path) -> dict[str, Any]:
+    """Write a VAD's tables and return its graph."""
+    size = fsmn_vad.SIZES[size_name]
+    config = fsmn_vad.model_config(size)
+    _write_config(work, config)
+    (work / "am.mvn").write_text(cmvn_text(fsmn_vad.LFR_WINDOW), encoding="utf-8")
+    form = build_export_form(config, size.classes, seed)
+    fsmn_vad.calibrate_fsmn_vad(form, seed)
+    return {"model": form}
+
+
+def _write_punctuation(
+    kind: ct_transformer.CtKind, size_name: SizeName, seed: int, work: Path
+) -> dict[str, Any]:
+    """Write a punctuation model's tables and return its graph."""
+    size = ct_transformer.SIZES[size_name]
+    config = ct_transformer.model_config(kind, size)
+    _write_tokens(work, ct_transformer.punctuation_tokens(size.vocabulary))
+    _write_config(work, config)
+    form = build_export_form(config, size.vocabulary, seed)
+    ct_transformer.calibrate_ct_transformer(form, size.vocabulary, seed)
+    return {"model": form}
+
+
+def _write_tokens(work: Path, tokens: list[str]) -> None:
+    text = json.dumps(tokens, ensure_ascii=False, indent=0)
+    (work / "tokens.json").write_text(text, encoding="utf-8")
+
+
+def _write_config(work: Path, config: dict[str, Any]) -> None:
+    text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
+    (work / "config.yaml").write_text(text, encoding="utf-8")
+
+
 def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any:
     """Build the model that `config` describes, seeded, in the form that FunASR traces.
 
@@ -92,6 +141,11 @@ def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any
     """
     # FunASR registers its classes when the modules are imported.
     import funasr.models.bicif_paraformer.model
+    import funasr.models.ct_transformer.model
+    import funasr.models.ct_transformer_streaming.encoder
+    import funasr.models.ct_transformer_streaming.model
+    import funasr.models.fsmn_vad_streaming.encoder
+    import funasr.models.fsmn_vad_streaming.model
     import funasr.models.paraformer.model
     import funasr.models.paraformer_streaming.model
     import funasr.models.scama.encoder

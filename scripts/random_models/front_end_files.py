@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NUM_MEL_BINS = 80
-_LFR_WINDOW = 7
 
 
-def cmvn_text() -> str:
-    """Return a Kaldi nnet file: shift and scale of 560 dimensions, the same for all 7 frames.
+def cmvn_text(lfr_window: int = 7) -> str:
+    """Return a Kaldi nnet file: shift and scale of `lfr_window` x 80 dimensions.
+
+    They are the same for all stacked frames.
 
     The means rise from the low mel bins to a plateau and fall again in the highest, deviations
     are near 6.6: what log mel energies of 16-bit speech look like.
@@ -19,10 +20,10 @@ def cmvn_text() -> str:
     mean = 14.0 - 5.5 * np.exp(-bins / 4.0) + 0.9 * np.sin(bins / 9.0)
     mean -= 2.0 * np.exp((bins - (_NUM_MEL_BINS - 1)) / 2.0)
     scale = 1.0 / (6.6 + 0.3 * np.cos(bins / 12.0))
-    dim = _NUM_MEL_BINS * _LFR_WINDOW
+    dim = _NUM_MEL_BINS * lfr_window
 
     def vector(values: NDArray[np.float64]) -> str:
-        return " ".join(f"{value:.6f}" for value in np.tile(values, _LFR_WINDOW))
+        return " ".join(f"{value:.6f}" for value in np.tile(values, lfr_window))
 
     return (
         f"<Nnet> \n<Splice> {dim} {dim}\n[ 0 ]\n"

@@ -73,7 +73,7 @@ def paraformer_tokens(size: int) -> list[str]:
     pieces = _ENGLISH_PIECES + list(string.digits)
     letters = string.ascii_lowercase[: max(5, min(26, size // 8))]
     pieces += [letter for letter in letters if letter not in pieces]
-    characters = _chinese_characters()
+    characters = chinese_characters()
     while len(pieces) < size - 4:
         pieces.append(next(characters))
     return ["<blank>", "<s>", "</s>", *pieces[: size - 4], "<unk>"]
@@ -93,7 +93,7 @@ def sensevoice_tokenizer(size: int) -> bytes:
     content = _train(_TRAINED_PIECES, tags=())
     trained = sentencepiece.SentencePieceProcessor(model_proto=content)
     known = {trained.id_to_piece(number) for number in range(_TRAINED_PIECES)}
-    others = (character for character in _chinese_characters() if character not in known)
+    others = (character for character in chinese_characters() if character not in known)
     names = {number: name for name, number in _PUBLISHED_TAG_IDS.items()}
     for number in range(_TRAINED_PIECES, size):
         if number < _FIRST_TAG_ID:
@@ -142,7 +142,7 @@ def _text_of(num_characters: int) -> list[str]:
     return [text[:length] for text in _TRAINING_TEXT]
 
 
-def _chinese_characters() -> Iterator[str]:
+def chinese_characters() -> Iterator[str]:
     """Everyday characters, then all others in the order of Unicode, then Hangul."""
     seen = set(_COMMON_CHARACTERS)
     yield from dict.fromkeys(_COMMON_CHARACTERS)

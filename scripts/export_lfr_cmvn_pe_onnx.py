@@ -14,37 +14,11 @@ import sys
 from pathlib import Path
 
 import onnx
-from onnx import ModelProto, helper
 
 from asr_core.cmvn import load_cmvn
 from asr_core.lfr import LFR_SHIFT, LFR_WINDOW
 from scripts.onnx_graph.errors import PrepareError
-from scripts.onnx_graph.front_end import INPUTS, FrontEnd, load_front_end
-from scripts.onnx_graph.graph import FLOAT, Graph
-
-OPSET, IR_VERSION = 14, 7  # those of FunASR's own export
-OUTPUT = "speech"
-
-
-def front_end_model(front_end: FrontEnd) -> ModelProto:
-    """Build the graph.
-
-    Returns:
-        A model that takes `fbank` [B, F, mel bins], `first_position` [B, 1] and `positions` [B, T]
-        and gives `speech` [B, T, lfr_window x mel bins], the input of FunASR's encoder.
-    """
-    model = helper.make_model(
-        helper.make_graph([], "lfr_cmvn_pe", [], []),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-    )
-    graph = Graph(model)
-    graph.set_inputs(INPUTS)
-    graph.add("Identity", [front_end.add_to(graph)], name=OUTPUT)
-    graph.set_outputs({OUTPUT: (FLOAT, ["batch", "frames", front_end.feature_dim])})
-    graph.finish()
-    onnx.checker.check_model(model, full_check=True)
-    return model
+from scripts.onnx_graph.front_end import FrontEnd, front_end_model, load_front_end
 
 
 def main(arguments: list[str] | None = None) -> int:

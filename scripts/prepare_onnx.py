@@ -2,6 +2,7 @@
 
     python -m scripts.prepare_onnx model.onnx prepared.onnx
     python -m scripts.prepare_onnx model.onnx prepared.onnx --wav speech.wav --am-mvn am.mvn
+    python -m scripts.prepare_onnx decoder.onnx prepared.onnx
 
 The prepared file is written only when it is proved equal to the original for each row alone, and
 independent of padding and of the other rows of a batch.
@@ -51,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("source", type=Path, help="model.onnx or model_quant.onnx from FunASR")
+    parser.add_argument(
+        "source", type=Path, help="model.onnx, decoder.onnx or their *_quant.onnx from FunASR"
+    )
     parser.add_argument("target", type=Path, help="the file to write")
     parser.add_argument("--kind", choices=get_args(KindChoice), default="auto")
     parser.add_argument("--wav", type=Path, nargs="+", default=[], help="also prove it on these")

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import ModelProto, helper
 
 from asr_core.cmvn import Cmvn, load_cmvn
 from asr_core.config import load_config
@@ -25,6 +27,9 @@ INPUTS: dict[str, tuple[int, Dims]] = {
     FIRST_POSITION: (INT32, ["batch", 1]),
     POSITIONS: (INT32, ["batch", "frames"]),
 }
+
+_OPSET, _IR_VERSION = 14, 7  # of the front end alone: those of FunASR's own export
+OUTPUT = "speech"  # what the encoder's input is called
 
 Positions = NDArray[np.signedinteger[Any]]
 
@@ -128,6 +133,27 @@ class FrontEnd:
         return graph.add("Where", [graph.unsqueeze(real, 2), rows, zero])
 
 
+def front_end_model(front_end: FrontEnd) -> ModelProto:
+    """Build the graph.
+
+    Returns:
+        A model that takes `fbank` [B, F, mel bins], `first_position` [B, 1] and `positions` [B, T]
+        and gives `speech` [B, T, lfr_window x mel bins], the input of FunASR's encoder.
+    """
+    model = helper.make_model(
+        helper.make_graph([], "lfr_cmvn_pe", [], []),
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+    )
+    graph = Graph(model)
+    graph.set_inputs(INPUTS)
+    graph.add("Identity", [front_end.add_to(graph)], name=OUTPUT)
+    graph.set_outputs({OUTPUT: (FLOAT, ["batch", "frames", front_end.feature_dim])})
+    graph.finish()
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
 def load_front_end(model_dir: Path, mvn: Path | None = None) -> FrontEnd:
     """Read the front end of an exported streaming model.
 
@@ -136,9 +162,13 @@ def load_front_end(model_dir: Path, mvn: Path | None = None) -> FrontEnd:
 
     Raises:
         FileNotFoundError: a file is missing.
-        PrepareError: the settings are missing or do not fit together.
+        PrepareError: a file cannot be understood, or settings are missing or do not fit together.
     """
-    config = load_config(model_dir)
+    mvn = mvn or model_dir / "am.mvn"
+    try:
+        config, cmvn = load_config(model_dir), load_cmvn(mvn)
+    except ValueError as error:
+        raise PrepareError(str(error)) from error
     try:
         settings = config["frontend_conf"]
         output_size = int(config["encoder_conf"]["output_size"])
@@ -148,7 +178,7 @@ def load_front_end(model_dir: Path, mvn: Path | None = None) -> FrontEnd:
             f"{model_dir / 'config.yaml'}: expected encoder_conf.output_size and "
             f"frontend_conf.n_mels, lfr_m, lfr_n; missing {error}"
         ) from error
-    return FrontEnd(load_cmvn(mvn or model_dir / "am.mvn"), output_size, *sizes)
+    return FrontEnd(cmvn, output_size, *sizes)
 
 
 def inverse_timescales(dim: int) -> NDArray[np.float32]:

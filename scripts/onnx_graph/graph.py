@@ -69,6 +69,17 @@ class Graph:
         """Names of the outputs, in order."""
         return [value.name for value in self._proto.output]
 
+    def declared_dims(self, name: str) -> list[str | int]:
+        """Return the dimensions of an input or output as the file declares them.
+
+        A string is symbolic, "?" an unnamed dimension.
+        """
+        for value in (*self._proto.input, *self._proto.output):
+            if value.name == name:
+                dims = value.type.tensor_type.shape.dim
+                return [dim.dim_value or dim.dim_param or "?" for dim in dims]
+        raise LookupError(name)
+
     def producer(self, tensor: str) -> NodeProto | None:
         """Return the node that computes `tensor`; None for inputs and initializers."""
         return self._producers.get(tensor)

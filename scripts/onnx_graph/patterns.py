@@ -155,5 +155,5 @@ def check_signature(graph: Graph, inputs: list[str], outputs: list[str]) -> None
             f"expected inputs {', '.join(inputs)} and outputs {', '.join(outputs)}; "
             f"got inputs {', '.join(found_inputs)} and outputs {', '.join(found_outputs)}"
         )
-    if graph.input_types["speech"] != FLOAT:
-        raise PrepareError("input speech: expected FP32")
+    if graph.input_types[inputs[0]] != FLOAT:
+        raise PrepareError(f"input {inputs[0]}: expected FP32")

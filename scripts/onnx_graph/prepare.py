@@ -14,29 +14,50 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
-from scripts.onnx_graph import masks, patterns, verify
+from scripts.onnx_graph import masks, patterns, verify, verify_streaming
 from scripts.onnx_graph.errors import PrepareError
+from scripts.onnx_graph.front_end import FrontEnd, load_front_end
 from scripts.onnx_graph.graph import Graph
 from scripts.onnx_graph.paraformer import prepare_paraformer
 from scripts.onnx_graph.report import Kind, Report, append_figures, is_prepared, write_metadata
-from scripts.onnx_graph.row_loop import Width, loop_over_rows
+from scripts.onnx_graph.row_loop import RowLoop, Width, loop_over_rows
 from scripts.onnx_graph.sensevoice import prepare_sensevoice
+from scripts.onnx_graph.streaming import (
+    DECODER_LOOP,
+    ENCODER_LOOP,
+    prepare_streaming_decoder,
+    prepare_streaming_encoder,
+)
 from scripts.onnx_graph.versions import limit_versions
 
 _MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
 
-KindChoice = Literal["auto", "paraformer", "sensevoice"]
+KindChoice = Literal["auto", "paraformer", "sensevoice", "streaming_encoder", "streaming_decoder"]
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
 _WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
 
-# Columns of the outputs for T frames. A frame's CIF weight is at most 1, so no row fires more
-# than T + 1 tokens; SenseVoice has four prompt frames before the audio's.
+# A frame's CIF weight is at most 1, so no row of T frames fires more than T + 1 tokens; SenseVoice
+# has four prompt frames before the audio's.
 _TOKENS = {"token_ids": Width(1, 1), "token_scores": Width(1, 1)}
-OUTPUT_WIDTHS: dict[Kind, dict[str, Width]] = {
-    "paraformer": {**_TOKENS, "us_alphas": Width(1), "us_cif_peak": Width(1)},
-    "bicif_paraformer": {**_TOKENS, "us_alphas": Width(3), "us_cif_peak": Width(3)},
-    "sensevoice": {"token_ids": Width(1, 4), "token_scores": Width(1, 4)},
+
+
+def _offline_loop(widths: dict[str, Width], count: str) -> RowLoop:
+    return RowLoop({"speech": "speech_lengths"}, {**_TOKENS, **widths}, frozenset({count}))
+
+
+def _timestamps(per_frame: int) -> dict[str, Width]:
+    return {name: Width(per_frame) for name in ("us_alphas", "us_cif_peak")}
+
+
+ROW_LOOPS: dict[Kind, RowLoop] = {
+    "paraformer": _offline_loop(_timestamps(1), "token_num"),
+    "bicif_paraformer": _offline_loop(_timestamps(3), "token_num"),
+    "sensevoice": _offline_loop(
+        {"token_ids": Width(1, 4), "token_scores": Width(1, 4)}, "encoder_out_lens"
+    ),
+    "streaming_encoder": ENCODER_LOOP,
+    "streaming_decoder": DECODER_LOOP,
 }
 
 
@@ -52,13 +73,16 @@ def prepare(
     """Rewrite `source`, prove the result and put it at `target`.
 
     Args:
-        source: FunASR's `model.onnx` or `model_quant.onnx` of Paraformer, BiCifParaformer or
-            SenseVoiceSmall.
+        source: FunASR's `model.onnx` or `model_quant.onnx` of Paraformer, BiCifParaformer,
+            SenseVoiceSmall or ParaformerStreaming, and the latter's `decoder.onnx` or
+            `decoder_quant.onnx`. The streaming encoder needs `config.yaml` and `am.mvn` beside it.
         target: is replaced in one step, after the proof.
         kind: what `source` must be; "auto" takes any.
-        recordings: features [T, 560] of real recordings to prove it on, besides made ones.
+        recordings: features [T, 560] of real recordings to prove it on, besides made ones; not
+            for the streaming graphs.
         row_by_row: for graphs without the expected patterns: change nothing but the end, and run
-            the rows of a batch one by one inside the graph. Dynamic int8 always does so.
+            the rows of a batch one by one inside the graph. Dynamic int8 always does so. Not for
+            the streaming graphs.
         threads: CPU threads of the proof.
 
     Returns:
@@ -69,7 +93,10 @@ def prepare(
             one is not equal to it or depends on padding. `target` is untouched.
         OSError: a file cannot be read or written.
     """
-    model, report = _rewrite(source, kind, row_by_row)
+    model, report, front_end = _rewrite(source, kind, row_by_row)
+    streaming = report.kind in ("streaming_encoder", "streaming_decoder")
+    if streaming and recordings:
+        raise PrepareError(f"{source}: the streaming graphs are proved on made windows only")
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", suffix=".onnx", dir=target.parent)
     os.close(handle)
@@ -77,7 +104,11 @@ def prepare(
     try:
         onnx.save(model, str(work))
         del model  # the proof needs the memory
-        report = _prove(source, work, report, verify.make_rows(recordings), row_by_row, threads)
+        if streaming:
+            report = _prove_streaming(source, work, report, front_end, threads)
+        else:
+            rows = verify.make_rows(recordings)
+            report = _prove(source, work, report, rows, row_by_row, threads)
         append_figures(work, report.figures)
         work.chmod(0o644)
         os.replace(work, target)
@@ -86,7 +117,9 @@ def prepare(
     return report
 
 
-def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelProto, Report]:
+def _rewrite(
+    source: Path, kind: KindChoice, row_by_row: bool
+) -> tuple[ModelProto, Report, FrontEnd | None]:
     try:
         model = onnx.load(str(source))
     except DecodeError as error:
@@ -95,29 +128,29 @@ def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelPro
         raise PrepareError(f"{source}: is a prepared graph already; give FunASR's own export")
     model = limit_versions(model)
     graph = Graph(model)
-    found: Kind
-    if "ctc_logits" in graph.output_names:
-        found, rewrite = "sensevoice", prepare_sensevoice
-    else:
-        timestamps = "us_alphas" in graph.output_names
-        found = "bicif_paraformer" if timestamps else "paraformer"
-        rewrite = prepare_paraformer
+    found = _find_kind(graph)
     if kind not in ("auto", found.removeprefix("bicif_")):
         raise PrepareError(
             f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
         )
+    streaming = found in ("streaming_encoder", "streaming_decoder")
+    if streaming and row_by_row:
+        raise PrepareError(
+            f"{source}: --row-by-row does not work for the streaming graphs, whose caches must "
+            "end with each row's own last token"
+        )
+    front_end = load_front_end(source.parent) if found == "streaming_encoder" else None
     int8 = patterns.is_dynamic_int8(graph)
     tables = patterns.mask_tables(graph)
     frames = min((table.frames for table in tables), default=None)
     try:
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
-        edits = rewrite(graph, not row_by_row)
+        edits = _rewrite_graph(graph, found, front_end, not row_by_row)
     except PrepareError as error:
-        raise PrepareError(
-            f"{source}: {error}" if row_by_row else f"{source}: {error}. {_WAY_OUT}"
-        ) from error
+        way_out = "" if row_by_row or streaming else f". {_WAY_OUT}"
+        raise PrepareError(f"{source}: {error}{way_out}") from error
     if int8 or row_by_row:
-        loop_over_rows(model, OUTPUT_WIDTHS[found])
+        loop_over_rows(model, ROW_LOOPS[found])
     if model.ByteSize() > _MAX_BYTES:
         raise PrepareError(f"{source}: {model.ByteSize()} bytes; expected at most {_MAX_BYTES}")
     report = Report(
@@ -130,7 +163,29 @@ def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelPro
         messages=tuple(_messages(int8, row_by_row, frames)),
     )
     write_metadata(model, report)
-    return model, report
+    return model, report, front_end
+
+
+def _find_kind(graph: Graph) -> Kind:
+    outputs = graph.output_names
+    if "ctc_logits" in outputs:
+        return "sensevoice"
+    if "enc" in outputs and "alphas" in outputs:
+        return "streaming_encoder"
+    if "sample_ids" in outputs:
+        return "streaming_decoder"
+    return "bicif_paraformer" if "us_alphas" in outputs else "paraformer"
+
+
+def _rewrite_graph(
+    graph: Graph, kind: Kind, front_end: FrontEnd | None, padding: bool
+) -> dict[str, int]:
+    if front_end is not None:
+        return prepare_streaming_encoder(graph, front_end)
+    if kind == "streaming_decoder":
+        return prepare_streaming_decoder(graph)
+    rewrite = prepare_sensevoice if kind == "sensevoice" else prepare_paraformer
+    return rewrite(graph, padding)
 
 
 def _messages(int8: bool, row_by_row: bool, mask_table_frames: int | None) -> list[str]:
@@ -152,6 +207,24 @@ def _messages(int8: bool, row_by_row: bool, mask_table_frames: int | None) -> li
             + ("that limit remains." if row_by_row else "they are now computed, for any length.")
         )
     return messages
+
+
+def _prove_streaming(
+    source: Path, work: Path, report: Report, front_end: FrontEnd | None, threads: int
+) -> Report:
+    optimise = report.precision != "int8"  # for the reason given in `_prove`
+    try:
+        if front_end is not None:
+            figures = verify_streaming.prove_encoder(source, work, front_end, threads, optimise)
+        else:
+            figures = verify_streaming.prove_decoder(source, work, threads, optimise)
+    except PrepareError as error:
+        raise _proof_failed(source, error) from error
+    return replace(report, figures=figures)
+
+
+def _proof_failed(source: Path, error: PrepareError) -> PrepareError:
+    return PrepareError(f"{source}: proof failed, nothing is written: {error}")
 
 
 def _prove(
@@ -183,7 +256,7 @@ def _prove(
             del model
             figures |= _int8_as_served(source, work, rows, expected, threads)
     except PrepareError as error:
-        raise PrepareError(f"{source}: proof failed, nothing is written: {error}") from error
+        raise _proof_failed(source, error) from error
     return replace(report, figures=figures)
 
 

@@ -11,7 +11,9 @@ from typing import Literal
 import onnx
 from onnx import ModelProto
 
-Kind = Literal["paraformer", "bicif_paraformer", "sensevoice"]
+Kind = Literal[
+    "paraformer", "bicif_paraformer", "sensevoice", "streaming_encoder", "streaming_decoder"
+]
 Precision = Literal["fp32", "int8"]
 
 # Counted up when the contract between prepared files and what serves them changes.
@@ -24,7 +26,8 @@ class Report:
     """Result of a preparation.
 
     Attributes:
-        kind: architecture; `bicif_paraformer` is a Paraformer that gives timestamps.
+        kind: architecture; `bicif_paraformer` is a Paraformer that gives timestamps, the streaming
+            Paraformer consists of two graphs.
         precision: "int8" stands for dynamic int8.
         row_by_row: the graph runs its rows one after the other, each at its true length (dynamic
             int8, and graphs without the expected patterns); else all at once, masked. Either way

@@ -9,49 +9,70 @@ costs nothing: batching a model of full size gains nothing there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 ROW, CONDITION, KEEP_GOING = "row_index", "row_condition", "row_keep_going"
-SPEECH, LENGTHS = "speech", "speech_lengths"
 
 
 @dataclass(frozen=True)
 class Width:
-    """Columns of a padded output: `per_frame` x T + `extra`."""
+    """Columns of a padded output: `per_frame` x n + `extra`, n being axis 1 of the input `of`."""
 
     per_frame: int
     extra: int = 0
+    of: str = "speech"
 
 
-def loop_over_rows(model: ModelProto, widths: Mapping[str, Width]) -> None:
+@dataclass(frozen=True)
+class RowLoop:
+    """What a loop over the rows does with inputs and outputs; those not named stay whole.
+
+    Attributes:
+        cuts: for each input [B, n, ...] that is cut, the input [B] or [B, 1] that says where. At
+            least one column is left, as operators fail on none.
+        widths: for each output [B, n, ...], the n that its rows are padded to with zeros; no row
+            may be longer.
+        counts: outputs [B], int32, of which a row without columns gets 0. If there are any, the
+            graph inside sees such a row as one of length 1.
+    """
+
+    cuts: Mapping[str, str]
+    widths: Mapping[str, Width]
+    counts: frozenset[str] = field(default_factory=frozenset)
+
+
+def loop_over_rows(model: ModelProto, loop: RowLoop) -> None:
     """Put the whole graph into a loop over its rows; inputs and outputs keep their names.
 
     Args:
-        model: takes `speech` [B, T, D], `speech_lengths` [B] and perhaps further inputs [B];
-            gives counts, int32 [B], and outputs [B, n]. Changed in place.
-        widths: for each output [B, n], the n that its rows are padded to with zeros; no row may
-            be longer.
+        model: is changed in place.
+        loop: what to cut and to pad.
     """
     body = GraphProto(name="one_row")
-    body.node.extend(_take_row(model))
-    body.node.extend(_renamed(model))
-    outer = [helper.make_node("Shape", [SPEECH], ["batch_shape"])]
+    body.node.extend(_take_row(model, loop))
+    body.node.extend(_renamed(model, loop))
+    first = next(iter(loop.cuts))
+    outer = [helper.make_node("Shape", [first], ["batch_shape"])]
     outer += _constants()
     outer.append(helper.make_node("Gather", ["batch_shape", "loop_zero"], ["num_rows"], axis=0))
-    outer.append(helper.make_node("Gather", ["batch_shape", "loop_one"], ["num_frames"], axis=0))
     for output in model.graph.output:
-        outer += _width(output.name, widths)
-        body.node.extend(_put_row(output.name, widths))
+        rank = len(output.type.tensor_type.shape.dim)
+        if output.name in loop.widths:
+            outer += _width(output.name, loop.widths[output.name])
+            body.node.extend(_pad_row(output.name, rank))
+        else:
+            body.node.extend(_put_row(output.name, output.name in loop.counts))
     body.node.append(helper.make_node("Identity", [CONDITION], [KEEP_GOING]))
     body.input.append(helper.make_tensor_value_info(ROW, TensorProto.INT64, []))
     body.input.append(helper.make_tensor_value_info(CONDITION, TensorProto.BOOL, []))
     body.output.append(helper.make_tensor_value_info(KEEP_GOING, TensorProto.BOOL, []))
     for output in model.graph.output:
-        shape = ["width"] if output.name in widths else []
+        dims = output.type.tensor_type.shape.dim[1:]
+        shape = [dim.dim_value or dim.dim_param for dim in dims]
         element = output.type.tensor_type.elem_type
         body.output.append(helper.make_tensor_value_info(f"{output.name}_row", element, shape))
     names = [output.name for output in model.graph.output]
@@ -74,8 +95,8 @@ def _constants() -> list[NodeProto]:
     ]
 
 
-def _take_row(model: ModelProto) -> list[NodeProto]:
-    """Nodes that cut row `ROW` of every input, with a batch axis of one."""
+def _take_row(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
+    """Nodes that take row `ROW` of every input, with a batch axis of one, and cut it."""
     nodes = []
     for value in model.graph.input:
         nodes.append(helper.make_node("Gather", [value.name, ROW], [f"{value.name}_at"], axis=0))
@@ -83,27 +104,31 @@ def _take_row(model: ModelProto) -> list[NodeProto]:
             helper.make_node("Unsqueeze", [f"{value.name}_at", "loop_axis"], [f"{value.name}_of1"])
         )
     nodes += [
-        helper.make_node("Cast", [f"{LENGTHS}_at"], ["row_length"], to=TensorProto.INT64),
-        # A row without frames still needs one to run on; its counts are zeroed afterwards.
-        helper.make_node("Max", ["row_length", "loop_one"], ["row_frames"]),
-        helper.make_node("Greater", ["row_length", "loop_zero"], ["row_has_frames"]),
-        helper.make_node("Unsqueeze", ["row_frames", "loop_axis"], ["row_end"]),
-        helper.make_node("Cast", ["row_end"], [f"{LENGTHS}_cut"], to=TensorProto.INT32),
         helper.make_node("Unsqueeze", ["loop_zero", "loop_axis"], ["row_start"]),
         helper.make_node("Unsqueeze", ["loop_one", "loop_axis"], ["time_axis"]),
-        helper.make_node(
-            "Slice",
-            [f"{SPEECH}_of1", "row_start", "row_end", "time_axis"],
-            [f"{SPEECH}_cut"],
-        ),
     ]
+    for name, lengths in loop.cuts.items():
+        length, end = f"{name}_length", f"{name}_end"
+        nodes += [
+            helper.make_node("Reshape", [f"{lengths}_at", "time_axis"], [f"{name}_stated"]),
+            helper.make_node("Cast", [f"{name}_stated"], [length], to=TensorProto.INT64),
+            helper.make_node("Max", [length, "loop_one"], [end]),
+            helper.make_node(
+                "Slice", [f"{name}_of1", "row_start", end, "time_axis"], [f"{name}_cut"]
+            ),
+        ]
+        if loop.counts:
+            nodes.append(helper.make_node("Cast", [end], [f"{lengths}_cut"], to=TensorProto.INT32))
+            nodes.append(helper.make_node("Greater", [length, "loop_zero"], ["row_has_columns"]))
     return nodes
 
 
-def _renamed(model: ModelProto) -> list[NodeProto]:
+def _renamed(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
     """The graph's nodes, reading the cut inputs and writing outputs under inner names."""
     new = {value.name: f"{value.name}_of1" for value in model.graph.input}
-    new |= {name: f"{name}_cut" for name in (SPEECH, LENGTHS)}
+    new |= {name: f"{name}_cut" for name in loop.cuts}
+    if loop.counts:
+        new |= {lengths: f"{lengths}_cut" for lengths in loop.cuts.values()}
     new |= {output.name: f"{output.name}_inner" for output in model.graph.output}
     for node in model.graph.node:
         _rename(node, new)
@@ -121,33 +146,45 @@ def _rename(node: NodeProto, new: Mapping[str, str]) -> None:
             output.name = new.get(output.name, output.name)
 
 
-def _width(name: str, widths: Mapping[str, Width]) -> list[NodeProto]:
+def _width(name: str, width: Width) -> list[NodeProto]:
     """Nodes that compute the padded width of an output."""
-    if name not in widths:
-        return []
-    width = widths[name]
     return [
         _constant(f"{name}_per_frame", np.array(width.per_frame, np.int64)),
         _constant(f"{name}_extra", np.array(width.extra, np.int64)),
-        helper.make_node("Mul", ["num_frames", f"{name}_per_frame"], [f"{name}_scaled"]),
+        helper.make_node("Shape", [width.of], [f"{name}_of_shape"]),
+        helper.make_node("Gather", [f"{name}_of_shape", "loop_one"], [f"{name}_frames"], axis=0),
+        helper.make_node("Mul", [f"{name}_frames", f"{name}_per_frame"], [f"{name}_scaled"]),
         helper.make_node("Add", [f"{name}_scaled", f"{name}_extra"], [f"{name}_width"]),
     ]
 
 
-def _put_row(name: str, widths: Mapping[str, Width]) -> list[NodeProto]:
-    """Nodes that give an inner output the shape that all rows share."""
+def _put_row(name: str, is_count: bool) -> list[NodeProto]:
+    """Nodes that give out an inner output, without its batch axis, as it is."""
     inner, row = f"{name}_inner", f"{name}_row"
-    if name not in widths:
-        return [
-            helper.make_node("Squeeze", [inner, "loop_axis"], [f"{name}_count"]),
-            helper.make_node("Cast", ["row_has_frames"], [f"{name}_kept"], to=TensorProto.INT32),
-            helper.make_node("Mul", [f"{name}_count", f"{name}_kept"], [row]),
-        ]
-    flat, size, missing = f"{name}_flat", f"{name}_size", f"{name}_missing"
+    if not is_count:
+        return [helper.make_node("Squeeze", [inner, "loop_axis"], [row])]
     return [
-        helper.make_node("Squeeze", [inner, "loop_axis"], [flat]),
-        helper.make_node("Shape", [flat], [size]),
+        helper.make_node("Squeeze", [inner, "loop_axis"], [f"{name}_count"]),
+        helper.make_node("Squeeze", ["row_has_columns", "loop_axis"], [f"{name}_has"]),
+        helper.make_node("Cast", [f"{name}_has"], [f"{name}_kept"], to=TensorProto.INT32),
+        helper.make_node("Mul", [f"{name}_count", f"{name}_kept"], [row]),
+    ]
+
+
+def _pad_row(name: str, rank: int) -> list[NodeProto]:
+    """Nodes that give an inner output of `rank` axes the shape that all rows share."""
+    flat, size, missing = f"{name}_flat", f"{name}_size", f"{name}_missing"
+    before = np.zeros(rank - 1, np.int64)  # of each axis but the batch's
+    after = np.zeros(rank - 2, np.int64)  # of each axis behind the padded one
+    return [
+        helper.make_node("Squeeze", [f"{name}_inner", "loop_axis"], [flat]),
+        helper.make_node("Shape", [flat], [f"{name}_shape"]),
+        helper.make_node("Gather", [f"{name}_shape", "loop_axis"], [size], axis=0),
         helper.make_node("Sub", [f"{name}_width", size], [missing]),
-        helper.make_node("Concat", ["row_start", missing], [f"{name}_pads"], axis=0),
-        helper.make_node("Pad", [flat, f"{name}_pads"], [row]),
+        _constant(f"{name}_before", before),
+        _constant(f"{name}_after", after),
+        helper.make_node(
+            "Concat", [f"{name}_before", missing, f"{name}_after"], [f"{name}_pads"], axis=0
+        ),
+        helper.make_node("Pad", [flat, f"{name}_pads"], [f"{name}_row"]),
     ]

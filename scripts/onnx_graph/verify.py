@@ -150,13 +150,14 @@ def run_original(
     results: list[Outputs | None] = []
     for row in rows:
         try:
-            results.append(_with_token_ids(model([row])[0]))
+            results.append(with_token_ids(model([row])[0]))
         except Exception:  # ONNX Runtime's exceptions have no common base but this
             results.append(None)
     return results
 
 
-def _with_token_ids(outputs: Outputs) -> Outputs:
+def with_token_ids(outputs: Outputs) -> Outputs:
+    """Put `log_probs`, `token_ids` and `token_scores` in the place of the logits."""
     name = "logits" if "logits" in outputs else "ctc_logits"
     logits = outputs.pop(name).astype(np.float64)
     if logits.size:
@@ -190,10 +191,10 @@ def compare_with_original(
         alone.append(got)
         if wanted is not None:
             what = f"row {number} ({len(row.features)} frames), prepared graph against original"
-            _compare(what, wanted, got, figures)
+            compare(what, wanted, got, figures)
     if figures.rows == 0:
         raise PrepareError("the original graph fails on every row of the proof")
-    _check_ties(figures)
+    check_ties(figures)
     return alone, figures
 
 
@@ -221,7 +222,7 @@ def check_independence(
         extra, padding = amounts[number % len(amounts)]
         got = _run(model, [row], len(row.features) + extra, padding)[0]
         what = f"row {number} ({len(row.features)} frames), {extra} frames of padding"
-        _compare(what, alone[number], got, figures)
+        compare(what, alone[number], got, figures)
     empty = Row(np.zeros((0, FEATURE_DIM), np.float32))
     for size, extra, padding in ((len(rows), 0, 0.0), (5, 9, _GARBAGE), (3, 1, float("nan"))):
         order = rng.permutation(len(rows))
@@ -232,13 +233,13 @@ def check_independence(
             results = _run(model, batch, longest + extra, padding)
             for n, got in zip(numbers, results, strict=False):
                 what = f"row {n} ({len(rows[n].features)} frames), in a batch of {len(batch)}"
-                _compare(what, alone[n], got, figures)
+                compare(what, alone[n], got, figures)
             if with_empty:
                 _check_empty(results[-1])
     if with_empty:
         for result in _run(model, [empty, empty], 3, 0.0):
             _check_empty(result)
-    _check_ties(figures)
+    check_ties(figures)
     return figures
 
 
@@ -282,7 +283,16 @@ def _check_empty(outputs: Outputs) -> None:
             raise PrepareError(f"a row without frames: {name} is not finite")
 
 
-def _compare(what: str, expected: Outputs, got: Outputs, figures: Figures) -> None:
+def compare(what: str, expected: Outputs, got: Outputs, figures: Figures) -> None:
+    """Compare counts, token ids, scores and timestamps of one row and note them in `figures`.
+
+    Args:
+        what: names the row in messages.
+        expected: with `log_probs` [N, V], another id may have been chosen that scores as well.
+
+    Raises:
+        PrepareError: they differ.
+    """
     figures.rows += 1
     for name in ("token_num", "encoder_out_lens"):
         if name in expected and expected[name] != got[name]:
@@ -299,7 +309,7 @@ def _compare(what: str, expected: Outputs, got: Outputs, figures: Figures) -> No
     if np.any(gap > TOLERANCE):
         raise PrepareError(f"{what}: {int((wanted != ids).sum())} of {len(ids)} token ids differ")
     figures.ties += int((wanted != ids).sum())
-    difference = _largest(scores - got["token_scores"])
+    difference = largest(scores - got["token_scores"])
     figures.max_score_difference = max(figures.max_score_difference, difference)
     if not difference <= TOLERANCE:
         raise PrepareError(f"{what}: token_scores differ by {difference:.2g}")
@@ -311,16 +321,18 @@ def _compare(what: str, expected: Outputs, got: Outputs, figures: Figures) -> No
         if name == "us_cif_peak":
             # An integral that meets the threshold within rounding may fire one step later.
             apart = np.minimum(apart, np.abs(apart - _PEAK_THRESHOLD))
-        difference = _largest(apart)
+        difference = largest(apart)
         figures.max_timestamp_difference = max(figures.max_timestamp_difference, difference)
         if not difference <= TOLERANCE:
             raise PrepareError(f"{what}: {name} differs by {difference:.2g}")
 
 
-def _largest(values: NDArray[Any]) -> float:
+def largest(values: NDArray[Any]) -> float:
+    """Return the largest magnitude, 0 of nothing; NaN if any is."""
     return float(np.abs(values).max(initial=0.0))
 
 
-def _check_ties(figures: Figures) -> None:
+def check_ties(figures: Figures) -> None:
+    """Raise `PrepareError` where more ids differ within the tolerance than chance explains."""
     if figures.ties > max(1.0, MAX_TIE_SHARE * figures.tokens):
         raise PrepareError(f"{figures.ties} of {figures.tokens} token ids differ within tolerance")

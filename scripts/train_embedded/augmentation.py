@@ -10,12 +10,19 @@ _FILTER_TAIL = 4096
 Waveform = npt.NDArray[np.float32]
 
 
+def _fast_size(samples: int) -> int:
+    """The next multiple of an eighth of a power of two: a transform of prime size is slow."""
+    step = 1 << max(0, samples.bit_length() - 4)
+    return -(-samples // step) * step
+
+
 def coloured_noise(rng: np.random.Generator, samples: int, exponent: float) -> Waveform:
     """Noise of unit power whose power falls as frequency**-exponent (0 white, 1 pink, 2 brown)."""
-    spectrum = np.fft.rfft(rng.standard_normal(samples))
-    frequency = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
-    frequency[0] = max(frequency[1] if len(frequency) > 1 else 1.0, 20.0)
-    shaped = np.fft.irfft(spectrum * np.maximum(frequency, 20.0) ** (-exponent / 2), samples)
+    size = _fast_size(samples)
+    spectrum = np.fft.rfft(rng.standard_normal(samples), size)
+    frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    gain = np.maximum(frequency, 20.0) ** (-exponent / 2)
+    shaped = np.fft.irfft(spectrum * gain, size)[:samples]
     return np.asarray(shaped / (np.std(shaped) + 1e-12), np.float32)
 
 
@@ -71,7 +78,7 @@ def tilt(waveform: Waveform, coefficient: float) -> Waveform:
 
 def _apply_filter(waveform: Waveform, numerator: list[float], denominator: list[float]) -> Waveform:
     """A stable digital filter, through its frequency response."""
-    size = len(waveform) + _FILTER_TAIL
+    size = _fast_size(len(waveform) + _FILTER_TAIL)
     response = np.fft.rfft(numerator, size) / np.fft.rfft(denominator, size)
     filtered = np.fft.irfft(np.fft.rfft(waveform, size) * response, size)[: len(waveform)]
     return np.asarray(filtered, np.float32)
@@ -79,7 +86,7 @@ def _apply_filter(waveform: Waveform, numerator: list[float], denominator: list[
 
 def _convolve(waveform: Waveform, response: npt.NDArray[np.float64]) -> Waveform:
     """Convolution cut to the waveform's length."""
-    size = len(waveform) + len(response)
+    size = _fast_size(len(waveform) + len(response))
     spectrum = np.fft.rfft(waveform, size) * np.fft.rfft(response, size)
     return np.asarray(np.fft.irfft(spectrum, size)[: len(waveform)], np.float32)
 
@@ -97,10 +104,11 @@ def reverberate(rng: np.random.Generator, waveform: Waveform) -> Waveform:
 
 def telephone_band(waveform: Waveform) -> Waveform:
     """Roughly 300-3400 Hz, by zeroing the spectrum outside with soft edges."""
-    spectrum = np.fft.rfft(waveform)
-    frequency = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)
+    size = _fast_size(len(waveform))
+    spectrum = np.fft.rfft(waveform, size)
+    frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     gain = np.clip((frequency - 200) / 150, 0, 1) * np.clip((3700 - frequency) / 300, 0, 1)
-    limited = np.fft.irfft(spectrum * np.maximum(gain, 1e-3), len(waveform))
+    limited = np.fft.irfft(spectrum * np.maximum(gain, 1e-3), size)[: len(waveform)]
     return np.asarray(limited, np.float32)
 
 
@@ -135,9 +143,9 @@ def augment(rng: np.random.Generator, waveform: Waveform) -> Waveform:
         )
     if rng.random() < 0.4:
         waveform = reverberate(rng, waveform)
-    if rng.random() < 0.75:
+    if rng.random() < 0.85:
         noise = random_noise(rng, len(waveform))
-        waveform = add_noise(waveform, noise, float(rng.uniform(6, 40)))
+        waveform = add_noise(waveform, noise, float(rng.uniform(6, 30)))
     if rng.random() < 0.1:
         waveform = telephone_band(waveform)
     waveform = set_peak(waveform, float(rng.uniform(-30, -0.5)))

@@ -6,6 +6,7 @@ Interface as declared in espeak-ng's public header speak_lib.h.
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -43,17 +44,35 @@ _Callback = ctypes.CFUNCTYPE(
 )
 
 
+LIBRARY = "libespeak-ng.so.1"
+
+
 class EspeakError(RuntimeError):
     """espeak-ng refused a voice or could not start."""
+
+
+def installed_data() -> Path:
+    """The data folder that the library uses by itself; call before an Espeak is made."""
+    library = ctypes.CDLL(LIBRARY)
+    library.espeak_Initialize(_SYNCHRONOUS, 0, None, 1)
+    path = ctypes.c_char_p()
+    library.espeak_Info.restype = ctypes.c_char_p
+    library.espeak_Info(ctypes.byref(path))
+    library.espeak_Terminate()
+    return Path((path.value or b"").decode())
 
 
 class Espeak:
     """One espeak-ng engine; the library allows one per process."""
 
-    def __init__(self, library: str = "libespeak-ng.so.1") -> None:
-        """Loads the library. Raises EspeakError when it does not start."""
-        self._library = ctypes.CDLL(library)
-        self.sample_rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, None, 1))
+    def __init__(self, data_parent: Path | None = None) -> None:
+        """Loads the library; data_parent: holds an espeak-ng-data to use, else the installed one.
+
+        Raises EspeakError when it does not start.
+        """
+        self._library = ctypes.CDLL(LIBRARY)
+        path = str(data_parent.absolute()).encode() if data_parent else None
+        self.sample_rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, path, 1))
         if self.sample_rate <= 0:
             raise EspeakError("espeak_Initialize failed")
         self._blocks: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Measures the embedded models on held-out synthetic speech, without torch or FunASR.
+"""Measures the embedded models on held-out synthetic speech, without torch.
 
     python -m scripts.train_embedded.evaluate --models embedded_models --json .cache/heldout.json
 
@@ -20,9 +20,10 @@ from .augmentation import Waveform
 from .corpus import LANGUAGES
 from .error_rate import character_error_rate
 from .heldout_sets import TestUtterance, joined_recordings, load_set, nonspeech_set
-from .recognisers import ParaformerRecogniser, SenseVoiceRecogniser
+from .recognisers import ParaformerRecogniser, SenseVoiceRecogniser, StreamingRecogniser
 from .voices import HELD_OUT_ENGLISH_ENGINE
 
+MODELS = ("paraformer", "paraformer_online", "sensevoice")
 CONDITIONS = ("clean", "noisy")
 PER_LANGUAGE = 130
 Figures = dict[str, float]
@@ -73,21 +74,32 @@ def word_start_errors_ms(
     return errors
 
 
-def evaluate_paraformer(model_dir: Path, cache: Path) -> Figures:
-    """All figures of the Paraformer."""
-    recogniser = ParaformerRecogniser(model_dir)
-    test = load_set(cache, "zh")
+def mandarin_figures(test: list[TestUtterance], transcribe: Callable[[Waveform], str]) -> Figures:
+    """What is measured of every Mandarin recogniser."""
     figures: Figures = {"utterances": len(test)}
     for condition in CONDITIONS:
-        figures[f"cer_{condition}"] = error_rate(test, condition, recogniser.text)
-        figures |= joined_figures(test, condition, recogniser.text)
+        figures[f"cer_{condition}"] = error_rate(test, condition, transcribe)
+        figures |= joined_figures(test, condition, transcribe)
+    clips = list(nonspeech_set())
+    figures["nonspeech_empty"] = sum(transcribe(clip) == "" for clip in clips)
+    figures["nonspeech_clips"] = len(clips)
+    return figures
+
+
+def evaluate_paraformer(model_dir: Path, cache: Path) -> Figures:
+    """All figures of the offline Paraformer."""
+    recogniser = ParaformerRecogniser(model_dir)
+    test = load_set(cache, "zh")
+    figures = mandarin_figures(test, recogniser.text)
     errors = word_start_errors_ms(recogniser, test, "noisy")
     figures["word_start_error_ms_median"] = statistics.median(errors) if errors else -1.0
     figures["word_start_error_ms_mean"] = statistics.fmean(errors) if errors else -1.0
-    clips = list(nonspeech_set())
-    figures["nonspeech_empty"] = sum(recogniser.text(clip) == "" for clip in clips)
-    figures["nonspeech_clips"] = len(clips)
     return figures
+
+
+def evaluate_streaming(model_dir: Path, cache: Path) -> Figures:
+    """All figures of the streaming Paraformer, in chunks of 600 ms."""
+    return mandarin_figures(load_set(cache, "zh"), StreamingRecogniser(model_dir).text)
 
 
 def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
@@ -150,16 +162,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=Path("embedded_models"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/heldout"))
-    parser.add_argument("--only", choices=("paraformer", "sensevoice"))
+    parser.add_argument("--only", choices=MODELS)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     report: dict[str, Any] = {}
-    if arguments.only != "sensevoice":
-        report["paraformer"] = evaluate_paraformer(arguments.models / "paraformer", arguments.cache)
-        print_table({"paraformer": report["paraformer"]})
-    if arguments.only != "paraformer":
-        report["sensevoice"] = evaluate_sensevoice(arguments.models / "sensevoice", arguments.cache)
-        print_table({f"sensevoice {k}": v for k, v in report["sensevoice"].items()})
+    for name in [arguments.only] if arguments.only else MODELS:
+        model_dir: Path = arguments.models / name
+        if name == "sensevoice":
+            rows = evaluate_sensevoice(model_dir, arguments.cache)
+            report[name] = rows
+            print_table({f"{name} {key}": row for key, row in rows.items()})
+        else:
+            evaluate = evaluate_paraformer if name == "paraformer" else evaluate_streaming
+            report[name] = evaluate(model_dir, arguments.cache)
+            print_table({name: report[name]})
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, indent=2)

@@ -2,8 +2,11 @@
 
     python -m scripts.train_embedded.export paraformer --output embedded_models/paraformer
     python -m scripts.train_embedded.export sensevoice --output embedded_models/sensevoice
+    python -m scripts.train_embedded.export paraformer_online \
+        --output embedded_models/paraformer_online
 
-model.onnx is what FunASR's own export methods give (opset 14), untouched.
+model.onnx (of the streaming Paraformer the encoder, beside decoder.onnx) is what FunASR's own
+export methods give (opset 14), untouched.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,13 @@ import yaml
 
 from scripts.random_models.export import export_onnx as trace_onnx
 
-from .models import build_model, count_parameters, paraformer_config, sensevoice_config
+from .models import (
+    build_model,
+    count_parameters,
+    paraformer_config,
+    sensevoice_config,
+    streaming_config,
+)
 from .tokens import SenseVoiceTokenizer, sensevoice_pieces
 from .train_sensevoice import SPM_NAME
 
@@ -34,13 +44,15 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     return {k: v for k, v in weights.items() if not k.startswith(AUXILIARY_PREFIXES)}
 
 
-def export_onnx(model: Any, config: dict[str, Any], path: Path) -> None:
-    """Writes model.onnx through FunASR's export methods and torch's TorchScript exporter."""
+def export_onnx(model: Any, config: dict[str, Any], output: Path) -> None:
+    """Writes model.onnx, and decoder.onnx where FunASR's export methods give two graphs."""
     arguments = {key: value for key, value in config.items() if key != "model"}
     model.eval()
     exported = model.export(type="onnx", max_seq_len=MAX_FRAMES, device="cpu", **arguments)
-    exported.eval()
-    trace_onnx(exported, path)
+    forms = exported if isinstance(exported, tuple) else (exported,)
+    for name, form in zip(("model", "decoder"), forms, strict=False):
+        form.eval()
+        trace_onnx(form, output / f"{name}.onnx")
 
 
 def write_config(config: dict[str, Any], path: Path) -> None:
@@ -66,8 +78,16 @@ def write_configuration_json(path: Path, tokenizer_file: str, tokenizer_key: str
 
 
 def export_paraformer(training: Path, output: Path) -> int:
-    """Writes the Paraformer's directory; returns its number of weights."""
-    config = paraformer_config()
+    """Writes the offline Paraformer's directory; returns its number of weights."""
+    return _export_with_tokens(paraformer_config(), training, output)
+
+
+def export_paraformer_online(training: Path, output: Path) -> int:
+    """Writes the streaming Paraformer's directory; returns its number of weights."""
+    return _export_with_tokens(streaming_config(), training, output)
+
+
+def _export_with_tokens(config: dict[str, Any], training: Path, output: Path) -> int:
     tokens = json.loads((training / "tokens.json").read_text(encoding="utf-8"))
     model = build_model(config, len(tokens))
     weights = load_weights(training / "average.pt")
@@ -78,7 +98,7 @@ def export_paraformer(training: Path, output: Path) -> int:
     write_configuration_json(output / "configuration.json", "tokens.json", "token_list")
     tokens_text = json.dumps(tokens, ensure_ascii=False, indent=0)
     (output / "tokens.json").write_text(tokens_text + "\n", encoding="utf-8")
-    export_onnx(model, config, output / "model.onnx")
+    export_onnx(model, config, output)
     return parameters
 
 
@@ -93,26 +113,34 @@ def export_sensevoice(training: Path, output: Path) -> int:
     shutil.copyfile(training / SPM_NAME, output / SPM_NAME)
     pieces = json.dumps(sensevoice_pieces(), ensure_ascii=False, indent=0)
     (output / "tokens.json").write_text(pieces + "\n", encoding="utf-8")
-    export_onnx(model, config, output / "model.onnx")
+    export_onnx(model, config, output)
     return parameters
+
+
+EXPORTS: dict[str, tuple[str, Callable[[Path, Path], int]]] = {
+    "paraformer": ("timestamps", export_paraformer),
+    "sensevoice": ("sensevoice", export_sensevoice),
+    "paraformer_online": ("streaming", export_paraformer_online),
+}
+"""For each model the folder of its last training, and the function that exports it."""
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", choices=("paraformer", "sensevoice"))
+    parser.add_argument("model", choices=EXPORTS)
     parser.add_argument("--training", type=Path)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
-    training = arguments.training or Path(".cache/embedded") / arguments.model
+    folder, export = EXPORTS[arguments.model]
+    training = arguments.training or Path(".cache/embedded") / folder
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
-    export = export_paraformer if arguments.model == "paraformer" else export_sensevoice
     parameters = export(training, output)
     for name in ("am.mvn", "training_log.csv"):
         shutil.copyfile(training / name, output / name)
-    size = (output / "model.onnx").stat().st_size
-    print(f"{arguments.model}: {parameters} parameters, model.onnx {size / 1e6:.2f} MB")
+    sizes = [f"{path.name} {path.stat().st_size / 1e6:.2f} MB" for path in output.glob("*.onnx")]
+    print(f"{arguments.model}: {parameters} parameters, {', '.join(sizes)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Sizes of the two models and their construction from FunASR's own classes."""
+"""Sizes of the models and their construction from FunASR's own classes."""
 
 from __future__ import annotations
 
@@ -103,6 +103,37 @@ def paraformer_config() -> dict[str, Any]:
         "tokenizer_conf": {"unk_symbol": "<unk>", "split_with_space": True},
         "normalize": None,
         **_training_sections("AudioDataset", 0.0005),
+    }
+
+
+def streaming_config() -> dict[str, Any]:
+    """FunASR configuration of the ParaformerStreaming: 600 ms chunks, no look-back.
+
+    chunk_size, stride and pad_left are those of the stateless ONNX runtime's windows; sanm_shfit
+    5 of a kernel of 11 makes the decoder's memory causal.
+    """
+    config = paraformer_config()
+    predictor = {
+        key: value
+        for key, value in config["predictor_conf"].items()
+        if key in ("idim", "threshold", "l_order", "r_order", "tail_threshold")
+    }
+    return config | {
+        "model": "ParaformerStreaming",
+        "encoder": "SANMEncoderChunkOpt",
+        "encoder_conf": {
+            **ENCODER,
+            "input_layer": "pe_online",
+            "chunk_size": [20],
+            "stride": [10],
+            "pad_left": [5],
+            "encoder_att_look_back_factor": [0],
+            "decoder_att_look_back_factor": [0],
+        },
+        "decoder_conf": config["decoder_conf"] | {"sanm_shfit": 5},
+        "predictor": "CifPredictorV2",
+        "predictor_conf": predictor,
+        "frontend": "WavFrontendOnline",
     }
 
 

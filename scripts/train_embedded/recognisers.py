@@ -1,4 +1,7 @@
-"""Runs the exported models on waveforms: the server's own numpy code around ONNX Runtime."""
+"""Runs the exported models on waveforms.
+
+The server's own numpy code around ONNX Runtime, and FunASR's runtime for the streaming model.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +60,32 @@ class ParaformerRecogniser:
     def text(self, waveform: Waveform) -> str:
         """Plain text of a waveform as for `words`."""
         return join_words(self.words(waveform))
+
+
+class StreamingRecogniser:
+    """The exported ParaformerStreaming in `funasr_onnx`, fed chunks of 600 ms."""
+
+    CHUNK_SAMPLES = 9600
+    LEAST_LAST_SAMPLES = 960
+    """`funasr_onnx` drops the samples of a shorter last piece."""
+
+    def __init__(self, model_dir: Path) -> None:
+        from funasr_onnx.paraformer_online_bin import Paraformer
+
+        self._model = Paraformer(model_dir, chunk_size=[5, 10, 5], intra_op_num_threads=1)
+
+    def text(self, waveform: Waveform) -> str:
+        """Plain text of a float32 waveform [samples] at 16 kHz in [-1, 1]."""
+        missing = self.LEAST_LAST_SAMPLES - (len(waveform) % self.CHUNK_SAMPLES or len(waveform))
+        waveform = np.concatenate([waveform, np.zeros(max(0, missing), np.float32)])
+        cache: dict[str, Any] = {}
+        pieces = []
+        for first in range(0, len(waveform), self.CHUNK_SAMPLES):
+            chunk = waveform[first : first + self.CHUNK_SAMPLES]
+            is_final = first + self.CHUNK_SAMPLES >= len(waveform)
+            options = {"cache": cache, "is_final": is_final}
+            pieces += [result["preds"][0] for result in self._model(chunk, param_dict=options)]
+        return "".join(pieces)
 
 
 class SenseVoiceRecogniser:

@@ -11,10 +11,14 @@ Each shard has its own seed, so shards can be made in any order and by several p
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import random
+import shutil
+import tempfile
 import time
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,9 @@ import numpy.typing as npt
 
 from .augmentation import SAMPLE_RATE, Waveform, augment
 from .corpus import make_grammar
+from .espeak import installed_data
 from .fbank import compute_fbank, fbank_options
+from .invented_voices import invent_voices, link_data_folder
 from .nonspeech import nonspeech_clip
 from .sentence import Sentence
 from .synthesiser import Synthesiser, WordTime
@@ -76,6 +82,15 @@ def read_aloud(
     return np.concatenate(parts), words
 
 
+@cache
+def _espeak_data() -> Path:
+    """A data folder of this process for the invented voices, gone when it ends."""
+    parent = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, parent)
+    link_data_folder(Path(parent), installed_data())
+    return Path(parent)
+
+
 def make_shard(
     language: str,
     number: int,
@@ -87,7 +102,8 @@ def make_shard(
     seed = zlib.crc32(f"{language} {number}".encode())
     py_rng, rng = random.Random(seed), np.random.default_rng(seed)
     grammar = make_grammar(language, py_rng)
-    synthesiser, options = Synthesiser(), fbank_options()
+    invent_voices(_espeak_data(), f"{language} {number}")
+    synthesiser, options = Synthesiser(_espeak_data()), fbank_options()
     features: list[npt.NDArray[np.float16]] = []
     lines: list[str] = []
     first_frame = 0

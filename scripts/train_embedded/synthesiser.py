@@ -31,12 +31,16 @@ class SynthesisError(RuntimeError):
 
 
 @cache
-def _espeak() -> Espeak:
-    return Espeak()
+def _espeak(data_parent: Path | None) -> Espeak:
+    return Espeak(data_parent)
 
 
 class Synthesiser:
     """Reads sentences with espeak-ng, flite or festival, and trims the silence around them."""
+
+    def __init__(self, espeak_data: Path | None = None) -> None:
+        """espeak_data: parent of the data folder with the invented voices, if they are wanted."""
+        self._espeak_data = espeak_data
 
     def speak(self, sentence: Sentence, voice: Voice) -> tuple[Waveform, list[WordTime]]:
         """Samples (float32, 16 kHz) and word start times in ms (espeak only, else empty).
@@ -60,7 +64,7 @@ class Synthesiser:
             text += " "
             starts[len(text) + 1] = word.text
             text += word.sound
-        engine = _espeak()
+        engine = _espeak(self._espeak_data)
         waveform, events = engine.speak(
             text, voice.name, int(voice.rate), voice.pitch, voice.pitch_range, voice.word_gap
         )

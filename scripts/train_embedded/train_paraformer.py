@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,12 @@ from .dropout import use_byte_dropout
 from .error_rate import character_error_rate
 from .fbank import stack_frames
 from .frame_targets import IGNORED, class_weights, frame_targets
+from .fused_attention import use_fused_attention
 from .models import WIDTH, build_model, count_parameters, paraformer_config
 from .training_loop import Schedule, Trainer
 
+Transcriber = Callable[[Any, torch.Tensor, list[str]], str]
+"""Text of a model for features [1, frames, 560] with these tokens."""
 EOS = 2
 FRAME_MS = 60.0
 ALIGNMENT_WEIGHT = 1.0
@@ -63,6 +67,19 @@ def cif_weights(predictor: Any, hidden: torch.Tensor, mask: torch.Tensor) -> tor
         return torch.relu(alphas * predictor.smooth_factor - predictor.noise_threshold) * mask
 
 
+def token_targets(
+    items: list[Item], token_ids: dict[str, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids [batch, tokens] of the items' texts with the end token, and their numbers."""
+    targets, lengths = pad_targets(
+        [
+            [token_ids[c] for r in item.records for c in r["spoken"] if c in token_ids] + [EOS]
+            for item in items
+        ]
+    )
+    return torch.from_numpy(targets), torch.from_numpy(lengths)
+
+
 def word_starts(items: list[Item], frames: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Frame index [batch, words] of each word start and the characters begun before it.
 
@@ -88,17 +105,17 @@ def word_starts(items: list[Item], frames: int) -> tuple[torch.Tensor, torch.Ten
     return frame_index, counts
 
 
-def alignment_loss(alphas: torch.Tensor, items: list[Item]) -> torch.Tensor:
+def alignment_loss(alphas: torch.Tensor, items: list[Item], first_sum: float = 0.5) -> torch.Tensor:
     """Distance per token between the CIF sum from word start to word start and its due value.
 
-    The sum is due to grow by the word's characters from one start to the next, and to be a
-    half at the first, so that a token fires near its middle. Differences under 0.15 tokens
-    are free, since starts are rounded to frames.
+    The sum is due to grow by the word's characters from one start to the next, and to be
+    `first_sum` at the first; with a half a token fires near its middle. Differences under 0.15
+    tokens are free, since starts are rounded to frames.
     """
     frame_index, counts = word_starts(items, alphas.size(1))
     valid = frame_index >= 0
     sums = torch.cumsum(alphas, dim=1).gather(1, frame_index.clamp(min=0))
-    error = (sums - counts - 0.5) * valid
+    error = (sums - counts - first_sum) * valid
     steps = torch.cat([error[:, :1], (error[:, 1:] - error[:, :-1]) * valid[:, 1:]], dim=1)
     characters = sum(len(r["spoken"]) for item in items for r in item.records)
     return (steps.abs() - 0.15).clamp(min=0).sum() / max(1, characters)
@@ -109,13 +126,7 @@ def paraformer_loss(
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross entropy after the sampler, token-count loss and word-start loss of a batch."""
     features, lengths = (torch.from_numpy(array) for array in pad_features(items))
-    targets, target_lengths = pad_targets(
-        [
-            [token_ids[c] for r in item.records for c in r["spoken"] if c in token_ids] + [EOS]
-            for item in items
-        ]
-    )
-    ys, ys_lengths = torch.from_numpy(targets), torch.from_numpy(target_lengths)
+    ys, ys_lengths = token_targets(items, token_ids)
     hidden, mask = masked_hidden(model, features, lengths)
     alphas = cif_weights(model.predictor, hidden, mask)
     count_loss = model.criterion_pre(ys_lengths.type_as(alphas), alphas.sum(-1))
@@ -162,13 +173,13 @@ def transcribe(model: Any, features: torch.Tensor, tokens: list[str]) -> str:
 
 
 def make_evaluation(
-    dev: DevSet, mean: Features, scale: Features, tokens: list[str]
+    dev: DevSet, mean: Features, scale: Features, tokens: list[str], transcriber: Transcriber
 ) -> Callable[[nn.Module], dict[str, float]]:
     """The small held-out check run during training."""
 
     def text_of(model: nn.Module, fbank: Features) -> str:
         features = (stack_frames(fbank) - mean) * scale
-        return transcribe(model, torch.from_numpy(features)[None], tokens)
+        return transcriber(model, torch.from_numpy(features)[None], tokens)
 
     def evaluate(model: nn.Module) -> dict[str, float]:
         heard = [text_of(model, fbank) for fbank in dev.noisy]
@@ -183,10 +194,18 @@ def make_evaluation(
     return evaluate
 
 
-def prepare_directory(directory: Path, shards: Shards) -> tuple[list[str], Any, Any]:
-    """Tokens, mean and scale of this training; written at the first start, read later."""
+def prepare_directory(
+    directory: Path, shards: Shards, initial: Path | None = None
+) -> tuple[list[str], Any, Any]:
+    """Tokens, mean and scale of this training; written at the first start, read later.
+
+    initial: weights to continue from; the tokens and the mean beside them stay theirs.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     tokens_path, cmvn_path = directory / "tokens.json", directory / "am.mvn"
+    if initial and not tokens_path.exists():
+        for path in (tokens_path, cmvn_path):
+            shutil.copyfile(initial.parent / path.name, path)
     if not tokens_path.exists():
         tokens_path.write_text(json.dumps(paraformer_tokens(), ensure_ascii=False, indent=0))
         write_cmvn(cmvn_path, *estimate_cmvn(shards))
@@ -211,7 +230,7 @@ def main() -> None:
     torch.manual_seed(1)
     shards = Shards(arguments.shards, ("zh",))
     shards.refresh()
-    tokens, mean, scale = prepare_directory(arguments.directory, shards)
+    tokens, mean, scale = prepare_directory(arguments.directory, shards, arguments.initial)
     token_ids = {token: index for index, token in enumerate(tokens)}
     frame_weights = torch.from_numpy(
         class_weights(
@@ -225,8 +244,9 @@ def main() -> None:
     print(f"{count_parameters(model)} parameters, {len(tokens)} tokens", flush=True)
     model.frame_head = nn.Linear(WIDTH, len(tokens))
     if arguments.initial and not (arguments.directory / "checkpoint.pt").exists():
-        model.load_state_dict(torch.load(arguments.initial, weights_only=True))
+        model.load_state_dict(torch.load(arguments.initial, weights_only=True), strict=False)
     use_byte_dropout(model, arguments.dropout, seed=1)
+    use_fused_attention(model)
     warmup_steps = 100 if arguments.initial else 400
     schedule = Schedule(arguments.minutes, arguments.rate, warmup_steps)
     trainer = Trainer(model, arguments.directory, schedule)
@@ -237,10 +257,8 @@ def main() -> None:
             return paraformer_loss(model, items, token_ids, frame_weights)
 
     dev = load_dev_set(arguments.directory.parent / "dev", "zh")
-    trainer.run(
-        iter(stream), loss_of, make_evaluation(dev, mean, scale, tokens),
-        max_steps=arguments.max_steps,
-    )  # fmt: skip
+    evaluate = make_evaluation(dev, mean, scale, tokens, transcribe)
+    trainer.run(iter(stream), loss_of, evaluate, max_steps=arguments.max_steps)
 
 
 if __name__ == "__main__":

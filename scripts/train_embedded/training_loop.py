@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 CHECKPOINT_EVERY_S = 120.0
+LONGEST_STEP_S = 10.0
+"""A step that took longer was suspended; the schedule does not count the pause."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Trainer:
             for name, value in stats.items():
                 sums[name] = sums.get(name, 0.0) + value
             now = time.monotonic()
-            self._elapsed_s += now - previous
+            self._elapsed_s += min(now - previous, LONGEST_STEP_S)
             previous = now
             if counted % 50 == 0:
                 means = {name: round(value / counted, 4) for name, value in sums.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from .invented_voices import INVENTED_COUNT, invented_name
+
 ESPEAK_VOICES = {
     "zh": ("cmn-latn-pinyin",),
     "yue": ("yue-latn-jyutping",),
@@ -39,6 +41,9 @@ TRAINING_VARIANTS: tuple[str, ...] = (
 )  # fmt: skip
 """Whisper, croak, robot and demon variants are in neither list."""
 
+INVENTED_SHARE = 0.6
+"""Share of training utterances read by an invented voice."""
+
 TRAINING_ENGLISH_ENGINES = ("flite:slt", "flite:kal16", "flite:rms", "flite:awb", "festival:kal")
 HELD_OUT_ENGLISH_ENGINE = "festival:ked"
 """festvox-kdlpc16k (another speaker and another method), heard in no training."""
@@ -69,6 +74,8 @@ def draw_voice(rng: random.Random, language: str, held_out: bool) -> Voice:
         return draw_engine_voice(rng, rng.choice(TRAINING_ENGLISH_ENGINES))
     names = ESPEAK_VOICES[language]
     variant = rng.choice(HELD_OUT_VARIANTS if held_out else TRAINING_VARIANTS)
+    if not held_out and rng.random() < INVENTED_SHARE:
+        variant = invented_name(rng.randrange(INVENTED_COUNT))
     name = rng.choice(names) + (f"+{variant}" if variant else "")
     return Voice(
         engine="espeak",

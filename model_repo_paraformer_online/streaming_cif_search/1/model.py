@@ -30,11 +30,12 @@ class TritonPythonModel:
             ),
             self.sessions,
         )
-        self.open_sessions = pb_utils.MetricFamily(
+        self.metrics = pb_utils.MetricFamily(  # has to outlive its gauge
             name="asr_open_sessions",
             description="Streams whose state is kept",
             kind=pb_utils.MetricFamily.GAUGE,
-        ).Metric(labels={"model": args["model_name"]})
+        )
+        self.open_sessions = self.metrics.Metric(labels={"model": args["model_name"]})
         self.reaper = Reaper(self.expire, idle_s / 4)
 
     def execute(self, requests):

@@ -6,9 +6,8 @@ Mandarin, Cantonese and Japanese, whole words for English and Korean.
 
 from __future__ import annotations
 
-from importlib import import_module
+import struct
 from pathlib import Path
-from typing import Any
 
 import sentencepiece
 
@@ -33,8 +32,8 @@ LANGUAGE_EMBEDDING = {"zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeech"
 TEXTNORM_EMBEDDING = {"withitn": 14, "woitn": 15}
 """Rows of the query embedding, as in the original SenseVoiceSmall (0 is "auto")."""
 
-_proto: Any = import_module("sentencepiece.sentencepiece_model_pb2")
-_Piece = _proto.ModelProto.SentencePiece
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED = 1, 2, 3, 4
+_UNIGRAM = 1
 
 
 def sensevoice_pieces() -> list[str]:
@@ -54,26 +53,47 @@ def sensevoice_pieces() -> list[str]:
     ]  # fmt: skip
 
 
+def _varint(value: int) -> bytes:
+    """Protocol Buffers' base 128; negative numbers as 64 bits."""
+    value &= (1 << 64) - 1
+    encoded = b""
+    while value > 127:
+        encoded += bytes([value & 127 | 128])
+        value >>= 7
+    return encoded + bytes([value])
+
+
+def _field(number: int, value: int | float | bytes) -> bytes:
+    """One field of a message: a number, a float32 or something with a length."""
+    if isinstance(value, bytes):
+        return _varint(number << 3 | 2) + _varint(len(value)) + value
+    if isinstance(value, float):
+        return _varint(number << 3 | 5) + struct.pack("<f", value)
+    return _varint(number << 3) + _varint(value)
+
+
 def write_sentencepiece_model(path: Path) -> None:
-    """Writes a unigram model whose pieces are `sensevoice_pieces`, equal scores."""
-    model = _proto.ModelProto()
-    for index, text in enumerate(sensevoice_pieces()):
-        kind = _Piece.NORMAL
+    """Writes a unigram model whose pieces are `sensevoice_pieces`, equal scores.
+
+    Encoded here by sentencepiece_model.proto's field numbers: SentencePiece's own message classes
+    need a newer protobuf than other packages allow.
+    """
+    pieces = sensevoice_pieces()
+    content = b""
+    for index, text in enumerate(pieces):
+        kind = _NORMAL
         if index == BLANK:
-            kind = _Piece.UNKNOWN
+            kind = _UNKNOWN
         elif index < 3:
-            kind = _Piece.CONTROL
+            kind = _CONTROL
         elif text in TAGS:
-            kind = _Piece.USER_DEFINED
-        model.pieces.add(piece=text, score=-1.0, type=kind)
-    model.trainer_spec.model_type = _proto.TrainerSpec.UNIGRAM
-    model.trainer_spec.vocab_size = len(model.pieces)
-    model.trainer_spec.unk_id, model.trainer_spec.bos_id = 0, 1
-    model.trainer_spec.eos_id, model.trainer_spec.pad_id = 2, -1
-    model.normalizer_spec.name = "identity"
-    model.normalizer_spec.add_dummy_prefix = True
-    model.normalizer_spec.remove_extra_whitespaces = True
-    path.write_bytes(model.SerializeToString())
+            kind = _USER_DEFINED
+        content += _field(1, _field(1, text.encode()) + _field(2, -1.0) + _field(3, kind))
+    trainer = _field(3, _UNIGRAM) + _field(4, len(pieces))
+    for number, token in ((40, 0), (41, 1), (42, 2), (43, -1)):  # unknown, begin, end, padding
+        trainer += _field(number, token)
+    normaliser = _field(1, b"identity") + _field(3, 1) + _field(4, 1)  # prefix, one space
+    path.write_bytes(content + _field(2, trainer) + _field(3, normaliser))
 
 
 class SenseVoiceTokenizer:

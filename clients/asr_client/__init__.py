@@ -4,6 +4,9 @@
 
     with Client("grpc://127.0.0.1:8001") as client:
         print(client.transcribe("speech.wav", language="zh").text)
+        with client.stream() as session:  # live audio; the text grows in session.text
+            session.send(samples)
+            print(session.finish().text)
 
 `AsyncClient` has the same methods to be awaited. `errors` lists what can go wrong.
 """
@@ -24,14 +27,19 @@ from .errors import (
     RequestTimeout,
     ServerError,
     ServerNotReady,
+    SessionLimitReached,
+    SessionLost,
 )
 from .languages import LANGUAGE_IDS
-from .results import ModelInfo, Outcome, Transcript
+from .results import ModelInfo, Outcome, StreamUpdate, Transcript
+from .session import StreamSession
+from .session_aio import AsyncStreamSession
 
 __all__ = [
     "LANGUAGE_IDS",
     "AsrError",
     "AsyncClient",
+    "AsyncStreamSession",
     "AudioError",
     "AudioInput",
     "Client",
@@ -48,6 +56,10 @@ __all__ = [
     "RequestTimeout",
     "ServerError",
     "ServerNotReady",
+    "SessionLimitReached",
+    "SessionLost",
+    "StreamSession",
+    "StreamUpdate",
     "Transcript",
     "count_errors",
     "load_audio",

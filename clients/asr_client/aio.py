@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 
@@ -28,6 +29,8 @@ from .protocol import (
     triton_name,
 )
 from .results import ModelInfo, Outcome, Transcript
+from .session_aio import AsyncStreamSession
+from .streaming import STREAMING_MODEL, SequenceRequests
 from .transport import AsyncTransport
 from .transport_aio import AsyncGrpcTransport, AsyncHttpTransport
 
@@ -57,6 +60,7 @@ class AsyncClient:
         self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
         transport_class = AsyncGrpcTransport if endpoint.uses_grpc else AsyncHttpTransport
         self._transport: AsyncTransport = transport_class(endpoint, checked_ca_file(ca_file))
+        self._sessions: weakref.WeakSet[AsyncStreamSession] = weakref.WeakSet()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -70,7 +74,8 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; calls under way end with `ClientClosed`."""
+        """Leave open sessions and close the connection; calls under way end with `ClientClosed`."""
+        await asyncio.gather(*(session.close() for session in self._sessions))
         await self._transport.close()
 
     async def transcribe(
@@ -169,6 +174,23 @@ class AsyncClient:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+    def stream(
+        self,
+        *,
+        model: str = STREAMING_MODEL,
+        chunk_size: Sequence[int] | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncStreamSession:
+        """Return a session that recognises live audio, to be used `async with`.
+
+        As `Client.stream`; the call itself is not awaited.
+        """
+        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        requests = SequenceRequests(model, chunk_size)
+        session = AsyncStreamSession(self._transport, self.url, requests, timeout_s)
+        self._sessions.add(session)
+        return session
 
     async def check_ready(
         self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .errors import AudioError
 
 SAMPLE_RATE = 16_000  # Hz; the only rate the models know
+RESAMPLING_QUALITY = "HQ"  # soxr's default: errors below what 16 bits can hold
 
 # Outside this range a "sample rate" is a mistake (a duration, a channel count, kHz for Hz).
 MIN_SAMPLE_RATE = 1_000
@@ -140,11 +141,27 @@ def to_waveform(frames: NDArray[np.float32], sample_rate: int) -> Waveform:
     Raises:
         AudioError: wrong shape, no samples, NaN or infinity, unscaled numbers, odd rate.
     """
-    rate = _checked_rate(sample_rate)
+    rate = checked_rate(sample_rate)
+    if frames.size == 0:
+        raise AudioError("the audio is empty: expected at least one sample; got none")
+    mono = mix_down(frames)
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE, quality=RESAMPLING_QUALITY)
+        if mono.size == 0:
+            raise AudioError(f"{len(frames)} samples at {rate} Hz are less than one at 16 kHz")
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def mix_down(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mix [samples] or [samples, channels] down to mono, and check what the numbers are.
+
+    Raises:
+        AudioError: wrong shape, NaN or infinity, unscaled numbers.
+    """
     if frames.ndim not in (1, 2):
         raise AudioError(f"expected shape [samples] or [samples, channels]; got {frames.shape}")
     if frames.size == 0:
-        raise AudioError("the audio is empty: expected at least one sample; got none")
+        return np.zeros(0, np.float32)
     if not np.isfinite(frames).all():
         bad = int(np.count_nonzero(~np.isfinite(frames)))
         raise AudioError(f"expected finite samples; got {bad} NaN or infinite of {frames.size}")
@@ -154,15 +171,10 @@ def to_waveform(frames: NDArray[np.float32], sample_rate: int) -> Waveform:
             f"expected float samples in [-1, 1]; got a peak of {peak:g} (integers cast to float? "
             "pass them as int16 or int32, or divide by their full scale)"
         )
-    mono = frames if frames.ndim == 1 else frames.mean(axis=1, dtype=np.float32)
-    if rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
-        if mono.size == 0:
-            raise AudioError(f"{len(frames)} samples at {rate} Hz are less than one at 16 kHz")
-    return np.ascontiguousarray(mono, dtype=np.float32)
+    return frames if frames.ndim == 1 else frames.mean(axis=1, dtype=np.float32)
 
 
-def _checked_rate(sample_rate: int) -> int:
+def checked_rate(sample_rate: int) -> int:
     """Return the sample rate as an int, or raise AudioError."""
     expected = f"sample_rate: expected {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz"
     try:
@@ -218,7 +230,7 @@ def _decode_pcm(pcm: Pcm) -> tuple[NDArray[np.float32], int]:
         )
     if not isinstance(pcm.channels, int) or not 1 <= pcm.channels <= 1024:
         raise AudioError(f"channels: expected 1 to 1024; got {pcm.channels!r}")
-    rate = _checked_rate(pcm.sample_rate)
+    rate = checked_rate(pcm.sample_rate)
     if isinstance(pcm.data, (bytes, bytearray, memoryview)):
         data = bytes(pcm.data)
     else:

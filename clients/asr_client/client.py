@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
@@ -28,6 +29,8 @@ from .protocol import (
     triton_name,
 )
 from .results import ModelInfo, Outcome, Transcript
+from .session import StreamSession
+from .streaming import STREAMING_MODEL, SequenceRequests
 from .transport import Transport
 
 
@@ -56,6 +59,7 @@ class Client:
         self.timeout_s = checked_timeout(timeout_s)
         self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
         self._transport: Transport = _connect(endpoint, checked_ca_file(ca_file))
+        self._sessions: weakref.WeakSet[StreamSession] = weakref.WeakSet()
 
     def __enter__(self) -> Client:
         return self
@@ -69,7 +73,12 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; calls under way in other threads end with `ClientClosed`."""
+        """Leave open sessions and close the connection.
+
+        Calls under way in other threads end with `ClientClosed`.
+        """
+        for session in list(self._sessions):
+            session.close()
         self._transport.close()
 
     def transcribe(
@@ -201,6 +210,38 @@ class Client:
         finally:
             # After Ctrl-C nobody waits for what is under way; closing the client ends it.
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def stream(
+        self,
+        *,
+        model: str = STREAMING_MODEL,
+        chunk_size: Sequence[int] | None = None,
+        timeout_s: float | None = None,
+    ) -> StreamSession:
+        """Return a session that recognises live audio, to be used in `with`.
+
+            with client.stream() as session:
+                for pcm in microphone:
+                    session.send(pcm, sample_rate=48000)
+                    print(session.text)
+                print(session.finish().text)
+
+        Args:
+            model: name of a Triton model with the tensors of `streaming_paraformer`.
+            chunk_size: [look-back, chunk, look-ahead] of the encoder in steps of 60 ms, such as
+                (5, 10, 5); the model's own when left out. Less look-ahead gives text earlier
+                and worse.
+            timeout_s: seconds for the answer to each request of the session; the client's when
+                left out.
+
+        Raises:
+            OptionError: an option makes no sense.
+        """
+        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        requests = SequenceRequests(model, chunk_size)
+        session = StreamSession(self._transport.background(), self.url, requests, timeout_s)
+        self._sessions.add(session)
+        return session
 
     def check_ready(self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Raise unless the server, and the model if one is named, is ready.

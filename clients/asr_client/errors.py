@@ -3,10 +3,12 @@
     AsrError
     ├── AudioError         the audio cannot be used (client side)
     ├── OptionError        an option has a value the SDK does not know (client side)
-    ├── ClientClosed       the client was closed before or during the call
+    ├── ClientClosed       the client, or the session, was closed before or during the call
     ├── ConnectionFailed   no connection, or it broke before the answer was complete
     ├── RequestTimeout     no answer within `timeout_s`
     ├── ServerNotReady     the server answers, but the model or the server is not ready
+    │   └── SessionLimitReached  it has as many streaming sessions open as it allows
+    ├── SessionLost        a streaming session ended before its time; says what was lost
     ├── RequestRejected    the server refuses the request as invalid
     │   └── ModelNotFound  the server has no model of that name
     └── ServerError        the server failed while it worked on a valid request
@@ -14,7 +16,8 @@
 
 The SDK never repeats a request by itself, so each of them is the outcome of one attempt.
 `ConnectionFailed`, `RequestTimeout` and `ServerNotReady` are those that may pass by waiting;
-recognition has no side effects, so a caller may repeat it safely.
+recognition has no side effects, so a caller may repeat it safely. The same holds for a streaming
+session, whose reason to be lost (one of the others) is the `__cause__` of `SessionLost`.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ class OptionError(AsrError, ValueError):
 
 
 class ClientClosed(AsrError):
-    """The client was closed before the call, or while it was under way."""
+    """The client, or the session, was closed before the call, or while it was under way."""
 
 
 class ConnectionFailed(AsrError, ConnectionError):
@@ -53,6 +56,39 @@ class RequestTimeout(AsrError, TimeoutError):
 
 class ServerNotReady(AsrError):
     """The server was reached, but it or the model is loading, stopping, overloaded or gone."""
+
+
+class SessionLimitReached(ServerNotReady):
+    """The server refuses a new streaming session, because as many as it allows are open."""
+
+
+class SessionLost(AsrError):
+    """A streaming session ended before its time; the reason is the exception's `__cause__`.
+
+    The server has forgotten the session, so it cannot be resumed. A new one may begin with the
+    audio that was not acknowledged; what the server had acknowledged but not yet recognised (up
+    to a chunk and its look-ahead) lies between the end of the last token and `acknowledged_s`.
+
+    Attributes:
+        acknowledged_s: seconds of audio that the server has answered for.
+        sent_s: seconds of audio that the session was given.
+        text: recognised so far, with what might still have changed. The session's `final_text`,
+            `tokens` and `timestamps_ms` remain readable.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        acknowledged_s: float,
+        sent_s: float,
+        text: str,
+        server_message: str | None = None,
+    ) -> None:
+        super().__init__(message, server_message=server_message)
+        self.acknowledged_s = acknowledged_s
+        self.sent_s = sent_s
+        self.text = text
 
 
 class RequestRejected(AsrError):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import aiohttp
+import grpc
 from tritonclient.utils import InferenceServerException
 
 from .errors import (
@@ -89,6 +90,9 @@ def translated(url: str, what: str, timeout_s: float) -> Iterator[None]:
         raise
     except InferenceServerException as error:
         raise _from_triton(error, where, timeout_s) from error
+    except grpc.aio.AioRpcError as error:  # tritonclient lets those of a stream through
+        failure = InferenceServerException(error.details() or "", status=str(error.code()))
+        raise _from_triton(failure, where, timeout_s) from error
     except (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError) as error:
         raise RequestTimeout(_timeout_message(where, timeout_s)) from error
     except aiohttp.ClientConnectionError as error:

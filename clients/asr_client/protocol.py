@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -60,14 +60,31 @@ def triton_name(model: str) -> str:
 
 
 @dataclass(frozen=True)
+class SequenceStep:
+    """The place of a request in a sequence, for models that keep state between requests.
+
+    `sequence_id` is chosen by the client and not zero (zero means: no sequence).
+    """
+
+    sequence_id: int
+    start: bool = False
+    end: bool = False
+
+
+@dataclass(frozen=True)
 class InferRequest:
     """One request, ready for any transport.
 
-    `inputs` maps a tensor name to its array; the dtype of the array is that of the tensor.
+    Attributes:
+        inputs: tensor name → array; the dtype of the array is that of the tensor.
+        step: for a request of a sequence, see `streaming`.
+        parameters: request parameters by name.
     """
 
     model_name: str
     inputs: dict[str, NDArray[Any]]
+    step: SequenceStep | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,18 +155,18 @@ def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -
     """
     lengths = request.inputs["WAV_LENS"]
     rows = len(lengths)
-    raw_texts = _text_column(outputs, "TRANSCRIPTS", rows)
+    raw_texts = text_column(outputs, "TRANSCRIPTS", rows)
     if raw_texts is None:
         raise ProtocolError(
             f"model {request.model_name!r}: expected the output TRANSCRIPTS; got {sorted(outputs)}"
         )
-    texts = _text_column(outputs, "TEXT", rows)
-    languages = _text_column(outputs, "DETECTED_LANGUAGE", rows)
-    emotions = _text_column(outputs, "EMOTION", rows)
-    events = _text_column(outputs, "EVENT", rows)
+    texts = text_column(outputs, "TEXT", rows)
+    languages = text_column(outputs, "DETECTED_LANGUAGE", rows)
+    emotions = text_column(outputs, "EMOTION", rows)
+    events = text_column(outputs, "EVENT", rows)
     transcripts = []
     for row in range(rows):
-        tokens, timestamps_ms, confidence = _row_tokens(outputs, row, rows)
+        tokens, timestamps_ms, confidence = row_tokens(outputs, row, rows)
         raw_text = raw_texts[row]
         tags = _TAG.findall(raw_text)[:3]  # language, emotion, event, in this order
         tags += [None] * (3 - len(tags))
@@ -170,7 +187,7 @@ def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -
     return transcripts
 
 
-def _row_tokens(
+def row_tokens(
     outputs: Mapping[str, NDArray[Any]], row: int, rows: int
 ) -> tuple[list[str], list[tuple[int, int]] | None, list[float] | None]:
     """Return a row's tokens, their (start, end) in ms and their confidence, padding cut off."""
@@ -207,7 +224,7 @@ def _row_tokens(
     return tokens, timestamps_ms, confidence
 
 
-def _text_column(outputs: Mapping[str, NDArray[Any]], name: str, rows: int) -> list[str] | None:
+def text_column(outputs: Mapping[str, NDArray[Any]], name: str, rows: int) -> list[str] | None:
     """Return a [rows, 1] STRING output as a list, or None if the answer lacks it."""
     column = outputs.get(name)
     if column is None:

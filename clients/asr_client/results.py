@@ -1,8 +1,8 @@
-"""What recognition returns: a `Transcript`, or an `Outcome` for one of many."""
+"""What recognition returns: a `Transcript`, an `Outcome` for one of many, a `StreamUpdate`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -57,6 +57,71 @@ class Outcome:
         if self.transcript is None:
             raise ValueError("an Outcome holds a transcript or an error; this one holds neither")
         return self.transcript
+
+
+@dataclass(frozen=True)
+class StreamUpdate:
+    """How the text of a streaming session has changed since the update before.
+
+    Attributes:
+        text: the whole text so far, with what may still change.
+        final_text: the part of it that will not change any more; `text` begins with it.
+        new_text: what became final with this update; all of them joined are the final text.
+        tokens: the words or characters of `new_text`.
+        timestamps_ms: (start, end) of each of these tokens in ms from the start of the stream;
+            None when the model gives no times.
+        acknowledged_s: seconds of audio that the server has answered for.
+        is_final: the stream is complete, nothing follows.
+    """
+
+    text: str
+    final_text: str
+    new_text: str
+    tokens: list[str]
+    timestamps_ms: list[tuple[int, int]] | None
+    acknowledged_s: float
+    is_final: bool
+
+    @property
+    def partial_text(self) -> str:
+        """The end of `text`, which may still change."""
+        return self.text[len(self.final_text) :]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that `json.dumps` takes."""
+        return {**asdict(self), "partial_text": self.partial_text}
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, or a character of a language without spaces, and when it is heard, in ms."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a long recording.
+
+    Attributes:
+        text: with punctuation and figures, as it is to be read.
+        start_ms, end_ms: when it is heard, in ms from the beginning of the recording.
+        words: the words of `text` in order, without punctuation; see `alignment`. Empty when
+            the model gives no times.
+        language: such as "zh"; None when the model does not tell.
+    """
+
+    text: str
+    start_ms: int
+    end_ms: int
+    words: list[Word] = field(default_factory=list)
+    language: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that `json.dumps` takes."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from .protocol import InferRequest, ModelMetadata
 from .results import ModelInfo
+
+if TYPE_CHECKING:
+    from .background import Background
+    from .request_stream import RequestStream
+
+
+def sequence_arguments(request: InferRequest) -> dict[str, Any]:
+    """Return the keyword arguments that say a request's sequence and parameters to tritonclient."""
+    arguments: dict[str, Any] = {}
+    if request.step is not None:
+        arguments |= {
+            "sequence_id": request.step.sequence_id,
+            "sequence_start": request.step.start,
+            "sequence_end": request.step.end,
+        }
+    if request.parameters:
+        arguments["parameters"] = dict(request.parameters)
+    return arguments
 
 
 class Transport(Protocol):
@@ -33,6 +51,9 @@ class Transport(Protocol):
     def ready_models(self, timeout_s: float) -> list[ModelInfo]:
         """Return the models that the server lists as ready."""
 
+    def background(self) -> Background:
+        """Return the event loop, in a thread, that streaming sessions run on."""
+
     def close(self) -> None:
         """Close the connection; calls under way end with `ClientClosed`."""
 
@@ -54,6 +75,9 @@ class AsyncTransport(Protocol):
 
     async def ready_models(self, timeout_s: float) -> list[ModelInfo]:
         """Return the models that the server lists as ready."""
+
+    def open_stream(self) -> RequestStream:
+        """Return a way for the requests of one sequence."""
 
     async def close(self) -> None:
         """Close the connection."""

@@ -6,79 +6,32 @@ when they are made, and an `AsyncClient` may well be made before any loop runs.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import tritonclient.grpc.aio as triton_grpc
 import tritonclient.http.aio as triton_http
 from numpy.typing import NDArray
 from tritonclient.utils import np_to_triton_dtype
 
+from .calls import Calls
 from .endpoint import Endpoint
-from .errors import ClientClosed
 from .failures import translated
 from .protocol import InferRequest, ModelMetadata
+from .request_stream import GrpcRequestStream, HttpRequestStream, RequestStream
 from .results import ModelInfo
+from .transport import sequence_arguments
 from .transport_grpc import (
     connection_arguments,
-    grpc_inputs,
+    grpc_arguments,
     grpc_metadata,
     grpc_outputs,
     grpc_ready_models,
 )
 
-T = TypeVar("T")
-
 # gRPC applies the deadline itself; this much later its report is no longer waited for.
 _REPORT_S = 2.0
-
-
-class _Calls:
-    """Runs calls of tritonclient such that a timeout, a cancellation or `close` ends them.
-
-    `close` is told apart from a cancellation by the caller: only the latter is passed on as
-    `asyncio.CancelledError`. (grpc.aio reports a closed channel as a cancellation too.)
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._closing: asyncio.Future[None] | None = None
-        self.closed = False
-
-    async def run(self, call: Coroutine[Any, Any, T], timeout_s: float) -> T:
-        """Await a call for at most `timeout_s` seconds.
-
-        Raises:
-            TimeoutError: it took longer.
-            ClientClosed: `close` was called meanwhile.
-        """
-        if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(call)
-        either: set[asyncio.Future[Any]] = {task, self._closing}
-        try:
-            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            if self.closed:
-                raise ClientClosed(f"{self._url}: the client was closed during the call")
-            if not task.done():
-                raise TimeoutError
-            return task.result()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)  # it lets go of its connection
-
-    def check_open(self) -> None:
-        """Raise ClientClosed after `close`."""
-        if self.closed:
-            raise ClientClosed(f"{self._url}: the client is closed")
-
-    def close(self) -> None:
-        """End the calls under way and refuse new ones."""
-        self.closed = True
-        if self._closing is not None and not self._closing.done():
-            self._closing.set_result(None)
 
 
 class AsyncGrpcTransport:
@@ -89,7 +42,7 @@ class AsyncGrpcTransport:
         self._ca_file = ca_file
         self._url = endpoint.url
         self._opened: triton_grpc.InferenceServerClient | None = None
-        self._calls = _Calls(self._url)
+        self._calls = Calls(self._url)
 
     def _client(self) -> triton_grpc.InferenceServerClient:
         self._calls.check_open()
@@ -102,10 +55,13 @@ class AsyncGrpcTransport:
     async def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name."""
         with translated(self._url, f"model {request.model_name!r}", timeout_s):
-            call = self._client().infer(
-                request.model_name, grpc_inputs(request), client_timeout=timeout_s
-            )
+            call = self._client().infer(**grpc_arguments(request), client_timeout=timeout_s)
             return grpc_outputs(await self._calls.run(call, timeout_s + _REPORT_S))
+
+    def open_stream(self) -> RequestStream:
+        """Return a way for the requests of one sequence."""
+        with translated(self._url, "stream", 0):
+            return GrpcRequestStream(self._client(), self._url, self._calls)
 
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
@@ -149,7 +105,7 @@ class AsyncHttpTransport:
         self._endpoint = endpoint
         self._url = endpoint.url
         self._opened: triton_http.InferenceServerClient | None = None
-        self._calls = _Calls(self._url)
+        self._calls = Calls(self._url)
         with translated(self._url, "TLS", 0):
             # True: aiohttp's own context with the system's certificates.
             self._tls: ssl.SSLContext | bool = (
@@ -178,11 +134,14 @@ class AsyncHttpTransport:
                 tensor.set_data_from_numpy(array, binary_data=True)
                 inputs.append(tensor)
             # Without a list of outputs Triton sends all it has, and all of them binary.
-            result = await self._calls.run(
-                self._client().infer(request.model_name, inputs), timeout_s
-            )
+            call = self._client().infer(request.model_name, inputs, **sequence_arguments(request))
+            result = await self._calls.run(call, timeout_s)
             names = [output["name"] for output in result.get_response()["outputs"]]
             return {name: result.as_numpy(name) for name in names}
+
+    def open_stream(self) -> RequestStream:
+        """Return a way for the requests of one sequence."""
+        return HttpRequestStream(self.infer)
 
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""

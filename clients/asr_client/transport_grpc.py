@@ -6,8 +6,9 @@ streams), so one channel serves them all.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tritonclient.grpc as triton
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from .endpoint import Endpoint
 from .failures import translated
 from .protocol import InferRequest, ModelMetadata
 from .results import ModelInfo
+from .transport import sequence_arguments
+
+if TYPE_CHECKING:
+    from .background import Background
 
 _INT32_MAX = 2**31 - 1
 
@@ -52,14 +57,14 @@ def connection_arguments(endpoint: Endpoint, ca_file: str | None) -> dict[str, A
     }
 
 
-def grpc_inputs(request: InferRequest) -> list[triton.InferInput]:
-    """Return the request's tensors in tritonclient's form."""
+def grpc_arguments(request: InferRequest) -> dict[str, Any]:
+    """Return the keyword arguments that describe a request to tritonclient's gRPC clients."""
     inputs = []
     for name, array in request.inputs.items():
         tensor = triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
         tensor.set_data_from_numpy(array)
         inputs.append(tensor)
-    return inputs
+    return {"model_name": request.model_name, "inputs": inputs, **sequence_arguments(request)}
 
 
 def grpc_outputs(result: triton.InferResult) -> dict[str, NDArray[Any]]:
@@ -85,15 +90,16 @@ class GrpcTransport:
 
     def __init__(self, endpoint: Endpoint, ca_file: str | None = None) -> None:
         self._url = endpoint.url
+        self._connection = (endpoint, ca_file)
+        self._background: Background | None = None
+        self._lock = threading.Lock()
         with translated(self._url, "connection", 0):
             self._client = triton.InferenceServerClient(**connection_arguments(endpoint, ca_file))
 
     def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name."""
         with translated(self._url, f"model {request.model_name!r}", timeout_s):
-            result = self._client.infer(
-                request.model_name, grpc_inputs(request), client_timeout=timeout_s
-            )
+            result = self._client.infer(**grpc_arguments(request), client_timeout=timeout_s)
             return grpc_outputs(result)
 
     def server_ready(self, timeout_s: float) -> bool:
@@ -118,6 +124,24 @@ class GrpcTransport:
                 self._client.get_model_repository_index(client_timeout=timeout_s)
             )
 
+    def background(self) -> Background:
+        """Return the event loop, in a thread, that streaming sessions run on.
+
+        tritonclient's own streams for threads allow one stream a client and take two threads
+        for each; all streams of the event loop share one channel and one thread.
+        """
+        with self._lock:
+            if self._background is None:
+                from .background import Background
+                from .transport_aio import AsyncGrpcTransport
+
+                self._background = Background(
+                    self._url, AsyncGrpcTransport(*self._connection), "asr-client-grpc"
+                )
+            return self._background
+
     def close(self) -> None:
-        """Close the channel; calls under way end with `ClientClosed`."""
+        """Close the channels; calls under way end with `ClientClosed`."""
         self._client.close()
+        if self._background is not None:
+            self._background.close()

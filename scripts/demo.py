@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_client import Client, Transcript
-from scripts.install_model import EMBEDDED_MODELS, KINDS, ROOT
+from scripts.install_model import EMBEDDED_MODELS, ROOT, default_repositories
 from scripts.serve import install_missing, report_line
 from scripts.triton_server import TritonServer
 
@@ -54,7 +54,7 @@ def recognise(client: Client, samples: Sequence[tuple[Path, str, str]]) -> None:
 
 def main() -> int:
     """Run the demonstration; returns the exit status."""
-    repositories = [ROOT / kind.repository for kind in KINDS.values()]
+    repositories = default_repositories()
     install_missing(repositories, report_line)
     with TritonServer(repositories, log=ROOT / ".cache/demo-server.log") as server:
         server.wait_ready(READY_TIMEOUT_S)

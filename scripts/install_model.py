@@ -2,8 +2,8 @@
 
     python -m scripts.install_model sensevoice --from DIRECTORY [--repository model_repo_sensevoice]
 
-DIRECTORY is laid out as FunASR's exporter and the model hubs lay it out: the exported ONNX file
-with `config.yaml`, `am.mvn` and the vocabulary beside it. The graph is prepared for serving
+DIRECTORY is laid out as FunASR's exporter and the model hubs lay it out: the exported ONNX files
+with `config.yaml`, `am.mvn` and the vocabulary beside them. The graphs are prepared for serving
 (`scripts.prepare_onnx`), which proves the result; a model that fails leaves the installed one as
 it was.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from asr_core.sensevoice import TOKENIZER_NAME
+from scripts.onnx_graph.prepare import KindChoice
 from scripts.prepare_onnx import PrepareError, Report, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,20 +30,47 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
+class ExportedGraph:
+    """One of a model's ONNX files.
+
+    Attributes:
+        model: the Triton model that gets it.
+        stem: its name without ending, before `_quant` of an int8 export.
+        kind: what `prepare` must find in it.
+        files: what `prepare` reads beside it.
+    """
+
+    model: str
+    stem: str
+    kind: KindChoice
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelKind:
     """Where the files of one kind of model go.
 
     Attributes:
-        name: as said on the command line; also its folder in `embedded_models`.
+        name: as said on the command line; also, with `_` for `-`, its folder in `embedded_models`.
         repository: the model repository, relative to the project.
-        encoder: the model that gets the graph.
+        graphs: the exported graphs; the first is the encoder.
         files: for each other model, the files it needs.
     """
 
-    name: Literal["paraformer", "sensevoice"]
+    name: Literal["paraformer", "sensevoice", "paraformer-online"]
     repository: str
-    encoder: str
+    graphs: tuple[ExportedGraph, ...]
     files: dict[str, tuple[str, ...]]
+
+    @property
+    def encoder(self) -> str:
+        """The Triton model of the encoder."""
+        return self.graphs[0].model
+
+    @property
+    def embedded(self) -> Path:
+        """Folder of the small model that comes with the project."""
+        return EMBEDDED_MODELS / self.name.replace("-", "_")
 
 
 KINDS = {
@@ -51,7 +79,7 @@ KINDS = {
         ModelKind(
             "sensevoice",
             "model_repo_sensevoice",
-            "sensevoice_encoder",
+            (ExportedGraph("sensevoice_encoder", "model", "sensevoice"),),
             {
                 "sensevoice_feature_extractor": ("am.mvn", "config.yaml"),
                 "sensevoice_scoring": (TOKENIZER_NAME,),
@@ -60,10 +88,24 @@ KINDS = {
         ModelKind(
             "paraformer",
             "model_repo_paraformer_offline",
-            "paraformer_encoder",
+            (ExportedGraph("paraformer_encoder", "model", "paraformer"),),
             {
                 "paraformer_feature_extractor": ("am.mvn", "config.yaml"),
                 "paraformer_scoring": ("tokens.json", "config.yaml"),
+            },
+        ),
+        ModelKind(
+            "paraformer-online",
+            "model_repo_paraformer_online",
+            (
+                ExportedGraph(
+                    "streaming_encoder", "model", "streaming_encoder", ("am.mvn", "config.yaml")
+                ),
+                ExportedGraph("streaming_decoder", "decoder", "streaming_decoder"),
+            ),
+            {
+                "streaming_feature_extractor": ("config.yaml",),
+                "streaming_cif_search": ("tokens.json", "config.yaml"),
             },
         ),
     )
@@ -76,37 +118,59 @@ class InstallError(RuntimeError):
 
 def install(
     kind: ModelKind, source: Path, repository: Path, onnx_name: str = "model.onnx"
-) -> Report:
-    """Prepare a model's graph and put it with its tables into a model repository.
+) -> list[Report]:
+    """Prepare a model's graphs and put them with its tables into a model repository.
 
     Args:
         kind: which model.
         source: directory with the exported model.
         repository: the model repository to fill.
-        onnx_name: the graph in `source`: `model.onnx`, or `model_quant.onnx` for int8.
+        onnx_name: the encoder's graph in `source`: `model.onnx`, or `model_quant.onnx` for int8. A
+            decoder's is named alike: `decoder.onnx`, `decoder_quant.onnx`.
 
     Returns:
-        What the preparation found and proved.
+        For each graph, what the preparation found and proved.
 
     Raises:
         InstallError: a file is missing in `source`.
-        PrepareError: the graph cannot be served.
+        PrepareError: a graph cannot be served.
     """
-    needed = {onnx_name, *(name for names in kind.files.values() for name in names)}
+    onnx_names = graph_names(kind, onnx_name)
+    needed = {*onnx_names, *(name for graph in kind.graphs for name in graph.files)}
+    needed.update(name for names in kind.files.values() for name in names)
     missing = sorted(name for name in needed if not (source / name).is_file())
     if missing:
         raise InstallError(f"{source}: expected {', '.join(missing)}, not found")
+    reports = []
     with tempfile.TemporaryDirectory(dir=repository, prefix=".install-") as scratch:
-        graph = Path(scratch) / "model.onnx"
-        report = prepare(source / onnx_name, graph, kind=kind.name)
-        manifest = {"source": source.name, "onnx": onnx_name, "preparation": asdict(report)}
-        (Path(scratch) / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
+        # Nothing is put in place before the last graph is proved.
+        for graph, name in zip(kind.graphs, onnx_names, strict=True):
+            folder = Path(scratch) / graph.model
+            folder.mkdir()
+            report = prepare(source / name, folder / "model.onnx", kind=graph.kind)
+            manifest = {"source": source.name, "onnx": name, "preparation": asdict(report)}
+            (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
+            reports.append(report)
         for model, names in kind.files.items():
             for name in names:
                 shutil.copy(source / name, version_folder(repository, model) / name)
-        for name in (graph.name, MANIFEST):
-            (Path(scratch) / name).replace(version_folder(repository, kind.encoder) / name)
-    return report
+        for graph in kind.graphs:
+            for path in (Path(scratch) / graph.model).iterdir():
+                path.replace(version_folder(repository, graph.model) / path.name)
+    return reports
+
+
+def graph_names(kind: ModelKind, onnx_name: str) -> list[str]:
+    """Return the names of a model's ONNX files, given the first one's.
+
+    Raises:
+        InstallError: there are others, and the first one's name says nothing of theirs.
+    """
+    first, *others = kind.graphs
+    if others and not onnx_name.startswith(first.stem):
+        raise InstallError(f"{onnx_name}: expected a name that starts with '{first.stem}'")
+    ending = onnx_name.removeprefix(first.stem)
+    return [onnx_name, *(graph.stem + ending for graph in others)]
 
 
 def version_folder(repository: Path, model: str) -> Path:
@@ -118,7 +182,16 @@ def version_folder(repository: Path, model: str) -> Path:
 
 def is_installed(kind: ModelKind, repository: Path) -> bool:
     """Whether a model has been installed into a repository."""
-    return (repository / kind.encoder / VERSION / MANIFEST).is_file()
+    return all((repository / graph.model / VERSION / MANIFEST).is_file() for graph in kind.graphs)
+
+
+def default_repositories() -> list[Path]:
+    """The project's repositories that can be served: with an installed or an embedded model."""
+    return [
+        ROOT / kind.repository
+        for kind in KINDS.values()
+        if kind.embedded.is_dir() or is_installed(kind, ROOT / kind.repository)
+    ]
 
 
 def copy_repository(source: Path, target: Path) -> Path:
@@ -146,15 +219,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--onnx", default="model.onnx", help="default: %(default)s")
     options = parser.parse_args(arguments)
     kind = KINDS[options.kind]
-    source = options.source or EMBEDDED_MODELS / kind.name
+    source = options.source or kind.embedded
     repository = options.repository or ROOT / kind.repository
     try:
-        report = install(kind, source, repository, options.onnx)
+        reports = install(kind, source, repository, options.onnx)
     except (InstallError, PrepareError, OSError) as error:
         print(f"install_model: {error}", file=sys.stderr)
         return 1
     print(f"{kind.name}: installed {source} in {repository}")
-    print(report)
+    print(*reports, sep="\n")
     return 0
 
 

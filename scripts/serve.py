@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from scripts.install_model import EMBEDDED_MODELS, KINDS, ROOT, install, is_installed
+from scripts.install_model import KINDS, ROOT, default_repositories, install, is_installed
 from scripts.triton_server import ServerFlags, TritonServer, TritonServerError
 
 READY_TIMEOUT_S = 300.0  # a full-size model is read from disk and, on a GPU, copied there
@@ -74,7 +74,7 @@ def install_missing(repositories: Sequence[Path], report: Callable[[str], None])
         repository = ROOT / kind.repository
         if repository in repositories and not is_installed(kind, repository):
             report(f"installing the embedded {kind.name} model (small, synthetic speech only)")
-            install(kind, EMBEDDED_MODELS / kind.name, repository)
+            install(kind, kind.embedded, repository)
 
 
 def serve(server: Server, stop: threading.Event, report: Callable[[str], None]) -> int:
@@ -116,9 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    repositories = [path.resolve() for path in options.model_repository] or [
-        ROOT / kind.repository for kind in KINDS.values()
-    ]
+    given = [path.resolve() for path in options.model_repository]
+    repositories = given or default_repositories()
     install_missing(repositories, report_line)
     endpoints = Endpoints(options.host, options.http_port, options.grpc_port, options.metrics_port)
     server: Server

@@ -14,7 +14,7 @@ from scripts.install_model import KINDS, ROOT, copy_repository, install
 from scripts.triton_server import ServerFlags, TritonServer
 
 ENSEMBLES = {"sensevoice": "sensevoice", "paraformer": "infer_pipeline"}
-EMBEDDED = {kind: ROOT / "embedded_models" / kind for kind in KINDS}
+EMBEDDED = {name: kind.embedded for name, kind in KINDS.items() if kind.embedded.is_dir()}
 RANDOM_MODELS = ROOT / "tests" / "data" / "random_models"
 READY_TIMEOUT_S = 120
 

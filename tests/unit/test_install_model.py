@@ -12,6 +12,7 @@ from scripts.install_model import (
     ROOT,
     InstallError,
     copy_repository,
+    default_repositories,
     install,
     is_installed,
     main,
@@ -22,6 +23,7 @@ from tests.serving import RANDOM_MODELS
 SOURCES = {
     "paraformer": RANDOM_MODELS / "bicif_paraformer-tiny-seed0",
     "sensevoice": RANDOM_MODELS / "sensevoice-tiny-seed0",
+    "paraformer-online": RANDOM_MODELS / "paraformer_online-tiny-seed0",
 }
 
 
@@ -51,19 +53,25 @@ def test_an_installed_repository_has_every_file_its_models_read(kind, repository
         for name in names:
             installed = (repository / model / "1" / name).read_bytes()
             assert installed == (SOURCES[kind.name] / name).read_bytes()
-    graph = repository / kind.encoder / "1" / "model.onnx"
-    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
-    outputs = [output.name for output in session.get_outputs()]
-    config = (repository / kind.encoder / "config.pbtxt").read_text()
-    assert all(f'name: "{name}"' in config for name in outputs)
+    for graph in kind.graphs:
+        path = repository / graph.model / "1" / "model.onnx"
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        config = (repository / graph.model / "config.pbtxt").read_text()
+        names = [value.name for value in session.get_inputs()]
+        if "output [" in config:  # else Triton completes it from the file
+            names += [value.name for value in session.get_outputs()]
+        assert all(f'name: "{name}"' in config for name in names)
 
 
 def test_the_manifest_says_what_was_installed_and_proved(kind, repository):
-    install(kind, SOURCES[kind.name], repository)
-    manifest = json.loads((repository / kind.encoder / "1" / MANIFEST).read_text())
-    assert manifest["source"] == SOURCES[kind.name].name
-    assert manifest["preparation"]["row_by_row"] is False
-    assert len(manifest["preparation"]["source_sha256"]) == 64
+    reports = install(kind, SOURCES[kind.name], repository)
+    for graph, report in zip(kind.graphs, reports, strict=True):
+        manifest = json.loads((repository / graph.model / "1" / MANIFEST).read_text())
+        assert manifest["source"] == SOURCES[kind.name].name
+        assert manifest["onnx"] == f"{graph.stem}.onnx"
+        assert manifest["preparation"]["kind"] == report.kind
+        assert manifest["preparation"]["row_by_row"] is False
+        assert len(manifest["preparation"]["source_sha256"]) == 64
 
 
 def test_a_missing_file_is_named_and_nothing_changes(kind, repository, tmp_path):
@@ -82,7 +90,7 @@ def test_a_broken_graph_leaves_the_installed_model(kind, repository, tmp_path):
     before = files_of(repository)
     broken = tmp_path / "broken"
     shutil.copytree(SOURCES[kind.name], broken)
-    graph = broken / "model.onnx"
+    graph = broken / f"{kind.graphs[-1].stem}.onnx"
     graph.write_bytes(graph.read_bytes()[:10_000])
     with pytest.raises(PrepareError):
         install(kind, broken, repository)
@@ -97,6 +105,34 @@ def test_a_model_of_another_kind_is_refused(kind, repository, tmp_path):
     with pytest.raises(PrepareError):
         install(kind, mixed, repository)
     assert not is_installed(kind, repository)
+
+
+def test_int8_graphs_are_found_by_the_first_one_s_name(tmp_path):
+    kind = KINDS["paraformer-online"]
+    repository = copy_repository(ROOT / kind.repository, tmp_path / kind.repository)
+    reports = install(kind, SOURCES[kind.name], repository, "model_quant.onnx")
+    assert [report.precision for report in reports] == ["int8", "int8"]
+    manifest = json.loads((repository / "streaming_decoder" / "1" / MANIFEST).read_text())
+    assert manifest["onnx"] == "decoder_quant.onnx"
+    with pytest.raises(InstallError, match=r"quantised\.onnx: expected a name that starts"):
+        install(kind, SOURCES[kind.name], repository, "quantised.onnx")
+
+
+def test_half_a_model_is_not_installed(tmp_path):
+    kind = KINDS["paraformer-online"]
+    repository = copy_repository(ROOT / kind.repository, tmp_path / kind.repository)
+    install(kind, SOURCES[kind.name], repository)
+    assert is_installed(kind, repository)
+    (repository / "streaming_decoder" / "1" / MANIFEST).unlink()
+    assert not is_installed(kind, repository)
+
+
+def test_the_default_repositories_can_be_served():
+    repositories = default_repositories()
+    for kind in KINDS.values():
+        repository = ROOT / kind.repository
+        has_model = kind.embedded.is_dir() or is_installed(kind, repository)
+        assert (repository in repositories) is has_model
 
 
 def test_copies_of_a_repository_have_no_weights(kind, repository, tmp_path):

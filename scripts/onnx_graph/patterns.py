@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.graph import FLOAT, Graph, attribute_value
@@ -147,13 +147,23 @@ def is_dynamic_int8(graph: Graph) -> bool:
     return any(node.op_type == "DynamicQuantizeLinear" for node in graph.nodes)
 
 
-def check_signature(graph: Graph, inputs: list[str], outputs: list[str]) -> None:
-    """Raise `PrepareError` unless the graph has exactly these inputs and outputs."""
+def check_signature(
+    graph: Graph, inputs: list[str], outputs: list[str], first_type: int = FLOAT
+) -> None:
+    """Raise `PrepareError` unless the graph has exactly these inputs and outputs.
+
+    Args:
+        first_type: element type that the first input must have.
+    """
     found_inputs, found_outputs = list(graph.input_types), graph.output_names
     if sorted(found_inputs) != sorted(inputs) or sorted(found_outputs) != sorted(outputs):
         raise PrepareError(
             f"expected inputs {', '.join(inputs)} and outputs {', '.join(outputs)}; "
             f"got inputs {', '.join(found_inputs)} and outputs {', '.join(found_outputs)}"
         )
-    if graph.input_types[inputs[0]] != FLOAT:
-        raise PrepareError(f"input {inputs[0]}: expected FP32")
+    if graph.input_types[inputs[0]] != first_type:
+        expected, found = (
+            TensorProto.DataType.Name(number)
+            for number in (first_type, graph.input_types[inputs[0]])
+        )
+        raise PrepareError(f"input {inputs[0]}: expected {expected}, got {found}")

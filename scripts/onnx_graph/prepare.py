@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,10 @@ from onnx import ModelProto
 
 from scripts.onnx_graph import masks, patterns, verify, verify_streaming
 from scripts.onnx_graph.errors import PrepareError
-from scripts.onnx_graph.front_end import FrontEnd, load_front_end
+from scripts.onnx_graph.front_end import load_front_end
 from scripts.onnx_graph.graph import Graph
 from scripts.onnx_graph.paraformer import prepare_paraformer
+from scripts.onnx_graph.punctuation import PUNCTUATION_LOOP, prepare_punctuation
 from scripts.onnx_graph.report import Kind, Report, append_figures, is_prepared, write_metadata
 from scripts.onnx_graph.row_loop import RowLoop, Width, loop_over_rows
 from scripts.onnx_graph.sensevoice import prepare_sensevoice
@@ -28,11 +29,23 @@ from scripts.onnx_graph.streaming import (
     prepare_streaming_decoder,
     prepare_streaming_encoder,
 )
+from scripts.onnx_graph.vad import VAD_LOOP, load_silence_ids, prepare_vad
+from scripts.onnx_graph.verify_punctuation import prove_punctuation
+from scripts.onnx_graph.verify_vad import prove_vad
 from scripts.onnx_graph.versions import limit_versions
 
 _MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
 
-KindChoice = Literal["auto", "paraformer", "sensevoice", "streaming_encoder", "streaming_decoder"]
+KindChoice = Literal[
+    "auto",
+    "paraformer",
+    "sensevoice",
+    "streaming_encoder",
+    "streaming_decoder",
+    "vad",
+    "punctuation",
+    "punctuation_online",
+]
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
 _WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
@@ -58,7 +71,27 @@ ROW_LOOPS: dict[Kind, RowLoop] = {
     ),
     "streaming_encoder": ENCODER_LOOP,
     "streaming_decoder": DECODER_LOOP,
+    "vad": VAD_LOOP,
+    "punctuation": PUNCTUATION_LOOP,
+    "punctuation_online": PUNCTUATION_LOOP,
 }
+
+# Their caches must end with each row's own last column, which takes more than cutting the rows.
+_WITH_CACHES: frozenset[Kind] = frozenset({"streaming_encoder", "streaming_decoder", "vad"})
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What is done with one kind of graph.
+
+    Attributes:
+        rewrite: edits a graph; with False, no more than the row loop needs. Returns its edits.
+        prove: takes original, prepared file, threads, and whether to optimise, and returns figures;
+            None for recognisers, which are proved on features.
+    """
+
+    rewrite: Callable[[Graph, bool], dict[str, int]]
+    prove: Callable[[Path, Path, int, bool], dict[str, float]] | None = None
 
 
 def prepare(
@@ -75,14 +108,15 @@ def prepare(
     Args:
         source: FunASR's `model.onnx` or `model_quant.onnx` of Paraformer, BiCifParaformer,
             SenseVoiceSmall or ParaformerStreaming, and the latter's `decoder.onnx` or
-            `decoder_quant.onnx`. The streaming encoder needs `config.yaml` and `am.mvn` beside it.
+            `decoder_quant.onnx`; or of FSMN-VAD or CT-Transformer. The streaming encoder needs
+            `config.yaml` and `am.mvn` beside it, the VAD `config.yaml`.
         target: is replaced in one step, after the proof.
         kind: what `source` must be; "auto" takes any.
-        recordings: features [T, 560] of real recordings to prove it on, besides made ones; not
-            for the streaming graphs.
+        recordings: features [T, 560] of real recordings to prove it on, besides made ones; for
+            offline recognisers only.
         row_by_row: for graphs without the expected patterns: change nothing but the end, and run
             the rows of a batch one by one inside the graph. Dynamic int8 always does so. Not for
-            the streaming graphs.
+            graphs with caches.
         threads: CPU threads of the proof.
 
     Returns:
@@ -93,10 +127,9 @@ def prepare(
             one is not equal to it or depends on padding. `target` is untouched.
         OSError: a file cannot be read or written.
     """
-    model, report, front_end = _rewrite(source, kind, row_by_row)
-    streaming = report.kind in ("streaming_encoder", "streaming_decoder")
-    if streaming and recordings:
-        raise PrepareError(f"{source}: the streaming graphs are proved on made windows only")
+    model, report, recipe = _rewrite(source, kind, row_by_row)
+    if recipe.prove is not None and recordings:
+        raise PrepareError(f"{source}: {report.kind} is proved on made windows only")
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", suffix=".onnx", dir=target.parent)
     os.close(handle)
@@ -104,8 +137,8 @@ def prepare(
     try:
         onnx.save(model, str(work))
         del model  # the proof needs the memory
-        if streaming:
-            report = _prove_streaming(source, work, report, front_end, threads)
+        if recipe.prove is not None:
+            report = _prove_by(recipe.prove, source, work, report, threads)
         else:
             rows = verify.make_rows(recordings)
             report = _prove(source, work, report, rows, row_by_row, threads)
@@ -119,12 +152,13 @@ def prepare(
 
 def _rewrite(
     source: Path, kind: KindChoice, row_by_row: bool
-) -> tuple[ModelProto, Report, FrontEnd | None]:
+) -> tuple[ModelProto, Report, _Recipe]:
     try:
         model = onnx.load(str(source))
     except DecodeError as error:
         raise PrepareError(f"{source}: is not an ONNX file: {error}") from error
-    if is_prepared(model) or "token_ids" in {value.name for value in model.graph.output}:
+    outputs = {value.name for value in model.graph.output}
+    if is_prepared(model) or not outputs.isdisjoint({"token_ids", "silence_probs", "punctuations"}):
         raise PrepareError(f"{source}: is a prepared graph already; give FunASR's own export")
     model = limit_versions(model)
     graph = Graph(model)
@@ -133,21 +167,20 @@ def _rewrite(
         raise PrepareError(
             f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
         )
-    streaming = found in ("streaming_encoder", "streaming_decoder")
-    if streaming and row_by_row:
+    if found in _WITH_CACHES and row_by_row:
         raise PrepareError(
-            f"{source}: --row-by-row does not work for the streaming graphs, whose caches must "
-            "end with each row's own last token"
+            f"{source}: --row-by-row does not work for {found}, whose caches must end with each "
+            "row's own last column"
         )
-    front_end = load_front_end(source.parent) if found == "streaming_encoder" else None
+    recipe = _find_recipe(found, source.parent)
     int8 = patterns.is_dynamic_int8(graph)
     tables = patterns.mask_tables(graph)
     frames = min((table.frames for table in tables), default=None)
     try:
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
-        edits = _rewrite_graph(graph, found, front_end, not row_by_row)
+        edits = recipe.rewrite(graph, not row_by_row)
     except PrepareError as error:
-        way_out = "" if row_by_row or streaming else f". {_WAY_OUT}"
+        way_out = "" if row_by_row or found in _WITH_CACHES else f". {_WAY_OUT}"
         raise PrepareError(f"{source}: {error}{way_out}") from error
     if int8 or row_by_row:
         loop_over_rows(model, ROW_LOOPS[found])
@@ -160,14 +193,18 @@ def _rewrite(
         source_sha256=_sha256(source),
         edits={**edits, "mask_tables": computed},
         mask_table_frames=frames,
-        messages=tuple(_messages(int8, row_by_row, frames)),
+        messages=tuple(_messages(found, int8, row_by_row, frames)),
     )
     write_metadata(model, report)
-    return model, report, front_end
+    return model, report, recipe
 
 
 def _find_kind(graph: Graph) -> Kind:
     outputs = graph.output_names
+    if "inputs" in graph.input_types:
+        return "punctuation_online" if "vad_masks" in graph.input_types else "punctuation"
+    if "out_cache0" in outputs:
+        return "vad"
     if "ctc_logits" in outputs:
         return "sensevoice"
     if "enc" in outputs and "alphas" in outputs:
@@ -177,25 +214,51 @@ def _find_kind(graph: Graph) -> Kind:
     return "bicif_paraformer" if "us_alphas" in outputs else "paraformer"
 
 
-def _rewrite_graph(
-    graph: Graph, kind: Kind, front_end: FrontEnd | None, padding: bool
-) -> dict[str, int]:
-    if front_end is not None:
-        return prepare_streaming_encoder(graph, front_end)
+def _find_recipe(kind: Kind, model_dir: Path) -> _Recipe:
+    """Return what to do with a graph, read from the files beside it where need be.
+
+    Raises:
+        PrepareError: a file beside it cannot be understood.
+        FileNotFoundError: one is missing.
+    """
+    if kind == "streaming_encoder":
+        front_end = load_front_end(model_dir)
+        return _Recipe(
+            lambda graph, _: prepare_streaming_encoder(graph, front_end),
+            lambda source, work, threads, optimise: verify_streaming.prove_encoder(
+                source, work, front_end, threads, optimise
+            ),
+        )
     if kind == "streaming_decoder":
-        return prepare_streaming_decoder(graph)
-    rewrite = prepare_sensevoice if kind == "sensevoice" else prepare_paraformer
-    return rewrite(graph, padding)
+        return _Recipe(
+            lambda graph, _: prepare_streaming_decoder(graph), verify_streaming.prove_decoder
+        )
+    if kind == "vad":
+        silence_ids = load_silence_ids(model_dir)
+        return _Recipe(
+            lambda graph, _: prepare_vad(graph, silence_ids),
+            lambda source, work, threads, optimise: prove_vad(
+                source, work, silence_ids, threads, optimise
+            ),
+        )
+    if kind in ("punctuation", "punctuation_online"):
+        return _Recipe(prepare_punctuation, prove_punctuation)
+    return _Recipe(prepare_sensevoice if kind == "sensevoice" else prepare_paraformer)
 
 
-def _messages(int8: bool, row_by_row: bool, mask_table_frames: int | None) -> list[str]:
+def _messages(kind: Kind, int8: bool, row_by_row: bool, mask_table_frames: int | None) -> list[str]:
     messages = []
+    if int8 and kind == "vad":
+        messages.append(
+            "With int8 the scores of a stream depend on the pieces in which it arrives; fp32 is "
+            "small and does not."
+        )
     if int8:
         messages.append(
             "Dynamic int8 takes one activation scale for a whole batch, so that neighbours and "
             f"padding would change a row: {_ROW_BY_ROW}"
         )
-    if row_by_row:
+    if row_by_row and kind not in ("punctuation", "punctuation_online"):
         messages.append(
             "The graph's inside was left as it was: a recording in which no token fires may fail, "
             "and with it its batch."
@@ -209,15 +272,16 @@ def _messages(int8: bool, row_by_row: bool, mask_table_frames: int | None) -> li
     return messages
 
 
-def _prove_streaming(
-    source: Path, work: Path, report: Report, front_end: FrontEnd | None, threads: int
+def _prove_by(
+    prove: Callable[[Path, Path, int, bool], dict[str, float]],
+    source: Path,
+    work: Path,
+    report: Report,
+    threads: int,
 ) -> Report:
-    optimise = report.precision != "int8"  # for the reason given in `_prove`
     try:
-        if front_end is not None:
-            figures = verify_streaming.prove_encoder(source, work, front_end, threads, optimise)
-        else:
-            figures = verify_streaming.prove_decoder(source, work, threads, optimise)
+        # The graphs as written where they are int8, for the reason given in `_prove`.
+        figures = prove(source, work, threads, report.precision != "int8")
     except PrepareError as error:
         raise _proof_failed(source, error) from error
     return replace(report, figures=figures)

@@ -12,7 +12,14 @@ import onnx
 from onnx import ModelProto
 
 Kind = Literal[
-    "paraformer", "bicif_paraformer", "sensevoice", "streaming_encoder", "streaming_decoder"
+    "paraformer",
+    "bicif_paraformer",
+    "sensevoice",
+    "streaming_encoder",
+    "streaming_decoder",
+    "vad",
+    "punctuation",
+    "punctuation_online",
 ]
 Precision = Literal["fp32", "int8"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from scripts.onnx_graph import masks, patterns
+from scripts.onnx_graph.caches import add_next_cache, flat_lengths
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.front_end import INPUTS as FRONT_END_INPUTS
 from scripts.onnx_graph.front_end import POSITIONS, FrontEnd
-from scripts.onnx_graph.graph import FLOAT, INT32, INT64, Graph, attribute_value
+from scripts.onnx_graph.graph import FLOAT, INT32, Graph, attribute_value
 from scripts.onnx_graph.row_loop import RowLoop, Width
 from scripts.onnx_graph.token_ids import end_in_token_ids
 
@@ -54,7 +55,7 @@ def prepare_streaming_encoder(graph: Graph, front_end: FrontEnd) -> dict[str, in
         raise PrepareError("expected 'alphas' to depend on the speech through 'enc' alone")
     maxima = patterns.length_maxima(graph, "speech_lengths")
     num_rows = graph.dim(POSITIONS, 1)
-    lengths = _flat_lengths(graph, "window_lengths", "speech_lengths")
+    lengths = flat_lengths(graph, "window_lengths", graph.input_types["speech_lengths"])
     mask = masks.frame_mask(graph, num_rows, lengths)
     mask_3d = graph.unsqueeze(mask, 2)
     speech = masks.keep_where(graph, mask_3d, front_end.add_to(graph))
@@ -111,8 +112,8 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
         + masks.take_mask_lengths_from_shape(graph, token_maxima, num_tokens),
         "caches": num_layers,
     }
-    hidden_lengths = _flat_lengths(graph, "hidden_lengths", "enc_len")
-    embeds_lengths = _flat_lengths(graph, "embeds_lengths", "acoustic_embeds_len")
+    hidden_lengths = flat_lengths(graph, "hidden_lengths", graph.input_types["enc_len"])
+    embeds_lengths = flat_lengths(graph, "embeds_lengths", graph.input_types["acoustic_embeds_len"])
     graph.replace_uses("enc_len", hidden_lengths)
     graph.replace_uses("acoustic_embeds_len", embeds_lengths)
     frames = masks.frame_mask(graph, num_frames, hidden_lengths)
@@ -124,7 +125,7 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
     for i in layers:
         layer = graph.add("Gather", ["cache", graph.constant(i, np.int64)], axis=1)
         graph.replace_uses(f"{IN_CACHE}{i}", layer)
-    _add_next_cache(graph, joined, embeds_lengths)
+    add_next_cache(graph, joined, embeds_lengths)
     end_in_token_ids(graph, "logits")
     cache = (FLOAT, ["batch", "layers", "hidden_size", "cache_columns"])
     graph.set_inputs(
@@ -145,15 +146,6 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
     )
     graph.finish()
     return edits
-
-
-def _flat_lengths(graph: Graph, lengths: str, replaced: str) -> str:
-    """Add nodes that turn `lengths` [B, 1] into [B], of the element type of the input `replaced`.
-
-    Triton has no tensors without a second dimension in batches.
-    """
-    flat = graph.add("Squeeze", [lengths, graph.constant([1], np.int64)])
-    return graph.cast(flat, graph.input_types[replaced])
 
 
 def _check_width(graph: Graph, tensor: str, expected: int, source: str) -> None:
@@ -185,14 +177,3 @@ def _joined_cache(graph: Graph, layer: int) -> str:
         )
     joined: str = joint.output[0]
     return joined
-
-
-def _add_next_cache(graph: Graph, joined: list[str], embeds_lengths: str) -> None:
-    """Keep of each row the K columns that end with its own last token, not with the batch's."""
-    packed = graph.add("Concat", [graph.unsqueeze(name, 1) for name in joined], axis=1)
-    zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
-    column = graph.add("Range", [zero, graph.dim("cache", 3), one])
-    first = graph.unsqueeze(graph.cast(embeds_lengths, INT64), 1)
-    index = graph.unsqueeze(graph.add("Add", [first, column]), 1, 2)  # [B, 1, 1, K]
-    everywhere = graph.add("Expand", [index, graph.add("Shape", ["cache"])])
-    graph.add("GatherElements", [packed, everywhere], name="next_cache", axis=3)

@@ -61,7 +61,7 @@ def export_random_model(
     try:
         if kind == "fsmn_vad":
             graphs = _write_vad(size_name, seed, work)
-        elif kind in ("ct_transformer", "ct_transformer_streaming"):
+        elif kind == "ct_transformer" or kind == "ct_transformer_streaming":
             graphs = _write_punctuation(kind, size_name, seed, work)
         else:
             graphs = _write_recogniser(kind, size_name, seed, work)

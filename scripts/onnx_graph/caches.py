@@ -1,0 +1,38 @@
+"""Caches of streaming graphs: packed into one tensor, and ending where each row ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scripts.onnx_graph.graph import INT64, Graph
+
+CACHE, NEXT_CACHE = "cache", "next_cache"
+
+
+def flat_lengths(graph: Graph, lengths: str, element_type: int) -> str:
+    """Add nodes that turn `lengths` [B, 1] into [B], of another element type.
+
+    Triton has no tensors without a second dimension in batches.
+    """
+    flat = graph.add("Squeeze", [lengths, graph.constant([1], np.int64)])
+    return graph.cast(flat, element_type)
+
+
+def add_next_cache(graph: Graph, joined: Sequence[str], lengths: str) -> None:
+    """Keep of each row the columns that end with its own last one, not with the batch's.
+
+    Adds the output `next_cache`, of the shape of the input `cache` [B, L, D, K].
+
+    Args:
+        joined: [B, D, K + N] of each layer, its cache and the columns of this call.
+        lengths: [B], each row's own columns of this call.
+    """
+    packed = graph.add("Concat", [graph.unsqueeze(name, 1) for name in joined], axis=1)
+    zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
+    column = graph.add("Range", [zero, graph.dim(CACHE, 3), one])
+    first = graph.unsqueeze(graph.cast(lengths, INT64), 1)
+    index = graph.unsqueeze(graph.add("Add", [first, column]), 1, 2)  # [B, 1, 1, K]
+    everywhere = graph.add("Expand", [index, graph.add("Shape", [CACHE])])
+    graph.add("GatherElements", [packed, everywhere], name=NEXT_CACHE, axis=3)

@@ -1,0 +1,1 @@
+"""From a published or fine-tuned model to an installed one: find, download, export, verify."""

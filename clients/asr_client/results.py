@@ -70,6 +70,7 @@ class StreamUpdate:
         tokens: the words or characters of `new_text`.
         timestamps_ms: (start, end) of each of these tokens in ms from the start of the stream;
             None when the model gives no times.
+        confidence: of each of these tokens, 0 to 1; None when the model gives none.
         acknowledged_s: seconds of audio that the server has answered for.
         is_final: the stream is complete, nothing follows.
     """
@@ -79,6 +80,7 @@ class StreamUpdate:
     new_text: str
     tokens: list[str]
     timestamps_ms: list[tuple[int, int]] | None
+    confidence: list[float] | None
     acknowledged_s: float
     is_final: bool
 

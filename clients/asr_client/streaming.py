@@ -11,6 +11,7 @@ START may carry the request parameter `chunk_size`. Each is answered, in order, 
     TEXT        STRING [1, 1]       the whole text so far, with what may still change
     TOKENS      STRING [1, n]       the words of TRANSCRIPTS
     TIMESTAMPS  INT32  [1, n, 2]    their start and end in ms from the start of the stream
+    CONFIDENCE  FP32   [1, n]       0 to 1
     IS_FINAL    BOOL   [1, 1]       true in the answer to END
 
 Only TRANSCRIPTS is required of an answer, so servers that offer less are understood too.
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from .audio import SAMPLE_RATE, Waveform
 from .errors import AsrError, OptionError, ProtocolError, SessionLimitReached
 from .protocol import InferRequest, SequenceStep, row_tokens, text_column
 from .results import StreamUpdate, Transcript
+
+T = TypeVar("T")
 
 STREAMING_MODEL = "streaming_paraformer"
 
@@ -105,6 +108,7 @@ class StreamTranscript:
     Attributes:
         tokens: the words or characters of `final_text`.
         timestamps_ms: (start, end) of each token; None when the model gives no times.
+        confidence: of each token, 0 to 1; None when the model gives none.
         acknowledged_samples: audio that was answered for, at 16 kHz.
         is_final: the answer to END was there.
     """
@@ -114,6 +118,7 @@ class StreamTranscript:
         self._texts = ("", "")  # replaced as one: threads may read while answers come
         self.tokens: list[str] = []
         self.timestamps_ms: list[tuple[int, int]] | None = []
+        self.confidence: list[float] | None = []
         self.acknowledged_samples = 0
         self.is_final = False
 
@@ -149,7 +154,7 @@ class StreamTranscript:
         text = whole_texts[0] if whole_texts else final_text
         if not text.startswith(final_text):
             raise ProtocolError(f"TEXT: expected it to begin with {final_text!r}; got {text!r}")
-        tokens, timestamps_ms, _ = row_tokens(outputs, 0, 1)
+        tokens, timestamps_ms, confidence = row_tokens(outputs, 0, 1)
         is_end = request.step is not None and request.step.end
         is_final = _flag(outputs, "IS_FINAL", default=is_end)
         if is_final != is_end:
@@ -157,11 +162,10 @@ class StreamTranscript:
         if is_final and text != final_text:
             raise ProtocolError(f"TEXT: expected {final_text!r} at the end; got {text!r}")
         self._texts, self.is_final = (text, final_text), is_final
-        self.tokens += tokens
-        if timestamps_ms is None and tokens:
-            self.timestamps_ms = None
-        elif self.timestamps_ms is not None:
-            self.timestamps_ms += timestamps_ms or []
+        if tokens:
+            self.tokens += tokens
+            self.timestamps_ms = _joined(self.timestamps_ms, timestamps_ms)
+            self.confidence = _joined(self.confidence, confidence)
         self.acknowledged_samples += request.inputs["WAV"].shape[1]
 
     def result(self) -> Transcript:
@@ -171,7 +175,8 @@ class StreamTranscript:
             model=self._model,
             duration_s=self.acknowledged_samples / SAMPLE_RATE,
             tokens=list(self.tokens),
-            timestamps_ms=None if self.timestamps_ms is None else list(self.timestamps_ms),
+            timestamps_ms=_since(self.timestamps_ms, 0),
+            confidence=_since(self.confidence, 0),
             raw_text=self.final_text,
         )
 
@@ -196,13 +201,13 @@ class UpdateReader:
         unchanged = now.text == self._seen_text and len(now.final_text) == self._seen_final
         if self._done or (unchanged and not now.is_final):
             return None
-        times = now.timestamps_ms
         update = StreamUpdate(
             text=now.text,
             final_text=now.final_text,
             new_text=now.final_text[self._seen_final :],
             tokens=now.tokens[self._seen_tokens :],
-            timestamps_ms=None if times is None else times[self._seen_tokens :],
+            timestamps_ms=_since(now.timestamps_ms, self._seen_tokens),
+            confidence=_since(now.confidence, self._seen_tokens),
             acknowledged_s=now.acknowledged_samples / SAMPLE_RATE,
             is_final=now.is_final,
         )
@@ -210,6 +215,19 @@ class UpdateReader:
         self._seen_tokens = len(now.tokens)
         self._done = now.is_final
         return update
+
+
+def _joined(before: list[T] | None, new: list[T] | None) -> list[T] | None:
+    """Append to what is known of all tokens; None if it is not known of some."""
+    if before is None or new is None:
+        return None
+    before.extend(new)
+    return before
+
+
+def _since(values: list[T] | None, first: int) -> list[T] | None:
+    """Return a copy of the values from `first` on, or None if there are none."""
+    return None if values is None else values[first:]
 
 
 def _flag(outputs: Mapping[str, NDArray[Any]], name: str, *, default: bool) -> bool:

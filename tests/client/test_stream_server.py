@@ -146,6 +146,7 @@ def test_the_text_grows_and_the_result_is_whole(side, toy):
         assert result.text == result.raw_text == letters(len(audio)) == "abcdefghijklmnopqrst."
         assert result.tokens == list(result.text)
         assert result.timestamps_ms == [(60 * i, 60 * i + 60) for i in range(21)]
+        assert result.confidence == [0.5] * 21
         assert result.duration_s == len(audio) / SECOND
         assert result.model == "toy_stream"
         assert all(result.text.startswith(text) for text in texts)

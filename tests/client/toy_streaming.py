@@ -30,11 +30,13 @@ output [
   { name: "TEXT" data_type: TYPE_STRING dims: [ 1 ] },
   { name: "TOKENS" data_type: TYPE_STRING dims: [ -1 ] },
   { name: "TIMESTAMPS" data_type: TYPE_INT32 dims: [ -1, 2 ] },
+  { name: "CONFIDENCE" data_type: TYPE_FP32 dims: [ -1 ] },
   { name: "IS_FINAL" data_type: TYPE_BOOL dims: [ 1 ] }
 ]
 """
 
-_NAMES = ("WAV", "WAV_LENS"), ("TRANSCRIPTS", "TEXT", "TOKENS", "TIMESTAMPS", "IS_FINAL")
+_INPUTS = ("WAV", "WAV_LENS")
+_OUTPUTS = ("TRANSCRIPTS", "TEXT", "TOKENS", "TIMESTAMPS", "CONFIDENCE", "IS_FINAL")
 
 _ENSEMBLE = (
     """
@@ -44,8 +46,8 @@ ensemble_scheduling { step [ {
   model_name: "toy_stream_core"
   model_version: -1
 """
-    + "".join(f'  input_map {{ key: "{name}" value: "{name}" }}\n' for name in _NAMES[0])
-    + "".join(f'  output_map {{ key: "{name}" value: "{name}" }}\n' for name in _NAMES[1])
+    + "".join(f'  input_map {{ key: "{name}" value: "{name}" }}\n' for name in _INPUTS)
+    + "".join(f'  output_map {{ key: "{name}" value: "{name}" }}\n' for name in _OUTPUTS)
     + "} ] }\n"
 )
 
@@ -134,6 +136,7 @@ class TritonPythonModel:
                 pb_utils.Tensor("TEXT", string(text)),
                 pb_utils.Tensor("TOKENS", tokens),
                 pb_utils.Tensor("TIMESTAMPS", np.array(times, np.int32).reshape(1, -1, 2)),
+                pb_utils.Tensor("CONFIDENCE", np.full((1, len(new)), 0.5, np.float32)),
                 pb_utils.Tensor("IS_FINAL", np.array([[end]])),
             ]
         )

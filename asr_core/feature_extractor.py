@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_core.fbank import FRAME_SHIFT_MS
 from asr_core.frontend import Frontend, load_frontend, pad_features
 from asr_core.grouping import group_by_length
+from asr_core.lfr import LFR_SHIFT
 from asr_core.waveform import split_rows
 
 Features = NDArray[np.float32]
+
+LIMITS_FILE = "limits.json"
+_FRAME_S = LFR_SHIFT * FRAME_SHIFT_MS / 1000  # of stacked frames
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,20 @@ class FeatureExtractor:
         frontend: waveform to features.
         max_audio_seconds: longest row accepted.
         max_padding: share of a padded row that may be padding, 0 to below 1.
+        max_frames: longest row that the model itself can take, None without a limit.
     """
 
-    def __init__(self, frontend: Frontend, max_audio_seconds: float, max_padding: float) -> None:
+    def __init__(
+        self,
+        frontend: Frontend,
+        max_audio_seconds: float,
+        max_padding: float,
+        max_frames: int | None = None,
+    ) -> None:
         self._frontend = frontend
         self._max_audio_seconds = max_audio_seconds
         self._max_padding = max_padding
+        self._max_frames = max_frames
 
     def extract(self, waveforms: NDArray[np.float32], lengths: NDArray[np.int32]) -> list[Features]:
         """Extract one request: float32 [R, S] and int32 [R, 1] to R arrays of [T_i, D].
@@ -52,7 +66,15 @@ class FeatureExtractor:
             ValueError: the audio or its lengths are not acceptable.
         """
         rows = split_rows(waveforms, lengths, self._max_audio_seconds)
-        return [self._frontend(row) for row in rows]
+        features = [self._frontend(row) for row in rows]
+        for index, row in enumerate(features):
+            if self._max_frames is not None and len(row) > self._max_frames:
+                raise ValueError(
+                    f"row {index}: expected at most {self._max_frames * _FRAME_S:.1f} s, got "
+                    f"{len(row) * _FRAME_S:.1f} s: the attention masks of the installed model end "
+                    f"at {self._max_frames} frames; export it again with a current FunASR"
+                )
+        return features
 
     def pad(self, requests: Sequence[Sequence[Features]]) -> Iterator[PaddedFeatures]:
         """Pad requests and yield them in the order to answer in: equal shapes side by side."""
@@ -74,7 +96,7 @@ def load_feature_extractor(
     """Build the extractor of an installed model.
 
     Args:
-        model_dir: holds `config.yaml` and `am.mvn`.
+        model_dir: holds `config.yaml` and `am.mvn`, and `limits.json` where the model has a limit.
         parameters: the model's `max_audio_seconds`, `max_padding_cpu` and `max_padding_gpu`.
         device: "cpu", or a torch device such as "cuda:0".
     """
@@ -83,4 +105,12 @@ def load_feature_extractor(
         load_frontend(model_dir, device),
         float(parameters["max_audio_seconds"]),
         float(parameters[f"max_padding_{kind}"]),
+        _read_max_frames(model_dir / LIMITS_FILE),
     )
+
+
+def _read_max_frames(path: Path) -> int | None:
+    """Read the limit that `scripts.install_model` writes for models that have one."""
+    if not path.is_file():
+        return None
+    return int(json.loads(path.read_text(encoding="utf-8"))["max_frames"])

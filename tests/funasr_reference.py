@@ -1,102 +1,19 @@
-"""What `funasr_onnx` says of a recording: the reference of the parity tests. No dither."""
+"""What `funasr_onnx` says of a recording: the reference of the parity tests and of installing."""
 
-from __future__ import annotations
+from scripts.model_install.funasr_reference import (
+    DROPPED,
+    FIRE_THRESHOLD,
+    ParaformerReference,
+    SenseVoiceReference,
+    StreamingReference,
+    end_loose_pieces,
+)
 
-from pathlib import Path
-
-import numpy as np
-from funasr_onnx import Paraformer, SenseVoiceSmall
-from funasr_onnx.paraformer_online_bin import Paraformer as StreamingParaformer
-from funasr_onnx.utils.postprocess_utils import sentence_postprocess
-
-# Tokens that FunASR drops from the text, whereupon its times belong to other words.
-DROPPED = {"<s>", "<unk>"}
-FIRE_THRESHOLD = 1 - 1e-4
-
-
-def end_loose_pieces(pieces: list[str]) -> list[str]:
-    """End each `@@` piece that no letters follow; FunASR loses it or glues it to a later one."""
-    words = [piece for piece in pieces if piece not in DROPPED]
-    return [
-        piece
-        if following.removesuffix("@@").replace("'", "").isascii() and following[0].isalpha()
-        else piece.removesuffix("@@")
-        for piece, following in zip(words, [*words[1:], "。"], strict=True)
-    ]
-
-
-class ParaformerReference:
-    """`funasr_onnx.Paraformer` on an exported model."""
-
-    def __init__(self, model_dir: Path, threads: int = 1) -> None:
-        self._model = Paraformer(str(model_dir), intra_op_num_threads=threads)
-        self._model.frontend.opts.frame_opts.dither = 0.0
-
-    def text_and_times(self, samples: np.ndarray) -> tuple[str, np.ndarray | None]:
-        """Text, and [words, 2] times in ms; None where FunASR has no sound ones."""
-        outputs = self._model.infer(*self._model.extract_feat([samples]))
-        (pieces,) = self._model.decode(outputs[0], outputs[1])
-        if not pieces:
-            return "", None
-        text = sentence_postprocess(end_loose_pieces(pieces))[0]
-        if len(outputs) != 4:
-            return text, None
-        # Where the number of fires does not fit, FunASR stops with an assertion. Where a step of
-        # 20 ms weighs more than one token, which only random weights do, it fires in the next
-        # step again; the prepared graph, an integral without a loop, fires once.
-        weights, integrals = outputs[2][0], outputs[3][0]
-        fires = (integrals > FIRE_THRESHOLD).sum()
-        if weights.max() > 1:
-            return text, None
-        if fires != len(pieces) + 1 or DROPPED & set(pieces) or end_loose_pieces(pieces) != pieces:
-            return text, None
-        return text, np.clip(self._model(samples)[0]["timestamp"], 0, None)
-
-
-class SenseVoiceReference:
-    """`funasr_onnx.SenseVoiceSmall` on an exported model."""
-
-    def __init__(self, model_dir: Path, threads: int = 1) -> None:
-        self._model = SenseVoiceSmall(str(model_dir), intra_op_num_threads=threads)
-        self._model.frontend.opts.frame_opts.dither = 0.0
-
-    def text(self, samples: np.ndarray, language: str, text_norm: str) -> str:
-        """Text with tags."""
-        text: str = self._model(samples, language=language, textnorm=text_norm)[0]
-        return text
-
-
-class StreamingReference:
-    """`funasr_onnx.paraformer_online_bin.Paraformer` on an exported model, 600 ms at a time."""
-
-    PIECE_SAMPLES = 9600
-    SHORTEST_LAST_PIECE = 960  # it drops a shorter one
-
-    def __init__(self, model_dir: Path, threads: int = 1) -> None:
-        self.model = StreamingParaformer(str(model_dir), intra_op_num_threads=threads)
-        self.model.frontend.opts.frame_opts.dither = 0.0
-        self._decode = self.model.decode
-        self.model.decode = self._collect
-        self._pieces: list[str] = []
-
-    def _collect(self, scores: np.ndarray, token_nums: np.ndarray) -> list[list[str]]:
-        decoded = self._decode(scores, token_nums)
-        self._pieces += decoded[0]
-        return decoded
-
-    def text(self, samples: np.ndarray) -> str:
-        """Text of a whole recording; its last piece must not be too short for the reference."""
-        last = (len(samples) - 1) % self.PIECE_SAMPLES + 1
-        if last < self.SHORTEST_LAST_PIECE:
-            raise ValueError(f"the reference drops a last piece of {last} samples")
-        self._pieces = []
-        self.model.frontend.cache_reset()
-        cache: dict = {}
-        for start in range(0, len(samples), self.PIECE_SAMPLES):
-            is_final = start + self.PIECE_SAMPLES >= len(samples)
-            piece = samples[start : start + self.PIECE_SAMPLES]
-            self.model(piece, param_dict={"cache": cache, "is_final": is_final})
-        if not self._pieces:
-            return ""
-        text: str = sentence_postprocess(end_loose_pieces(self._pieces))[0]
-        return text
+__all__ = [
+    "DROPPED",
+    "FIRE_THRESHOLD",
+    "ParaformerReference",
+    "SenseVoiceReference",
+    "StreamingReference",
+    "end_loose_pieces",
+]

@@ -16,6 +16,7 @@ from scripts.model_install.errors import DownloadError, HubUnreachableError
 from scripts.model_install.published import HubName
 
 _DOWNLOADS = {"modelscope": modelscope.download, "huggingface": huggingface.download}
+_LISTINGS = {"modelscope": modelscope.list_files, "huggingface": huggingface.list_files}
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,11 @@ def download(
             "Install it with: pip install -c constraints.txt -e '.[hub]'"
         ) from error
     return Snapshot(directory, hub, repository, found)
+
+
+def list_files(hub: HubName, repository: str, revision: str | None = None) -> set[str]:
+    """Return the paths of a repository's files; none where the hub cannot be asked."""
+    try:
+        return set(_LISTINGS[hub](repository, revision))
+    except Exception:  # only says what else there is; the download has said what is wrong
+        return set()

@@ -46,6 +46,13 @@ def download(
     return directory, directory.name
 
 
+def list_files(repository: str, revision: str | None = None) -> list[str]:
+    """Return the paths of a repository's files."""
+    from huggingface_hub import list_repo_files
+
+    return list_repo_files(repository, revision=revision)
+
+
 def _check(path: Path) -> None:
     """Compare a file with the hash that the hub gave, and remove it where it differs.
 

@@ -59,6 +59,14 @@ def download(
         return directory, found
 
 
+def list_files(repository: str, revision: str | None = None) -> list[str]:
+    """Return the paths of a repository's files."""
+    from modelscope.hub.api import HubApi
+
+    listing = HubApi().get_model_files(repository, revision or DEFAULT_REVISION, recursive=True)
+    return [entry["Path"] for entry in listing]
+
+
 def _is_connection_failure(error: BaseException | None) -> bool:
     """Whether the package failed for want of a connection, by the chain of its causes."""
     from requests import ConnectionError as RequestsConnectionError

@@ -119,17 +119,17 @@ PUBLISHED_MODELS = (
     PublishedModel(
         "punctuation",
         "",
+        ("ct-punc-c",),
+        "iic/punc_ct-transformer_zh-cn-common-vocab272727-pytorch",
+        "iic/punc_ct-transformer_zh-cn-common-vocab272727-onnx",
+    ),
+    PublishedModel(
+        "punctuation",
+        "large",
         ("ct-punc",),
         "iic/punc_ct-transformer_cn-en-common-vocab471067-large",
         "iic/punc_ct-transformer_cn-en-common-vocab471067-large-onnx",
         "funasr/ct-punc",
-    ),
-    PublishedModel(
-        "punctuation",
-        "zh",
-        ("ct-punc-c",),
-        "iic/punc_ct-transformer_zh-cn-common-vocab272727-pytorch",
-        "iic/punc_ct-transformer_zh-cn-common-vocab272727-onnx",
     ),
     PublishedModel(
         "punctuation-online",

@@ -1,0 +1,150 @@
+"""Recognises with an installed model as Triton does, but in this process.
+
+The same front ends and scoring (`asr_core`) around bare ONNX Runtime sessions on the graphs that
+were put into the repository. One recording at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from asr_core.chunk_size import DEFAULT_CHUNK_SIZE
+from asr_core.fbank import KaldiNativeFbank
+from asr_core.frontend import Frontend, load_frontend
+from asr_core.online import OnlineRecogniser, Step, load_online_model
+from asr_core.paraformer import ParaformerRow, load_scoring
+from asr_core.sensevoice import LANGUAGE_IDS, TEXT_NORM_IDS, TOKENIZER_NAME, SenseVoiceScoring
+from asr_core.streaming_frontend import StreamingFrontend
+from asr_core.timestamps import CIF_UPSAMPLING
+from asr_core.words import join_words
+
+Samples = NDArray[np.float32]  # 16 kHz
+Recogniser = Callable[[Samples], str]
+
+_PIECE_SAMPLES = 9600  # of a stream
+
+
+class Graph:
+    """An installed ONNX file."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run it; all outputs by name."""
+        return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
+
+
+def _extract(frontend: Frontend, samples: Samples) -> dict[str, NDArray[Any]]:
+    features = frontend(samples)
+    return {"speech": features[None], "speech_lengths": np.array([len(features)], np.int32)}
+
+
+def load_paraformer(repository: Path, threads: int = 2) -> Recogniser:
+    """Load an installed Paraformer; gives `TRANSCRIPTS`."""
+    frontend = load_frontend(repository / "paraformer_feature_extractor" / "1")
+    graph = Graph(repository / "paraformer_encoder" / "1", threads)
+    scoring = load_scoring(repository / "paraformer_scoring" / "1")
+
+    def recognise(samples: Samples) -> str:
+        inputs = _extract(frontend, samples)
+        outputs = graph(inputs)
+        tokens = int(outputs["token_num"][0])
+        steps = int(inputs["speech_lengths"][0]) * CIF_UPSAMPLING
+        row = ParaformerRow(
+            outputs["token_ids"][0, :tokens],
+            outputs["token_scores"][0, :tokens],
+            outputs["us_alphas"][0, :steps],
+            outputs["us_cif_peak"][0, :steps],
+        )
+        return join_words(scoring(row))
+
+    return recognise
+
+
+def load_sensevoice(repository: Path, threads: int = 2) -> Recogniser:
+    """Load an installed SenseVoice; gives `TRANSCRIPTS` with language `auto` and ITN."""
+    frontend = load_frontend(repository / "sensevoice_feature_extractor" / "1")
+    graph = Graph(repository / "sensevoice_encoder" / "1", threads)
+    scoring = SenseVoiceScoring(repository / "sensevoice_scoring" / "1" / TOKENIZER_NAME)
+    prompt = {
+        "language": np.array([LANGUAGE_IDS["auto"]], np.int32),
+        "textnorm": np.array([TEXT_NORM_IDS["withitn"]], np.int32),
+    }
+
+    def recognise(samples: Samples) -> str:
+        outputs = graph({**_extract(frontend, samples), **prompt})
+        frames = int(outputs["encoder_out_lens"][0])
+        result = scoring(outputs["token_ids"][0, :frames], outputs["token_scores"][0, :frames])
+        return result.transcript
+
+    return recognise
+
+
+def load_paraformer_online(repository: Path, threads: int = 2) -> Recogniser:
+    """Load an installed streaming Paraformer; gives a whole stream's text."""
+    encoder = Graph(repository / "streaming_encoder" / "1", threads)
+    decoder = Graph(repository / "streaming_decoder" / "1", threads)
+
+    def encode(
+        fbank: NDArray[np.float32],
+        first_position: NDArray[np.int32],
+        positions: NDArray[np.int32],
+        window_lengths: NDArray[np.int32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        outputs = encoder(
+            {
+                "fbank": fbank,
+                "first_position": first_position,
+                "positions": positions,
+                "window_lengths": window_lengths,
+            }
+        )
+        return outputs["hidden"], outputs["alphas"]
+
+    def decode(
+        hidden: NDArray[np.float32],
+        hidden_lengths: NDArray[np.int32],
+        acoustic_embeds: NDArray[np.float32],
+        embeds_lengths: NDArray[np.int32],
+        cache: NDArray[np.float32],
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+        outputs = decoder(
+            {
+                "hidden": hidden,
+                "hidden_lengths": hidden_lengths,
+                "acoustic_embeds": acoustic_embeds,
+                "embeds_lengths": embeds_lengths,
+                "cache": cache,
+            }
+        )
+        return outputs["token_ids"], outputs["token_scores"], outputs["next_cache"]
+
+    model = load_online_model(repository / "streaming_cif_search" / "1")
+    recogniser = OnlineRecogniser(model, encode, decode, max_batch_size=1)
+
+    def recognise(samples: Samples) -> str:
+        frontend = StreamingFrontend(KaldiNativeFbank(), DEFAULT_CHUNK_SIZE)
+        stream = recogniser.open(DEFAULT_CHUNK_SIZE)
+        text = ""
+        for start in range(0, len(samples), _PIECE_SAMPLES):
+            is_final = start + _PIECE_SAMPLES >= len(samples)
+            windows = frontend.accept(samples[start : start + _PIECE_SAMPLES], is_final)
+            (update,) = recogniser.advance([Step(stream, windows, is_final)])
+            if isinstance(update, Exception):
+                raise update
+            text += update.new_text
+        return text
+
+    return recognise

@@ -1,27 +1,32 @@
 """Puts a model into a model repository, so that Triton can load it.
 
-    python -m scripts.install_model sensevoice --from DIRECTORY [--repository model_repo_sensevoice]
+    python -m scripts.install_model sensevoice --from iic/SenseVoiceSmall
+    python -m scripts.install_model paraformer --from DIRECTORY --precision int8
+    python -m scripts.install_model list
+    python -m scripts.install_model use paraformer NAME
 
-DIRECTORY is laid out as FunASR's exporter and the model hubs lay it out: the exported ONNX files
-with `config.yaml`, `am.mvn` and the vocabulary beside them. The graphs are prepared for serving
-(`scripts.prepare_onnx`), which proves the result; a model that fails leaves the installed one as
-it was.
+The model comes from ModelScope, Hugging Face or a directory laid out as FunASR's exporter and the
+hubs lay it out (`scripts/model_install`). Its graphs are prepared for serving
+(`scripts.prepare_onnx`), which proves the result, and compared with `funasr_onnx` on recordings; a
+model that fails leaves the installed one as it was.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from asr_core.sensevoice import TOKENIZER_NAME
+from asr_core.feature_extractor import LIMITS_FILE
+from asr_core.sensevoice import NUM_TAG_FRAMES, TOKENIZER_NAME
+from scripts.model_install.errors import InstallError
 from scripts.onnx_graph.prepare import KindChoice
-from scripts.prepare_onnx import PrepareError, Report, prepare
+from scripts.prepare_onnx import Report, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_MODELS = ROOT / "embedded_models"
@@ -55,12 +60,14 @@ class ModelKind:
         repository: the model repository, relative to the project.
         graphs: the exported graphs; the first is the encoder.
         files: for each other model, the files it needs.
+        unsupported: files of which each means a model that cannot be served, and why.
     """
 
     name: Literal["paraformer", "sensevoice", "paraformer-online"]
     repository: str
     graphs: tuple[ExportedGraph, ...]
     files: dict[str, tuple[str, ...]]
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def encoder(self) -> str:
@@ -112,12 +119,12 @@ KINDS = {
 }
 
 
-class InstallError(RuntimeError):
-    """The model cannot be installed; what was installed before is untouched."""
-
-
 def install(
-    kind: ModelKind, source: Path, repository: Path, onnx_name: str = "model.onnx"
+    kind: ModelKind,
+    source: Path,
+    repository: Path,
+    onnx_name: str = "model.onnx",
+    row_by_row: bool = False,
 ) -> list[Report]:
     """Prepare a model's graphs and put them with its tables into a model repository.
 
@@ -127,12 +134,13 @@ def install(
         repository: the model repository to fill.
         onnx_name: the encoder's graph in `source`: `model.onnx`, or `model_quant.onnx` for int8. A
             decoder's is named alike: `decoder.onnx`, `decoder_quant.onnx`.
+        row_by_row: as in `prepare`.
 
     Returns:
         For each graph, what the preparation found and proved.
 
     Raises:
-        InstallError: a file is missing in `source`.
+        InstallError: a file is missing in `source`, or the model is of an unsupported sort.
         PrepareError: a graph cannot be served.
     """
     onnx_names = graph_names(kind, onnx_name)
@@ -141,23 +149,45 @@ def install(
     missing = sorted(name for name in needed if not (source / name).is_file())
     if missing:
         raise InstallError(f"{source}: expected {', '.join(missing)}, not found")
+    for name, reason in kind.unsupported.items():
+        if (source / name).exists():
+            raise InstallError(f"{source}: expected a model without {name}: {reason}")
     reports = []
     with tempfile.TemporaryDirectory(dir=repository, prefix=".install-") as scratch:
         # Nothing is put in place before the last graph is proved.
         for graph, name in zip(kind.graphs, onnx_names, strict=True):
             folder = Path(scratch) / graph.model
             folder.mkdir()
-            report = prepare(source / name, folder / "model.onnx", kind=graph.kind)
+            report = prepare(
+                source / name, folder / "model.onnx", kind=graph.kind, row_by_row=row_by_row
+            )
             manifest = {"source": source.name, "onnx": name, "preparation": asdict(report)}
             (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
             reports.append(report)
         for model, names in kind.files.items():
             for name in names:
                 shutil.copy(source / name, version_folder(repository, model) / name)
+        write_limits(kind, repository, reports[0])
         for graph in kind.graphs:
             for path in (Path(scratch) / graph.model).iterdir():
                 path.replace(version_folder(repository, graph.model) / path.name)
     return reports
+
+
+def write_limits(kind: ModelKind, repository: Path, report: Report) -> None:
+    """Tell the feature extractor how long audio may be, where the graph itself has a limit.
+
+    Only a mask table of an older exporter that was left in the graph sets one.
+    """
+    for model in kind.files:
+        if not model.endswith("feature_extractor"):
+            continue
+        path = version_folder(repository, model) / LIMITS_FILE
+        path.unlink(missing_ok=True)
+        if report.row_by_row and report.mask_table_frames and not report.edits.get("mask_tables"):
+            prompt_frames = NUM_TAG_FRAMES if report.kind == "sensevoice" else 0
+            limits = {"max_frames": report.mask_table_frames - prompt_frames}
+            path.write_text(json.dumps(limits) + "\n", encoding="utf-8")
 
 
 def graph_names(kind: ModelKind, onnx_name: str) -> list[str]:
@@ -212,23 +242,9 @@ def copy_repository(source: Path, target: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Install a model into a model repository.")
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("--from", dest="source", type=Path, help="default: the embedded model")
-    parser.add_argument("--repository", type=Path, help="default: the project's own")
-    parser.add_argument("--onnx", default="model.onnx", help="default: %(default)s")
-    options = parser.parse_args(arguments)
-    kind = KINDS[options.kind]
-    source = options.source or kind.embedded
-    repository = options.repository or ROOT / kind.repository
-    try:
-        reports = install(kind, source, repository, options.onnx)
-    except (InstallError, PrepareError, OSError) as error:
-        print(f"install_model: {error}", file=sys.stderr)
-        return 1
-    print(f"{kind.name}: installed {source} in {repository}")
-    print(*reports, sep="\n")
-    return 0
+    from scripts.model_install.command import run  # it needs what this module defines
+
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ def invented_name(index: int) -> str:
 def _formants(rng: random.Random, scale: float) -> list[str]:
     """The nine resonances: frequency, strength and width in per cent of the usual."""
     lines = []
-    strength, width = rng.uniform(65, 115), rng.uniform(65, 160)
+    strength, width = rng.uniform(60, 130), rng.uniform(65, 160)
     for number in range(9):
-        frequency = 100 * scale * rng.uniform(0.93, 1.07)
-        loudness = strength * rng.uniform(0.75, 1.25)
+        frequency = 100 * scale * rng.uniform(0.9, 1.1)
+        loudness = strength * rng.uniform(0.7, 1.4)
         if number in (0, 1):
             loudness = max(loudness, 75.0)
         elif rng.random() < (0.35 if number > 6 else 0.06):
@@ -46,30 +46,36 @@ def _numbers(rng: random.Random, low: float, high: float, count: int) -> str:
 def _tone(rng: random.Random) -> str:
     """Gains (0-255) at rising frequencies in Hz, below 8,000: espeak-ng does not check."""
     hertz, pairs = rng.uniform(60, 600), []
-    for _ in range(rng.randrange(2, 5)):
-        pairs.append(f"{hertz:.0f} {rng.uniform(40, 255):.0f}")
-        hertz *= rng.uniform(1.5, 2.2)
+    for _ in range(rng.randrange(2, 6)):
+        pairs.append(f"{hertz:.0f} {min(255.0, 15 * 20 ** rng.random()):.0f}")
+        hertz *= rng.uniform(1.3, 1.9)
+    pairs[0] = f"{pairs[0].split()[0]} 255"
     return " ".join(pairs)
 
 
 def invented_variant(rng: random.Random) -> str:
-    """Content of one variant file; formants from 20 % lower to 50 % higher than the usual."""
+    """Content of one variant file, in the ranges of the shipped variants that train the models.
+
+    Formants reach from 20 % lower to 50 % higher than the usual.
+    """
     scale = rng.choice((rng.uniform(0.8, 1.1), rng.uniform(0.95, 1.3), rng.uniform(1.15, 1.5)))
-    base = rng.uniform(55, 130) * scale**1.5
-    lines = ["language variant", f"pitch {base:.0f} {base * rng.uniform(1.15, 1.8):.0f}"]
-    if rng.random() < 0.2:
+    base = rng.choice((rng.uniform(55, 130), rng.uniform(100, 200))) * scale**1.2
+    lines = ["language variant", f"pitch {base:.0f} {base * rng.uniform(1.1, 1.8):.0f}"]
+    if rng.random() < 0.12:
         lines.append(f"klatt {rng.randrange(1, 7)}")
     lines += _formants(rng, scale)
     optional = (
-        (0.5, "voicing", _numbers(rng, 40, 160, 1)),
-        (0.5, "consonants", _numbers(rng, 45, 150, 2)),
+        (0.6, "voicing", f"{25 * 6 ** rng.random():.0f}"),
+        (0.6, "consonants", f"{25 * 6 ** rng.random():.0f} {25 * 6 ** rng.random():.0f}"),
         (0.5, "flutter", _numbers(rng, 0, 20, 1)),
         (0.4, "roughness", _numbers(rng, 0, 6, 1)),
-        (0.4, "tone", _tone(rng)),
-        (0.2, "breath", _numbers(rng, 0, rng.choice((5, 20, 60)), 8)),
-        (0.15, "echo", f"{rng.uniform(5, 150):.0f} {rng.uniform(5, 60):.0f}"),
-        (0.3, "stressAmp", _numbers(rng, 14, 35, 8)),
-        (0.2, "stressAdd", _numbers(rng, -20, 40, 8)),
+        (0.4, "intonation", _numbers(rng, 1, 10, 1)),
+        (0.5, "tone", _tone(rng)),
+        (0.25, "breath", _numbers(rng, 0, rng.choice((5, 20, 60)), 8)),
+        (0.1, "breathw", _numbers(rng, 60, 400, 6)),
+        (0.2, "echo", f"{rng.uniform(5, 150):.0f} {rng.uniform(5, 60):.0f}"),
+        (0.4, "stressAmp", _numbers(rng, 12, 35, 8)),
+        (0.3, "stressAdd", _numbers(rng, -20, rng.choice((40, 160)), 8)),
     )
     lines += [f"{name} {value}" for share, name, value in optional if rng.random() < share]
     return "\n".join(lines) + "\n"

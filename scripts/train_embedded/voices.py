@@ -41,7 +41,7 @@ TRAINING_VARIANTS: tuple[str, ...] = (
 )  # fmt: skip
 """Whisper, croak, robot and demon variants are in neither list."""
 
-INVENTED_SHARE = 0.6
+INVENTED_SHARE = 0.8
 """Share of training utterances read by an invented voice."""
 
 TRAINING_ENGLISH_ENGINES = ("flite:slt", "flite:kal16", "flite:rms", "flite:awb", "festival:kal")
@@ -70,7 +70,7 @@ class Voice:
 
 def draw_voice(rng: random.Random, language: str, held_out: bool) -> Voice:
     """A voice for `language` (zh, yue, ja, ko, en), from the training or held-out lists."""
-    if language == "en" and not held_out and rng.random() < 0.35:
+    if language == "en" and not held_out and rng.random() < 0.25:
         return draw_engine_voice(rng, rng.choice(TRAINING_ENGLISH_ENGINES))
     names = ESPEAK_VOICES[language]
     variant = rng.choice(HELD_OUT_VARIANTS if held_out else TRAINING_VARIANTS)

@@ -15,10 +15,6 @@ from asr_core.vad_options import override_options
 from asr_core.waveform import split_rows
 
 
-class EncoderError(RuntimeError):
-    """The encoder gave no answer."""
-
-
 @dataclass(frozen=True)
 class VadRequest:
     """A piece of a stream.
@@ -72,29 +68,29 @@ class VadSessions:
 
     def answer(
         self, requests: Sequence[VadRequest], encode: Encoder
-    ) -> list[VadAnswer | ValueError | EncoderError]:
+    ) -> list[VadAnswer | Exception]:
         """Answer one request of each of several streams, scored together.
 
         Returns:
-            For each request its answer, or what was wrong with it.
+            For each request its answer; a ValueError if it is at fault, or another exception if
+            the encoder failed. Whatever is answered with an exception has no state any more.
         """
         fed = [self._feed(request) for request in requests]
-        failure: EncoderError | None = None
+        failure: Exception | None = None
         try:
             score_streams([stream for stream in fed if isinstance(stream, VadStream)], encode)
-        except EncoderError as error:
+        except Exception as error:  # which streams it left half scored is not known
             failure = error
-        answers: list[VadAnswer | ValueError | EncoderError] = []
+        answers: list[VadAnswer | Exception] = []
         for request, stream in zip(requests, fed, strict=True):
             if isinstance(stream, ValueError):
                 answers.append(stream)
             elif failure is not None:
-                self._table.close(request.key)
                 answers.append(failure)
             else:
                 segments = np.array(stream.take_segments(), np.int32).reshape(-1, 2)
                 answers.append(VadAnswer(segments, request.ends))
-            if request.ends:
+            if request.ends or isinstance(answers[-1], Exception):
                 self._table.close(request.key)
         return answers
 
@@ -110,7 +106,6 @@ class VadSessions:
             else:
                 stream = self._table.get(request.key)
         except ValueError as error:
-            self._table.close(request.key)
             return error
         stream.push(samples, request.ends)
         return stream

@@ -63,7 +63,14 @@ class ModelKind:
         unsupported: files of which each means a model that cannot be served, and why.
     """
 
-    name: Literal["paraformer", "sensevoice", "paraformer-online"]
+    name: Literal[
+        "paraformer",
+        "sensevoice",
+        "paraformer-online",
+        "vad",
+        "punctuation",
+        "punctuation-online",
+    ]
     repository: str
     graphs: tuple[ExportedGraph, ...]
     files: dict[str, tuple[str, ...]]
@@ -79,6 +86,11 @@ class ModelKind:
         """Folder of the small model that comes with the project."""
         return EMBEDDED_MODELS / self.name.replace("-", "_")
 
+
+_WORD_LEVEL = {
+    "jieba_usr_dict": "it sets marks after Chinese words as jieba cuts them, and jieba is not used "
+    "here; take a model that reads characters"
+}
 
 KINDS = {
     kind.name: kind
@@ -114,6 +126,26 @@ KINDS = {
                 "streaming_feature_extractor": ("config.yaml",),
                 "streaming_cif_search": ("tokens.json", "config.yaml"),
             },
+        ),
+        ModelKind(
+            "vad",
+            "model_repo_vad",
+            (ExportedGraph("vad_encoder", "model", "vad", ("config.yaml",)),),
+            {"vad": ("am.mvn", "config.yaml")},
+        ),
+        ModelKind(
+            "punctuation",
+            "model_repo_punctuation",
+            (ExportedGraph("punctuation_encoder", "model", "punctuation"),),
+            {"punctuation": ("tokens.json", "config.yaml")},
+            _WORD_LEVEL,
+        ),
+        ModelKind(
+            "punctuation-online",
+            "model_repo_punctuation_online",
+            (ExportedGraph("punctuation_online_encoder", "model", "punctuation_online"),),
+            {"punctuation_online": ("tokens.json", "config.yaml")},
+            _WORD_LEVEL,
         ),
     )
 }

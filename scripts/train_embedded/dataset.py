@@ -99,11 +99,16 @@ class BatchStream:
         seed: int,
         weights: dict[str, float],
         join_share: float = JOIN_SHARE,
+        batch_frames: int = BATCH_LFR_FRAMES,
     ) -> None:
-        """mean, scale: [560] such that (features - mean) * scale is normalised."""
+        """mean, scale: [560] such that (features - mean) * scale is normalised.
+
+        batch_frames: most 60 ms frames of a batch, padding included.
+        """
         self._shards, self._mean, self._scale = shards, mean, scale
         self._rng = np.random.default_rng(seed)
         self._weights, self._join_share = weights, join_share
+        self._batch_frames = batch_frames
 
     def __iter__(self) -> Iterator[list[Item]]:
         while True:
@@ -113,7 +118,7 @@ class BatchStream:
             batches: list[list[list[Utterance]]] = [[]]
             for drawn in pool:
                 longest = -(-sum(u.frames for u in drawn) // 6)
-                if batches[-1] and longest * (len(batches[-1]) + 1) > BATCH_LFR_FRAMES:
+                if batches[-1] and longest * (len(batches[-1]) + 1) > self._batch_frames:
                     batches.append([])
                 batches[-1].append(drawn)
             for index in self._rng.permutation(len(batches)):

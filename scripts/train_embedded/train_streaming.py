@@ -43,7 +43,8 @@ FIRST_SUM = 0.25
 LATE_START_SHARE, LATE_START_FRAMES = 0.3, 3000
 """Share of batches, and by how much, that position encodings start late, as in a long stream."""
 CACHED_END_SHARE = 0.3
-JOIN_SHARE = 0.4
+JOIN_SHARE, BATCH_FRAMES = 0.25, 900
+"""Little of either: windows know nothing of the rest, and are encoded twice over."""
 
 
 def window_features(
@@ -208,7 +209,9 @@ def main() -> None:
     use_byte_dropout(model, 0.0)
     use_fused_attention(model)
     trainer = Trainer(model, arguments.directory, Schedule(arguments.minutes, arguments.rate, 200))
-    stream = BatchStream(shards, mean, scale, trainer.step + 1, {"zh": 1.0}, JOIN_SHARE)
+    stream = BatchStream(
+        shards, mean, scale, trainer.step + 1, {"zh": 1.0}, JOIN_SHARE, BATCH_FRAMES
+    )
     rng = np.random.default_rng(trainer.step + 6)
 
     def loss_of(model: nn.Module, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:

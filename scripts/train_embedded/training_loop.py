@@ -49,6 +49,7 @@ class Trainer:
         schedule: Schedule,
         average_decay: float = 0.998,
     ) -> None:
+        torch.set_flush_denormal(True)  # a fifth faster: late gradients are full of tiny numbers
         self.model, self._directory, self._schedule = model, directory, schedule
         self.average = copy.deepcopy(model)
         self._decay = average_decay

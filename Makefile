@@ -1,5 +1,6 @@
 # make demo    environment, embedded models, server, transcripts of the samples, server stopped
 # make serve   the server, until Ctrl-C
+# make install-model MODEL=sensevoice FROM=iic/SenseVoiceSmall    a real model
 # make test    environment and the whole suite
 # make soak    full-size models and long runs (needs the export extra: make export-env)
 
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo serve models test lint soak export-env clean
+.PHONY: demo serve models install-model test lint soak export-env clean
 
 demo: $(VENV)/server
 	$(BIN)/python -m scripts.demo
@@ -25,6 +26,9 @@ serve: $(VENV)/server
 models: $(VENV)/server
 	$(BIN)/python -m scripts.install_model sensevoice
 	$(BIN)/python -m scripts.install_model paraformer
+
+install-model: $(VENV)/install
+	$(BIN)/python -m scripts.install_model $(MODEL) $(if $(FROM),--from $(FROM)) $(INSTALL_FLAGS)
 
 test: lint
 	$(BIN)/python -m pytest -m "not soak"
@@ -49,6 +53,10 @@ $(VENV)/bin/python:
 
 $(VENV)/server: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e ".[server]"
+	touch $@
+
+$(VENV)/install: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e ".[server,hub,verify]"
 	touch $@
 
 $(VENV)/test: CHECK_FLAGS = --install

@@ -82,22 +82,28 @@ class Stream:
         return self.text
 
 
-def open_sessions(server: TritonServer) -> int:
-    """Streams whose state `streaming_cif_search` keeps, from the server's metrics."""
+def open_sessions(server: TritonServer, model: str = "streaming_cif_search") -> int:
+    """Streams whose state a model keeps, from the server's metrics."""
     with urlopen(f"{server.metrics_url}", timeout=10) as answer:
         metrics = answer.read().decode()
-    found = re.search(r"^asr_open_sessions\{[^}]*streaming_cif_search[^}]*\} (\S+)$", metrics, re.M)
+    pattern = rf'^asr_open_sessions\{{[^}}]*"{model}"[^}}]*\}} (\S+)$'
+    found = re.search(pattern, metrics, re.M)
     return int(float(found[1])) if found else 0
 
 
-def wait_for_open_sessions(server: TritonServer, expected: int, timeout_s: float = 120.0) -> None:
-    """Wait until as many sessions are open.
+def wait_for_open_sessions(
+    server: TritonServer,
+    expected: int,
+    timeout_s: float = 120.0,
+    model: str = "streaming_cif_search",
+) -> None:
+    """Wait until as many sessions of a model are open.
 
     Raises:
         TimeoutError: they are not.
     """
     deadline = time.monotonic() + timeout_s
-    while (found := open_sessions(server)) != expected:
+    while (found := open_sessions(server, model)) != expected:
         if time.monotonic() > deadline:
             raise TimeoutError(f"expected {expected} open sessions, found {found}")
         time.sleep(0.1)

@@ -32,34 +32,13 @@ from tests.client.toy_streaming import (
     SESSION_LIMIT,
     TROUBLE,
     Received,
+    Toy,
     letters,
     write_repository,
 )
 
 SECOND = 16_000
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, 60 * SECOND).astype(np.float32)
-
-
-class Toy:
-    """The server with the model, and what has reached the model."""
-
-    def __init__(self, server: TritonServer, received: Received) -> None:
-        self.server = server
-        self.received = received
-
-    def url(self, scheme: str) -> str:
-        address = self.server.grpc_url if scheme == "grpc" else self.server.http_url
-        return f"{scheme}://{address}"
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    work = tmp_path_factory.mktemp("toy-stream")
-    repository = write_repository(work / "repository")
-    flags = ServerFlags(exit_timeout_s=3)
-    with TritonServer([repository], log=work / "server.log", flags=flags) as server:
-        server.wait_ready(60)
-        yield Toy(server, Received(repository))
 
 
 class InThreads:

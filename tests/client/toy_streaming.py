@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from scripts.triton_server import TritonServer
+
 LETTER_SAMPLES = 1600
 SESSION_LIMIT = 4
 IDLE_TIMEOUT_S = 30
@@ -168,13 +170,17 @@ class Received:
 
     def events(self, sequence_id: int) -> list[dict[str, Any]]:
         """The requests of a sequence: flags, samples, parameters."""
-        with open(self._folder / "events", encoding="utf-8") as lines:
-            return [event for event in map(json.loads, lines) if event["id"] == sequence_id]
+        return [event for event in self._all_events() if event["id"] == sequence_id]
 
-    def last_sequence_id(self) -> int:
-        """The id of the newest sequence."""
-        with open(self._folder / "events", encoding="utf-8") as lines:
-            return [event["id"] for event in map(json.loads, lines) if event["start"]][-1]
+    def last_sequence_id(self) -> int | None:
+        """The id of the newest sequence; None if there was none yet."""
+        starts = [event["id"] for event in self._all_events() if event["start"]]
+        return starts[-1] if starts else None
+
+    def _all_events(self) -> list[dict[str, Any]]:
+        path = self._folder / "events"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
 
     def audio(self, sequence_id: int) -> np.ndarray:
         """All samples of a sequence, joined."""
@@ -187,6 +193,18 @@ class Received:
     def hold(self) -> None:
         """Make "hold" hold (again)."""
         (self._folder / "go").unlink(missing_ok=True)
+
+
+class Toy:
+    """The server with the model, and what has reached the model."""
+
+    def __init__(self, server: TritonServer, received: Received) -> None:
+        self.server = server
+        self.received = received
+
+    def url(self, scheme: str) -> str:
+        address = self.server.grpc_url if scheme == "grpc" else self.server.http_url
+        return f"{scheme}://{address}"
 
 
 def letters(samples: int) -> str:

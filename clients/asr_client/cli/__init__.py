@@ -1,8 +1,8 @@
 """The command `triton-asr`: one sub-command a file.
 
-Exit codes: 0 all done; 1 at least one file failed, the others are done; 2 the command line (or a
-file that it names as a list) is wrong; 3 the server cannot be reached, is not ready or has no
-such model; 130 interrupted by Ctrl-C.
+Exit codes: 0 all done; 1 at least one file failed, the others are done, or there is no microphone;
+2 the command line (or a file that it names as a list) is wrong; 3 the server cannot be reached, is
+not ready, has no such model or lost the session; 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import AsrError, OptionError
-from . import models, transcribe
-from .common import EXIT_INTERRUPTED, EXIT_SERVER, EXIT_USAGE, ClientFactory, UsageError, connect
+from . import mic, models, stream, transcribe
+from .common import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_SERVER,
+    EXIT_USAGE,
+    ClientFactory,
+    UsageError,
+    connect,
+)
+from .microphone import MicrophoneError
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -22,11 +31,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="triton-asr",
         description="Speech recognition on a Triton Inference Server.",
-        epilog="exit codes: 0 all done, 1 some files failed, 2 wrong command line, "
-        "3 server not reachable or not ready, 130 interrupted",
+        epilog="exit codes: 0 all done, 1 some files failed or no microphone, 2 wrong command "
+        "line, 3 server not reachable or not ready, 130 interrupted",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (transcribe, models):
+    for command in (transcribe, stream, mic, models):
         command.add_parser(commands)
     return parser
 
@@ -39,9 +48,9 @@ def main(arguments: Sequence[str] | None = None, *, client_factory: ClientFactor
         client_factory: makes the client from a URL and a timeout in seconds.
     """
     # Recognised text is in any language; what the locale says must not make printing fail.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8")
+    for output in (sys.stdout, sys.stderr):
+        if hasattr(output, "reconfigure"):
+            output.reconfigure(encoding="utf-8")
     options = build_parser().parse_args(arguments)
     try:
         return int(options.run(options, client_factory))
@@ -51,6 +60,9 @@ def main(arguments: Sequence[str] | None = None, *, client_factory: ClientFactor
     except (UsageError, OptionError) as error:
         print(f"triton-asr {options.command}: {error}", file=sys.stderr)
         return EXIT_USAGE
+    except MicrophoneError as error:
+        print(f"triton-asr {options.command}: {error}", file=sys.stderr)
+        return EXIT_FAILED
     except AsrError as error:
         print(f"triton-asr {options.command}: {error}", file=sys.stderr)
         return EXIT_SERVER

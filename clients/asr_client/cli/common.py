@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TextIO
 
 from ..client import Client
 from ..options import DEFAULT_TIMEOUT_S
+from ..streaming import STREAMING_MODEL
 
 EXIT_OK = 0
-EXIT_FILE_FAILED = 1
+EXIT_FAILED = 1
 EXIT_USAGE = 2  # as argparse
 EXIT_SERVER = 3
 EXIT_INTERRUPTED = 130  # as shells: 128 + SIGINT
@@ -45,6 +49,55 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         help="for each request (default: %(default)g)",
     )
     parser.add_argument("--ca-file", metavar="PEM", help="authorities to trust with TLS")
+
+
+@contextmanager
+def output_file(path: str | None) -> Iterator[TextIO]:
+    """Open the file to write to, or lend stdout."""
+    if path is None:
+        yield sys.stdout
+        return
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open(path, "w", encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"--output {path}: {error.strerror or error}") from error
+        yield file
+
+
+def add_streaming_options(parser: argparse.ArgumentParser) -> None:
+    """Add what all commands that stream take: --model, --chunk-size, --format, --output."""
+    parser.add_argument(
+        "--model",
+        default=STREAMING_MODEL,
+        help="name of a streaming Triton model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--chunk-size",
+        type=chunk_size,
+        metavar="A,B,C",
+        help="look-back, chunk and look-ahead of the encoder in steps of 60 ms, such as 0,8,4 "
+        "(default: the model's, 5,10,5)",
+    )
+    parser.add_argument(
+        "--format",
+        default="text",
+        choices=("text", "json"),
+        help="text, or json: an object a line for each change of the text and for the result "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
+
+
+def chunk_size(text: str) -> tuple[int, ...]:
+    """Parse three whole numbers with commas between them, for argparse."""
+    try:
+        numbers = tuple(int(number) for number in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 3:
+        raise argparse.ArgumentTypeError(f"expected three numbers such as 5,10,5; got {text!r}")
+    return numbers
 
 
 def positive_seconds(text: str) -> float:

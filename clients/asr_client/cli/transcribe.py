@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, TextIO
+from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
@@ -16,11 +16,11 @@ from ..languages import LANGUAGE_IDS
 from ..options import READY_TIMEOUT_S
 from ..results import Outcome
 from .common import (
-    EXIT_FILE_FAILED,
+    EXIT_FAILED,
     EXIT_OK,
     ClientFactory,
-    UsageError,
     add_connection_options,
+    output_file,
     positive_count,
 )
 from .formats import FORMATS, OrderedWriter, format_line
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     with client_factory(options.url, options.timeout, options.ca_file) as client:
         # One clear message instead of the same one for every file.
         client.check_ready(options.model, timeout_s=min(options.timeout, READY_TIMEOUT_S))
-        with _output(options.output) as stream, _progress(len(utterances)) as progress:
+        with output_file(options.output) as stream, _progress(len(utterances)) as progress:
             writer = OrderedWriter(stream)
 
             def report(outcome: Outcome) -> None:
@@ -139,7 +139,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         print(score.summary(), file=sys.stderr)
     if failures and len(utterances) > 1:
         print(f"{failures} of {len(utterances)} files failed", file=sys.stderr)
-    return EXIT_FILE_FAILED if failures else EXIT_OK
+    return EXIT_FAILED if failures else EXIT_OK
 
 
 def _audio(utterance: Utterance, options: argparse.Namespace) -> AudioInput:
@@ -147,20 +147,6 @@ def _audio(utterance: Utterance, options: argparse.Namespace) -> AudioInput:
     if options.raw_rate is None:
         return utterance.path
     return Pcm(utterance.path, options.raw_rate, options.raw_format, options.raw_channels)
-
-
-@contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
-    """Open the file to write to, or lend stdout."""
-    if path is None:
-        yield sys.stdout
-        return
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(open(path, "w", encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"--output {path}: {error.strerror or error}") from error
-        yield file
 
 
 @contextmanager

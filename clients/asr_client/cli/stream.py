@@ -1,0 +1,127 @@
+"""`triton-asr stream`: recognises files as if they were live."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from .. import load_audio
+from ..audio import SAMPLE_RATE, Waveform
+from ..client import Client
+from ..errors import AsrError, AudioError, SessionLost
+from ..options import READY_TIMEOUT_S
+from ..results import StreamUpdate, Transcript
+from ..session import StreamSession
+from .common import (
+    EXIT_FAILED,
+    EXIT_OK,
+    ClientFactory,
+    add_connection_options,
+    add_streaming_options,
+    output_file,
+    positive_count,
+)
+from .live_output import LiveLine, LiveOutput
+
+
+def add_parser(commands: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = commands.add_parser(
+        "stream",
+        help="recognise audio files piece by piece, as if they were live",
+        description="Send audio files piece by piece, one file after the other, and show the text "
+        "as it grows (on a terminal, or with --format json). A file that fails is reported on "
+        "stderr and the others go on.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="audio file")
+    add_connection_options(parser)
+    add_streaming_options(parser)
+    parser.add_argument(
+        "--chunk-ms",
+        type=positive_count,
+        default=600,
+        metavar="MS",
+        help="audio sent at a time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--simulate",
+        action="store_true",
+        help="send at the speed of a live source, not as fast as possible",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
+    """Recognise what the options name and return the exit code."""
+    failures = 0
+    with client_factory(options.url, options.timeout, options.ca_file) as client:
+        # One clear message instead of the same one for every file.
+        client.check_ready(options.model, timeout_s=min(options.timeout, READY_TIMEOUT_S))
+        with output_file(options.output) as out:
+            output = LiveOutput(options.format, out, labelled=len(options.files) > 1)
+            line = LiveLine(sys.stderr)
+            for path in options.files:
+                try:
+                    transcript = _stream(client, path, options, output, line)
+                except (AudioError, SessionLost) as error:
+                    failures += 1
+                    message = str(error).removeprefix(f"{path}: ")
+                    print(f"{path}: {message}", file=sys.stderr)
+                else:
+                    output.result(path, transcript)
+    if failures and len(options.files) > 1:
+        print(f"{failures} of {len(options.files)} files failed", file=sys.stderr)
+    return EXIT_FAILED if failures else EXIT_OK
+
+
+def _stream(
+    client: Client, path: str, options: argparse.Namespace, output: LiveOutput, line: LiveLine
+) -> Transcript:
+    """Send one file in a session of its own."""
+    chunks = cut(load_audio(path), options.chunk_ms)
+
+    def show(update: StreamUpdate) -> None:
+        output.update(path, update)
+        line.draw(update.text)
+
+    session = client.stream(model=options.model, chunk_size=options.chunk_size)
+    watcher = watch(session, show)
+    try:
+        with session:
+            start = time.monotonic()
+            for number, chunk in enumerate(chunks, 1):
+                if options.simulate:
+                    # A live source has a chunk only when its last sample was heard.
+                    due = start + number * options.chunk_ms / 1000
+                    time.sleep(max(due - time.monotonic(), 0))
+                session.send(chunk)
+            return session.finish()
+    finally:
+        watcher.join()
+        line.clear()
+
+
+def cut(waveform: Waveform, chunk_ms: int) -> Iterator[Waveform]:
+    """Yield a waveform at 16 kHz in pieces of `chunk_ms`; the last may be shorter."""
+    step = chunk_ms * SAMPLE_RATE // 1000
+    for first in range(0, len(waveform), step):
+        yield waveform[first : first + step]
+
+
+def watch(session: StreamSession, show: Callable[[StreamUpdate], None]) -> threading.Thread:
+    """Show the updates of a session on a thread that ends with the session."""
+
+    def body() -> None:
+        # What fails here fails for the sender, too, and is reported there.
+        with suppress(AsrError, OSError):
+            for update in session.updates():
+                show(update)
+
+    thread = threading.Thread(target=body, name="triton-asr-updates", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,18 @@
+"""One server with the streaming model that is none, for all tests of streaming clients."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.triton_server import ServerFlags, TritonServer
+from tests.client.toy_streaming import Received, Toy, write_repository
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory):
+    work = tmp_path_factory.mktemp("toy-stream")
+    repository = write_repository(work / "repository")
+    flags = ServerFlags(exit_timeout_s=3)
+    with TritonServer([repository], log=work / "server.log", flags=flags) as server:
+        server.wait_ready(60)
+        yield Toy(server, Received(repository))

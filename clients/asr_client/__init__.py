@@ -12,7 +12,7 @@
 """
 
 from .aio import AsyncClient
-from .audio import AudioInput, Pcm, load_audio
+from .audio import AudioInput, Pcm
 from .cer import ErrorCount, count_errors
 from .client import Client
 from .errors import (
@@ -31,6 +31,7 @@ from .errors import (
     SessionLost,
 )
 from .languages import LANGUAGE_IDS
+from .loading import load_audio
 from .results import ModelInfo, Outcome, StreamUpdate, Transcript
 from .session import StreamSession
 from .session_aio import AsyncStreamSession

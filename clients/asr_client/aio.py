@@ -8,10 +8,11 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 
-from .audio import AudioInput, Waveform, load_audio
+from .audio import AudioInput, Waveform
 from .endpoint import Endpoint
 from .errors import AsrError, AudioError, ServerNotReady
 from .languages import language_id
+from .loading import load_audio_async
 from .options import (
     DEFAULT_TIMEOUT_S,
     POLL_INTERVAL_S,
@@ -114,7 +115,7 @@ class AsyncClient:
         waveforms: list[Waveform] = []
         for index, audio in enumerate(audios):
             try:
-                waveforms.append(await asyncio.to_thread(load_audio, audio, sample_rate))
+                waveforms.append(await load_audio_async(audio, sample_rate))
             except AudioError as error:
                 if len(audios) == 1:
                     raise

@@ -13,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from .errors import AudioError
+from .sources import regular_file
 
 SAMPLE_RATE = 16_000  # Hz; the only rate the models know
 RESAMPLING_QUALITY = "HQ"  # soxr's default: errors below what 16 bits can hold
@@ -72,27 +73,28 @@ AudioInput: TypeAlias = Union[
 ]
 
 
-def load_audio(audio: AudioInput, sample_rate: int | None = None) -> Waveform:
-    """Return the audio as [samples] float32, 16 kHz, mono, in [-1, 1].
+class UnknownFormat(AudioError):
+    """libsndfile cannot read a file; `source`, the path or all its bytes, is for ffmpeg to try."""
 
-    Args:
-        audio: a path, the bytes of a file, a binary file object (any format libsndfile
-            reads: wav, flac, ogg, mp3, aiff, …), an array, or `Pcm`. An array has the shape
-            [samples] or [samples, channels] (soundfile's order); float arrays are in [-1, 1],
-            int8, int16 and int32 are scaled by their full scale, uint8 has its zero at 128.
-        sample_rate: of an array, in Hz; it is required there. Files and `Pcm` bring their own.
+    def __init__(self, message: str, source: str | os.PathLike[str] | bytes) -> None:
+        super().__init__(message)
+        self.source = source
+
+
+def read_audio(audio: AudioInput, sample_rate: int | None = None) -> Waveform:
+    """Return audio that needs no ffmpeg; arguments and errors as `loading.load_audio`.
 
     Raises:
-        AudioError: it cannot be read, is empty, holds NaN or infinity, or is no audio.
+        UnknownFormat: it is a file that libsndfile cannot read.
     """
     if isinstance(audio, Pcm):
         frames, rate = _decode_pcm(audio)
     elif isinstance(audio, (str, os.PathLike)):
         frames, rate = _decode_path(audio)
     elif isinstance(audio, (bytes, bytearray, memoryview)):
-        frames, rate = _decode_file(io.BytesIO(audio), f"{len(audio)} bytes")
+        frames, rate = _decode_bytes(bytes(audio))
     elif hasattr(audio, "read"):
-        frames, rate = _decode_file(_read_all(audio), "the file object")
+        frames, rate = _decode_bytes(_read_all(audio))
     elif hasattr(audio, "__array__"):
         if sample_rate is None:
             raise AudioError("an array needs sample_rate=… in Hz; got None")
@@ -190,14 +192,21 @@ def checked_rate(sample_rate: int) -> int:
 def _decode_path(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int]:
     """Decode the file at a path; see `_decode_file`."""
     try:
-        with open(path, "rb") as file:
-            return _decode_file(file, os.fspath(path))
+        with regular_file(path).open("rb") as file:
+            return _decode_file(file, path)
     except OSError as error:
         raise AudioError(f"{os.fspath(path)}: {error.strerror or error}") from error
 
 
-def _read_all(file: Any) -> BinaryIO:
-    """Return what is left in a file object, seekable (a pipe or a socket is not)."""
+def _decode_bytes(data: bytes) -> tuple[NDArray[np.float32], int]:
+    """Decode the bytes of a file; see `_decode_file`."""
+    if not data:
+        raise AudioError("0 bytes: the file is empty")
+    return _decode_file(io.BytesIO(data), data)
+
+
+def _read_all(file: Any) -> bytes:
+    """Return what is left in a file object; it need not be seekable (a pipe or a socket)."""
     try:
         data = file.read()
     except OSError as error:
@@ -206,19 +215,17 @@ def _read_all(file: Any) -> BinaryIO:
         raise AudioError(
             f"expected a file object opened in binary mode; its read() gave {type(data).__name__}"
         )
-    return io.BytesIO(data)
+    return data
 
 
-def _decode_file(file: Any, name: str) -> tuple[NDArray[np.float32], int]:
+def _decode_file(
+    file: BinaryIO, source: str | os.PathLike[str] | bytes
+) -> tuple[NDArray[np.float32], int]:
     """Decode a binary file object to ([samples, channels] float32, sample rate in Hz)."""
     try:
         frames, rate = soundfile.read(file, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
-        # The bytes, not the library's way to say it, are what the caller can act on.
-        raise AudioError(
-            f"{name}: expected a format libsndfile reads (wav, flac, ogg, mp3, …); got something "
-            f"else or a broken file ({error}). Raw samples go in as Pcm(data, sample_rate)"
-        ) from error
+        raise UnknownFormat(f"libsndfile: {error}", source) from error
     return frames, rate
 
 

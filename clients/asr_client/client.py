@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
-from .audio import AudioInput, load_audio
+from .audio import AudioInput
 from .endpoint import Endpoint
 from .errors import AsrError, AudioError, ServerNotReady
 from .languages import language_id
+from .loading import load_audio
 from .options import (
     DEFAULT_TIMEOUT_S,
     POLL_INTERVAL_S,
@@ -95,7 +96,7 @@ class Client:
 
         Args:
             audio: a path, the bytes of a file, a binary file object, an array or `Pcm`; see
-                `audio.load_audio`.
+                `loading.load_audio`.
             model: "sensevoice", "paraformer", or the name of a Triton model with the same
                 tensors (then asked for its inputs once).
             language: "auto", "zh", "en", "yue", "ja", "ko" or "nospeech"; models that take no

@@ -220,9 +220,10 @@ def test_other_shapes_are_refused(shape):
 
 @pytest.mark.parametrize("garbage", [b"", b"RIFF", b"not audio at all" * 100])
 def test_bytes_that_are_no_audio_are_refused(garbage):
-    with pytest.raises(AudioError, match="libsndfile reads"):
+    message = "expected audio or video" if garbage else "the file is empty"
+    with pytest.raises(AudioError, match=message):
         load_audio(garbage)
-    with pytest.raises(AudioError, match="libsndfile reads"):
+    with pytest.raises(AudioError, match=message):
         load_audio(io.BytesIO(garbage))
 
 

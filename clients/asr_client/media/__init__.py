@@ -1,0 +1,21 @@
+"""Decodes any audio or video file with ffmpeg, piece by piece, to what the models take.
+
+    async with MediaDecoder("talk.mp4") as media:
+        async for waveform in media:    # [samples] float32, 16 kHz, a second each
+            ...
+
+`command` says what ffmpeg is run with and why no file can make it read another one, `log` what
+is understood of its messages, `decoder` how the process is supervised.
+"""
+
+from .command import find_ffmpeg
+from .decoder import BLOCK_SAMPLES, MediaDecoder, MediaSource, decode_whole, decode_whole_async
+
+__all__ = [
+    "BLOCK_SAMPLES",
+    "MediaDecoder",
+    "MediaSource",
+    "decode_whole",
+    "decode_whole_async",
+    "find_ffmpeg",
+]

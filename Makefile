@@ -61,6 +61,7 @@ $(VENV)/install: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/test: CHECK_FLAGS = --install
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PYTHON) scripts/check_system.py --install --tests
 	$(INSTALL) -e ".[test]"
 	touch $@
 

@@ -1,6 +1,6 @@
 """Checks that this machine can build the environment; names the Debian package of what is missing.
 
-    python3 scripts/check_system.py [--install]
+    python3 scripts/check_system.py [--install] [--tests]
 
 Runs with the system's Python, before anything is installed, so it uses the standard library only.
 """
@@ -10,6 +10,7 @@ import ctypes.util
 import importlib.util
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -29,13 +30,33 @@ def has_shared_library() -> bool:
     )
 
 
-def missing_packages() -> list[str]:
-    """Return the Debian packages that this Python lacks."""
+def missing_packages(for_tests: bool) -> list[str]:
+    """Return the Debian packages that are missing.
+
+    Args:
+        for_tests: count the virtual sound card that the microphone is tested with.
+    """
     missing = []
     if importlib.util.find_spec("ensurepip") is None:
         missing.append(f"python{VERSION}-venv")
     if not has_shared_library():
         missing.append(f"libpython{VERSION}")
+    if for_tests:
+        missing += missing_sound_packages()
+    return missing
+
+
+def missing_sound_packages() -> list[str]:
+    """Return what is missing of PulseAudio, ALSA's way to it, and PortAudio."""
+    missing = []
+    if shutil.which("pulseaudio") is None:
+        missing.append("pulseaudio")
+    if shutil.which("pactl") is None or shutil.which("paplay") is None:
+        missing.append("pulseaudio-utils")
+    if not list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")):
+        missing.append("libasound2-plugins")
+    if ctypes.util.find_library("portaudio") is None:
+        missing.append("libportaudio2")
     return missing
 
 
@@ -59,16 +80,18 @@ def main() -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Check what the environment needs.")
     parser.add_argument("--install", action="store_true", help="as root, install with apt-get")
+    parser.add_argument("--tests", action="store_true", help="also what only the tests need")
     options = parser.parse_args()
     reason = unsuitable()
     if reason:
         print(f"check_system: {reason}", file=sys.stderr)
         return 1
-    missing = missing_packages()
+    missing = missing_packages(options.tests)
     if missing and options.install and os.geteuid() == 0:
         subprocess.run(["apt-get", "update", "-q"], check=True)
-        subprocess.run(["apt-get", "install", "-q", "-y", *missing], check=True)
-        missing = missing_packages()
+        install = ["apt-get", "install", "-q", "-y", "--no-install-recommends"]
+        subprocess.run([*install, *missing], check=True)
+        missing = missing_packages(options.tests)
     if missing:
         print(
             f"check_system: missing for Python {VERSION}; as root: "

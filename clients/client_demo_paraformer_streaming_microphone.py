@@ -1,0 +1,53 @@
+"""Streaming Paraformer on a microphone with plain tritonclient and sounddevice.
+
+    python clients/client_demo_paraformer_streaming_microphone.py --url http://127.0.0.1:8000
+
+Ctrl-C ends. The device must record at 16 kHz; `triton-asr mic` takes any.
+"""
+
+import argparse
+import secrets
+
+import numpy as np
+import sounddevice
+import tritonclient.grpc
+import tritonclient.http
+
+parser = argparse.ArgumentParser(description="Recognise what a microphone hears.")
+parser.add_argument("--url", default="grpc://127.0.0.1:8001", help="grpc://… or http://…")
+parser.add_argument("--device", help="part of the name of a microphone; see python -m sounddevice")
+options = parser.parse_args()
+
+scheme, _, address = options.url.partition("://")
+triton = {"grpc": tritonclient.grpc, "http": tritonclient.http}[scheme]
+client = triton.InferenceServerClient(address)
+sequence_id = secrets.randbelow(2**63 - 1) + 1  # one stream; the client chooses, not zero
+
+
+def request(chunk: np.ndarray, *, start: bool = False, end: bool = False) -> str:
+    """Send [samples] float32 and return the whole text so far."""
+    wav = triton.InferInput("WAV", [1, chunk.size], "FP32")  # [1, samples], 0 or more
+    wav.set_data_from_numpy(chunk[np.newaxis])
+    wav_lens = triton.InferInput("WAV_LENS", [1, 1], "INT32")  # [1, 1], in samples
+    wav_lens.set_data_from_numpy(np.array([[chunk.size]], np.int32))
+    result = client.infer(
+        "streaming_paraformer",
+        [wav, wav_lens],
+        sequence_id=sequence_id,
+        sequence_start=start,
+        sequence_end=end,
+    )
+    return result.as_numpy("TEXT")[0, 0].decode()
+
+
+nothing = np.zeros(0, np.float32)
+microphone = sounddevice.InputStream(16000, device=options.device, channels=1, dtype="float32")
+try:
+    request(nothing, start=True)
+    with microphone:
+        print("listening, Ctrl-C ends", flush=True)
+        while True:
+            frames, _ = microphone.read(9600)  # 600 ms, [samples, channels]
+            print(f"\r{request(frames[:, 0])}", end="", flush=True)
+except KeyboardInterrupt:
+    print(f"\r{request(nothing, end=True)}")

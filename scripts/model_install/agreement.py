@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from rapidfuzz.distance import LCSseq
 
 from scripts.model_install import installed
 from scripts.model_install.errors import InstallError
-from scripts.model_install.installed import Recogniser, Samples
+from scripts.model_install.installed import Answers, Material, Samples, answer_each, full_width
 from scripts.model_install.layout import Precision
 
 SAMPLE_RATE = 16_000
@@ -36,8 +36,8 @@ class Agreement:
     Attributes:
         recordings: how many were compared.
         equal_texts: recordings with the same text to the letter.
-        tokens: characters of Chinese, Japanese and Korean, words of other scripts, and tags in the
-            reference's texts.
+        tokens: characters of Chinese, Japanese and Korean, words of other scripts, marks and tags
+            in the reference's texts; for a VAD the times of its segments.
         equal_tokens: those of them that the installed model gives too, in the same order.
     """
 
@@ -58,31 +58,55 @@ class Agreement:
         )
 
 
-def _reference_paraformer(files: Path, quantized: bool) -> Recogniser:
+def _reference_paraformer(files: Path, quantized: bool) -> Answers:
     from scripts.model_install.funasr_reference import ParaformerReference
 
     reference = ParaformerReference(files, quantized=quantized)
-    return lambda samples: reference.text_and_times(samples)[0]
+    return answer_each(lambda samples: reference.text_and_times(samples)[0])
 
 
-def _reference_sensevoice(files: Path, quantized: bool) -> Recogniser:
+def _reference_sensevoice(files: Path, quantized: bool) -> Answers:
     from scripts.model_install.funasr_reference import SenseVoiceReference
 
     reference = SenseVoiceReference(files, quantized=quantized)
-    return lambda samples: reference.text(samples, "auto", "withitn")
+    return answer_each(lambda samples: reference.text(samples, "auto", "withitn"))
 
 
-def _reference_paraformer_online(files: Path, quantized: bool) -> Recogniser:
+def _reference_paraformer_online(files: Path, quantized: bool) -> Answers:
     from scripts.model_install.funasr_reference import StreamingReference
 
-    return StreamingReference(files, quantized=quantized).text
+    return answer_each(StreamingReference(files, quantized=quantized).text)
 
 
-_Loaders = tuple[Callable[[Path], Recogniser], Callable[[Path, bool], Recogniser]]
+def _reference_vad(files: Path, quantized: bool) -> Answers:
+    from scripts.model_install.funasr_vad_reference import VadReference
+
+    reference = VadReference(files, quantized=quantized)
+    return lambda material: [installed.write_segments(reference.segments(material.joined))]
+
+
+def _reference_punctuation(files: Path, quantized: bool) -> Answers:
+    from scripts.model_install.funasr_punctuation_reference import PunctuationReference
+
+    reference = PunctuationReference(files, quantized=quantized)
+    return lambda material: [full_width(reference.punctuate(text)[0]) for text in material.texts]
+
+
+def _reference_punctuation_online(files: Path, quantized: bool) -> Answers:
+    from scripts.model_install.funasr_punctuation_reference import PunctuationOnlineReference
+
+    reference = PunctuationOnlineReference(files, quantized=quantized)
+    return lambda material: [full_width(reference.punctuate(text)[0]) for text in material.texts]
+
+
+_Loaders = tuple[Callable[[Path], Answers], Callable[[Path, bool], Answers]]
 LOADERS: dict[str, _Loaders] = {
     "paraformer": (installed.load_paraformer, _reference_paraformer),
     "sensevoice": (installed.load_sensevoice, _reference_sensevoice),
     "paraformer-online": (installed.load_paraformer_online, _reference_paraformer_online),
+    "vad": (installed.load_vad_segments, _reference_vad),
+    "punctuation": (installed.load_punctuation_marks, _reference_punctuation),
+    "punctuation-online": (installed.load_online_marks, _reference_punctuation_online),
 }
 
 
@@ -92,27 +116,25 @@ def can_compare(kind: str) -> bool:
 
 
 def compare(
-    kind: str, repository: Path, files: Path, precision: Precision, recordings: Sequence[Samples]
+    kind: str, repository: Path, files: Path, precision: Precision, material: Material
 ) -> Agreement:
-    """Recognise recordings with an installed model and with `funasr_onnx`.
+    """Give the same material to an installed model and to `funasr_onnx`.
 
     Args:
         kind: of the model.
         repository: where it is installed.
         files: what it was made from, in the layout that `funasr_onnx` reads.
         precision: of the graphs in `files`.
-        recordings: 16 kHz.
+        material: to recognise, or to punctuate.
 
     Raises:
         InstallError: the reference recognises nothing, so that nothing can be compared.
     """
     load_installed, load_reference = LOADERS[kind]
-    recognise = load_installed(repository)
-    pieces = [fit_pieces(samples) for samples in recordings]
-    texts = [recognise(samples) for samples in pieces]
-    del recognise  # two full-size models at a time would need twice the memory
-    refer = load_reference(files, precision == "int8")
-    return count_agreement([refer(samples) for samples in pieces], texts)
+    fitting = replace(material, recordings=[fit_pieces(one) for one in material.recordings])
+    answers = load_installed(repository)(fitting)
+    # Only now: two full-size models at a time would need twice the memory.
+    return count_agreement(load_reference(files, precision == "int8")(fitting), answers)
 
 
 def count_agreement(expected: Sequence[str], texts: Sequence[str]) -> Agreement:
@@ -181,3 +203,10 @@ def read_recordings(paths: Sequence[Path]) -> list[Samples]:
             )
         recordings.append(np.asarray(samples, np.float32))
     return recordings
+
+
+def read_texts(path: Path) -> list[str]:
+    """Read the transcripts of the samples, and all Chinese ones again as one long text."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    chinese = [text for _, language, text in rows if language == "zh"]
+    return [*(text for _, _, text in rows), "".join(chinese)]

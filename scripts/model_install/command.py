@@ -17,6 +17,7 @@ from scripts.model_install import agreement
 from scripts.model_install.agreement import Agreement
 from scripts.model_install.errors import InstallError
 from scripts.model_install.file_hashes import hash_file
+from scripts.model_install.installed import Material
 from scripts.model_install.layout import ModelFiles, Precision, collect, graph_file
 from scripts.model_install.locate import Located, Wanted, locate
 from scripts.model_install.published import PUBLISHED_MODELS, HubName
@@ -100,6 +101,7 @@ def _install(options: argparse.Namespace) -> None:
             raise InstallError(f"no small {kind.name} model comes with the project: give --from")
         source = str(kind.embedded)
     recordings = agreement.read_recordings(options.wav or sorted(SAMPLES.glob("*.wav")))
+    material = Material(recordings, agreement.read_texts(SAMPLES / "transcripts.tsv"))
     graphs = [graph.stem for graph in kind.graphs]
     wanted = Wanted(
         kind.name,
@@ -128,7 +130,7 @@ def _install(options: argparse.Namespace) -> None:
             _say_prepared(reports)
             found = None
             if agreement.can_compare(kind.name):
-                found = agreement.compare(kind.name, entry, links, options.precision, recordings)
+                found = agreement.compare(kind.name, entry, links, options.precision, material)
                 _say(f"verified against funasr_onnx: {found}")
                 agreement.check(found, options.precision)
             else:

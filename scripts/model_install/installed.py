@@ -6,7 +6,8 @@ were put into the repository. One recording at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,58 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asr_core.chunk_size import DEFAULT_CHUNK_SIZE
-from asr_core.fbank import KaldiNativeFbank
+from asr_core.fbank import SAMPLE_RATE, KaldiNativeFbank
 from asr_core.frontend import Frontend, load_frontend
 from asr_core.online import OnlineRecogniser, Step, load_online_model
 from asr_core.paraformer import ParaformerRow, load_scoring
+from asr_core.punctuation import load_punctuation
+from asr_core.punctuation_requests import PunctuationRequest, Punctuator
 from asr_core.sensevoice import LANGUAGE_IDS, TEXT_NORM_IDS, TOKENIZER_NAME, SenseVoiceScoring
 from asr_core.streaming_frontend import StreamingFrontend
 from asr_core.timestamps import CIF_UPSAMPLING
+from asr_core.vad import VadStream, load_vad, score_streams
 from asr_core.words import join_words
 
 Samples = NDArray[np.float32]  # 16 kHz
 Recogniser = Callable[[Samples], str]
 
 _PIECE_SAMPLES = 9600  # of a stream
+_PAUSE = np.zeros(SAMPLE_RATE, np.float32)
+_MAX_WORDS = 10_000  # of a text to punctuate
+
+
+@dataclass(frozen=True)
+class Material:
+    """What models are tried on.
+
+    Attributes:
+        recordings: speech at 16 kHz, for recognisers and the VAD.
+        texts: for punctuation, in the order of a stream.
+    """
+
+    recordings: Sequence[Samples]
+    texts: Sequence[str]
+
+    @property
+    def joined(self) -> Samples:
+        """All recordings, a second of silence after each."""
+        return np.concatenate([part for one in self.recordings for part in (one, _PAUSE)])
+
+
+# After English, the enumeration comma is written as a comma.
+_FULL_WIDTH = str.maketrans({",": "，", ".": "。", "?": "？", "、": "，"})
+
+Answers = Callable[[Material], list[str]]
+
+
+def answer_each(recognise: Recogniser) -> Answers:
+    """Return what answers each recording by itself."""
+    return lambda material: [recognise(samples) for samples in material.recordings]
+
+
+def write_segments(segments: Iterable[tuple[int, int]]) -> str:
+    """Write segments, start and end in ms, as text to be compared."""
+    return " ".join(f"{start} {end}" for start, end in segments)
 
 
 class Graph:
@@ -51,7 +91,7 @@ def _extract(frontend: Frontend, samples: Samples) -> dict[str, NDArray[Any]]:
     return {"speech": features[None], "speech_lengths": np.array([len(features)], np.int32)}
 
 
-def load_paraformer(repository: Path, threads: int = 2) -> Recogniser:
+def load_paraformer(repository: Path, threads: int = 2) -> Answers:
     """Load an installed Paraformer; gives `TRANSCRIPTS`."""
     frontend = load_frontend(repository / "paraformer_feature_extractor" / "1")
     graph = Graph(repository / "paraformer_encoder" / "1", threads)
@@ -70,10 +110,10 @@ def load_paraformer(repository: Path, threads: int = 2) -> Recogniser:
         )
         return join_words(scoring(row))
 
-    return recognise
+    return answer_each(recognise)
 
 
-def load_sensevoice(repository: Path, threads: int = 2) -> Recogniser:
+def load_sensevoice(repository: Path, threads: int = 2) -> Answers:
     """Load an installed SenseVoice; gives `TRANSCRIPTS` with language `auto` and ITN."""
     frontend = load_frontend(repository / "sensevoice_feature_extractor" / "1")
     graph = Graph(repository / "sensevoice_encoder" / "1", threads)
@@ -89,10 +129,10 @@ def load_sensevoice(repository: Path, threads: int = 2) -> Recogniser:
         result = scoring(outputs["token_ids"][0, :frames], outputs["token_scores"][0, :frames])
         return result.transcript
 
-    return recognise
+    return answer_each(recognise)
 
 
-def load_paraformer_online(repository: Path, threads: int = 2) -> Recogniser:
+def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
     """Load an installed streaming Paraformer; gives a whole stream's text."""
     encoder = Graph(repository / "streaming_encoder" / "1", threads)
     decoder = Graph(repository / "streaming_decoder" / "1", threads)
@@ -147,4 +187,86 @@ def load_paraformer_online(repository: Path, threads: int = 2) -> Recogniser:
             text += update.new_text
         return text
 
-    return recognise
+    return answer_each(recognise)
+
+
+def full_width(text: str) -> str:
+    """Text as `funasr_onnx` writes it but for spaces: full-width marks, no capitals."""
+    return text.translate(_FULL_WIDTH).lower().replace(" ", "")
+
+
+def load_vad_segments(repository: Path, threads: int = 2) -> Answers:
+    """Load an installed VAD; gives the segments of all recordings in one stream."""
+    encoder = Graph(repository / "vad_encoder" / "1", threads)
+    model = load_vad(repository / "vad" / "1")
+
+    def encode(
+        speech: NDArray[np.float32], speech_lengths: NDArray[np.int32], cache: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        inputs = {"speech": speech, "speech_lengths": speech_lengths, "cache": cache}
+        outputs = encoder(inputs)
+        return outputs["silence_probs"], outputs["next_cache"]
+
+    def answer(material: Material) -> list[str]:
+        stream = VadStream(model, model.options)
+        stream.push(material.joined, is_final=True)
+        score_streams([stream], encode)
+        return [write_segments(stream.take_segments())]
+
+    return answer
+
+
+def load_punctuation_marks(repository: Path, threads: int = 2) -> Answers:
+    """Load an installed punctuation model; gives each text with marks."""
+    graph = Graph(repository / "punctuation_encoder" / "1", threads)
+
+    def tag(
+        word_ids: NDArray[np.int32],
+        word_lengths: NDArray[np.int32],
+        vad_indexes: NDArray[np.int32],  # of streams only
+    ) -> NDArray[np.int32]:
+        outputs = graph({"word_ids": word_ids, "word_lengths": word_lengths})
+        return outputs["punctuations"]
+
+    model = load_punctuation(repository / "punctuation" / "1")
+    punctuator = Punctuator(model, online=False, max_words=_MAX_WORDS, max_batch_size=1)
+
+    def punctuate(text: str) -> str:
+        request = PunctuationRequest(np.array([[text.encode()]], np.object_))
+        (answer,) = punctuator.answer([request], tag)
+        if isinstance(answer, Exception):
+            raise answer
+        return full_width(answer[0].text)
+
+    return lambda material: [punctuate(text) for text in material.texts]
+
+
+def load_online_marks(repository: Path, threads: int = 2) -> Answers:
+    """Load an installed streaming punctuation model; gives each new part of one stream."""
+    graph = Graph(repository / "punctuation_online_encoder" / "1", threads)
+
+    def tag(
+        word_ids: NDArray[np.int32],
+        word_lengths: NDArray[np.int32],
+        vad_indexes: NDArray[np.int32],
+    ) -> NDArray[np.int32]:
+        inputs = {"word_ids": word_ids, "word_lengths": word_lengths, "vad_indexes": vad_indexes}
+        return graph(inputs)["punctuations"]
+
+    model = load_punctuation(repository / "punctuation_online" / "1")
+    punctuator = Punctuator(model, online=True, max_words=_MAX_WORDS, max_batch_size=1)
+
+    def answer(material: Material) -> list[str]:
+        context: tuple[str, ...] = ()
+        parts = []
+        for text in material.texts:
+            words = np.array([[word.encode() for word in context]], np.object_)
+            request = PunctuationRequest(np.array([[text.encode()]], np.object_), words)
+            (rows,) = punctuator.answer([request], tag)
+            if isinstance(rows, Exception):
+                raise rows
+            parts.append(full_width(rows[0].text))
+            context = rows[0].context
+        return parts
+
+    return answer

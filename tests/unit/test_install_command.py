@@ -10,6 +10,7 @@ import pytest
 
 from scripts.install_model import KINDS, MANIFEST, ROOT, copy_repository, main
 from scripts.model_install import agreement, checkpoint, file_hashes
+from scripts.model_install.store import read_manifest
 from tests.serving import RANDOM_MODELS
 
 KIND = KINDS["paraformer"]
@@ -81,7 +82,7 @@ def test_models_are_listed_and_switched(installed, capsys):
 def test_a_mismatch_leaves_the_former_model(installed, capsys, monkeypatch):
     before, entries = installed.contents(), sorted(installed.store.rglob("*"))
     load, _ = agreement.LOADERS["paraformer"]
-    other = (load, lambda files, quantized: lambda samples: "something else")
+    other = (load, lambda files, quantized: lambda material: ["something else"] * 7)
     monkeypatch.setitem(agreement.LOADERS, "paraformer", other)
     assert installed.run("paraformer", "--from", BICIF) == 1
     message = capsys.readouterr().err
@@ -113,6 +114,25 @@ def test_a_checkpoint_without_torch_says_what_to_do(tmp_path, capsys, monkeypatc
     assert Places(tmp_path).run("paraformer", "--from", source) == 1
     message = capsys.readouterr().err
     assert "exporting it needs torch, funasr: make export-env" in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ("sensevoice", "sensevoice-tiny-seed0"),
+        ("paraformer-online", "paraformer_online-tiny-seed0"),
+        ("vad", "fsmn_vad-tiny-seed0"),
+        ("punctuation", "ct_transformer-tiny-seed0"),
+        ("punctuation-online", "ct_transformer_streaming-tiny-seed0"),
+    ],
+)
+def test_every_kind_is_verified(kind, source, tmp_path, capsys):
+    repository = copy_repository(ROOT / KINDS[kind].repository, tmp_path / "repository")
+    places = ["--store", str(tmp_path / "store"), "--repository", str(repository)]
+    assert main([kind, "--from", str(RANDOM_MODELS / source), *places]) == 0
+    assert "verified against funasr_onnx" in capsys.readouterr().out
+    found = read_manifest(repository, kind)["funasr_onnx_agreement"]
+    assert found["equal_tokens"] == found["tokens"] > 10
 
 
 def test_a_kind_without_embedded_model_asks_for_one(tmp_path, capsys):

@@ -1,0 +1,40 @@
+"""What `funasr_onnx` says of a recording's speech and silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import funasr_onnx.vad_bin
+import numpy as np
+from funasr_onnx import Fsmn_vad
+from funasr_onnx.utils.e2e_vad import E2EVadModel, FrameState
+from numpy.typing import NDArray
+
+Segments = list[tuple[int, int]]
+
+
+class CountingOnce(E2EVadModel):  # type: ignore[misc]  # without types
+    """FunASR's decisions, but a frame below `decibel_thres` is seen once, not twice."""
+
+    def GetFrameState(self, t: int) -> FrameState:
+        if self.decibel[t] < self.vad_opts.decibel_thres:
+            return FrameState.kFrameStateSil
+        return super().GetFrameState(t)
+
+
+funasr_onnx.vad_bin.E2EVadModel = CountingOnce
+
+
+class VadReference:
+    """`funasr_onnx.Fsmn_vad`."""
+
+    def __init__(self, model_dir: Path, threads: int = 1, quantized: bool = False) -> None:
+        self._vad = Fsmn_vad(str(model_dir), quantize=quantized, intra_op_num_threads=threads)
+        self._defaults = dict(self._vad.vad_scorer_config)
+
+    def segments(self, samples: NDArray[np.float32], **options: Any) -> Segments:
+        """All segments of a 16 kHz recording: start and end in ms."""
+        self._vad.vad_scorer_config = {**self._defaults, **options}
+        self._vad.max_end_sil = self._vad.vad_scorer_config["max_end_silence_time"]
+        return [tuple(segment) for segment in self._vad(samples)[0]]

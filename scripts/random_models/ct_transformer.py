@@ -22,6 +22,7 @@ _WORDS = (
     "what time it we will meet in beijing and new york next week don't worry about that"
 )
 _CALIBRATION_LENGTH = 400  # words
+_ATTENTION_GAIN = 4.0  # as initialised, attention is so even that masks hardly matter
 _LOGIT_DEVIATION = 1.5
 _NO_MARK_SHARE = 0.75
 _NEVER = -30.0  # bias of `<unk>`, which no trained model says
@@ -101,7 +102,7 @@ def punctuation_tokens(size: int) -> list[str]:
 
 
 def calibrate_ct_transformer(model: Any, vocabulary: int, seed: int) -> None:
-    """Shift and scale the output layer: most words get no mark, the rest one of all sorts.
+    """Make words heed each other, and set varied marks after some of them.
 
     Args:
         model: in its export form, `inputs, text_lengths[, vad_masks, sub_masks] -> logits`.
@@ -114,6 +115,9 @@ def calibrate_ct_transformer(model: Any, vocabulary: int, seed: int) -> None:
         inputs += [ones, ones.tril()]
     layer = model.decoder
     with torch.no_grad():
+        for module in model.modules():
+            if hasattr(module, "linear_q_k_v"):
+                module.linear_q_k_v.weight.data *= _ATTENTION_GAIN
         (logits,) = model(*inputs)
         mean, scale = logits.mean(dim=0), _LOGIT_DEVIATION / logits.std(dim=0)
         layer.weight.data *= scale[:, None]

@@ -112,6 +112,11 @@ async def until(condition, timeout_s: float = 90) -> None:
         await asyncio.sleep(0.02)
 
 
+async def ended(toy: Toy, sequence_id: int) -> None:
+    """Wait until END has reached the model; closing does not wait for a slow machine."""
+    await until(lambda: [e["end"] for e in toy.received.events(sequence_id)][-1:] == [True])
+
+
 def test_the_text_grows_and_the_result_is_whole(side, toy):
     async def run() -> None:
         audio = NOISE[: 2 * SECOND + 7]
@@ -247,7 +252,8 @@ def test_requests_are_pipelined_over_grpc_and_alone_over_http(side, toy):
         if side.scheme == "grpc":
             assert sizes == [0, 160] + [1600] * 6 + [0]
         else:
-            assert sizes == [0, 160, 6 * 1600]
+            assert sizes[:3] == [0, 160, 6 * 1600]
+            assert sizes[3:] in ([], [0])  # END, if it was not quick enough to go with the audio
 
     asyncio.run(run())
 
@@ -279,7 +285,7 @@ def test_leaving_early_ends_the_sequence_on_the_server(side, toy, way):
                     await leave(session, client, way)
                 except KeyError:
                     assert way == "exception"
-                assert toy.received.events(session.sequence_id)[-1]["end"] is True
+                await ended(toy, session.sequence_id)
 
     asyncio.run(run())
 
@@ -305,6 +311,8 @@ def test_a_cancelled_task_ends_the_sequence_on_the_server(toy, scheme, moment):
                 if moment == "open":
                     await blocker.send(trouble("hold"))
                 task = asyncio.create_task(work(session))
+                seen = {"open": 0, "updates": 1}.get(moment, 2)  # requests at the model
+                await until(lambda: len(toy.received.events(session.sequence_id)) >= seen)
                 await asyncio.sleep(0.5)
                 task.cancel()
                 await asyncio.sleep(0.1)
@@ -312,9 +320,9 @@ def test_a_cancelled_task_ends_the_sequence_on_the_server(toy, scheme, moment):
                 with pytest.raises(asyncio.CancelledError):
                     await task
                 await blocker.finish()
-            events = toy.received.events(session.sequence_id)
             # A START that had not reached the model when it was given up may never do so.
-            assert (moment == "open" and not events) or events[-1]["end"] is True
+            if moment != "open" or toy.received.events(session.sequence_id):
+                await ended(toy, session.sequence_id)
 
     asyncio.run(run())
 
@@ -328,7 +336,7 @@ def test_one_session_too_many(side, toy):
             with pytest.raises(SessionLimitReached, match=f"{SESSION_LIMIT} sessions are open"):
                 await sessions[-1].open()
             # Triton gave it a slot nevertheless, which is given back.
-            assert toy.received.events(sessions[-1].sequence_id)[-1]["end"] is True
+            await ended(toy, sessions[-1].sequence_id)
             for session in sessions[:-1]:
                 await session.send(NOISE[:1600])
             assert (await sessions[0].finish()).text == "a"
@@ -373,7 +381,7 @@ def test_a_failed_request_loses_the_session_and_the_error_says_what(
                 async for update in session.updates():
                     assert update.text == "ab"
         if kind != "slow":  # there the END may still wait behind the request
-            assert toy.received.events(session.sequence_id)[-1]["end"] is True
+            await ended(toy, session.sequence_id)
 
     asyncio.run(run())
 
@@ -470,8 +478,8 @@ def test_sessions_of_several_event_loops_do_not_disturb_each_other(toy, caplog):
 
     def work(number: int) -> None:
         with Client(toy.url("grpc")) as client, client.stream(model="toy_stream") as session:
-            for first in range(0, 4 * SECOND, 160):
-                session.send(NOISE[first : first + 160])
+            for first in range(0, 4 * SECOND, 640):
+                session.send(NOISE[first : first + 640])
             texts[number] = session.finish().text
 
     texts: dict[int, str] = {}

@@ -55,6 +55,11 @@ def export_onnx(model: Any, config: dict[str, Any], output: Path) -> None:
         trace_onnx(form, output / f"{name}.onnx")
 
 
+def save_checkpoint(weights: dict[str, torch.Tensor], path: Path) -> None:
+    """Writes the weights in half precision; loading turns them into the model's own."""
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in weights.items()}, path)
+
+
 def write_config(config: dict[str, Any], path: Path) -> None:
     """config.yaml in the order of `config`."""
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, default_flow_style=False)
@@ -93,7 +98,7 @@ def _export_with_tokens(config: dict[str, Any], training: Path, output: Path) ->
     weights = load_weights(training / "average.pt")
     model.load_state_dict(weights)
     parameters = count_parameters(model)
-    torch.save(weights, output / "model.pt")
+    save_checkpoint(weights, output / "model.pt")
     write_config(config, output / "config.yaml")
     write_configuration_json(output / "configuration.json", "tokens.json", "token_list")
     tokens_text = json.dumps(tokens, ensure_ascii=False, indent=0)
@@ -107,8 +112,10 @@ def export_sensevoice(training: Path, output: Path) -> int:
     config = sensevoice_config()
     tokenizer = SenseVoiceTokenizer(training / SPM_NAME)
     model: Any = build_model(config, tokenizer.size)
-    model.load_state_dict(load_weights(training / "average.pt"))
+    weights = load_weights(training / "average.pt")
+    model.load_state_dict(weights)
     parameters = count_parameters(model)
+    save_checkpoint(weights, output / "model.pt")
     write_config(config, output / "config.yaml")
     shutil.copyfile(training / SPM_NAME, output / SPM_NAME)
     pieces = json.dumps(sensevoice_pieces(), ensure_ascii=False, indent=0)

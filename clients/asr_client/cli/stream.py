@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from .. import load_audio
 from ..audio import SAMPLE_RATE, Waveform
 from ..client import Client
 from ..errors import AsrError, AudioError, SessionLost
+from ..loading import load_audio
 from ..options import READY_TIMEOUT_S
 from ..results import StreamUpdate, Transcript
 from ..session import StreamSession

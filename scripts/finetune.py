@@ -85,6 +85,7 @@ def finetune(base: Path, train: Path, valid: Path, output: Path, training: Train
             "train_conf.avg_nbest_model": training.averaged,
             "optim_conf.lr": training.learning_rate,
         },
+        work,
     )
     trained = work / f"{CHECKPOINT}.avg{training.averaged}"
     if not trained.is_file():
@@ -116,6 +117,7 @@ def write_list(data: Path, target: Path) -> Path:
             "data_type_list": '["source","target"]',
             "jsonl_file_out": target,
         },
+        target.parent,
     )
     entries = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     complete = [entry for entry in entries if "source" in entry and "target" in entry]
@@ -137,18 +139,17 @@ def space_chinese(line: str) -> str:
     return " ".join([key, *apart])
 
 
-def run_funasr(module: str, settings: dict[str, object]) -> None:
+def run_funasr(module: str, settings: dict[str, object], folder: Path) -> None:
     """Run one of FunASR's programs with hydra settings; its output goes to the terminal.
+
+    Args:
+        folder: gets hydra's log, which would otherwise be where the command is run.
 
     Raises:
         FinetuneError: it fails.
     """
-    command = [
-        sys.executable,
-        "-m",
-        module,
-        *(f"++{key}={value}" for key, value in settings.items()),
-    ]
+    command = [sys.executable, "-m", module, f"hydra.run.dir={folder}", "hydra.output_subdir=null"]
+    command += [f"++{key}={value}" for key, value in settings.items()]
     status = subprocess.run(command, check=False).returncode
     if status != 0:
         raise FinetuneError(f"{module} ended with status {status}")

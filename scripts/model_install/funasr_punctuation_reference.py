@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from funasr_onnx import CT_Transformer
 from funasr_onnx.punc_bin import CT_Transformer_VadRealtime
-from numpy.typing import NDArray
 
 
 class PunctuationReference:
@@ -25,26 +22,11 @@ class PunctuationReference:
         return marked
 
 
-class CausalRealtime(CT_Transformer_VadRealtime):  # type: ignore[misc]  # without types
-    """FunASR's class, which gives the pause's mask to every layer, with the causal mask added.
-
-    PyTorch and C++ give the layers before the last one the causal mask the model was trained with:
-    FunASR `funasr/models/ct_transformer_streaming/encoder.py`,
-    `runtime/onnxruntime/src/ct-transformer-online.cpp`.
-    """
-
-    def infer(
-        self, feats: NDArray[Any], feats_len: Any, vad_mask: NDArray[Any], sub_masks: NDArray[Any]
-    ) -> Any:
-        causal = np.tri(feats.shape[1], dtype=np.float32)[None, None]
-        return super().infer(feats, feats_len, vad_mask, causal)
-
-
 class PunctuationOnlineReference:
     """`funasr_onnx.CT_Transformer_VadRealtime`, one stream."""
 
     def __init__(self, model_dir: Path, threads: int = 1, quantized: bool = False) -> None:
-        self._model = CausalRealtime(
+        self._model = CT_Transformer_VadRealtime(
             str(model_dir), quantize=quantized, intra_op_num_threads=threads
         )
         self._state: dict[str, list[str]] = {"cache": []}

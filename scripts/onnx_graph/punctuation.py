@@ -10,7 +10,8 @@ from scripts.onnx_graph.graph import FLOAT, INT32, INT64, Dims, Graph
 from scripts.onnx_graph.row_loop import RowLoop, Width
 
 INPUTS = ["inputs", "text_lengths"]
-STREAMING_INPUTS = [*INPUTS, "vad_masks", "sub_masks"]
+MASKS = ["vad_masks", "sub_masks"]
+STREAMING_INPUTS = [*INPUTS, *MASKS]
 OUTPUTS = ["logits"]
 
 PUNCTUATION_LOOP = RowLoop(
@@ -63,24 +64,23 @@ def prepare_punctuation(graph: Graph, padding: bool) -> dict[str, int]:
 def _compute_masks(graph: Graph, mask: str, num_words: str) -> int:
     """Replace the inputs that say which word sees which by what they must be.
 
-    A word sees itself and those before it, and in the last layer all; there only the context's
-    words, its last one excepted, do not see what was said after the pause.
+    Words of the context, its last one excepted, do not see what was said after the pause; all
+    others see all. Both inputs, of the last layer and of those before it, get this mask, as
+    FunASR's ONNX runtimes give it (in PyTorch, words in the layers before the last see none to
+    come).
 
-    Source: FunASR `funasr/models/ct_transformer_streaming/encoder.py`, `SANMVadEncoder.forward`.
+    Source: FunASR `funasr_onnx/punc_bin.py`, `CT_Transformer_VadRealtime.vad_mask`, and
+    `runtime/onnxruntime/src/ct-transformer-online.cpp`.
     """
     zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
     index = graph.add("Range", [zero, num_words, one])
     seeing, seen = graph.unsqueeze(index, 0, 2), graph.unsqueeze(index, 0, 1)
-    present = graph.unsqueeze(mask, 1)
     pause = graph.unsqueeze(graph.cast("vad_indexes", INT64), 2)
     before = graph.add("Less", [seeing, graph.add("Sub", [pause, one])])
     after = graph.add("Not", [graph.add("Less", [seen, pause])])
-    hidden = graph.add("And", [before, after])
-    allowed = {
-        "vad_masks": graph.add("Not", [hidden]),
-        "sub_masks": graph.add("Not", [graph.add("Less", [seeing, seen])]),
-    }
-    for name, values in allowed.items():
-        computed = graph.cast(graph.add("And", [values, present]), FLOAT)
-        graph.replace_uses(name, graph.unsqueeze(computed, 1))
-    return len(allowed)
+    visible = graph.add("Not", [graph.add("And", [before, after])])
+    present = graph.add("And", [visible, graph.unsqueeze(mask, 1)])
+    computed = graph.unsqueeze(graph.cast(present, FLOAT), 1)
+    for name in MASKS:
+        graph.replace_uses(name, computed)
+    return len(MASKS)

@@ -107,7 +107,7 @@ def _run_original(original: Session, text: Text) -> NDArray[np.float32]:
         "inputs": text.word_ids[None],
         "text_lengths": np.array([size]),
         "vad_masks": vad_mask[None, None],
-        "sub_masks": np.tri(size, dtype=np.float32)[None, None],
+        "sub_masks": vad_mask[None, None],
     }
     logits: NDArray[np.float32] = original(feed)["logits"][0]
     return logits

@@ -117,11 +117,12 @@ def test_clicks_stay_where_they_are(tmp_path, container, rate, channels):
     path = tmp_path / f"clicks.{container}"
     ffmpeg("-i", wav, *CONTAINERS[container], path)
     waveform, media = decode(path)
-    # These two encoders delay by a frame or so, and have no place to say it.
-    tolerance_s = {"ts": 0.032, "wma": 0.07}.get(container, 0.02)
+    # Two encoders delay by a frame or so and have no place to say it; AAC's first frame in mkv is
+    # not skipped by ffmpeg 7 and older.
+    tolerance_s = {"ts": 0.032, "wma": 0.07, "mkv": 0.02 + 1024 / rate}.get(container, 0.02)
     assert_clicks(waveform, tolerance_s=tolerance_s)
     assert len(waveform) / 16000 == pytest.approx(DURATION_S, abs=0.15)
-    assert media.duration_s == pytest.approx(DURATION_S, abs=0.15)
+    assert media.duration_s == pytest.approx(DURATION_S, abs=0.2)
     assert media.decoded_s == len(waveform) / 16000
     assert media.warnings == []
 

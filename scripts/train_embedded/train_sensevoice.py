@@ -188,6 +188,7 @@ def main() -> None:
     mean, scale = read_cmvn(directory / "am.mvn")
     tokenizer = SenseVoiceTokenizer(directory / SPM_NAME)
     model: Any = build_model(sensevoice_config(), tokenizer.size)
+    model.frame_head = nn.Linear(WIDTH, tokenizer.size)
     languages = tokenizer.language_embeddings()
     model.textnorm_int_dict = tokenizer.textnorm_embeddings()
     if not (directory / "checkpoint.pt").exists():
@@ -197,11 +198,12 @@ def main() -> None:
             fitting = {k: v for k, v in fitting.items() if k.startswith("encoder.")}
         model.load_state_dict(fitting, strict=False)
         print(f"initialised {len(fitting)} tensors", flush=True)
-    model.frame_head = nn.Linear(WIDTH, tokenizer.size)
     use_byte_dropout(model, arguments.dropout, seed=2)
     use_fused_attention(model)
     print(f"{count_parameters(model)} parameters, {tokenizer.size} pieces", flush=True)
-    trainer = Trainer(model, directory, Schedule(arguments.minutes, arguments.rate, 300))
+    warmup_steps = 60 if arguments.initial else 300
+    schedule = Schedule(arguments.minutes, arguments.rate, warmup_steps)
+    trainer = Trainer(model, directory, schedule)
     shards = Shards(arguments.shards, LANGUAGES)
     shards.refresh()
     known = [utterance for found in shards.by_language.values() for utterance in found]

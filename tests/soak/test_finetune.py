@@ -49,10 +49,10 @@ def finetuned(data, tmp_path_factory):
 
 def test_the_list_has_what_was_spoken(finetuned):
     lines = (finetuned / "training" / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    entries = [json.loads(line) for line in lines]
-    assert [entry["key"] for entry in entries] == ["zh_1.wav", "zh_2.wav", "zh_3.wav"]
-    assert entries[0]["target"] == " ".join("帮我把报告发送给王芳")
-    assert all(entry["source_len"] > 0 for entry in entries)
+    entries = {entry["key"]: entry for entry in map(json.loads, lines)}
+    assert set(entries) == {"zh_1.wav", "zh_2.wav", "zh_3.wav"}
+    assert entries["zh_1.wav"]["target"] == " ".join("帮我把报告发送给王芳")
+    assert all(entry["source_len"] > 0 for entry in entries.values())
 
 
 def test_the_trained_model_is_installed_verified_and_served(finetuned, tmp_path, capsys):

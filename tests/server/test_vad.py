@@ -1,0 +1,237 @@
+"""FSMN-VAD on a real server: parity, any arrival, whole recordings, states that end."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psutil
+import pytest
+import tritonclient.grpc
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from scripts.benchmark.server_statistics import difference, read_statistics
+from scripts.model_install.funasr_vad_reference import Segments, VadReference
+from scripts.triton_server import TritonServer
+from tests.serving import serve_models
+from tests.streams import wait_for_open_sessions
+from tests.vad_reference import (
+    TINY_VAD,
+    VAD_MODELS,
+    ExportedVad,
+    OnlineReference,
+    clear_recordings,
+    cut_at_random,
+    join_segments,
+    with_pauses,
+)
+
+IDLE_S = 3
+ENDED = re.compile("START|no state for sequence")
+
+
+class Stream:
+    """One sequence of the model `vad`."""
+
+    def __init__(self, server: TritonServer, key: int | None = None, **options) -> None:
+        self.key = key or secrets.randbits(62) + 1
+        self._options = options
+        self._started = False
+        self._client = tritonclient.grpc.InferenceServerClient(server.grpc_url)
+
+    def send(self, samples, end=False, start=None, length=None, timeout=120.0) -> Segments:
+        """Send float32 samples; the first request starts the sequence unless told otherwise."""
+        start = not self._started if start is None else start
+        arrays = {
+            "WAV": samples[None],
+            "WAV_LENS": np.array([[len(samples) if length is None else length]], np.int32),
+        }
+        inputs = []
+        for name, array in arrays.items():
+            kind = np_to_triton_dtype(array.dtype)
+            inputs.append(tritonclient.grpc.InferInput(name, list(array.shape), kind))
+            inputs[-1].set_data_from_numpy(array)
+        result = self._client.infer(
+            "vad",
+            inputs,
+            sequence_id=self.key,
+            sequence_start=start,
+            sequence_end=end,
+            parameters=self._options if start else None,
+            client_timeout=timeout,
+        )
+        self._started = True
+        assert result.as_numpy("IS_FINAL").tolist() == [[end]]
+        return [tuple(row) for row in result.as_numpy("SEGMENTS")[0].tolist()]
+
+    def run(self, pieces) -> list[Segments]:
+        """Send a whole recording; the last piece ends the stream."""
+        return [
+            self.send(piece, end=index == len(pieces) - 1) for index, piece in enumerate(pieces)
+        ]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serve_models(tmp_path_factory.mktemp("vad"), {"vad": TINY_VAD}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory):
+    """Room for three sessions."""
+    parameters = {"max_sessions": "3"}
+    with serve_models(tmp_path_factory.mktemp("few"), {"vad": TINY_VAD}, parameters) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def impatient_server(tmp_path_factory):
+    """Sessions may be idle for three seconds."""
+    parameters = {"max_sequence_idle_microseconds": str(IDLE_S * 1_000_000)}
+    with serve_models(tmp_path_factory.mktemp("idle"), {"vad": TINY_VAD}, parameters) as server:
+        yield server
+
+
+def alone(samples: np.ndarray, **options) -> Segments:
+    """The segments of a recording, by FunASR's graph and without a server."""
+    return join_segments(ExportedVad(TINY_VAD).segments([samples], **options))
+
+
+@pytest.mark.parametrize("name", VAD_MODELS)
+def test_parity_with_funasr(request, tmp_path, name):
+    directory = VAD_MODELS[name]
+    if directory == TINY_VAD:
+        compare_with_funasr(request.getfixturevalue("server"), directory)
+        return
+    with serve_models(tmp_path, {"vad": directory}) as server:
+        compare_with_funasr(server, directory)
+
+
+def compare_with_funasr(server: TritonServer, directory) -> None:
+    offline, online = VadReference(directory), OnlineReference(directory)
+    options = {"max_end_silence_time": 300, "speech_noise_thres": 0.5}
+    vad = ExportedVad(directory)
+    for samples in clear_recordings(vad, 2):
+        assert Stream(server).run([samples]) == [offline.segments(samples)]
+        pieces = cut_at_random(samples, np.random.default_rng(0), 960, 9600)
+        assert Stream(server).run(pieces) == online.segments(pieces)
+    for samples in clear_recordings(vad, 2, **options):
+        texts = {name: str(value) for name, value in options.items()}
+        assert Stream(server, **texts).run([samples]) == [offline.segments(samples, **options)]
+
+
+def test_streams_at_a_time_equal_themselves_alone_and_share_runs(server):
+    """Random cuts; a third are abandoned, ids are used again; many rows in one encoder run."""
+    rng = random.Random(1)
+    recordings = [with_pauses(seed, 2)[: rng.randint(4000, 64_000)] for seed in range(60)]
+    before = read_statistics(server.http_url)
+
+    def live(index: int) -> Segments:
+        samples, key = recordings[index], 7000 + index
+        if index % 3 == 0:
+            Stream(server, key=key).send(samples[:3000])
+        cuts = cut_at_random(samples, np.random.default_rng(index), 1, 20_000)
+        return join_segments(Stream(server, key=key).run(cuts))
+
+    with ThreadPoolExecutor(30) as pool:
+        found = list(pool.map(live, range(len(recordings))))
+    assert found == [alone(samples) for samples in recordings]
+    assert sum(map(bool, found)) > 30
+    encoder = difference(read_statistics(server.http_url), before)["vad_encoder"]
+    assert encoder.mean_batch > 1.2
+
+
+@pytest.mark.parametrize("pieces", [[0], [1], [399], [400, 0], [0, 0, 0], [800, 1]])
+def test_every_short_stream_ends(server, pieces):
+    samples = with_pauses(0)[: sum(pieces)]
+    cuts = np.split(samples, np.cumsum(pieces)[:-1])
+    assert Stream(server).run(cuts) == [[]] * len(pieces)
+
+
+def test_a_session_too_many_is_refused_and_no_other_is_touched(small_server):
+    samples = with_pauses(0)[:40_000]
+    streams = [Stream(small_server) for _ in range(3)]
+    first = [stream.send(samples[:9600]) for stream in streams]
+    refused = Stream(small_server)
+    with pytest.raises(InferenceServerException, match="at most 3 open sessions"):
+        refused.send(samples)
+    whole = Stream(small_server).run([samples])  # needs no place
+    assert join_segments(whole) == alone(samples)
+    for stream, answer in zip(streams, first, strict=True):
+        assert join_segments([answer, stream.send(samples[9600:], end=True)]) == alone(samples)
+    with pytest.raises(InferenceServerException, match="no state for sequence"):
+        refused.send(samples[:0], start=False, end=True)
+
+
+def test_a_session_that_idled_too_long_is_freed_and_told(impatient_server):
+    streams = [Stream(impatient_server) for _ in range(3)]
+    for stream in streams:
+        stream.send(with_pauses(0)[:16_000])
+    wait_for_open_sessions(impatient_server, 0, model="vad")
+    for stream in streams:
+        with pytest.raises(InferenceServerException, match=ENDED):
+            stream.send(with_pauses(0)[:16_000], end=True)
+
+
+def test_sequence_rules(server):
+    """Without START, after END: refused. A repeated START begins anew."""
+    samples = with_pauses(1)[:48_000]
+    with pytest.raises(InferenceServerException, match="START"):
+        Stream(server).send(samples, start=False)
+    stream = Stream(server)
+    stream.run([samples])
+    with pytest.raises(InferenceServerException, match="START"):
+        stream.send(samples, start=False)
+    again = Stream(server)
+    again.send(samples)
+    assert join_segments(Stream(server, key=again.key).run([samples])) == alone(samples)
+
+
+BAD = {
+    "nan": ({"samples": np.full(9600, np.nan, np.float32)}, {}, "NaN"),
+    "length": ({"samples": np.zeros(9, np.float32), "length": 10}, {}, "expected 0 to 9"),
+    "too_long": ({"samples": np.zeros(16_000 * 121, np.float32)}, {}, "at most 120 s"),
+    "option": ({"samples": np.zeros(9, np.float32)}, {"do_extend": 7}, "do_extend: expected 0 to"),
+    "word": (
+        {"samples": np.zeros(9, np.float32)},
+        {"speech_noise_thres": "high"},
+        "speech_noise_thres: expected a number, got 'high'",
+    ),
+}
+
+
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize("name", BAD)
+def test_bad_requests_end_their_own_session_only(small_server, name, end):
+    """More failed sessions than there is room for."""
+    request, options, message = BAD[name]
+    samples = with_pauses(1)[:32_000]
+    neighbour = Stream(small_server)
+    answer = neighbour.send(samples[:9600])
+    for _ in range(4):
+        stream = Stream(small_server, **options)
+        if not options:
+            stream.send(samples[:9600])
+        with pytest.raises(InferenceServerException, match=message):
+            stream.send(**request, end=end)
+        with pytest.raises(InferenceServerException, match=ENDED):
+            stream.send(samples[:0], start=False, end=True)
+    assert join_segments([answer, neighbour.send(samples[9600:], end=True)]) == alone(samples)
+
+
+def test_live_streams_are_told_when_the_process_is_gone(tmp_path):
+    with serve_models(tmp_path, {"vad": TINY_VAD}) as server:
+        stream = Stream(server)
+        stream.send(with_pauses(0)[:16_000])
+        stub = next(
+            process
+            for process in psutil.Process(server.pid).children(recursive=True)
+            if any("/vad/1/" in word for word in process.cmdline())
+        )
+        stub.kill()
+        with pytest.raises(InferenceServerException):
+            stream.send(with_pauses(0)[:16_000], timeout=60)

@@ -84,7 +84,8 @@ class StreamingRecogniser:
             chunk = waveform[first : first + self.CHUNK_SAMPLES]
             is_final = first + self.CHUNK_SAMPLES >= len(waveform)
             options = {"cache": cache, "is_final": is_final}
-            pieces += [result["preds"][0] for result in self._model(chunk, param_dict=options)]
+            results = self._model(chunk, param_dict=options)
+            pieces += [result["preds"][0] for result in results if result]
         return "".join(pieces)
 
 

@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 Segments = list[tuple[int, int]]
 
 
+_SMALLEST = 1e-6  # probability of which FunASR is asked for the logarithm
+
+
 class CountingOnce(E2EVadModel):  # type: ignore[misc]  # without types
-    """FunASR's decisions, but a frame below `decibel_thres` is seen once, not twice."""
+    """FunASR's decisions, but a frame below `decibel_thres` is seen once, not twice.
+
+    Nor does it raise on probabilities of exactly 0 or 1.
+    """
+
+    def ComputeScores(self, scores: NDArray[np.float32]) -> None:
+        super().ComputeScores(np.clip(scores, _SMALLEST, 1 - _SMALLEST))
 
     def GetFrameState(self, t: int) -> FrameState:
         if self.decibel[t] < self.vad_opts.decibel_thres:

@@ -67,7 +67,8 @@ class KaldiNativeFbank:
             float32 [T, num_mel_bins] with T = 1 + (S - 400) // 160, or 0 below 400 samples.
         """
         fbank = knf.OnlineFbank(self._options)
-        fbank.accept_waveform(SAMPLE_RATE, waveform * np.float32(PCM16_SCALE))
+        # A list: the binding takes an array apart item by item, at a fifth of the whole cost.
+        fbank.accept_waveform(SAMPLE_RATE, (waveform * np.float32(PCM16_SCALE)).tolist())
         frames = np.empty((fbank.num_frames_ready, self.num_mel_bins), np.float32)
         for index in range(len(frames)):
             frames[index] = fbank.get_frame(index)

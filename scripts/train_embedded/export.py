@@ -117,6 +117,7 @@ def export_sensevoice(training: Path, output: Path) -> int:
     parameters = count_parameters(model)
     save_checkpoint(weights, output / "model.pt")
     write_config(config, output / "config.yaml")
+    write_configuration_json(output / "configuration.json", SPM_NAME, "bpemodel")
     shutil.copyfile(training / SPM_NAME, output / SPM_NAME)
     pieces = json.dumps(sensevoice_pieces(), ensure_ascii=False, indent=0)
     (output / "tokens.json").write_text(pieces + "\n", encoding="utf-8")

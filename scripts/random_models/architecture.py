@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-RecogniserKind = Literal["paraformer", "bicif_paraformer", "sensevoice", "paraformer_online"]
+RecogniserKind = Literal[
+    "paraformer",
+    "bicif_paraformer",
+    "contextual_paraformer",
+    "seaco_paraformer",
+    "sensevoice",
+    "paraformer_online",
+]
 Kind = Literal[RecogniserKind, "fsmn_vad", "ct_transformer", "ct_transformer_streaming"]
 SizeName = Literal["tiny", "small", "full"]
 
@@ -58,12 +65,16 @@ _SENSEVOICE: dict[SizeName, Size] = {
 SIZES: dict[RecogniserKind, dict[SizeName, Size]] = {
     "paraformer": _PARAFORMER,
     "bicif_paraformer": _PARAFORMER,
+    "contextual_paraformer": _PARAFORMER,
+    "seaco_paraformer": _PARAFORMER,
     "sensevoice": _SENSEVOICE,
     "paraformer_online": _PARAFORMER,
 }
 _MODEL_CLASSES: dict[RecogniserKind, str] = {
     "paraformer": "Paraformer",
     "bicif_paraformer": "BiCifParaformer",
+    "contextual_paraformer": "ContextualParaformer",
+    "seaco_paraformer": "SeacoParaformer",
     "paraformer_online": "ParaformerStreaming",
 }
 # How the streaming encoder's training cuts its input. Its export form does not: there the caller
@@ -80,8 +91,9 @@ _CHUNK_CONF: dict[str, Any] = {
 def model_config(kind: RecogniserKind, size: Size) -> dict[str, Any]:
     """Return the `config.yaml` of a model, as FunASR's registry and `funasr_onnx` read it.
 
-    Source: FunASR `funasr/models/{paraformer,bicif_paraformer,sense_voice}/template.yaml` and, for
-    `paraformer_online`, the `config.yaml` of the published streaming Paraformer-large.
+    Source: FunASR `funasr/models/{paraformer,bicif_paraformer,sense_voice}/template.yaml`; for
+    `paraformer_online` the `config.yaml` of the published streaming Paraformer-large, and for the
+    models with hotwords those of the published contextual and SeACo Paraformer.
     """
     encoder_conf: dict[str, Any] = {
         "output_size": size.hidden,
@@ -121,26 +133,60 @@ def model_config(kind: RecogniserKind, size: Size) -> dict[str, Any]:
             "predictor_weight": 1.0,
             "predictor_bias": 1,
             "sampling_ratio": 0.75,
+            **_hotword_conf(kind, size),
         },
         "encoder": "SANMEncoderChunkOpt" if online else "SANMEncoder",
         "encoder_conf": encoder_conf,
-        "decoder": "ParaformerSANMDecoder",
+        "decoder": (
+            "ContextualParaformerDecoder"
+            if kind == "contextual_paraformer"
+            else "ParaformerSANMDecoder"
+        ),
         "decoder_conf": {
-            "attention_heads": size.heads,
-            "linear_units": size.feed_forward,
+            **_decoder_conf(size),
             "num_blocks": size.second_blocks,
-            "dropout_rate": 0.1,
-            "positional_dropout_rate": 0.1,
-            "self_attention_dropout_rate": 0.1,
-            "src_attention_dropout_rate": 0.1,
             "att_layer_num": size.second_blocks,
             "kernel_size": 11,
             "sanm_shfit": 5 if online else 0,  # 5 of 11: no token sees later ones
         },
+        **(_seaco_decoder(size) if kind == "seaco_paraformer" else {}),
         **_predictor(kind, size),
         "tokenizer": "CharTokenizer",
         **frontend,
     }
+
+
+def no_bias_id(vocabulary: int) -> int:
+    """Return the piece by which SeACo says that no hotword is meant: 8377 of the published 8404."""
+    return vocabulary - 27
+
+
+def _hotword_conf(kind: RecogniserKind, size: Size) -> dict[str, Any]:
+    """Return the settings of the hotword encoder, none for models without one."""
+    if kind not in ("contextual_paraformer", "seaco_paraformer"):
+        return {}
+    conf: dict[str, Any] = {"inner_dim": size.hidden, "bias_encoder_type": "lstm"}
+    if kind == "seaco_paraformer":
+        conf |= {"bias_encoder_bid": False, "NO_BIAS": no_bias_id(size.vocabulary)}
+    return conf
+
+
+def _decoder_conf(size: Size) -> dict[str, Any]:
+    return {
+        "attention_heads": size.heads,
+        "linear_units": size.feed_forward,
+        "dropout_rate": 0.1,
+        "positional_dropout_rate": 0.1,
+        "self_attention_dropout_rate": 0.1,
+        "src_attention_dropout_rate": 0.1,
+    }
+
+
+def _seaco_decoder(size: Size) -> dict[str, Any]:
+    """Return the decoder that attends to the hotwords; the export needs its six layers."""
+    conf = {**_decoder_conf(size), "num_blocks": 6, "att_layer_num": 6, "kernel_size": 21}
+    conf |= {"sanm_shfit": 0, "use_output_layer": False, "wo_input_layer": True}
+    return {"seaco_decoder": "ParaformerSANMDecoder", "seaco_decoder_conf": conf}
 
 
 def _predictor(kind: RecogniserKind, size: Size) -> dict[str, Any]:
@@ -151,7 +197,7 @@ def _predictor(kind: RecogniserKind, size: Size) -> dict[str, Any]:
         "r_order": 1,
         "tail_threshold": 0.45,
     }
-    if kind != "bicif_paraformer":
+    if kind not in ("bicif_paraformer", "seaco_paraformer"):
         return {"predictor": "CifPredictorV2", "predictor_conf": predictor_conf}
     predictor_conf |= {
         "smooth_factor2": 0.25,

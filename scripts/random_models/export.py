@@ -23,6 +23,7 @@ from scripts.random_models.architecture import (
     RecogniserKind,
     SizeName,
     model_config,
+    no_bias_id,
 )
 from scripts.random_models.front_end_files import cmvn_text
 from scripts.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
@@ -30,6 +31,7 @@ from scripts.random_models.weights import (
     calibrate_paraformer,
     calibrate_paraformer_online,
     calibrate_sensevoice,
+    spread_hotwords,
 )
 
 OPSET = 14  # FunASR's own default
@@ -41,10 +43,10 @@ def export_random_model(
 ) -> Path:
     """Write a model directory laid out like FunASR's on the hubs; `funasr_onnx` loads it.
 
-    It holds `model.onnx` (and `decoder.onnx` for the streaming Paraformer), `config.yaml`, and what
-    the kind needs of `am.mvn` and a vocabulary (`tokens.json` or a SentencePiece model); with
-    `quantize`, each graph as `*_quant.onnx` too. The directory appears when it is complete; an
-    older one is replaced.
+    It holds `model.onnx` (and `decoder.onnx` for the streaming Paraformer, `model_eb.onnx` for
+    those with hotwords), `config.yaml`, and what the kind needs of `am.mvn` and a vocabulary
+    (`tokens.json` or a SentencePiece model); with `quantize`, each graph as `*_quant.onnx` too. The
+    directory appears when it is complete; an older one is replaced.
 
     Args:
         kind: architecture.
@@ -95,6 +97,12 @@ def _write_recogniser(
         encoder, decoder = forms
         calibrate_paraformer_online(encoder, decoder, seed)
         return {"model": encoder, "decoder": decoder}
+    if kind == "contextual_paraformer" or kind == "seaco_paraformer":
+        backbone, embedder = forms
+        _fit_hotword_forms(backbone, embedder, size.hidden, size.vocabulary)
+        spread_hotwords(embedder)
+        calibrate_paraformer(backbone, seed)
+        return {"model": backbone, "model_eb": embedder}
     calibrate = calibrate_sensevoice if kind == "sensevoice" else calibrate_paraformer
     calibrate(forms, seed)
     return {"model": forms}
@@ -137,10 +145,13 @@ def _write_config(work: Path, config: dict[str, Any]) -> None:
 def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any:
     """Build the model that `config` describes, seeded, in the form that FunASR traces.
 
-    The streaming Paraformer has two, its encoder and its decoder.
+    The streaming Paraformer has two, its encoder and its decoder; one with hotwords has its
+    backbone and the embedder of the hotwords.
     """
     # FunASR registers its classes when the modules are imported.
     import funasr.models.bicif_paraformer.model
+    import funasr.models.contextual_paraformer.decoder
+    import funasr.models.contextual_paraformer.model
     import funasr.models.ct_transformer.model
     import funasr.models.ct_transformer_streaming.encoder
     import funasr.models.ct_transformer_streaming.model
@@ -149,6 +160,7 @@ def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any
     import funasr.models.paraformer.model
     import funasr.models.paraformer_streaming.model
     import funasr.models.scama.encoder
+    import funasr.models.seaco_paraformer.model
     import funasr.models.sense_voice.model  # noqa: F401
     from funasr.register import tables
 
@@ -162,6 +174,17 @@ def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any
     for form in forms if isinstance(forms, tuple) else (forms,):
         form.eval()
     return forms
+
+
+def _fit_hotword_forms(backbone: Any, embedder: Any, hidden: int, vocabulary: int) -> None:
+    """Bring FunASR's forms, written for the published dimensions, to those of this model."""
+    if hasattr(backbone, "NOBIAS"):
+        backbone.NOBIAS = no_bias_id(vocabulary)
+    speech, lengths, bias_embed = backbone.export_dummy_inputs()
+    dummy = (speech, lengths, bias_embed[..., :1].expand(-1, -1, hidden).contiguous())
+    backbone.export_dummy_inputs = lambda: dummy
+    hotword = embedder.export_dummy_inputs() % vocabulary
+    embedder.export_dummy_inputs = lambda: hotword
 
 
 def export_onnx(model: Any, path: Path) -> None:

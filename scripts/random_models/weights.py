@@ -25,17 +25,49 @@ _CALIBRATION_LENGTHS = (100, 60)  # LFR frames
 _WINDOW, _STRIDE = 20, 10  # LFR frames: a window of the streaming encoder, and what is new in it
 _NUM_WINDOWS = 10
 _FRAMES_PER_TOKEN = 4
+_HOTWORDS = 8
+_HOTWORD_GAIN = 4.0  # of the embedder's weights: its gates open and close
+# Of what is read from the hotwords: random weights would hardly look at them.
+_SEACO_GAIN = 3.0
+_CONTEXTUAL_GAIN = 12.0
+_NO_BIAS_SHARE = 0.5
 
 
 def calibrate_paraformer(model: Any, seed: int) -> None:
-    """Shift and scale predictor and output layer of a (BiCif)Paraformer in its export form."""
+    """Shift and scale predictor and output layers of a Paraformer in its export form."""
     run = _runner(model, seed)
+    _listen_to_hotwords(model)
     predictor = model.predictor
     _calibrate_alphas(predictor.cif_output, run)
     if hasattr(predictor, "cif_output2"):
         _standardise(predictor.cif_output2, run, _ALPHA_DEVIATION)
         predictor.cif_output2.bias.data -= 1.0  # mostly low, as three frames share one of before
     _standardise(model.decoder.output_layer, run, _LOGIT_DEVIATION)
+    if hasattr(model, "hotword_output_layer"):
+        _standardise(model.hotword_output_layer, run, _LOGIT_DEVIATION)
+        no_bias = model.NOBIAS
+        _shift_until(
+            model.hotword_output_layer,
+            no_bias,
+            lambda logits: float((logits.argmax(-1) == no_bias).float().mean()),
+            _NO_BIAS_SHARE,
+            run,
+        )
+
+
+def _listen_to_hotwords(model: Any) -> None:
+    """Let the layers that attend to hotwords, if there are any, change the text."""
+    if hasattr(model, "seaco_decoder"):
+        for layer in model.seaco_decoder.model.decoders:
+            layer.src_attn.linear_out.weight.data *= _SEACO_GAIN
+    elif hasattr(model.decoder, "bias_decoder"):
+        model.decoder.bias_decoder.src_attn.linear_out.weight.data *= _CONTEXTUAL_GAIN
+
+
+def spread_hotwords(embedder: Any) -> None:
+    """Make the embeddings of different hotwords differ as those of a trained embedder do."""
+    for parameter in embedder.bias_encoder.parameters():
+        parameter.data *= _HOTWORD_GAIN
 
 
 def calibrate_paraformer_online(encoder: Any, decoder: Any, seed: int) -> None:
@@ -95,6 +127,10 @@ def _runner(model: Any, seed: int) -> Callable[[], None]:
     inputs.append(torch.tensor(_CALIBRATION_LENGTHS, dtype=torch.int32))
     if "textnorm" in model.export_input_names():
         inputs += [torch.tensor([3, 0]), torch.tensor([15, 14])]
+    if "bias_embed" in model.export_input_names():
+        width = model.export_dummy_inputs()[2].shape[-1]
+        hotwords = rng.uniform(-1, 1, (1, _HOTWORDS, width)).astype(np.float32)
+        inputs.append(torch.from_numpy(hotwords).expand(len(rows), -1, -1))
 
     def run() -> None:
         with torch.no_grad():

@@ -23,9 +23,13 @@ from pathlib import Path
 from typing import Literal
 
 from asr_core.feature_extractor import LIMITS_FILE
+from asr_core.hotword_embedder import EMBEDDER_FILE
+from asr_core.hotwords import SEGMENTATION_FILE
 from asr_core.sensevoice import NUM_TAG_FRAMES, TOKENIZER_NAME
 from scripts.model_install.errors import InstallError
+from scripts.onnx_graph.hotword_embedder import convert_embedder
 from scripts.onnx_graph.prepare import KindChoice
+from scripts.onnx_graph.report import TAKES_HOTWORDS
 from scripts.prepare_onnx import Report, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,7 +113,7 @@ KINDS = {
             "model_repo_paraformer_offline",
             (ExportedGraph("paraformer_encoder", "model", "paraformer"),),
             {
-                "paraformer_feature_extractor": ("am.mvn", "config.yaml"),
+                "paraformer_feature_extractor": ("am.mvn", "config.yaml", "tokens.json"),
                 "paraformer_scoring": ("tokens.json", "config.yaml"),
             },
         ),
@@ -196,14 +200,62 @@ def install(
             manifest = {"source": source.name, "onnx": name, "preparation": asdict(report)}
             (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
             reports.append(report)
+        hotword_files = collect_hotword_files(source, onnx_names[0], reports[0], Path(scratch))
         for model, names in kind.files.items():
             for name in names:
                 shutil.copy(source / name, version_folder(repository, model) / name)
+        put_hotword_files(kind, repository, hotword_files)
         write_limits(kind, repository, reports[0])
         for graph in kind.graphs:
             for path in (Path(scratch) / graph.model).iterdir():
                 path.replace(version_folder(repository, graph.model) / path.name)
     return reports
+
+
+def collect_hotword_files(
+    source: Path, onnx_name: str, report: Report, scratch: Path
+) -> dict[str, Path]:
+    """Make what embeds the hotwords of a model that takes them; nothing for others.
+
+    Args:
+        source: directory with the exported model.
+        onnx_name: the encoder's graph in it; the embedder's is named alike.
+        report: of the encoder.
+        scratch: gets the converted embedder.
+
+    Returns:
+        Files by their names in the repository.
+
+    Raises:
+        InstallError: there is no embedder.
+        PrepareError: it cannot be converted.
+    """
+    if report.kind not in TAKES_HOTWORDS:
+        return {}
+    embedder = source / embedder_name(onnx_name)
+    if not embedder.is_file():
+        raise InstallError(f"{source}: expected {embedder.name} (hotwords), not found")
+    found = {EMBEDDER_FILE: scratch / EMBEDDER_FILE}
+    convert_embedder(embedder, found[EMBEDDER_FILE])
+    if (source / SEGMENTATION_FILE).is_file():
+        found[SEGMENTATION_FILE] = source / SEGMENTATION_FILE
+    return found
+
+
+def embedder_name(onnx_name: str) -> str:
+    """Return the file of the hotword embedder beside an encoder's."""
+    return onnx_name.replace("model", "model_eb", 1)
+
+
+def put_hotword_files(kind: ModelKind, repository: Path, files: Mapping[str, Path]) -> None:
+    """Give the feature extractor its hotword files, and take away a former model's."""
+    if kind.name != "paraformer":
+        return
+    folder = version_folder(repository, "paraformer_feature_extractor")
+    for name in (EMBEDDER_FILE, SEGMENTATION_FILE):
+        (folder / name).unlink(missing_ok=True)
+        if name in files:
+            shutil.copy(files[name], folder / name)
 
 
 def write_limits(kind: ModelKind, repository: Path, report: Report) -> None:

@@ -88,7 +88,13 @@ class RawClient:
     def __init__(self, server: TritonServer) -> None:
         self.grpc = tritonclient.grpc.InferenceServerClient(server.grpc_url)
 
-    def infer(self, model: str, inputs: Mapping[str, np.ndarray], timeout: float = 60.0):
+    def infer(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        timeout: float = 60.0,
+        parameters: Mapping[str, object] | None = None,
+    ):
         """Send arrays as they are; returns all outputs by name."""
         tensors = []
         for name, array in inputs.items():
@@ -96,13 +102,17 @@ class RawClient:
             tensor = tritonclient.grpc.InferInput(name, list(array.shape), datatype)
             tensor.set_data_from_numpy(array)
             tensors.append(tensor)
-        result = self.grpc.infer(model, tensors, client_timeout=timeout)
+        result = self.grpc.infer(
+            model, tensors, client_timeout=timeout, parameters=dict(parameters or {})
+        )
         names = [output.name for output in result.get_response().outputs]
         return {name: result.as_numpy(name) for name in names}
 
     def recognise(self, kind: str, rows: Sequence[np.ndarray], **options) -> list[Recognised]:
         """Recognise rows with one of the two ensembles."""
-        outputs = self.infer(ENSEMBLES[kind], request_inputs(kind, rows, **options))
+        parameters = options.pop("parameters", None)
+        inputs = request_inputs(kind, rows, **options)
+        outputs = self.infer(ENSEMBLES[kind], inputs, parameters=parameters)
         return [Recognised(outputs, index) for index in range(len(rows))]
 
 

@@ -16,7 +16,7 @@ class BareSession:
     """One session on a prepared graph, called with one recording at a time.
 
     Args:
-        graph: the prepared ONNX file, the one the server runs.
+        graph: the prepared ONNX file, the one the server runs, of a model without hotwords.
         model_dir: holds `config.yaml` and `am.mvn`.
         threads: intra-op threads of the session; calls may come from several threads at once.
     """
@@ -31,6 +31,7 @@ class BareSession:
         known = {
             "language": np.array([LANGUAGE_IDS["auto"]], np.int32),
             "textnorm": np.array([TEXT_NORM_IDS["withitn"]], np.int32),
+            "bias_embed": np.zeros((1, 1, 1), np.float32),  # a Paraformer without hotwords
         }
         names = {value.name for value in self._session.get_inputs()}
         self._prompt = {name: value for name, value in known.items() if name in names}

@@ -18,7 +18,13 @@ from scripts.model_install.agreement import Agreement
 from scripts.model_install.errors import InstallError
 from scripts.model_install.file_hashes import hash_file
 from scripts.model_install.installed import Material
-from scripts.model_install.layout import ModelFiles, Precision, collect, graph_file
+from scripts.model_install.layout import (
+    HOTWORD_FILES,
+    ModelFiles,
+    Precision,
+    collect,
+    graph_file,
+)
 from scripts.model_install.locate import Located, Wanted, locate
 from scripts.model_install.published import PUBLISHED_MODELS, HubName
 from scripts.model_install.store import (
@@ -122,7 +128,12 @@ def _install(options: argparse.Namespace) -> None:
         tables = {name for names in kind.files.values() for name in names}
         tables.update(name for graph in kind.graphs for name in graph.files)
         files = collect(
-            located.directories, links, graphs, tables, options.precision, kind.unsupported
+            located.directories,
+            links,
+            graphs,
+            tables,
+            options.precision,
+            [*kind.unsupported, *HOTWORD_FILES],
         )
         with new_entry(options.store, kind.name, name) as entry:
             first = graph_file(graphs[0], options.precision)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from funasr_onnx import Paraformer, SenseVoiceSmall
+from funasr_onnx import ContextualParaformer, Paraformer, SenseVoiceSmall
 from funasr_onnx.paraformer_online_bin import Paraformer as StreamingParaformer
 from funasr_onnx.utils.postprocess_utils import sentence_postprocess
 from numpy.typing import NDArray
@@ -33,15 +33,40 @@ def end_loose_pieces(pieces: list[str]) -> list[str]:
 
 
 class ParaformerReference:
-    """`funasr_onnx.Paraformer` on an exported model; `quantized` takes its int8 graph."""
+    """`funasr_onnx.Paraformer` on an exported model; `quantized` takes its int8 graph.
+
+    On one with hotwords it is `ContextualParaformer`, which `SeacoParaformer` differs from in its
+    name only.
+    """
 
     def __init__(self, model_dir: Path, threads: int = 1, quantized: bool = False) -> None:
-        self._model = Paraformer(str(model_dir), quantize=quantized, intra_op_num_threads=threads)
+        self.takes_hotwords = any(model_dir.glob("model_eb*.onnx"))
+        model_class = ContextualParaformer if self.takes_hotwords else Paraformer
+        self._model = model_class(str(model_dir), quantize=quantized, intra_op_num_threads=threads)
         self._model.frontend.opts.frame_opts.dither = 0.0
 
-    def text_and_times(self, samples: Samples) -> tuple[str, NDArray[np.float64] | None]:
-        """Text, and [words, 2] times in ms; None where FunASR has no sound ones."""
-        outputs = self._model.infer(*self._model.extract_feat([samples]))
+    def _infer(self, samples: Samples, hotwords: str) -> list[NDArray[Any]]:
+        features = self._model.extract_feat([samples])
+        if not self.takes_hotwords:
+            outputs: list[NDArray[Any]] = self._model.infer(*features)
+            return outputs
+        words, last = self._model.proc_hotword(hotwords)
+        (states,) = self._model.eb_infer(words, last)
+        bias_embed = states.transpose(1, 0, 2)[np.arange(len(words)), last]
+        if not hotwords:  # the empty string has become a hotword without characters
+            bias_embed = bias_embed[1:]
+        outputs = self._model.bb_infer(*features, bias_embed[None])
+        return outputs
+
+    def text_and_times(
+        self, samples: Samples, hotwords: str = ""
+    ) -> tuple[str, NDArray[np.float64] | None]:
+        """Text, and [words, 2] times in ms; None where FunASR has no sound ones.
+
+        Args:
+            hotwords: with spaces between them; only for a model that takes them.
+        """
+        outputs = self._infer(samples, hotwords)
         (pieces,) = self._model.decode(outputs[0], outputs[1])
         if not pieces:
             return "", None
@@ -57,7 +82,10 @@ class ParaformerReference:
             return text, None
         if fires != len(pieces) + 1 or DROPPED & set(pieces) or end_loose_pieces(pieces) != pieces:
             return text, None
-        return text, np.clip(self._model(samples)[0]["timestamp"], 0, None)
+        arguments = (samples, hotwords) if self.takes_hotwords else (samples,)
+        if self.takes_hotwords and not hotwords:  # which its own call cannot say
+            return text, None
+        return text, np.clip(self._model(*arguments)[0]["timestamp"], 0, None)
 
 
 class SenseVoiceReference:

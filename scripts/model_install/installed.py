@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from asr_core.chunk_size import DEFAULT_CHUNK_SIZE
 from asr_core.fbank import SAMPLE_RATE, KaldiNativeFbank
 from asr_core.frontend import Frontend, load_frontend
+from asr_core.hotword_bias import load_hotword_bias
+from asr_core.hotword_embedder import EMBEDDER_FILE
 from asr_core.online import OnlineRecogniser, Step, load_online_model
-from asr_core.paraformer import ParaformerRow, load_scoring
+from asr_core.paraformer import ParaformerRow, load_pieces, load_scoring
 from asr_core.punctuation import load_punctuation
 from asr_core.punctuation_requests import PunctuationRequest, Punctuator
 from asr_core.sensevoice import LANGUAGE_IDS, TEXT_NORM_IDS, TOKENIZER_NAME, SenseVoiceScoring
@@ -31,6 +33,7 @@ from asr_core.words import join_words
 Samples = NDArray[np.float32]  # 16 kHz
 Recogniser = Callable[[Samples], str]
 
+_SAMPLE_HOTWORDS = 10
 _PIECE_SAMPLES = 9600  # of a stream
 _PAUSE = np.zeros(SAMPLE_RATE, np.float32)
 _MAX_WORDS = 10_000  # of a text to punctuate
@@ -91,15 +94,25 @@ def _extract(frontend: Frontend, samples: Samples) -> dict[str, NDArray[Any]]:
     return {"speech": features[None], "speech_lengths": np.array([len(features)], np.int32)}
 
 
+def sample_hotwords(model_dir: Path) -> str:
+    """Return words of two characters that the vocabulary in `model_dir` has, to compare with."""
+    characters = [piece for piece in load_pieces(model_dir) if "一" <= piece <= "龥"]
+    pairs = zip(characters[::2], characters[1::2], strict=False)
+    return " ".join(first + second for first, second in list(pairs)[:_SAMPLE_HOTWORDS])
+
+
 def load_paraformer(repository: Path, threads: int = 2) -> Answers:
-    """Load an installed Paraformer; gives `TRANSCRIPTS`."""
-    frontend = load_frontend(repository / "paraformer_feature_extractor" / "1")
+    """Load an installed Paraformer; gives `TRANSCRIPTS`, with hotwords if the model takes any."""
+    extractor = repository / "paraformer_feature_extractor" / "1"
+    frontend = load_frontend(extractor)
+    hotwords = sample_hotwords(extractor) if (extractor / EMBEDDER_FILE).is_file() else ""
+    bias_embed = load_hotword_bias(extractor, {"max_hotwords": "500"})(hotwords)[None]
     graph = Graph(repository / "paraformer_encoder" / "1", threads)
     scoring = load_scoring(repository / "paraformer_scoring" / "1")
 
     def recognise(samples: Samples) -> str:
         inputs = _extract(frontend, samples)
-        outputs = graph(inputs)
+        outputs = graph({**inputs, "bias_embed": bias_embed})
         tokens = int(outputs["token_num"][0])
         steps = int(inputs["speech_lengths"][0]) * CIF_UPSAMPLING
         row = ParaformerRow(

@@ -25,7 +25,10 @@ CHECKPOINT = "model.pt"
 OLDER_NAMES = {
     "config.yaml": ("asr.yaml", "vad.yaml", "punc.yaml"),
     "am.mvn": ("vad.mvn",),
+    # Of the hotword embedder nothing is quantised: the exports differ in name only.
+    "model_eb_quant.onnx": ("model_eb.onnx",),
 }
+HOTWORD_FILES = ("model_eb.onnx", "model_eb_quant.onnx", "seg_dict")
 VOCABULARY, OLDER_VOCABULARY = "tokens.json", "tokens.txt"
 
 
@@ -50,7 +53,8 @@ def graph_file(graph: str, precision: Precision) -> str:
 def download_patterns(graphs: Collection[str], precision: Precision) -> list[str]:
     """Return patterns for everything but checkpoints, which are large and rarely needed."""
     names = [graph_file(graph, precision) for graph in graphs]
-    return [*names, "*.yaml", "*.mvn", "tokens.*", "*.bpe.model", "configuration.json", "jieba_*"]
+    tables = ["*.yaml", "*.mvn", "tokens.*", "*.bpe.model", "configuration.json", "jieba_*"]
+    return [*names, *tables, *HOTWORD_FILES]
 
 
 CHECKPOINT_PATTERNS = ("model.pt", "seg_dict")
@@ -90,7 +94,7 @@ def collect(
         if (found := _find(sources, names)) is not None
     }
     for name in optional:
-        if (path := _find(sources, (name,))) is not None:
+        if (path := _find(sources, (name, *OLDER_NAMES.get(name, ())))) is not None:
             originals[name] = path
     config = _read_config(originals["config.yaml"]) if "config.yaml" in originals else {}
     if "am.mvn" in tables and config and "frontend_conf" not in config:

@@ -150,11 +150,6 @@ def _check_published(wanted: Wanted, model: PublishedModel, source: str) -> None
         raise InstallError(f"{source}: is a model of kind {model.kind}, not {wanted.kind}")
     if wanted.variant is not None and wanted.variant != model.variant:
         raise InstallError(f"{source}: is {model.title}, not variant {wanted.variant!r}")
-    if (model.kind, model.variant) in UNSERVED:
-        raise InstallError(
-            f"{source}: is {model.title}, whose neural hotwords are not served yet; "
-            "without them: --from paraformer, with timestamps: --from paraformer-vad-punc"
-        )
 
 
 def _refuse_other_precision(wanted: Wanted, repository: str, files: Collection[str]) -> None:

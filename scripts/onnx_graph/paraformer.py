@@ -1,11 +1,12 @@
-"""Prepares Paraformer and BiCifParaformer."""
+"""Prepares Paraformer, BiCifParaformer, ContextualParaformer and SeacoParaformer."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from scripts.onnx_graph import cif, masks, patterns
+from scripts.onnx_graph import cif, hotwords, masks, patterns
 from scripts.onnx_graph.graph import FLOAT, INT32, Graph
+from scripts.onnx_graph.hotwords import BIAS_EMBED
 from scripts.onnx_graph.token_ids import end_in_token_ids
 
 INPUTS = ["speech", "speech_lengths"]
@@ -14,31 +15,44 @@ TIMESTAMP_OUTPUTS = ["us_alphas", "us_cif_peak"]
 
 
 def prepare_paraformer(graph: Graph, padding: bool) -> dict[str, int]:
-    """Rewrite a (BiCif)Paraformer graph.
+    """Rewrite the graph of any Paraformer.
 
     Args:
-        graph: FunASR's export: `speech` [B, T, 560], `speech_lengths` [B] -> `logits` [B, N, V],
-            `token_num` [B] and, for BiCif, `us_alphas`, `us_cif_peak` [B, 3T].
+        graph: FunASR's export: `speech` [B, T, 560], `speech_lengths` [B] and, for models with
+            hotwords, `bias_embed` [B, W, D] -> `logits` [B, N, V], `token_num` [B] and, for BiCif
+            and SeACo, `us_alphas`, `us_cif_peak` [B, 3T].
         padding: make rows independent of padding and batch; otherwise only end in token ids.
 
     Returns:
-        How often each edit was made. The graph's outputs are now `token_ids`, `token_scores`
-        [B, N], `token_num` [B], `us_alphas` and `us_cif_peak` [B, U] (U = T and all zero for a
-        model without timestamps).
+        How often each edit was made. The graph now takes `bias_embed` [B, W, D] in any case (a
+        model without hotwords ignores it) and gives `token_ids`, `token_scores` [B, N],
+        `token_num` [B], `us_alphas` and `us_cif_peak` [B, U] (U = T and all zero for a model
+        without timestamps), so that one configuration serves all.
 
     Raises:
         PrepareError: the graph does not have the expected patterns.
     """
     timestamps = "us_alphas" in graph.output_names
-    patterns.check_signature(graph, INPUTS, OUTPUTS + (TIMESTAMP_OUTPUTS if timestamps else []))
+    takes_hotwords = BIAS_EMBED in graph.input_types
+    patterns.check_signature(
+        graph,
+        INPUTS + ([BIAS_EMBED] if takes_hotwords else []),
+        OUTPUTS + (TIMESTAMP_OUTPUTS if timestamps else []),
+    )
     # Everything is found before anything is changed.
     encoder_output = patterns.encoder_output(graph, graph.output_names) if padding else ""
     edits: dict[str, int] = {}
     graph.retype_input("speech_lengths", INT32)
-    graph.set_input_dims("speech", ["batch", "frames", 560])
-    graph.set_input_dims("speech_lengths", ["batch"])
+    graph.set_inputs(
+        {
+            "speech": (FLOAT, ["batch", "frames", 560]),
+            "speech_lengths": (INT32, ["batch"]),
+            BIAS_EMBED: (FLOAT, ["batch", "hotwords", "hidden"]),
+        }
+    )
     if padding:
-        edits = _make_rows_independent(graph, encoder_output, timestamps)
+        choice = hotwords.find_filter(graph) if takes_hotwords and timestamps else None
+        edits = _make_rows_independent(graph, encoder_output, timestamps, choice)
     end_in_token_ids(graph, "logits")
     if not timestamps:
         _add_empty_timestamps(graph)
@@ -56,7 +70,9 @@ def prepare_paraformer(graph: Graph, padding: bool) -> dict[str, int]:
     return edits
 
 
-def _make_rows_independent(graph: Graph, encoder_output: str, timestamps: bool) -> dict[str, int]:
+def _make_rows_independent(
+    graph: Graph, encoder_output: str, timestamps: bool, choice: hotwords.HotwordFilter | None
+) -> dict[str, int]:
     lengths = "speech_lengths"
     alphas, summation = patterns.cif_weights(graph, "token_num")
     embeds = patterns.acoustic_embeds(graph, alphas, summation, "logits")
@@ -82,6 +98,9 @@ def _make_rows_independent(graph: Graph, encoder_output: str, timestamps: bool) 
             graph, lengths, num_frames
         )
         _mask_timestamps(graph, lengths)
+    if choice is not None:
+        hotwords.choose_by_row(graph, choice, num_tokens, "token_num")
+        edits["hotword_filters"] = 1
     masks.blank_padding_of_speech(graph, mask)
     return edits
 

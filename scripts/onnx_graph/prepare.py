@@ -18,6 +18,7 @@ from scripts.onnx_graph import masks, patterns, verify, verify_streaming
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.front_end import load_front_end
 from scripts.onnx_graph.graph import Graph
+from scripts.onnx_graph.hotwords import BIAS_EMBED, hotword_dim
 from scripts.onnx_graph.paraformer import prepare_paraformer
 from scripts.onnx_graph.punctuation import PUNCTUATION_LOOP, prepare_punctuation
 from scripts.onnx_graph.report import Kind, Report, append_figures, is_prepared, write_metadata
@@ -66,6 +67,8 @@ def _timestamps(per_frame: int) -> dict[str, Width]:
 ROW_LOOPS: dict[Kind, RowLoop] = {
     "paraformer": _offline_loop(_timestamps(1), "token_num"),
     "bicif_paraformer": _offline_loop(_timestamps(3), "token_num"),
+    "contextual_paraformer": _offline_loop(_timestamps(1), "token_num"),
+    "seaco_paraformer": _offline_loop(_timestamps(3), "token_num"),
     "sensevoice": _offline_loop(
         {"token_ids": Width(1, 4), "token_scores": Width(1, 4)}, "encoder_out_lens"
     ),
@@ -75,6 +78,11 @@ ROW_LOOPS: dict[Kind, RowLoop] = {
     "punctuation": PUNCTUATION_LOOP,
     "punctuation_online": PUNCTUATION_LOOP,
 }
+
+# What is installed in one place, whatever its outputs.
+_FAMILIES: dict[Kind, KindChoice] = dict.fromkeys(
+    ("bicif_paraformer", "contextual_paraformer", "seaco_paraformer"), "paraformer"
+)
 
 # Their caches must end with each row's own last column, which takes more than cutting the rows.
 _WITH_CACHES: frozenset[Kind] = frozenset({"streaming_encoder", "streaming_decoder", "vad"})
@@ -88,10 +96,12 @@ class _Recipe:
         rewrite: edits a graph; with False, no more than the row loop needs. Returns its edits.
         prove: takes original, prepared file, threads, and whether to optimise, and returns figures;
             None for recognisers, which are proved on features.
+        hotword_dim: width of a hotword's embedding, 1 where the graph takes none.
     """
 
     rewrite: Callable[[Graph, bool], dict[str, int]]
     prove: Callable[[Path, Path, int, bool], dict[str, float]] | None = None
+    hotword_dim: int = 1
 
 
 def prepare(
@@ -107,9 +117,9 @@ def prepare(
 
     Args:
         source: FunASR's `model.onnx` or `model_quant.onnx` of Paraformer, BiCifParaformer,
-            SenseVoiceSmall or ParaformerStreaming, and the latter's `decoder.onnx` or
-            `decoder_quant.onnx`; or of FSMN-VAD or CT-Transformer. The streaming encoder needs
-            `config.yaml` and `am.mvn` beside it, the VAD `config.yaml`.
+            ContextualParaformer, SeacoParaformer, SenseVoiceSmall or ParaformerStreaming, and the
+            latter's `decoder.onnx` or `decoder_quant.onnx`; or of FSMN-VAD or CT-Transformer. The
+            streaming encoder needs `config.yaml` and `am.mvn` beside it, the VAD `config.yaml`.
         target: is replaced in one step, after the proof.
         kind: what `source` must be; "auto" takes any.
         recordings: features [T, 560] of real recordings to prove it on, besides made ones; for
@@ -140,7 +150,7 @@ def prepare(
         if recipe.prove is not None:
             report = _prove_by(recipe.prove, source, work, report, threads)
         else:
-            rows = verify.make_rows(recordings)
+            rows = verify.make_rows(recordings, recipe.hotword_dim)
             report = _prove(source, work, report, rows, row_by_row, threads)
         append_figures(work, report.figures)
         work.chmod(0o644)
@@ -163,7 +173,7 @@ def _rewrite(
     model = limit_versions(model)
     graph = Graph(model)
     found = _find_kind(graph)
-    if kind not in ("auto", found.removeprefix("bicif_")):
+    if kind not in ("auto", _FAMILIES.get(found, found)):
         raise PrepareError(
             f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
         )
@@ -172,7 +182,7 @@ def _rewrite(
             f"{source}: --row-by-row does not work for {found}, whose caches must end with each "
             "row's own last column"
         )
-    recipe = _find_recipe(found, source.parent)
+    recipe = _find_recipe(found, source.parent, graph)
     int8 = patterns.is_dynamic_int8(graph)
     tables = patterns.mask_tables(graph)
     frames = min((table.frames for table in tables), default=None)
@@ -211,14 +221,16 @@ def _find_kind(graph: Graph) -> Kind:
         return "streaming_encoder"
     if "sample_ids" in outputs:
         return "streaming_decoder"
+    if BIAS_EMBED in graph.input_types:
+        return "seaco_paraformer" if "us_alphas" in outputs else "contextual_paraformer"
     return "bicif_paraformer" if "us_alphas" in outputs else "paraformer"
 
 
-def _find_recipe(kind: Kind, model_dir: Path) -> _Recipe:
+def _find_recipe(kind: Kind, model_dir: Path, graph: Graph) -> _Recipe:
     """Return what to do with a graph, read from the files beside it where need be.
 
     Raises:
-        PrepareError: a file beside it cannot be understood.
+        PrepareError: the graph, or a file beside it, cannot be understood.
         FileNotFoundError: one is missing.
     """
     if kind == "streaming_encoder":
@@ -243,7 +255,9 @@ def _find_recipe(kind: Kind, model_dir: Path) -> _Recipe:
         )
     if kind in ("punctuation", "punctuation_online"):
         return _Recipe(prepare_punctuation, prove_punctuation)
-    return _Recipe(prepare_sensevoice if kind == "sensevoice" else prepare_paraformer)
+    if kind == "sensevoice":
+        return _Recipe(prepare_sensevoice)
+    return _Recipe(prepare_paraformer, hotword_dim=hotword_dim(graph))
 
 
 def _messages(kind: Kind, int8: bool, row_by_row: bool, mask_table_frames: int | None) -> list[str]:

@@ -14,6 +14,8 @@ from onnx import ModelProto
 Kind = Literal[
     "paraformer",
     "bicif_paraformer",
+    "contextual_paraformer",
+    "seaco_paraformer",
     "sensevoice",
     "streaming_encoder",
     "streaming_decoder",
@@ -21,10 +23,11 @@ Kind = Literal[
     "punctuation",
     "punctuation_online",
 ]
+TAKES_HOTWORDS: frozenset[Kind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
 Precision = Literal["fp32", "int8"]
 
 # Counted up when the contract between prepared files and what serves them changes.
-PREPARED_BY = "triton-asr prepare_onnx 1"
+PREPARED_BY = "triton-asr prepare_onnx 2"
 _PREFIX = "asr."
 
 
@@ -33,8 +36,9 @@ class Report:
     """Result of a preparation.
 
     Attributes:
-        kind: architecture; `bicif_paraformer` is a Paraformer that gives timestamps, the streaming
-            Paraformer consists of two graphs.
+        kind: architecture; `bicif_paraformer` is a Paraformer that gives timestamps,
+            `contextual_paraformer` one that takes hotwords, `seaco_paraformer` does both; the
+            streaming Paraformer consists of two graphs.
         precision: "int8" stands for dynamic int8.
         row_by_row: the graph runs its rows one after the other, each at its true length (dynamic
             int8, and graphs without the expected patterns); else all at once, masked. Either way

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ MAX_TIE_SHARE = 0.01
 _PEAK_THRESHOLD = 1.0 - 1e-4
 _LANGUAGES = (0, 3, 4, 7, 11, 12)
 _TEXT_NORMS = (15, 14)
+_HOTWORDS = 60
 _GARBAGE = 30.0  # deviation of noise in padding; features have a deviation of about one
 _NUMPY_TYPES: dict[str, Any] = {
     "tensor(int32)": np.int32,
@@ -48,11 +49,12 @@ class Figures:
 
 @dataclass(frozen=True)
 class Row:
-    """One utterance: features [T, 560], and SenseVoice's prompts."""
+    """One utterance: features [T, 560], SenseVoice's prompts, and hotwords [W, D]."""
 
     features: Features
     language: int = 0
     textnorm: int = 15
+    bias_embed: NDArray[np.float32] = field(default_factory=lambda: np.zeros((1, 1), np.float32))
 
 
 class Model:
@@ -104,6 +106,7 @@ class Model:
             "speech_lengths": [len(row.features) for row in rows],
             "language": [row.language for row in rows],
             "textnorm": [row.textnorm for row in rows],
+            "bias_embed": np.stack([row.bias_embed for row in rows]),
         }
         feed = {
             name: np.asarray(inputs[name], _NUMPY_TYPES[element_type])
@@ -124,8 +127,11 @@ def _cut(outputs: Outputs, index: int, row: Row, num_frames: int) -> Outputs:
     return mine
 
 
-def make_rows(recordings: Sequence[Features], seed: int = 0) -> list[Row]:
-    """Return the rows of the proof: recordings, made speech, random numbers, very short ones."""
+def make_rows(recordings: Sequence[Features], hotword_dim: int = 1, seed: int = 0) -> list[Row]:
+    """Return the rows of the proof: recordings, made speech, random numbers, very short ones.
+
+    Each has hotwords of its own, more than SeACo attends to at a time.
+    """
     rng = np.random.default_rng(seed)
     features = list(recordings)
     features += [speech_like_features(rng, length) for length in (83, 57, 40, 24)]
@@ -134,7 +140,12 @@ def make_rows(recordings: Sequence[Features], seed: int = 0) -> list[Row]:
     ]
     features += [speech_like_features(rng, length) for length in (5, 2, 1)]
     return [
-        Row(row, _LANGUAGES[i % len(_LANGUAGES)], _TEXT_NORMS[i % len(_TEXT_NORMS)])
+        Row(
+            row,
+            _LANGUAGES[i % len(_LANGUAGES)],
+            _TEXT_NORMS[i % len(_TEXT_NORMS)],
+            rng.uniform(-1, 1, (_HOTWORDS, hotword_dim)).astype(np.float32),
+        )
         for i, row in enumerate(features)
     ]
 
@@ -223,7 +234,7 @@ def check_independence(
         got = _run(model, [row], len(row.features) + extra, padding)[0]
         what = f"row {number} ({len(row.features)} frames), {extra} frames of padding"
         compare(what, alone[number], got, figures)
-    empty = Row(np.zeros((0, FEATURE_DIM), np.float32))
+    empty = replace(rows[0], features=np.zeros((0, FEATURE_DIM), np.float32))
     for size, extra, padding in ((len(rows), 0, 0.0), (5, 9, _GARBAGE), (3, 1, float("nan"))):
         order = rng.permutation(len(rows))
         for start in range(0, len(rows), size):

@@ -79,6 +79,23 @@ def test_models_are_listed_and_switched(installed, capsys):
     assert "there are: bicif_paraformer-tiny-seed0-int8, plain" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("variant", ["contextual", "seaco"])
+def test_models_with_hotwords_are_verified_with_hotwords(variant, precision, tmp_path, capsys):
+    places = Places(tmp_path)
+    source = tmp_path / "model"
+    shutil.copytree(RANDOM_MODELS / f"{variant}_paraformer-tiny-seed0", source)
+    (source / "model_eb_quant.onnx").unlink()  # not all publish it; it is the same
+    assert places.run("paraformer", "--from", source, "--precision", precision) == 0
+    assert "verified against funasr_onnx" in capsys.readouterr().out
+    manifest = places.manifest()
+    assert manifest["preparation"]["kind"] == f"{variant}_paraformer"
+    assert "paraformer_feature_extractor/1/hotword_embedder.npz" in manifest["installed_sha256"]
+    assert places.run("paraformer", "--from", PLAIN) == 0
+    left = places.repository / "paraformer_feature_extractor" / "1" / "hotword_embedder.npz"
+    assert not left.exists()
+
+
 def test_a_mismatch_leaves_the_former_model(installed, capsys, monkeypatch):
     before, entries = installed.contents(), sorted(installed.store.rglob("*"))
     load, _ = agreement.LOADERS["paraformer"]

@@ -6,6 +6,7 @@ import shutil
 import onnxruntime
 import pytest
 
+from asr_core.hotword_embedder import EMBEDDER_FILE
 from scripts.install_model import (
     KINDS,
     MANIFEST,
@@ -105,6 +106,41 @@ def test_a_model_of_another_kind_is_refused(kind, repository, tmp_path):
     with pytest.raises(PrepareError):
         install(kind, mixed, repository)
     assert not is_installed(kind, repository)
+
+
+@pytest.fixture
+def paraformer_repository(tmp_path):
+    kind = KINDS["paraformer"]
+    return copy_repository(ROOT / kind.repository, tmp_path / kind.repository)
+
+
+def test_a_model_with_hotwords_brings_their_embedder(paraformer_repository, tmp_path):
+    kind, repository = KINDS["paraformer"], paraformer_repository
+    source = tmp_path / "seaco"
+    shutil.copytree(RANDOM_MODELS / "seaco_paraformer-tiny-seed0", source)
+    (source / "seg_dict").write_text("hello hel@@ lo\n")
+    folder = repository / "paraformer_feature_extractor" / "1"
+    (report,) = install(kind, source, repository)
+    assert report.kind == "seaco_paraformer"
+    assert (folder / EMBEDDER_FILE).is_file()
+    assert (folder / "seg_dict").read_text() == "hello hel@@ lo\n"
+    install(kind, SOURCES["paraformer"], repository)
+    assert not (folder / EMBEDDER_FILE).exists()
+    assert not (folder / "seg_dict").exists()
+
+
+def test_a_model_with_hotwords_but_no_embedder_is_refused(paraformer_repository, tmp_path):
+    kind, repository = KINDS["paraformer"], paraformer_repository
+    source = tmp_path / "contextual"
+    shutil.copytree(RANDOM_MODELS / "contextual_paraformer-tiny-seed0", source)
+    (source / "model_eb.onnx").unlink()
+    before = files_of(repository)
+    with pytest.raises(InstallError, match=r"expected model_eb\.onnx \(hotwords\), not found"):
+        install(kind, source, repository)
+    (source / "model_eb.onnx").write_bytes((source / "model.onnx").read_bytes())
+    with pytest.raises(PrepareError, match="embedding and LSTM of hotwords"):
+        install(kind, source, repository)
+    assert files_of(repository) == before
 
 
 def test_int8_graphs_are_found_by_the_first_one_s_name(tmp_path):

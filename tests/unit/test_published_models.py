@@ -12,6 +12,8 @@ from scripts.model_install.locate import Wanted, locate
 from scripts.model_install.published import PUBLISHED_MODELS, default_model, find_published
 
 LARGE = "iic/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404"
+CONTEXTUAL = LARGE.replace("large", "large-contextual")
+SEACO = "iic/speech_seaco_paraformer_large_asr_nat-zh-cn-16k-common-vocab8404-pytorch"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,9 @@ LARGE = "iic/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404"
             {"kind": "paraformer-online"},
             ("modelscope", f"{LARGE}-online-onnx"),
         ),
+        (None, {"variant": "contextual"}, ("modelscope", f"{CONTEXTUAL}-onnx")),
+        ("paraformer-zh", {}, ("modelscope", SEACO)),
+        ("funasr/paraformer-zh", {}, ("huggingface", "funasr/paraformer-zh")),
         (
             "fsmn-vad",
             {"kind": "vad"},
@@ -73,7 +78,6 @@ def test_the_repository_for_a_name(source, options, expected):
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ("paraformer-zh", {}, "paraformer-zh: is paraformer .seaco., whose neural hotwords"),
         ("fsmn-vad", {}, "fsmn-vad: is a model of kind vad, not paraformer"),
         ("no-such-thing", {}, "no-such-thing: no such directory, and not an id .*fsmn-vad"),
         ("./missing/folder/x", {}, "no such directory"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import triton_python_backend_utils as pb_utils
 
 from asr_core.feature_extractor import load_feature_extractor
+from asr_core.hotwords import read_parameter, refuse_hotwords
 from asr_core.sensevoice import check_prompt_ids
 
 
@@ -39,6 +40,7 @@ class TritonPythonModel:
             self.answer(request, pb_utils.InferenceResponse(outputs))
 
     def extract(self, request):
+        refuse_hotwords(read_parameter(request.parameters()), "SenseVoice")
         waveforms = read(request, "WAV")
         check_prompt_ids(read(request, "LANGUAGE"), read(request, "TEXT_NORM"), len(waveforms))
         return self.extractor.extract(waveforms, read(request, "WAV_LENS"))

@@ -27,9 +27,6 @@ from scripts.model_install.published import (
     known_names,
 )
 
-# Models of a kind that is served, in an architecture that is not.
-UNSERVED = {("paraformer", "contextual"), ("paraformer", "seaco")}
-
 _REPOSITORY_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 

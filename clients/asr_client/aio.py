@@ -11,6 +11,7 @@ from types import TracebackType
 from .audio import AudioInput, Waveform
 from .endpoint import Endpoint
 from .errors import AsrError, AudioError, ServerNotReady
+from .hotwords import Hotwords, encode_hotwords
 from .languages import language_id
 from .loading import load_audio_async
 from .options import (
@@ -86,6 +87,7 @@ class AsyncClient:
         model: str = "sensevoice",
         language: str = "auto",
         itn: bool = True,
+        hotwords: Hotwords = None,
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> Transcript:
@@ -95,6 +97,7 @@ class AsyncClient:
             model=model,
             language=language,
             itn=itn,
+            hotwords=hotwords,
             sample_rate=sample_rate,
             timeout_s=timeout_s,
         )
@@ -107,6 +110,7 @@ class AsyncClient:
         model: str = "sensevoice",
         language: str = "auto",
         itn: bool = True,
+        hotwords: Hotwords = None,
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> list[Transcript]:
@@ -122,7 +126,9 @@ class AsyncClient:
                 raise AudioError(f"recording {index}: {error}") from error
         deadline = time.monotonic() + timeout_s
         interface = await self._interface(model, timeout_s)
-        request = build_request(interface, waveforms, language=language, itn=itn)
+        request = build_request(
+            interface, waveforms, language=language, itn=itn, hotwords=hotwords
+        )
         outputs = await self._transport.infer(request, max(deadline - time.monotonic(), 0.001))
         return parse_response(request, outputs)
 
@@ -135,6 +141,7 @@ class AsyncClient:
         model: str = "sensevoice",
         language: str = "auto",
         itn: bool = True,
+        hotwords: Hotwords = None,
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> list[Outcome]:
@@ -144,6 +151,7 @@ class AsyncClient:
         """
         checked_concurrency(concurrency)
         language_id(language)  # what is wrong for every item is raised once
+        hotwords = encode_hotwords(hotwords)
         remaining = enumerate(items)
         running: dict[asyncio.Task[Transcript], int] = {}
         outcomes: dict[int, Outcome] = {}
@@ -155,6 +163,7 @@ class AsyncClient:
                         model=model,
                         language=language,
                         itn=itn,
+                        hotwords=hotwords,
                         sample_rate=sample_rate,
                         timeout_s=timeout_s,
                     )

@@ -11,6 +11,7 @@ from types import TracebackType
 from .audio import AudioInput
 from .endpoint import Endpoint
 from .errors import AsrError, AudioError, ServerNotReady
+from .hotwords import Hotwords, encode_hotwords
 from .languages import language_id
 from .loading import load_audio
 from .options import (
@@ -89,6 +90,7 @@ class Client:
         model: str = "sensevoice",
         language: str = "auto",
         itn: bool = True,
+        hotwords: Hotwords = None,
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> Transcript:
@@ -102,6 +104,9 @@ class Client:
             language: "auto", "zh", "en", "yue", "ja", "ko" or "nospeech"; models that take no
                 language ignore it.
             itn: numbers, dates and punctuation written ready to read; ignored likewise.
+            hotwords: words to expect, for a Paraformer with hotwords; any other model refuses
+                them. Words in a list, `{"word": weight}`, or text as FunASR's clients send it.
+                Weights have no effect yet.
             sample_rate: of an array, in Hz; required there and only there.
             timeout_s: seconds for this call; the client's when left out.
 
@@ -115,6 +120,7 @@ class Client:
             model=model,
             language=language,
             itn=itn,
+            hotwords=hotwords,
             sample_rate=sample_rate,
             timeout_s=timeout_s,
         )[0]
@@ -126,6 +132,7 @@ class Client:
         model: str = "sensevoice",
         language: str = "auto",
         itn: bool = True,
+        hotwords: Hotwords = None,
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> list[Transcript]:
@@ -148,7 +155,9 @@ class Client:
                 raise AudioError(f"recording {index}: {error}") from error
         deadline = time.monotonic() + timeout_s
         interface = self._interface(model, timeout_s)
-        request = build_request(interface, waveforms, language=language, itn=itn)
+        request = build_request(
+            interface, waveforms, language=language, itn=itn, hotwords=hotwords
+        )
         # The look-up of an unknown model's interface counts against the same timeout.
         outputs = self._transport.infer(request, max(deadline - time.monotonic(), 0.001))
         return parse_response(request, outputs)
@@ -162,6 +171,7 @@ class Client:
         model: str = "sensevoice",
         language: str = "auto",
         itn: bool = True,
+        hotwords: Hotwords = None,
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> list[Outcome]:
@@ -180,6 +190,7 @@ class Client:
         """
         checked_concurrency(concurrency)
         language_id(language)  # what is wrong for every item is raised once
+        hotwords = encode_hotwords(hotwords)
         remaining = enumerate(items)
         running: dict[Future[Transcript], int] = {}
         outcomes: dict[int, Outcome] = {}
@@ -193,6 +204,7 @@ class Client:
                         model=model,
                         language=language,
                         itn=itn,
+                        hotwords=hotwords,
                         sample_rate=sample_rate,
                         timeout_s=timeout_s,
                     )

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from .audio import SAMPLE_RATE, Waveform
 from .errors import OptionError, ProtocolError
+from .hotwords import HOTWORDS_PARAMETER, Hotwords, encode_hotwords
 from .languages import language_id, text_norm_id
 from .results import Transcript
 
@@ -119,6 +120,7 @@ def build_request(
     *,
     language: str = "auto",
     itn: bool = True,
+    hotwords: Hotwords = None,
 ) -> InferRequest:
     """Build one request with a row for each waveform, padded to the longest.
 
@@ -127,9 +129,10 @@ def build_request(
         waveforms: [samples] float32 each, 16 kHz.
         language: a word of `languages.LANGUAGE_IDS`.
         itn: whether numbers, dates and punctuation are written out ready to read.
+        hotwords: sent to any model, so that one which takes none can say so.
 
     Raises:
-        OptionError: unknown language, or no waveform at all.
+        OptionError: unknown language, hotwords that are none, or no waveform at all.
     """
     language_number, text_norm_number = language_id(language), text_norm_id(itn)
     if not waveforms:
@@ -144,7 +147,9 @@ def build_request(
         inputs["LANGUAGE"] = np.full((rows, 1), language_number, dtype=np.int32)
     if "TEXT_NORM" in interface.inputs:
         inputs["TEXT_NORM"] = np.full((rows, 1), text_norm_number, dtype=np.int32)
-    return InferRequest(interface.name, inputs)
+    words = encode_hotwords(hotwords)
+    parameters = {HOTWORDS_PARAMETER: words} if words else {}
+    return InferRequest(interface.name, inputs, parameters=parameters)
 
 
 def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -> list[Transcript]:

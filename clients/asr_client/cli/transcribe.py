@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from .common import (
     EXIT_FAILED,
     EXIT_OK,
     ClientFactory,
+    UsageError,
     add_connection_options,
     output_file,
     positive_count,
@@ -65,6 +67,12 @@ def add_parser(commands: Any) -> None:
         help="numbers, dates and punctuation ready to read, for models that can (default: yes)",
     )
     parser.add_argument(
+        "--hotword",
+        metavar="WORDS|FILE",
+        help="words to expect, or a text file with one a line, for a Paraformer with hotwords; "
+        "a weight may follow each word and has no effect",
+    )
+    parser.add_argument(
         "--format",
         default="text",
         choices=FORMATS,
@@ -96,6 +104,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Recognise what the options name and return the exit code."""
     utterances = collect(options.files, options.wav_scp)
+    hotwords = _hotwords(options.hotword)
     references = read_references(options.compute_cer) if options.compute_cer else None
     if options.format == "kaldi":
         require_distinct_ids(utterances)
@@ -134,12 +143,23 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
                 model=options.model,
                 language=options.language,
                 itn=options.itn,
+                hotwords=hotwords,
             )
     if references is not None:
         print(score.summary(), file=sys.stderr)
     if failures and len(utterances) > 1:
         print(f"{failures} of {len(utterances)} files failed", file=sys.stderr)
     return EXIT_FAILED if failures else EXIT_OK
+
+
+def _hotwords(value: str | None) -> str | None:
+    """Return the words of --hotword, read from the file where it names one."""
+    if value is None or not Path(value).is_file():
+        return value
+    try:
+        return Path(value).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--hotword {value}: {error}") from error
 
 
 def _audio(utterance: Utterance, options: argparse.Namespace) -> AudioInput:

@@ -33,9 +33,11 @@ class ExportedGraphs:
             for name in ("model.onnx", "decoder.onnx")
         )
 
-    def recogniser(self, max_batch_size: int = 4) -> OnlineRecogniser:
+    def recogniser(self, max_batch_size: int = 4, parallel_batches: int = 1) -> OnlineRecogniser:
         """Return a recogniser on these graphs."""
-        return OnlineRecogniser(self.model, self.encode, self.decode, max_batch_size)
+        return OnlineRecogniser(
+            self.model, self.encode, self.decode, max_batch_size, parallel_batches
+        )
 
     def encode(self, fbank, first_position, positions, window_lengths):
         """`online.Encoder`."""

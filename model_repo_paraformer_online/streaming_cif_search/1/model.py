@@ -1,6 +1,7 @@
 """Windows of streams to text, with the encoder and decoder models called where there is work."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +22,15 @@ class TritonPythonModel:
         idle_s = int(config["sequence_batching"]["max_sequence_idle_microseconds"]) / 1e6
         settings = {name: int(p["string_value"]) for name, p in config["parameters"].items()}
         self.sessions = SessionTable(settings["max_sessions"], idle_s)
-        self.search = StreamingSearch(
-            OnlineRecogniser(
-                load_online_model(Path(pb_utils.get_model_dir())),
-                encode,
-                decode,
-                settings["max_batch_size"],
-            ),
-            self.sessions,
+        on_gpu = args["model_instance_kind"] == "GPU"
+        self.recogniser = OnlineRecogniser(
+            load_online_model(Path(pb_utils.get_model_dir())),
+            encode,
+            decode,
+            settings["max_batch_size"],
+            settings["parallel_batches"] or (1 if on_gpu else len(os.sched_getaffinity(0))),
         )
+        self.search = StreamingSearch(self.recogniser, self.sessions)
         self.metrics = pb_utils.MetricFamily(  # has to outlive its gauge
             name="asr_open_sessions",
             description="Streams whose state is kept",
@@ -45,6 +46,7 @@ class TritonPythonModel:
 
     def finalize(self):
         self.reaper.stop()
+        self.recogniser.close()
 
     def expire(self):
         self.open_sessions.set(self.sessions.expire())

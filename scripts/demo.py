@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import soundfile
+
 from asr_client import Client, Transcript
 from scripts.install_model import EMBEDDED_MODELS, ROOT, default_repositories
 from scripts.serve import install_missing, report_line
@@ -19,6 +21,8 @@ SAMPLES = EMBEDDED_MODELS / "samples"
 READY_TIMEOUT_S = 120.0
 PARAFORMER_LANGUAGES = ("zh",)  # the embedded Paraformer knows Mandarin only
 SHOWN_WORDS = 6
+PIECE_S = 0.6
+STREAM_SPEED = 3  # times faster than it was spoken
 
 
 def read_samples() -> list[tuple[Path, str, str]]:
@@ -52,6 +56,22 @@ def recognise(client: Client, samples: Sequence[tuple[Path, str, str]]) -> None:
             show(transcript, time.perf_counter() - begun)
 
 
+def stream(client: Client, path: Path, spoken: str) -> None:
+    """Play a recording to the streaming model and print the text as it grows."""
+    samples, rate = soundfile.read(path, dtype="float32")
+    print(f"\n{path.name} as a stream, {STREAM_SPEED} x real speed   spoken: {spoken}")
+    shown = ""
+    with client.stream() as session:
+        for start in range(0, len(samples), int(PIECE_S * rate)):
+            session.send(samples[start : start + int(PIECE_S * rate)], sample_rate=rate)
+            time.sleep(PIECE_S / STREAM_SPEED)
+            if session.text != shown:
+                shown = session.text
+                print(f"  heard {session.acknowledged_s:4.1f} s   {shown}", flush=True)
+        final = session.finish()
+    print(f"  all {final.duration_s:6.1f} s   {final.text}")
+
+
 def main() -> int:
     """Run the demonstration; returns the exit status."""
     repositories = default_repositories()
@@ -64,6 +84,9 @@ def main() -> int:
             for model in ("sensevoice", "paraformer"):  # the first request sets up memory
                 client.transcribe(samples[0][0], model=model)
             recognise(client, samples)
+            for path, language, spoken in samples:
+                if language in PARAFORMER_LANGUAGES:
+                    stream(client, path, spoken)
     print("\nserver stopped")
     return 0
 

@@ -22,11 +22,20 @@ def test_demo_recognises_the_samples_and_stops():
     assert finished.returncode == 0, finished.stdout + finished.stderr
     lines = finished.stdout.splitlines()
     assert lines[-1] == "server stopped"
-    counts = []
+    offline, streamed = [], []
     for path, language, spoken in read_samples():
-        said = lines[next(i for i, line in enumerate(lines) if line.startswith(path.name)) + 1 :]
         if language == "zh":
-            answer = next(line for line in said if line.startswith("  infer_pipeline "))
-            counts.append(count_errors(spoken, answer.split(maxsplit=1)[1]))
-    assert counts
-    assert sum(counts, ErrorCount()).rate <= 0.1
+            answer = next_line(lines, f"{path.name}   spoken", "  infer_pipeline ")
+            offline.append(count_errors(spoken, answer.split(maxsplit=1)[1]))
+            answer = next_line(lines, f"{path.name} as a stream", "  all ")
+            streamed.append(count_errors(spoken, answer.split(maxsplit=3)[3]))
+            partial = next_line(lines, f"{path.name} as a stream", "  heard ")
+            assert len(partial.split(maxsplit=3)[3]) < len(spoken)
+    for counts in (offline, streamed):
+        assert sum(counts, ErrorCount()).rate <= 0.1
+
+
+def next_line(lines, after, start):
+    """The first line that starts so, behind one that starts with `after`."""
+    place = next(i for i, line in enumerate(lines) if line.startswith(after))
+    return next(line for line in lines[place:] if line.startswith(start))

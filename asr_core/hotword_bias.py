@@ -107,13 +107,13 @@ def load_hotword_bias(model_dir: Path, parameters: Mapping[str, str]) -> Callabl
                 "%s is ignored: the installed model takes no hotwords", server_list
             )
         return no_hotwords
-    words = _read_server_list(server_list)
+    words, max_hotwords = _read_server_list(server_list), int(parameters["max_hotwords"])
     tokenizer = HotwordTokenizer(
         load_pieces(model_dir), load_segmentation(model_dir / SEGMENTATION_FILE)
     )
     embedder = load_embedder(model_dir / EMBEDDER_FILE)
     try:
-        return HotwordBias(tokenizer, embedder, words, int(parameters["max_hotwords"]))
+        return HotwordBias(tokenizer, embedder, words, max_hotwords)
     except ValueError as error:
         raise ValueError(f"{server_list}: {error}") from error
 

@@ -4,6 +4,7 @@
 
     with Client("grpc://127.0.0.1:8001") as client:
         print(client.transcribe("speech.wav", language="zh").text)
+        print(client.transcribe_file("talk.mp4").text)  # of any length
         with client.stream() as session:  # live audio; the text grows in session.text
             session.send(samples)
             print(session.finish().text)
@@ -32,7 +33,19 @@ from .errors import (
 )
 from .languages import LANGUAGE_IDS
 from .loading import load_audio
-from .results import ModelInfo, Outcome, StreamUpdate, Transcript
+from .pipeline.transcription import AsyncFileTranscription
+from .pipeline.transcription_sync import FileTranscription
+from .results import (
+    FileSummary,
+    FileTimings,
+    FileTranscript,
+    ModelInfo,
+    Outcome,
+    Sentence,
+    StreamUpdate,
+    Transcript,
+    Word,
+)
 from .session import StreamSession
 from .session_aio import AsyncStreamSession
 
@@ -40,6 +53,7 @@ __all__ = [
     "LANGUAGE_IDS",
     "AsrError",
     "AsyncClient",
+    "AsyncFileTranscription",
     "AsyncStreamSession",
     "AudioError",
     "AudioInput",
@@ -47,6 +61,10 @@ __all__ = [
     "ClientClosed",
     "ConnectionFailed",
     "ErrorCount",
+    "FileSummary",
+    "FileTimings",
+    "FileTranscript",
+    "FileTranscription",
     "ModelInfo",
     "ModelNotFound",
     "OptionError",
@@ -55,6 +73,7 @@ __all__ = [
     "ProtocolError",
     "RequestRejected",
     "RequestTimeout",
+    "Sentence",
     "ServerError",
     "ServerNotReady",
     "SessionLimitReached",
@@ -62,6 +81,7 @@ __all__ = [
     "StreamSession",
     "StreamUpdate",
     "Transcript",
+    "Word",
     "count_errors",
     "load_audio",
 ]

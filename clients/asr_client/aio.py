@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 
 from .audio import AudioInput, Waveform
@@ -14,6 +14,7 @@ from .errors import AsrError, AudioError, ServerNotReady
 from .hotwords import Hotwords, encode_hotwords
 from .languages import language_id
 from .loading import load_audio_async
+from .media import MediaSource
 from .options import (
     DEFAULT_TIMEOUT_S,
     POLL_INTERVAL_S,
@@ -22,6 +23,8 @@ from .options import (
     checked_concurrency,
     checked_timeout,
 )
+from .pipeline.options import DEFAULT_IN_FLIGHT, FileOptions
+from .pipeline.transcription import AsyncFileTranscription
 from .protocol import (
     KNOWN_MODELS,
     ModelInterface,
@@ -30,7 +33,7 @@ from .protocol import (
     parse_response,
     triton_name,
 )
-from .results import ModelInfo, Outcome, Transcript
+from .results import FileTranscript, ModelInfo, Outcome, Transcript
 from .session_aio import AsyncStreamSession
 from .streaming import STREAMING_MODEL, SequenceRequests
 from .transport import AsyncTransport
@@ -62,7 +65,9 @@ class AsyncClient:
         self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
         transport_class = AsyncGrpcTransport if endpoint.uses_grpc else AsyncHttpTransport
         self._transport: AsyncTransport = transport_class(endpoint, checked_ca_file(ca_file))
-        self._sessions: weakref.WeakSet[AsyncStreamSession] = weakref.WeakSet()
+        self._sessions: weakref.WeakSet[AsyncStreamSession | AsyncFileTranscription] = (
+            weakref.WeakSet()
+        )
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -126,9 +131,7 @@ class AsyncClient:
                 raise AudioError(f"recording {index}: {error}") from error
         deadline = time.monotonic() + timeout_s
         interface = await self._interface(model, timeout_s)
-        request = build_request(
-            interface, waveforms, language=language, itn=itn, hotwords=hotwords
-        )
+        request = build_request(interface, waveforms, language=language, itn=itn, hotwords=hotwords)
         outputs = await self._transport.infer(request, max(deadline - time.monotonic(), 0.001))
         return parse_response(request, outputs)
 
@@ -184,6 +187,68 @@ class AsyncClient:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+    async def transcribe_file(
+        self,
+        path: MediaSource,
+        *,
+        model: str = "sensevoice",
+        language: str = "auto",
+        itn: bool = True,
+        punctuation: bool = True,
+        timestamps: bool = True,
+        hotwords: Hotwords = None,
+        vad_options: Mapping[str, float] | None = None,
+        in_flight: int = DEFAULT_IN_FLIGHT,
+        timeout_s: float | None = None,
+    ) -> FileTranscript:
+        """Transcribe an audio or video file of any length; as `Client.transcribe_file`."""
+        async with self.stream_file(
+            path,
+            model=model,
+            language=language,
+            itn=itn,
+            punctuation=punctuation,
+            timestamps=timestamps,
+            hotwords=hotwords,
+            vad_options=vad_options,
+            in_flight=in_flight,
+            timeout_s=timeout_s,
+        ) as file:
+            return await file.result()
+
+    def stream_file(
+        self,
+        path: MediaSource,
+        *,
+        model: str = "sensevoice",
+        language: str = "auto",
+        itn: bool = True,
+        punctuation: bool = True,
+        timestamps: bool = True,
+        hotwords: Hotwords = None,
+        vad_options: Mapping[str, float] | None = None,
+        in_flight: int = DEFAULT_IN_FLIGHT,
+        timeout_s: float | None = None,
+    ) -> AsyncFileTranscription:
+        """Return the sentences of a file as they are recognised, to be used `async with`.
+
+        As `Client.stream_file`; the call itself is not awaited.
+        """
+        options = FileOptions(
+            model=model,
+            language=language,
+            itn=itn,
+            punctuation=punctuation,
+            timestamps=timestamps,
+            hotwords=hotwords,
+            vad_options=dict(vad_options or {}),
+            in_flight=in_flight,
+        )
+        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        file = AsyncFileTranscription(self._transport, self.url, path, options, timeout_s)
+        self._sessions.add(file)
+        return file
 
     def stream(
         self,

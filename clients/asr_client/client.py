@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
@@ -14,6 +14,7 @@ from .errors import AsrError, AudioError, ServerNotReady
 from .hotwords import Hotwords, encode_hotwords
 from .languages import language_id
 from .loading import load_audio
+from .media import MediaSource
 from .options import (
     DEFAULT_TIMEOUT_S,
     POLL_INTERVAL_S,
@@ -22,6 +23,8 @@ from .options import (
     checked_concurrency,
     checked_timeout,
 )
+from .pipeline.options import DEFAULT_IN_FLIGHT, FileOptions
+from .pipeline.transcription_sync import FileTranscription
 from .protocol import (
     KNOWN_MODELS,
     ModelInterface,
@@ -30,7 +33,7 @@ from .protocol import (
     parse_response,
     triton_name,
 )
-from .results import ModelInfo, Outcome, Transcript
+from .results import FileTranscript, ModelInfo, Outcome, Transcript
 from .session import StreamSession
 from .streaming import STREAMING_MODEL, SequenceRequests
 from .transport import Transport
@@ -61,7 +64,7 @@ class Client:
         self.timeout_s = checked_timeout(timeout_s)
         self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
         self._transport: Transport = _connect(endpoint, checked_ca_file(ca_file))
-        self._sessions: weakref.WeakSet[StreamSession] = weakref.WeakSet()
+        self._sessions: weakref.WeakSet[StreamSession | FileTranscription] = weakref.WeakSet()
 
     def __enter__(self) -> Client:
         return self
@@ -155,9 +158,7 @@ class Client:
                 raise AudioError(f"recording {index}: {error}") from error
         deadline = time.monotonic() + timeout_s
         interface = self._interface(model, timeout_s)
-        request = build_request(
-            interface, waveforms, language=language, itn=itn, hotwords=hotwords
-        )
+        request = build_request(interface, waveforms, language=language, itn=itn, hotwords=hotwords)
         # The look-up of an unknown model's interface counts against the same timeout.
         outputs = self._transport.infer(request, max(deadline - time.monotonic(), 0.001))
         return parse_response(request, outputs)
@@ -223,6 +224,99 @@ class Client:
         finally:
             # After Ctrl-C nobody waits for what is under way; closing the client ends it.
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def transcribe_file(
+        self,
+        path: MediaSource,
+        *,
+        model: str = "sensevoice",
+        language: str = "auto",
+        itn: bool = True,
+        punctuation: bool = True,
+        timestamps: bool = True,
+        hotwords: Hotwords = None,
+        vad_options: Mapping[str, float] | None = None,
+        in_flight: int = DEFAULT_IN_FLIGHT,
+        timeout_s: float | None = None,
+    ) -> FileTranscript:
+        """Transcribe an audio or video file of any length, and return its sentences at the end.
+
+        `stream_file` gives them as they come. The server needs the model `vad` and, for
+        punctuation after Paraformer, `punctuation`.
+
+        Args:
+            path: what `media.MediaDecoder` reads: a path, the bytes of a file, or a binary file
+                object.
+            model, language, hotwords: as `transcribe`.
+            itn: spoken numbers as figures.
+            punctuation: marks, and sentences that end with them; without, each stretch of speech
+                is a sentence. SenseVoice writes marks with `itn` only.
+            timestamps: words with their times.
+            vad_options: FunASR's options of the VAD by name, such as
+                `{"max_end_silence_time": 500}`; see `pipeline.options.VAD_OPTIONS`.
+            in_flight: segments of this file that are recognised at a time.
+            timeout_s: seconds for each request; the client's when left out. The whole has none.
+
+        Raises:
+            AudioError: the file cannot be read.
+            OptionError: an option makes no sense.
+            ModelNotFound: the server lacks a model; the message says how to install it.
+            AsrError: the others of `errors`; the message says which part of the file failed.
+        """
+        with self.stream_file(
+            path,
+            model=model,
+            language=language,
+            itn=itn,
+            punctuation=punctuation,
+            timestamps=timestamps,
+            hotwords=hotwords,
+            vad_options=vad_options,
+            in_flight=in_flight,
+            timeout_s=timeout_s,
+        ) as file:
+            return file.result()
+
+    def stream_file(
+        self,
+        path: MediaSource,
+        *,
+        model: str = "sensevoice",
+        language: str = "auto",
+        itn: bool = True,
+        punctuation: bool = True,
+        timestamps: bool = True,
+        hotwords: Hotwords = None,
+        vad_options: Mapping[str, float] | None = None,
+        in_flight: int = DEFAULT_IN_FLIGHT,
+        timeout_s: float | None = None,
+    ) -> FileTranscription:
+        """Return the sentences of a file as they are recognised, to be used in `with`.
+
+            with client.stream_file("talk.mp4") as file:
+                for sentence in file:
+                    print(sentence.start_ms, sentence.text)
+
+        Args: as `transcribe_file`.
+
+        Raises:
+            OptionError: an option makes no sense. What else may go wrong is raised on the way.
+        """
+        options = FileOptions(
+            model=model,
+            language=language,
+            itn=itn,
+            punctuation=punctuation,
+            timestamps=timestamps,
+            hotwords=hotwords,
+            vad_options=dict(vad_options or {}),
+            in_flight=in_flight,
+        )
+        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        background = self._transport.background()
+        file = FileTranscription(background, self.url, path, options, timeout_s)
+        self._sessions.add(file)
+        return file
 
     def stream(
         self,

@@ -1,4 +1,5 @@
-"""What recognition returns: a `Transcript`, an `Outcome` for one of many, a `StreamUpdate`."""
+"""What recognition returns: a `Transcript`, an `Outcome` for one of many, a `StreamUpdate`, and
+for files of any length `Sentence`s and a `FileTranscript`."""
 
 from __future__ import annotations
 
@@ -124,6 +125,87 @@ class Sentence:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class FileTimings:
+    """How long a file's transcription took, in seconds.
+
+    Attributes:
+        total_s: from opening the file to the last sentence, with the time that the reader of
+            the sentences took.
+        first_sentence_s: until the first sentence; None without any.
+        detection_s: waiting for the VAD's answers.
+        recognition_s: of the recogniser's answers, added up; several run at a time.
+        punctuation_s: waiting for the punctuation model's answers.
+    """
+
+    total_s: float
+    first_sentence_s: float | None
+    detection_s: float
+    recognition_s: float
+    punctuation_s: float
+
+
+@dataclass(frozen=True)
+class FileSummary:
+    """What is known of a file at its end.
+
+    Attributes:
+        duration_s: length of its audio, as decoded.
+        speech_s: length of the segments in which the VAD found speech.
+        segments: their number.
+        language: the one most spoken, such as "zh"; None when the model does not tell.
+        warnings: what is wrong with the file, such as that it is cut off.
+        timings: how long it took.
+    """
+
+    duration_s: float
+    speech_s: float
+    segments: int
+    language: str | None
+    warnings: list[str]
+    timings: FileTimings
+
+
+@dataclass(frozen=True)
+class FileTranscript:
+    """The transcript of a whole file.
+
+    Attributes:
+        text: all sentences.
+        sentences: in order, with their times and words.
+        summary: duration, language, timings.
+    """
+
+    text: str
+    sentences: list[Sentence]
+    summary: FileSummary
+
+    @property
+    def words(self) -> list[Word]:
+        """All words in order; empty when the model gives no times."""
+        return [word for sentence in self.sentences for word in sentence.words]
+
+    @property
+    def language(self) -> str | None:
+        """The language most spoken; None when the model does not tell."""
+        return self.summary.language
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the file's audio, in seconds."""
+        return self.summary.duration_s
+
+    @property
+    def timings(self) -> FileTimings:
+        """How long it took."""
+        return self.summary.timings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that `json.dumps` takes."""
+        sentences = [sentence.to_dict() for sentence in self.sentences]
+        return {"text": self.text, **asdict(self.summary), "sentences": sentences}
 
 
 @dataclass(frozen=True)

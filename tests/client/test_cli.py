@@ -48,6 +48,9 @@ class FakeClient:
         if not self.reachable:
             raise ConnectionFailed("grpc://127.0.0.1:8001: readiness: refused")
 
+    def is_ready(self, model, *, timeout_s):
+        return model != "vad"
+
     def models(self):
         return [ModelInfo("sensevoice", "1"), ModelInfo("infer_pipeline", "2")]
 

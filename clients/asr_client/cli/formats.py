@@ -1,24 +1,44 @@
-"""How results are written: text, JSON lines, or Kaldi's `text`."""
+"""How results are written: text, JSON lines, Kaldi's `text`, subtitles, or a table."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from ..results import Transcript
+from ..pipeline.sentences import split_sentences, spoken_in, timed_sentences
+from ..results import FileTranscript, Sentence, Transcript
+from ..subtitles import srt, tsv, vtt
 from .utterances import Utterance
 
-FORMATS = ("text", "json", "kaldi")
+FORMATS = ("txt", "json", "srt", "vtt", "tsv", "kaldi")
+
+# Those that are a file for each recording.
+_SUBTITLES = {"srt": srt, "vtt": vtt, "tsv": tsv}
+FILE_FORMATS = tuple(_SUBTITLES)
 
 
-def format_line(style: str, utterance: Utterance, transcript: Transcript, *, only: bool) -> str:
+def format_sentences(style: str, sentences: Iterable[Sentence]) -> Iterator[str]:
+    """Yield the parts of a recording's file as its sentences come.
+
+    Args:
+        style: one of `FILE_FORMATS`, or "txt" (a sentence a line).
+    """
+    if style == "txt":
+        return (" ".join(sentence.text.split()) + "\n" for sentence in sentences)
+    return _SUBTITLES[style](sentences)
+
+
+def format_line(
+    style: str, utterance: Utterance, transcript: Transcript | FileTranscript, *, only: bool
+) -> str:
     """Return the line (without its end) for one result.
 
     Args:
-        style: "text" (the text; with the path or id and a tab before it unless `only`), "json"
-            (an object with the file, the id and the fields of `Transcript`), or "kaldi"
+        style: "txt" (the text; with the path or id and a tab before it unless `only`), "json"
+            (an object with the file, the id and the fields of the result), or "kaldi"
             (`id text`).
-        only: whether it is the only recording of the run.
+        only: whether it is the only recording of the output.
     """
     if style == "json":
         record = {"file": utterance.path, "id": utterance.utterance_id, **transcript.to_dict()}
@@ -29,20 +49,26 @@ def format_line(style: str, utterance: Utterance, transcript: Transcript, *, onl
     return text if only else f"{utterance.label}\t{text}"
 
 
+def sentences_of(transcript: Transcript) -> list[Sentence]:
+    """Split a recording that was recognised in one piece."""
+    spoken = spoken_in(transcript, 0, round(transcript.duration_s * 1000))
+    return [] if spoken is None else timed_sentences(spoken, split_sentences(spoken.text))
+
+
 class OrderedWriter:
-    """Writes lines in the order of their index as soon as all before them are settled."""
+    """Writes results in the order of their index as soon as all before them are settled."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._waiting: dict[int, str | None] = {}
         self._next = 0
 
-    def put(self, index: int, line: str | None) -> None:
-        """Settle one index with its line, or with None if it has none."""
-        self._waiting[index] = line
+    def put(self, index: int, text: str | None) -> None:
+        """Settle one index with its text, or with None if it has none."""
+        self._waiting[index] = text
         while self._next in self._waiting:
             ready = self._waiting.pop(self._next)
             self._next += 1
             if ready is not None:
-                self._stream.write(ready + "\n")
+                self._stream.write(ready)
                 self._stream.flush()

@@ -5,28 +5,37 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
 from ..audio import PCM_FORMATS, AudioInput, Pcm
-from ..cer import ErrorCount
+from ..client import Client
 from ..languages import LANGUAGE_IDS
 from ..options import READY_TIMEOUT_S
+from ..pipeline.speech_detection import VAD_MODEL
 from ..results import Outcome
+from .batch import Batch
 from .common import (
-    EXIT_FAILED,
-    EXIT_OK,
     ClientFactory,
     UsageError,
     add_connection_options,
     output_file,
     positive_count,
 )
-from .formats import FORMATS, OrderedWriter, format_line
-from .references import Score, read_references, reference_for
+from .formats import (
+    FILE_FORMATS,
+    FORMATS,
+    OrderedWriter,
+    format_line,
+    format_sentences,
+    sentences_of,
+)
+from .long_files import transcribe_long
+from .output_folder import OutputFolder
+from .references import read_references
 from .utterances import Utterance, collect, require_distinct_ids
 
 
@@ -34,12 +43,15 @@ def add_parser(commands: Any) -> None:
     """Add the sub-command to the command line."""
     parser = commands.add_parser(
         "transcribe",
-        help="recognise audio files",
-        description="Recognise audio files and print their text in the order given. A file that "
-        "fails is reported on stderr and the others go on.",
+        help="recognise audio and video files",
+        description="Recognise audio and video files and print their text in the order given. A "
+        "file that fails is reported on stderr and the others go on.",
     )
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="audio file, or a Kaldi list named *.scp"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="audio or video file, a directory of them, or a Kaldi list named *.scp",
     )
     parser.add_argument(
         "--wav-scp",
@@ -64,7 +76,7 @@ def add_parser(commands: Any) -> None:
         "--itn",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="numbers, dates and punctuation ready to read, for models that can (default: yes)",
+        help="numbers as figures; SenseVoice: punctuation too (default: yes)",
     )
     parser.add_argument(
         "--hotword",
@@ -74,23 +86,51 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--format",
-        default="text",
+        default="txt",
         choices=FORMATS,
-        help="text, json (an object a line) or kaldi ('id text') (default: %(default)s)",
+        help="txt, json (an object a line), kaldi ('id text'), subtitles (srt, vtt) or a table of "
+        "sentences (tsv) (default: %(default)s)",
     )
     parser.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
+    parser.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        help="write a file for each recording there; what is there already is not done again",
+    )
+    parser.add_argument("--force", action="store_true", help="do it again (with --output-dir)")
     parser.add_argument(
         "--concurrency",
         type=positive_count,
         default=4,
         metavar="N",
-        help="requests under way at once (default: %(default)s)",
+        help="files under way at once (default: %(default)s)",
     )
     parser.add_argument(
         "--compute-cer",
         metavar="REF",
         help="print the character error rate against this transcript file (Kaldi 'id text' or "
         "TSV) to stderr",
+    )
+    long = parser.add_argument_group("long recordings (need the model vad on the server)")
+    long.add_argument(
+        "--vad",
+        action=argparse.BooleanOptionalAction,
+        help="find the speech and recognise it piece by piece, or each file as a whole, which "
+        "must be short then (default: yes if the server has the model, and the file a header)",
+    )
+    long.add_argument(
+        "--punctuation",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="needs the model punctuation, but for SenseVoice (default: yes)",
+    )
+    long.add_argument(
+        "--vad-option",
+        action="append",
+        default=[],
+        type=vad_option,
+        metavar="NAME=VALUE",
+        help="such as max_end_silence_time=500; FunASR's names",
     )
     raw = parser.add_argument_group("raw samples (files without a header)")
     raw.add_argument(
@@ -106,50 +146,99 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     utterances = collect(options.files, options.wav_scp)
     hotwords = _hotwords(options.hotword)
     references = read_references(options.compute_cer) if options.compute_cer else None
-    if options.format == "kaldi":
-        require_distinct_ids(utterances)
-    score = Score(ErrorCount())
-    failures = 0
+    if options.vad and options.raw_rate is not None:
+        raise UsageError("--vad: raw samples are recognised as a whole; give them a header")
+    if options.output_dir is not None and options.output is not None:
+        raise UsageError("expected --output or --output-dir; got both")
+    if options.output_dir is None:
+        if options.force:
+            raise UsageError("--force: expected --output-dir, too")
+        if options.format == "kaldi":
+            require_distinct_ids(utterances)
+        if options.format in FILE_FORMATS and len(utterances) > 1:
+            raise UsageError(f"--format {options.format}: several files need --output-dir")
 
-    with client_factory(options.url, options.timeout, options.ca_file) as client:
+    with ExitStack() as stack:
+        client = stack.enter_context(client_factory(options.url, options.timeout, options.ca_file))
         # One clear message instead of the same one for every file.
-        client.check_ready(options.model, timeout_s=min(options.timeout, READY_TIMEOUT_S))
-        with output_file(options.output) as stream, _progress(len(utterances)) as progress:
-            writer = OrderedWriter(stream)
+        timeout_s = min(options.timeout, READY_TIMEOUT_S)
+        client.check_ready(options.model, timeout_s=timeout_s)
+        target: OutputFolder | TextIO
+        if options.output_dir is None:
+            target = stack.enter_context(output_file(options.output))
+        else:
+            target = OutputFolder(options.output_dir, options.format, utterances)
+            if not options.force:
+                utterances = _left_to_do(utterances, target)
+        batch = Batch(utterances, references, stack.enter_context(_progress(len(utterances))))
+        vad = options.vad
+        if vad is None:
+            vad = options.raw_rate is None and client.is_ready(VAD_MODEL, timeout_s=timeout_s)
+        if options.vad_option and not vad:
+            raise UsageError("--vad-option: needs the model vad on the server, and not --no-vad")
+        if vad:
+            transcribe_long(client, options, hotwords, batch, target)
+        else:
+            _transcribe_whole(client, options, hotwords, batch, target)
+    return batch.finish()
 
-            def report(outcome: Outcome) -> None:
-                nonlocal failures
-                utterance, transcript = utterances[outcome.index], outcome.transcript
-                line = None
-                if transcript is None:
-                    failures += 1
-                    # Errors of the audio begin with the path, those of the server do not.
-                    message = str(outcome.error).removeprefix(f"{utterance.path}: ")
-                    tqdm.write(f"{utterance.path}: {message}", file=sys.stderr)
-                else:
-                    line = format_line(
-                        options.format, utterance, transcript, only=len(utterances) == 1
-                    )
-                if references is not None:
-                    text = None if transcript is None else transcript.text
-                    score.add(reference_for(references, utterance), text)
-                writer.put(outcome.index, line)
-                progress.update()
 
-            client.transcribe_many(
-                (_audio(utterance, options) for utterance in utterances),
-                concurrency=options.concurrency,
-                on_result=report,
-                model=options.model,
-                language=options.language,
-                itn=options.itn,
-                hotwords=hotwords,
-            )
-    if references is not None:
-        print(score.summary(), file=sys.stderr)
-    if failures and len(utterances) > 1:
-        print(f"{failures} of {len(utterances)} files failed", file=sys.stderr)
-    return EXIT_FAILED if failures else EXIT_OK
+def _left_to_do(utterances: list[Utterance], folder: OutputFolder) -> list[Utterance]:
+    """Leave out the recordings whose results are there."""
+    left = [utterance for utterance in utterances if not folder.is_done(utterance)]
+    if len(left) < len(utterances):
+        done = len(utterances) - len(left)
+        print(f"{done} of {len(utterances)} files are done already", file=sys.stderr)
+    return left
+
+
+def _transcribe_whole(
+    client: Client,
+    options: argparse.Namespace,
+    hotwords: str | None,
+    batch: Batch,
+    target: OutputFolder | TextIO,
+) -> None:
+    """Recognise each recording in one request."""
+    only = len(batch.utterances) == 1
+    writer = None if isinstance(target, OutputFolder) else OrderedWriter(target)
+
+    def report(outcome: Outcome) -> None:
+        utterance, transcript = batch.utterances[outcome.index], outcome.transcript
+        output = None
+        if transcript is None:
+            batch.failed(outcome.index, outcome.error or ValueError("no result"))
+        else:
+            alone = only or writer is None
+            output = format_line(options.format, utterance, transcript, only=alone) + "\n"
+            if options.format in FILE_FORMATS:
+                output = "".join(format_sentences(options.format, sentences_of(transcript)))
+            if isinstance(target, OutputFolder):
+                target.write(utterance, [output])
+            batch.count(outcome.index, transcript.text)
+        if writer is not None:
+            writer.put(outcome.index, output)
+
+    client.transcribe_many(
+        (_audio(utterance, options) for utterance in batch.utterances),
+        concurrency=options.concurrency,
+        on_result=report,
+        model=options.model,
+        language=options.language,
+        itn=options.itn,
+        hotwords=hotwords,
+    )
+
+
+def vad_option(text: str) -> tuple[str, float]:
+    """Parse NAME=VALUE, for argparse."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=VALUE with a number such as max_end_silence_time=500; got {text!r}"
+        ) from None
 
 
 def _hotwords(value: str | None) -> str | None:
@@ -172,6 +261,6 @@ def _audio(utterance: Utterance, options: argparse.Namespace) -> AudioInput:
 @contextmanager
 def _progress(total: int) -> Iterator[Any]:
     """Show a progress bar on stderr if that is a terminal and there is more than one file."""
-    hidden = total == 1 or not sys.stderr.isatty()
+    hidden = total <= 1 or not sys.stderr.isatty()
     with tqdm(total=total, unit="file", file=sys.stderr, disable=hidden, leave=False) as bar:
         yield bar

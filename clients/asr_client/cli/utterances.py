@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,38 +10,79 @@ from pathlib import Path
 
 from .common import UsageError
 
+# Files of a directory that are taken; a file that is named itself may be called anything.
+_AUDIO = "aac ac3 aif aiff amr ape au caf dts flac m4a m4b mka mp2 mp3 oga ogg opus wav wma wv"
+_VIDEO = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv"
+MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_AUDIO} {_VIDEO}".split())
+
 
 @dataclass(frozen=True)
 class Utterance:
     """A recording to recognise: its path, and the name it goes by in Kaldi's formats.
 
     `label` is what the text format prints: the path, or the id that a wav.scp gives.
+    `output_name` is what its result's file is called, without a suffix: as the file, below the
+    directory that was named, or the id.
     """
 
     path: str
     utterance_id: str
     label: str
+    output_name: str
 
 
 def collect(files: Sequence[str], scp_files: Sequence[str]) -> list[Utterance]:
-    """Return the recordings in the order they were named; a file `*.scp` is a list.
+    """Return the recordings in the order they were named.
+
+    A file `*.scp` is a list, and a directory means the audio and video files in it and below it.
 
     Raises:
-        UsageError: there is none, or a list cannot be read.
+        UsageError: there is none, or a list or a directory cannot be read.
     """
     utterances: list[Utterance] = []
     for name in files:
         if name.endswith(".scp"):
             utterances += read_wav_scp(name)
+        elif Path(name).is_dir():
+            utterances += read_directory(name)
         else:
-            # A Kaldi id ends at the first space, so a name with spaces needs another character.
-            utterance_id = "_".join(Path(name).stem.split()) or name
-            utterances.append(Utterance(name, utterance_id, name))
+            utterances.append(_utterance(name, Path(name).stem))
     for name in scp_files:
         utterances += read_wav_scp(name)
     if not utterances:
         raise UsageError("nothing to transcribe: give files or --wav-scp")
     return utterances
+
+
+def read_directory(folder: str) -> list[Utterance]:
+    """Return the audio and video files of a directory and those below it, in order of name.
+
+    Raises:
+        UsageError: it cannot be read, or there is none.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise UsageError(f"{error.filename}: {error.strerror or error}") from error
+
+    paths = [
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=refuse)
+        for name in names
+        if Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith(".")
+    ]
+    if not paths:
+        raise UsageError(f"{folder}: no audio or video file in this directory")
+    return [
+        _utterance(str(path), str(path.relative_to(folder).with_suffix("")))
+        for path in sorted(paths)
+    ]
+
+
+def _utterance(path: str, output_name: str) -> Utterance:
+    """Return a recording that is named by its path."""
+    # A Kaldi id ends at the first space, so a name with spaces needs another character.
+    utterance_id = "_".join(Path(path).stem.split()) or path
+    return Utterance(path, utterance_id, path, output_name)
 
 
 def read_wav_scp(scp_path: str) -> list[Utterance]:
@@ -70,7 +112,8 @@ def read_wav_scp(scp_path: str) -> list[Utterance]:
                 f"{where}: id {utterance_id!r} is already on line {first_line_of[utterance_id]}"
             )
         first_line_of[utterance_id] = number
-        utterances.append(Utterance(path, utterance_id, utterance_id))
+        output_name = utterance_id.replace("/", "_")
+        utterances.append(Utterance(path, utterance_id, utterance_id, output_name))
     return utterances
 
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +54,7 @@ class MediaDecoder:
     ends at its next write, because nobody reads its pipe any more.
 
     Attributes:
+        name: what the source is called in messages.
         duration_s: what the file says its duration is, in seconds; for a progress bar only.
         decoded_s: how much has been given so far, in seconds.
         warnings: what was wrong with the file; complete after the last block.
@@ -85,7 +86,7 @@ class MediaDecoder:
         self._stall_timeout_s = stall_timeout_s
         self._cleanup = contextlib.AsyncExitStack()
         self._log = FfmpegLog()
-        self._name = _name(source)
+        self.name = _name(source)
 
     async def __aenter__(self) -> MediaDecoder:
         async with contextlib.AsyncExitStack() as stack:
@@ -109,7 +110,7 @@ class MediaDecoder:
             self.duration_s = self._log.duration_s
             if self._log.start_s is None:  # ffmpeg has ended
                 await self._check_status()
-                raise self._log.failure(self._name)
+                raise self._log.failure(self.name)
             self._cleanup = stack.pop_all()
         return self
 
@@ -121,7 +122,7 @@ class MediaDecoder:
     ) -> None:
         await self._cleanup.aclose()
 
-    async def __aiter__(self) -> AsyncIterator[Waveform]:
+    async def __aiter__(self) -> AsyncGenerator[Waveform, None]:
         lead_samples = round((self._log.start_s or 0.0) * SAMPLE_RATE)
         pending = np.zeros(0, np.float32)
         samples = 0
@@ -135,7 +136,7 @@ class MediaDecoder:
             samples += len(block)
             if samples > self._max_duration_s * SAMPLE_RATE:
                 raise AudioError(
-                    f"{self._name}: expected at most {self._max_duration_s:g} s; the file is longer"
+                    f"{self.name}: expected at most {self._max_duration_s:g} s; the file is longer"
                 )
             self.decoded_s = samples / SAMPLE_RATE
             if block.size:
@@ -161,7 +162,7 @@ class MediaDecoder:
         try:
             return mix_down(block)
         except AudioError as error:
-            raise AudioError(f"{self._name}: {error}") from None
+            raise AudioError(f"{self.name}: {error}") from None
 
     async def _check_end(self) -> None:
         """Look back on a file that was read to its end."""
@@ -181,7 +182,7 @@ class MediaDecoder:
         status = await self._process.wait()
         if status < 0:
             raise AudioError(
-                f"{self._name}: ffmpeg crashed or was killed (signal {-status}), "
+                f"{self.name}: ffmpeg crashed or was killed (signal {-status}), "
                 f"{self.decoded_s:.1f} s into the file"
             )
 
@@ -210,7 +211,7 @@ class MediaDecoder:
 
     def _stalled(self) -> AudioError:
         return AudioError(
-            f"{self._name}: ffmpeg gave nothing for {self._stall_timeout_s:g} s, "
+            f"{self.name}: ffmpeg gave nothing for {self._stall_timeout_s:g} s, "
             f"{self.decoded_s:.1f} s into the file"
         )
 

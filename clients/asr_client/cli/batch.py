@@ -1,0 +1,60 @@
+"""What becomes of the recordings of a run: results written, failures told, errors counted."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from ..cer import ErrorCount
+from .common import EXIT_FAILED, EXIT_OK
+from .references import Score, reference_for
+from .utterances import Utterance
+
+
+class Batch:
+    """The state of a run; safe to use from several threads.
+
+    Args:
+        references: id → text, to score against; None for no score.
+        progress: a bar, in files; None for none.
+    """
+
+    def __init__(
+        self, utterances: Sequence[Utterance], references: dict[str, str] | None, progress: Any
+    ) -> None:
+        self.utterances = utterances
+        self._references = references
+        self._progress = progress
+        self._score = Score(ErrorCount())
+        self._failures = 0
+        self._lock = threading.Lock()
+
+    def failed(self, index: int, error: Exception) -> None:
+        """Tell what a recording failed with."""
+        utterance = self.utterances[index]
+        # Errors of the audio begin with the path, those of the server do not.
+        message = str(error).removeprefix(f"{utterance.path}: ")
+        tqdm.write(f"{utterance.path}: {message}", file=sys.stderr)
+        self.count(index, None)
+
+    def count(self, index: int, text: str | None) -> None:
+        """Count a recording with its text, None if it has failed."""
+        with self._lock:
+            self._failures += text is None
+            if self._references is not None:
+                reference = reference_for(self._references, self.utterances[index])
+                self._score.add(reference, text)
+            if self._progress is not None:
+                self._progress.update()
+
+    def finish(self) -> int:
+        """Tell the score and the number of failures; return the exit code."""
+        if self._references is not None:
+            print(self._score.summary(), file=sys.stderr)
+        if self._failures and len(self.utterances) > 1:
+            print(f"{self._failures} of {len(self.utterances)} files failed", file=sys.stderr)
+        return EXIT_FAILED if self._failures else EXIT_OK

@@ -1,0 +1,73 @@
+"""A folder with a file for each result, so that an interrupted batch can go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .common import UsageError
+from .utterances import Utterance
+
+
+class OutputFolder:
+    """Writes each result into a file of its own, whole or not at all.
+
+    The name is the recording's, with the format as its suffix: `talk.mp4` → `talk.srt`, below
+    the folder where a directory was given, or the id of a wav.scp.
+
+    Args:
+        path: made if it is not there.
+        style: the format.
+
+    Raises:
+        UsageError: it cannot be made, or two results would have the same name.
+    """
+
+    def __init__(self, path: str, style: str, utterances: Sequence[Utterance]) -> None:
+        self._folder = Path(path)
+        self._style = style
+        sources: dict[Path, Utterance] = {}
+        for utterance in utterances:
+            other = sources.setdefault(self.path_for(utterance), utterance)
+            if other is not utterance:
+                raise UsageError(
+                    f"--output-dir: {other.path} and {utterance.path} would both be written to "
+                    f"{self.path_for(utterance)}; name them in a --wav-scp"
+                )
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--output-dir {path}: {error.strerror or error}") from error
+
+    def path_for(self, utterance: Utterance) -> Path:
+        """Return where the result of a recording is, or will be."""
+        return self._folder / f"{utterance.output_name}.{self._style}"
+
+    def is_done(self, utterance: Utterance) -> bool:
+        """Whether the result is there."""
+        return self.path_for(utterance).is_file()
+
+    def write(self, utterance: Utterance, parts: Iterable[str]) -> None:
+        """Write a result; nothing of it is seen under its name before all is on the disk.
+
+        Raises:
+            UsageError: it cannot be written; what `parts` raises.
+        """
+        path = self.path_for(utterance)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = partial.open("w", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--output-dir: {path}: {error.strerror or error}") from error
+        try:
+            with file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -172,55 +171,24 @@ class _Window:
 class OnlineRecogniser:
     """Advances many streams at once, so that encoder and decoder work in batches.
 
-    On a CPU two small batches at a time, on a core each, are faster than a large one on both.
-
     Args:
-        encoder, decoder: may be called from several threads at once.
         max_batch_size: rows that the graphs take at a time.
-        parallel_batches: into how many batches the waiting streams are shared out.
     """
 
     def __init__(
-        self,
-        model: OnlineModel,
-        encoder: Encoder,
-        decoder: Decoder,
-        max_batch_size: int,
-        parallel_batches: int = 1,
+        self, model: OnlineModel, encoder: Encoder, decoder: Decoder, max_batch_size: int
     ) -> None:
         self._model = model
         self._encoder = encoder
         self._decoder = decoder
         self._max_batch_size = max_batch_size
-        self._parallel_batches = parallel_batches
-        self._threads = ThreadPoolExecutor(parallel_batches)
 
     def open(self, chunk_size: ChunkSize) -> Stream:
         """Begin a stream."""
         return Stream(self._model, chunk_size)
 
-    def close(self) -> None:
-        """End the threads."""
-        self._threads.shutdown()
-
     def advance(self, steps: Sequence[Step]) -> list[Update]:
         """Take one step of each of several streams; the streams' order does not matter."""
-        busiest_first = sorted(range(len(steps)), key=lambda index: -len(steps[index].windows))
-        shares = [
-            busiest_first[start :: self._parallel_batches]
-            for start in range(min(self._parallel_batches, len(steps)))
-        ]
-        updates: dict[int, Update] = {}
-        for share, done in zip(
-            shares,
-            self._threads.map(lambda share: self._advance([steps[i] for i in share]), shares),
-            strict=True,
-        ):
-            updates.update(zip(share, done, strict=True))
-        return [updates[index] for index in range(len(steps))]
-
-    def _advance(self, steps: Sequence[Step]) -> list[Update]:
-        """Take the steps of one share."""
         windows = [_split(step) for step in steps]
         self._encode([window for row in windows for window in row])
         pieces: list[list[Word]] = [[] for _ in steps]

@@ -33,11 +33,9 @@ class ExportedGraphs:
             for name in ("model.onnx", "decoder.onnx")
         )
 
-    def recogniser(self, max_batch_size: int = 4, parallel_batches: int = 1) -> OnlineRecogniser:
+    def recogniser(self, max_batch_size: int = 4) -> OnlineRecogniser:
         """Return a recogniser on these graphs."""
-        return OnlineRecogniser(
-            self.model, self.encode, self.decode, max_batch_size, parallel_batches
-        )
+        return OnlineRecogniser(self.model, self.encode, self.decode, max_batch_size)
 
     def encode(self, fbank, first_position, positions, window_lengths):
         """`online.Encoder`."""

@@ -91,10 +91,9 @@ def test_every_row_counts_once(speech, length, size):
     assert sorted(counted[counted > 0]) == list(range(1, num_rows + 1))
 
 
-@pytest.mark.parametrize("parallel_batches", [1, 2, 10])
-def test_streams_do_not_disturb_each_other(tiny, speech, parallel_batches):
+def test_streams_do_not_disturb_each_other(tiny, speech):
     """Many streams advanced together, in batches of several lengths, give what each gives alone."""
-    recogniser = tiny.recogniser(3, parallel_batches)
+    recogniser = tiny.recogniser(max_batch_size=3)
     recordings = [speech[1000 * i : 1000 * i + 7000 * (i + 1) + 123 * i] for i in range(6)]
     frontends = [StreamingFrontend(FBANK, DEFAULT_CHUNK_SIZE) for _ in recordings]
     streams = [recogniser.open(DEFAULT_CHUNK_SIZE) for _ in recordings]

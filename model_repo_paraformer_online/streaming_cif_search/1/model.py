@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from asr_core.dispatcher import SequenceDispatcher
 from asr_core.online import OnlineRecogniser, load_online_model
 from asr_core.sessions import Reaper, SessionTable
 from asr_core.streaming_frontend import Windows
@@ -15,7 +16,7 @@ from asr_core.word_tensors import pack_words
 
 
 class TritonPythonModel:
-    """Answers all waiting streams together."""
+    """Answers the streams that wait in batches, one at a time on each core."""
 
     def initialize(self, args):
         config = json.loads(args["model_config"])
@@ -23,14 +24,9 @@ class TritonPythonModel:
         settings = {name: int(p["string_value"]) for name, p in config["parameters"].items()}
         self.sessions = SessionTable(settings["max_sessions"], idle_s)
         on_gpu = args["model_instance_kind"] == "GPU"
-        self.recogniser = OnlineRecogniser(
-            load_online_model(Path(pb_utils.get_model_dir())),
-            encode,
-            decode,
-            settings["max_batch_size"],
-            settings["parallel_batches"] or (1 if on_gpu else len(os.sched_getaffinity(0))),
-        )
-        self.search = StreamingSearch(self.recogniser, self.sessions)
+        model = load_online_model(Path(pb_utils.get_model_dir()))
+        recogniser = OnlineRecogniser(model, encode, decode, settings["max_batch_size"])
+        self.search = StreamingSearch(recogniser, self.sessions)
         self.metrics = pb_utils.MetricFamily(  # has to outlive its gauge
             name="asr_open_sessions",
             description="Streams whose state is kept",
@@ -38,23 +34,32 @@ class TritonPythonModel:
         )
         self.open_sessions = self.metrics.Metric(labels={"model": args["model_name"]})
         self.reaper = Reaper(self.expire, idle_s / 4)
+        workers = settings["parallel_batches"] or (1 if on_gpu else len(os.sched_getaffinity(0)))
+        self.dispatcher = SequenceDispatcher(self.answer, workers, int(config["max_batch_size"]))
 
     def execute(self, requests):
-        answers = self.search.answer([read_request(request) for request in requests])
+        """Hands the requests to the workers, which answer them."""
+        jobs = [(read_request(request), request.get_response_sender()) for request in requests]
+        self.dispatcher.submit([(job[0].turn.key, job) for job in jobs])
+
+    def answer(self, jobs):
+        answers = self.search.answer([request for request, _ in jobs])
         self.open_sessions.set(len(self.sessions))
-        return [respond(answer) for answer in answers]
+        for (_, sender), answer in zip(jobs, answers, strict=True):
+            sender.send(respond(answer), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def finalize(self):
+        self.dispatcher.close()
         self.reaper.stop()
-        self.recogniser.close()
 
     def expire(self):
         self.open_sessions.set(self.sessions.expire())
 
 
 def read_request(request):
+    """Copies what is asked: the request's memory is Triton's again once `execute` returns."""
     fbank, first_position, positions, error = (
-        pb_utils.get_input_tensor_by_name(request, name).as_numpy()[0]
+        pb_utils.get_input_tensor_by_name(request, name).as_numpy()[0].copy()
         for name in ("fbank", "first_position", "positions", "error")
     )
     return SearchRequest(

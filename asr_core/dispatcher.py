@@ -1,0 +1,83 @@
+"""Requests of sequences, shared out over worker threads as these become free."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+class SequenceDispatcher(Generic[Job]):
+    """Lets several workers take what waits, in batches, but never two jobs of one sequence at once.
+
+    A worker that becomes free takes its share of the sequences that wait, so that no core idles
+    while there is work and batches grow with the load. The jobs of a sequence keep their order.
+
+    Args:
+        work: gets at most `max_jobs` jobs of different sequences; an exception ends its worker.
+        workers: threads.
+        max_jobs: largest batch.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Job]], None], workers: int, max_jobs: int) -> None:
+        self._work = work
+        self._max_jobs = max_jobs
+        self._waiting: dict[Hashable, deque[Job]] = {}  # sequences no worker is at, oldest first
+        self._busy: dict[Hashable, deque[Job]] = {}  # the others, and what came meanwhile
+        self._idle_workers = workers
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"worker {index}", daemon=True)
+            for index in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, jobs: Sequence[tuple[Hashable, Job]]) -> None:
+        """Let jobs be done; each comes with the key of its sequence."""
+        with self._changed:
+            for key, job in jobs:
+                queues = self._busy if key in self._busy else self._waiting
+                queues.setdefault(key, deque()).append(job)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wait until all is done and end the threads."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while batch := self._take():
+            try:
+                self._work([job for _, job in batch])
+            finally:
+                self._give_back([key for key, _ in batch])
+
+    def _take(self) -> list[tuple[Hashable, Job]]:
+        """Wait for work and take a share of it; empty when there will be none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or (self._closed and not self._busy))
+            share = min(-(-len(self._waiting) // self._idle_workers), self._max_jobs)
+            keys = [*self._waiting][:share]
+            self._idle_workers -= bool(keys)
+            batch = []
+            for key in keys:
+                self._busy[key] = self._waiting.pop(key)
+                batch.append((key, self._busy[key].popleft()))
+            return batch
+
+    def _give_back(self, keys: Sequence[Hashable]) -> None:
+        """Let the sequences of a batch wait again if more of them has come."""
+        with self._changed:
+            self._idle_workers += 1
+            for key in keys:
+                if queue := self._busy.pop(key):
+                    self._waiting[key] = queue
+            self._changed.notify_all()

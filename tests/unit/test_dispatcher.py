@@ -1,0 +1,75 @@
+"""Jobs of sequences: all done once, in order, never two of one sequence at a time."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+
+from asr_core.dispatcher import SequenceDispatcher
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_job_is_done_once_in_order_and_alone_in_its_sequence(workers):
+    done: dict[int, list[int]] = {key: [] for key in range(10)}
+    busy: set[int] = set()
+    violations: list[list[tuple[int, int]]] = []
+    largest = 0
+
+    def work(jobs):
+        nonlocal largest
+        keys = {key for key, _ in jobs}
+        if not len(keys) == len(jobs) <= 4 or keys & busy:
+            violations.append(jobs)  # an exception would only end the worker
+        busy.update(keys)
+        largest = max(largest, len(jobs))
+        for key, number in jobs:
+            done[key].append(number)
+        busy.difference_update(keys)
+
+    dispatcher = SequenceDispatcher(work, workers, max_jobs=4)
+    rng = random.Random(workers)
+    jobs = [(key, (key, number)) for key in done for number in range(50)]
+    jobs.sort(key=lambda job: (job[1][1], rng.random()))
+    while jobs:
+        count = rng.randrange(1, 20)
+        dispatcher.submit(jobs[:count])
+        del jobs[:count]
+    dispatcher.close()
+    assert not violations
+    assert done == {key: list(range(50)) for key in range(10)}
+    assert largest > 1
+
+
+def test_a_worker_at_work_holds_up_no_other_sequence():
+    release, reached = threading.Event(), threading.Event()
+
+    def work(jobs):
+        for job in jobs:
+            if job == "slow":
+                release.wait(60)
+            else:
+                reached.set()
+
+    dispatcher = SequenceDispatcher(work, 2, max_jobs=4)
+    dispatcher.submit([(1, "slow")])
+    dispatcher.submit([(2, "quick")])
+    assert reached.wait(60)
+    release.set()
+    dispatcher.close()
+
+
+def test_waiting_sequences_are_shared_out():
+    """Two free workers take half each; a lone one takes all that fit."""
+    sizes = []
+    both = threading.Barrier(2, timeout=60)
+
+    def work(jobs):
+        sizes.append(len(jobs))
+        both.wait()
+
+    dispatcher = SequenceDispatcher(work, 2, max_jobs=8)
+    dispatcher.submit([(key, key) for key in range(6)])
+    dispatcher.close()
+    assert sizes == [3, 3]

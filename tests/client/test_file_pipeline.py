@@ -453,6 +453,14 @@ def test_a_sentence_that_was_given_up_is_not_skipped_silently(speech):
     leaving(speech, leave)
 
 
+def test_what_is_not_open_is_told(speech):
+    async def leave(file):
+        with pytest.raises(ClientClosed, match="not open"):
+            await anext(file)
+
+    leaving(speech, leave)
+
+
 def test_closing_wakes_who_waits(speech):
     async def leave(file):
         await file.open()

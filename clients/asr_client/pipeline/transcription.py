@@ -219,6 +219,10 @@ class AsyncFileTranscription:
 
     async def _advance(self) -> None:
         """Take in the next segment's transcript, or the end."""
+        if self._producer is None:
+            raise ClientClosed(
+                f"{self._name}: the transcription is not open; use `with`, or open()"
+            )
         recognition = await self._recognitions.get()
         maker = self._maker
         if recognition is None or maker is None:
@@ -253,9 +257,7 @@ class AsyncFileTranscription:
         """Wait for the end of the producer, and raise what it ended with."""
         producer = self._producer
         if producer is None:
-            raise ClientClosed(
-                f"{self._name}: the transcription is not open; use `with`, or open()"
-            )
+            return
         await asyncio.wait({producer})
         if producer.cancelled():
             raise self._failure or ClientClosed(f"{self._name}: the transcription was closed")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -42,7 +41,6 @@ def main(arguments: list[str] | None = None) -> int:
     streaming.add_argument("--model", type=Path, required=True, help="exported streaming model")
     streaming.add_argument("--streams", type=int, nargs="+", default=[2, 4, 6, 8, 10, 12, 16])
     streaming.add_argument("--seconds", type=float, default=30, help="default: %(default)s")
-    streaming.add_argument("--threads", type=int, default=os.cpu_count(), help="bare sessions'")
     streaming.set_defaults(run=run_streaming, recordings=24)
     for command in (offline, streaming):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
@@ -72,7 +70,7 @@ def run_streaming(options: argparse.Namespace) -> None:
     """Measure one model and write streaming.json and streaming.md."""
     recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
     result = measure_streaming(
-        options.model, recordings, sorted(options.streams), options.seconds, options.threads, log
+        options.model, recordings, sorted(options.streams), options.seconds, log
     )
     section = streaming_markdown(options.model.name, result, options.seconds)
     write("streaming", {options.model.name: asdict(result)}, [section], options.output)

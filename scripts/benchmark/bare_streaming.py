@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,13 @@ class BareCost:
 
     Attributes:
         threads: of each session.
-        batch: streams.
+        calls: such steps at a time.
+        batch: streams in each.
         encoder_s, decoder_s: median wall times.
     """
 
     threads: int
+    calls: int
     batch: int
     encoder_s: float
     decoder_s: float
@@ -41,7 +44,7 @@ class BareCost:
     @property
     def streams(self) -> float:
         """Real-time streams that this cost allows."""
-        return self.batch * CHUNK_S / (self.encoder_s + self.decoder_s)
+        return self.calls * self.batch * CHUNK_S / (self.encoder_s + self.decoder_s)
 
 
 class BareStreaming:
@@ -57,8 +60,10 @@ class BareStreaming:
             for path in (encoder, decoder)
         )
 
-    def measure(self, recordings: Sequence[Recording], batch: int, rounds: int) -> BareCost:
-        """Time `rounds` steps of a batch; the windows are cut from the recordings."""
+    def measure(
+        self, recordings: Sequence[Recording], batch: int, calls: int, rounds: int
+    ) -> BareCost:
+        """Time `rounds` steps of a batch, `calls` of them at a time."""
         window = self._windows(recordings, batch)
         hidden, _ = self._encoder.run(["hidden", "alphas"], window)
         rows = hidden.shape[1]
@@ -71,17 +76,18 @@ class BareStreaming:
             "cache": np.zeros((batch, *self._model.cache_shape), np.float32),
         }
         self._decoder.run(None, tokens)
-        encoder_s, decoder_s = [], []
-        for _ in range(rounds):
+
+        def step(_: int) -> tuple[float, float]:
             begun = time.perf_counter()
             self._encoder.run(None, window)
             encoded = time.perf_counter()
             self._decoder.run(None, tokens)
-            encoder_s.append(encoded - begun)
-            decoder_s.append(time.perf_counter() - encoded)
-        return BareCost(
-            self._threads, batch, statistics.median(encoder_s), statistics.median(decoder_s)
-        )
+            return encoded - begun, time.perf_counter() - encoded
+
+        with ThreadPoolExecutor(calls) as pool:
+            times = list(pool.map(step, range(calls * rounds)))
+        encoder_s, decoder_s = (statistics.median(part) for part in zip(*times, strict=True))
+        return BareCost(self._threads, calls, batch, encoder_s, decoder_s)
 
     @staticmethod
     def _windows(recordings: Sequence[Recording], batch: int) -> dict[str, NDArray[Any]]:

@@ -78,11 +78,11 @@ def streaming_markdown(name: str, result: StreamingResult, seconds: float) -> st
         f"Bare sessions at their best: {result.bare_streams:.1f} real-time streams. Server: "
         f"{result.server_streams} streams with p95 under 600 ms, {share:.0%} of that.",
         "",
-        "| bare, threads | batch | encoder | decoder | streams |",
+        "| bare, threads x calls | batch | encoder | decoder | streams |",
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {cost.threads} | {cost.batch} | {cost.encoder_s * 1e3:.1f} ms "
+        f"| {cost.threads} x {cost.calls} | {cost.batch} | {cost.encoder_s * 1e3:.1f} ms "
         f"| {cost.decoder_s * 1e3:.1f} ms | {cost.streams:.1f} |"
         for cost in result.bare
     ]

@@ -26,6 +26,7 @@ from scripts.triton_server import TritonServer
 KIND = KINDS["paraformer-online"]
 LATENCY_LIMIT_S = 0.6
 BATCHES = (1, 2, 4, 8)
+LAYOUTS = ((2, 1), (1, 2))  # (threads of the sessions, calls at a time) on two cores
 BARE_ROUNDS = 7
 START_TIMEOUT_S = 300.0
 WARM_UP_S = 3.0
@@ -85,7 +86,6 @@ def measure_streaming(
     recordings: Sequence[Recording],
     streams: Sequence[int],
     seconds: float,
-    threads: int,
     report: Callable[[str], None],
 ) -> StreamingResult:
     """Measure bare sessions, then the server under growing load until it falls behind.
@@ -95,7 +95,6 @@ def measure_streaming(
         recordings: what is spoken.
         streams: numbers of streams to try, ascending.
         seconds: length of each stream.
-        threads: of the bare sessions.
         report: gets a line after each step.
     """
     result = StreamingResult()
@@ -108,14 +107,15 @@ def measure_streaming(
         )
 
         def measure_bare() -> None:
-            bare = BareStreaming(encoder, decoder, load_online_model(source), threads)
-            for batch in BATCHES:
-                cost = bare.measure(recordings, batch, BARE_ROUNDS)
-                result.bare.append(cost)
-                report(
-                    f"bare, batch {batch}: encoder {cost.encoder_s * 1e3:.1f} ms, decoder "
-                    f"{cost.decoder_s * 1e3:.1f} ms, {cost.streams:.1f} streams"
-                )
+            for threads, calls in LAYOUTS:
+                bare = BareStreaming(encoder, decoder, load_online_model(source), threads)
+                for batch in BATCHES:
+                    cost = bare.measure(recordings, batch, calls, BARE_ROUNDS)
+                    result.bare.append(cost)
+                    report(
+                        f"bare, {threads} threads x {calls} calls, batch {batch}: "
+                        f"{cost.streams:.1f} streams"
+                    )
 
         measure_bare()
         with TritonServer([repository], log=Path(work) / "server.log") as server:

@@ -21,11 +21,18 @@ from scripts.model_install.installed import Material
 from scripts.model_install.layout import (
     HOTWORD_FILES,
     ModelFiles,
-    Precision,
     collect,
     graph_file,
 )
 from scripts.model_install.locate import Located, Wanted, locate
+from scripts.model_install.precision import (
+    Choice,
+    PrecisionReport,
+    RecipeChoice,
+    ServedPrecision,
+    choose,
+    install_converted,
+)
 from scripts.model_install.published import PUBLISHED_MODELS, HubName
 from scripts.model_install.store import (
     MANIFEST,
@@ -68,7 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         )
         one.add_argument("--hub", choices=get_args(HubName), help="default: where the id lies")
         one.add_argument("--revision", help="branch, tag or commit; default: the hub's")
-        one.add_argument("--precision", choices=get_args(Precision), default="fp32")
+        one.add_argument("--precision", choices=get_args(ServedPrecision), default="fp32")
+        one.add_argument(
+            "--recipe",
+            choices=get_args(RecipeChoice),
+            help="of int8: how it is made from fp32, or the published file; default: signed",
+        )
         variants = sorted({m.variant for m in PUBLISHED_MODELS if m.kind == kind.name} - {""})
         one.add_argument("--variant", choices=variants, help="of the published models")
         one.add_argument(
@@ -106,13 +118,14 @@ def _install(options: argparse.Namespace) -> None:
         if not kind.embedded.is_dir():
             raise InstallError(f"no small {kind.name} model comes with the project: give --from")
         source = str(kind.embedded)
+    choice = choose(kind, options.precision, options.recipe, source)
     recordings = agreement.read_recordings(options.wav or sorted(SAMPLES.glob("*.wav")))
     material = Material(recordings, agreement.read_texts(SAMPLES / "transcripts.tsv"))
     graphs = [graph.stem for graph in kind.graphs]
     wanted = Wanted(
         kind.name,
         graphs,
-        options.precision,
+        choice.of_files,
         source,
         options.hub,
         options.revision,
@@ -124,7 +137,7 @@ def _install(options: argparse.Namespace) -> None:
         exported.mkdir()
         links.mkdir()
         located = locate(wanted, exported, _say)
-        name = options.name or _name(kind, located, options.precision)
+        name = options.name or _name(kind, located, choice.precision)
         tables = {name for names in kind.files.values() for name in names}
         tables.update(name for graph in kind.graphs for name in graph.files)
         files = collect(
@@ -132,26 +145,32 @@ def _install(options: argparse.Namespace) -> None:
             links,
             graphs,
             tables,
-            options.precision,
+            choice.of_files,
             [*kind.unsupported, *HOTWORD_FILES],
         )
         with new_entry(options.store, kind.name, name) as entry:
-            first = graph_file(graphs[0], options.precision)
-            reports = install(kind, links, entry, first, options.row_by_row)
+            cost = None
+            if choice.is_converted:
+                reports, cost = install_converted(kind, links, entry, choice, material)
+            else:
+                first = graph_file(graphs[0], choice.of_files)
+                reports = install(kind, links, entry, first, options.row_by_row)
             _say_prepared(reports)
+            if cost is not None:
+                _say(str(cost))
             found = None
             if agreement.can_compare(kind.name):
-                found = agreement.compare(kind.name, entry, links, options.precision, material)
+                found = agreement.compare(kind.name, entry, links, choice.of_files, material)
                 _say(f"verified against funasr_onnx: {found}")
-                agreement.check(found, options.precision)
+                agreement.check(found, choice.precision)
             else:
                 _say(_not_compared(kind.name))
-            _write_manifests(kind, entry, name, located, files, options.precision, found)
+            _write_manifests(kind, entry, name, located, files, choice, cost, found)
     put_in_place(options.store / kind.name / name, repository)
-    _say(f"{kind.name}: installed {located.title} ({options.precision}) in {repository} as {name}")
+    _say(f"{kind.name}: installed {located.title} ({choice.precision}) in {repository} as {name}")
 
 
-def _name(kind: ModelKind, located: Located, precision: Precision) -> str:
+def _name(kind: ModelKind, located: Located, precision: ServedPrecision) -> str:
     embedded = located.origin.get("directory") == str(kind.embedded.resolve())
     name = EMBEDDED_NAME if embedded else located.title.replace("/", "--")
     return name if precision == "fp32" else f"{name}-{precision}"
@@ -184,7 +203,8 @@ def _write_manifests(
     name: str,
     located: Located,
     files: ModelFiles,
-    precision: Precision,
+    choice: Choice,
+    cost: PrecisionReport | None,
     found: Agreement | None,
 ) -> None:
     """Record in each graph's folder what was installed and how it was verified."""
@@ -192,7 +212,9 @@ def _write_manifests(
         "kind": kind.name,
         "name": name,
         "source": located.origin,
-        "precision": precision,
+        "precision": choice.precision,
+        "recipe": choice.recipe,
+        "precision_report": None if cost is None else cost.as_dict(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "source_sha256": {file: hash_file(path) for file, path in files.originals.items()},
         "installed_sha256": {

@@ -151,5 +151,6 @@ def _check_published(wanted: Wanted, model: PublishedModel, source: str) -> None
 
 def _refuse_other_precision(wanted: Wanted, repository: str, files: Collection[str]) -> None:
     other: Precision = "int8" if wanted.precision == "fp32" else "fp32"
+    recipe = " --recipe published" if other == "int8" else ""
     if all(graph_file(graph, other) in files for graph in wanted.graphs):
-        raise InstallError(f"{repository}: holds {other} only: --precision {other}")
+        raise InstallError(f"{repository}: holds {other} only: --precision {other}{recipe}")

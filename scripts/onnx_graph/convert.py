@@ -17,7 +17,7 @@ from onnx import ModelProto
 
 from scripts.onnx_graph import verify
 from scripts.onnx_graph.errors import PrepareError
-from scripts.onnx_graph.feeds import Feed, make_feeds
+from scripts.onnx_graph.feeds import Feed, hotword_width, make_feeds, padded_batch
 from scripts.onnx_graph.float16 import Float16Report, to_float16
 from scripts.onnx_graph.graph import Graph
 from scripts.onnx_graph.int8 import DEFAULT_RECIPE, Recipe, needs_row_loop, quantize
@@ -113,6 +113,7 @@ def convert(
         raise PrepareError(f"{source}: expected a file in fp32 written by scripts.prepare_onnx")
     model = onnx.load(str(source))
     feeds = make_feeds(model, recordings)
+    hotword_dim = hotword_width(Graph(model))
     float16, row_by_row = None, False
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".convert-") as scratch:
@@ -120,7 +121,7 @@ def convert(
         # One session at a time: two of full size would need twice the memory.
         expected = _run_for_logits(onnx.load(str(source)), work, feeds, threads)
         if precision == "fp16":
-            float16 = to_float16(model, feeds, threads)
+            float16 = to_float16(model, [*feeds, padded_batch(feeds)], threads)
             nodes = float16.float16_nodes
         else:
             model, nodes = quantize(model, recipe)
@@ -133,7 +134,7 @@ def convert(
         _set_metadata(model, "row_by_row", "true" if row_by_row else "false")
         onnx.save(model, str(work))
         del model
-        rows = verify.make_rows(recordings)
+        rows = verify.make_rows(recordings, hotword_dim)
         tokens, changed = _count_batch_changes(work, rows, threads)
         if row_by_row and changed:
             raise PrepareError(f"{source}: {changed} token ids depend on the batch")

@@ -54,18 +54,19 @@ def _output_type(node: NodeProto, index: int, types: dict[str, int]) -> int | No
     return next((types[name] for name in node.input[first:] if name in types), None)
 
 
-def drop_idle_casts(graph: Graph) -> int:
-    """Remove casts to the type that a tensor has already; return their number.
+def drop_idle_nodes(graph: Graph) -> int:
+    """Remove identities and casts to the type that a tensor has already; return their number.
 
-    FunASR's layer normalisation casts to float32 and back, whatever it is given.
+    FunASR's layer normalisation casts to float32 and back, whatever it is given, and torch's
+    exporter writes one of several equal weights and identities for the others.
     """
     types = element_types(graph)
+    outputs = set(graph.output_names)
     idle = {
         node.output[0]: node.input[0]
         for node in graph.nodes
-        if node.op_type == "Cast" and types.get(node.input[0]) == attribute_value(node, "to")
+        if node.output[0] not in outputs and _is_idle(node, types)
     }
-    idle = {name: source for name, source in idle.items() if name not in graph.output_names}
     for node in graph.nodes:
         for index, name in enumerate(node.input):
             while name in idle:
@@ -73,3 +74,9 @@ def drop_idle_casts(graph: Graph) -> int:
             node.input[index] = name
     graph.finish()
     return len(idle)
+
+
+def _is_idle(node: NodeProto, types: dict[str, int]) -> bool:
+    return node.op_type == "Identity" or (
+        node.op_type == "Cast" and types.get(node.input[0]) == attribute_value(node, "to")
+    )

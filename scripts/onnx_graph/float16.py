@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
 from scripts.onnx_graph.activations import measure_peaks
-from scripts.onnx_graph.element_types import drop_idle_casts, element_types
+from scripts.onnx_graph.element_types import drop_idle_nodes, element_types
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.feeds import Feed
 from scripts.onnx_graph.graph import FLOAT, Graph
@@ -74,7 +74,7 @@ class Float16Report:
     Attributes:
         scales: by which each residual stream that would overflow is divided.
         largest_before: magnitude that calibration saw, of what is float16 now.
-        largest: the same after rescaling; NaN or more than 65504 would be an overflow.
+        largest: the same after rescaling; more than 65504 would be an overflow.
         float16_nodes: operators that compute in float16.
         too_large_nodes: operators left in float32 because rescaling does not reach their tensors.
     """
@@ -99,12 +99,13 @@ def to_float16(
             where float16 alone fails.
 
     Raises:
-        PrepareError: the graph has no layer normalisation in a known form.
+        PrepareError: a normalisation has an unknown form, or there is none.
     """
     graph = Graph(model)
-    drop_idle_casts(graph)
+    drop_idle_nodes(graph)
     if not fuse_layer_norms(graph):
         raise PrepareError("no layer normalisation found, so that float16 cannot be made safe")
+    _refuse_unknown_norms(graph)
     before = _measure(graph, feeds, threads)
     scales: list[float] = []
     too_large: set[str] = set()
@@ -129,6 +130,15 @@ def to_float16(
         float16_nodes=len(nodes - kept),
         too_large_nodes=len(kept),
     )
+
+
+def _refuse_unknown_norms(graph: Graph) -> None:
+    """Raise `PrepareError` where a deviation is left that float16 would spoil."""
+    norms = [node.output[0] for node in graph.nodes if node.op_type == "LayerNormalization"]
+    behind, precise = values_behind(graph, norms), predictor_nodes(graph)
+    for index, node in enumerate(graph.nodes):
+        if node.op_type == "Sqrt" and node.input[0] in behind and index not in precise:
+            raise PrepareError(f"{node.name}: a normalisation in an unknown form; float16 needs it")
 
 
 def _rescale_streams(graph: Graph, peaks: Mapping[str, float]) -> list[float]:
@@ -162,7 +172,7 @@ def _measure(graph: Graph, feeds: Sequence[Feed], threads: int) -> dict[str, flo
     computed = [
         name for name in names if types.get(name) == FLOAT and graph.constant_value(name) is None
     ]
-    return measure_peaks(graph.model, computed, feeds, threads)
+    return measure_peaks(graph.model, computed, feeds, threads, with_infinite=False)
 
 
 def _float16_nodes(graph: Graph) -> set[int]:

@@ -73,9 +73,8 @@ def test_a_name_of_funasr_installs_the_published_onnx(installer, hub):
 
 
 def test_an_id_of_hugging_face_in_int8(installer, hub):
-    result = installer.run(
-        "paraformer", "--from", "someone/paraformer", "--hub", "huggingface", "--precision", "int8"
-    )
+    source = ("--from", "someone/paraformer", "--hub", "huggingface")
+    result = installer.run("paraformer", *source, "--precision", "int8", "--recipe", "published")
     assert result.returncode == 0, result.stderr
     manifest = read_manifest(installer.repository, "paraformer")
     assert manifest["source"]["revision"] == COMMIT

@@ -42,10 +42,11 @@ class Places:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """First the plain model, then the one with timestamps in int8."""
+    """First the plain model, then the published int8 of the one with timestamps."""
     places = Places(tmp_path_factory.mktemp("installed"))
     assert places.run("paraformer", "--from", PLAIN, "--name", "plain") == 0
-    assert places.run("paraformer", "--from", BICIF, "--precision", "int8") == 0
+    int8 = ("--precision", "int8", "--recipe", "published")
+    assert places.run("paraformer", "--from", BICIF, *int8) == 0
     return places
 
 
@@ -86,7 +87,8 @@ def test_models_with_hotwords_are_verified_with_hotwords(variant, precision, tmp
     source = tmp_path / "model"
     shutil.copytree(RANDOM_MODELS / f"{variant}_paraformer-tiny-seed0", source)
     (source / "model_eb_quant.onnx").unlink()  # not all publish it; it is the same
-    assert places.run("paraformer", "--from", source, "--precision", precision) == 0
+    recipe = ("--recipe", "published") if precision == "int8" else ()
+    assert places.run("paraformer", "--from", source, "--precision", precision, *recipe) == 0
     assert "verified against funasr_onnx" in capsys.readouterr().out
     manifest = places.manifest()
     assert manifest["preparation"]["kind"] == f"{variant}_paraformer"

@@ -1,0 +1,35 @@
+"""int8 and float16 models behind a real server: answers do not depend on the batch."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.install_model import KINDS, ROOT, copy_repository, main
+from scripts.triton_server import TritonServer
+from tests.recordings import mixed_lengths
+from tests.serving import READY_TIMEOUT_S, RawClient
+
+
+@pytest.fixture(scope="module", params=["int8", "fp16"])
+def client(request, tmp_path_factory):
+    """A server with both embedded models in one precision."""
+    work = tmp_path_factory.mktemp(request.param)
+    repositories = []
+    for name in ("paraformer", "sensevoice"):
+        kind = KINDS[name]
+        repository = copy_repository(ROOT / kind.repository, work / kind.repository)
+        places = ["--store", str(work / "store"), "--repository", str(repository)]
+        assert main([name, "--precision", request.param, *places]) == 0
+        repositories.append(repository)
+    with TritonServer(repositories, log=work / "server.log") as server:
+        server.wait_ready(READY_TIMEOUT_S)
+        yield RawClient(server)
+
+
+@pytest.mark.parametrize("kind", ["paraformer", "sensevoice"])
+def test_rows_of_one_request_say_what_each_says_alone(client, kind):
+    recordings = mixed_lengths(8, 0.5, 8.0, seed=5)
+    alone = [client.recognise(kind, [samples])[0] for samples in recordings]
+    width = max(map(len, recordings)) + 20_000
+    assert client.recognise(kind, recordings, width=width) == alone
+    assert sum(bool(answer.text) for answer in alone) >= 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,8 +54,8 @@ def set_parameter(repository: Path, key: str, value: str) -> None:
         for index, line in enumerate(lines):
             if line.startswith(f'parameters {{ key: "{key}"'):
                 lines[index] = f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
-            elif line.strip().startswith(f"{key}:"):
-                lines[index] = f"{key}: {value}"
+            else:
+                lines[index] = re.sub(rf"\b{key}: \d+", f"{key}: {value}", line)
         path.write_text("\n".join(lines) + "\n")
 
 

@@ -17,9 +17,16 @@ KINDS = list(ENSEMBLES)
 
 @pytest.fixture(scope="module")
 def padding_server(tmp_path_factory):
-    """As on a GPU: half of a batch may be padding, and one batch runs at a time."""
+    """As on a GPU: half of a batch may be padding, and one batch runs at a time.
+
+    Requests wait 20 ms for each other instead of 5, lest a slow client decides the batch.
+    """
     work = tmp_path_factory.mktemp("padding")
-    parameters = {"max_padding_cpu": "0.5", "concurrent_runs": "1"}
+    parameters = {
+        "max_padding_cpu": "0.5",
+        "concurrent_runs": "1",
+        "max_queue_delay_microseconds": "20000",
+    }
     with serve_models(work, EMBEDDED, parameters) as server:
         yield server, RawClient(server)
 

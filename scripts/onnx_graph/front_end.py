@@ -166,10 +166,7 @@ def load_front_end(model_dir: Path, mvn: Path | None = None) -> FrontEnd:
     """
     mvn = mvn or model_dir / "am.mvn"
     try:
-        config, cmvn = load_config(model_dir), load_cmvn(mvn)
-    except ValueError as error:
-        raise PrepareError(str(error)) from error
-    try:
+        config = load_config(model_dir)
         settings = config["frontend_conf"]
         output_size = int(config["encoder_conf"]["output_size"])
         sizes = [int(settings[name]) for name in ("n_mels", "lfr_m", "lfr_n")]
@@ -178,6 +175,12 @@ def load_front_end(model_dir: Path, mvn: Path | None = None) -> FrontEnd:
             f"{model_dir / 'config.yaml'}: expected encoder_conf.output_size and "
             f"frontend_conf.n_mels, lfr_m, lfr_n; missing {error}"
         ) from error
+    except ValueError as error:
+        raise PrepareError(str(error)) from error
+    try:
+        cmvn = load_cmvn(mvn)
+    except ValueError as error:
+        raise PrepareError(str(error)) from error
     return FrontEnd(cmvn, output_size, *sizes)
 
 

@@ -47,11 +47,11 @@ CONTAINERS = {
 
 
 def children() -> list[psutil.Process]:
-    """Return the ffmpeg processes that this one has started and that still run."""
+    """Return the processes that this one has started and that still run, but for test servers."""
     return [
         child
         for child in psutil.Process().children(recursive=True)
-        if child.name().startswith("ffmpeg") and child.status() != psutil.STATUS_ZOMBIE
+        if "triton" not in child.name() and child.status() != psutil.STATUS_ZOMBIE
     ]
 
 

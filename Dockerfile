@@ -5,6 +5,7 @@ FROM nvcr.io/nvidia/tritonserver:24.10-py3
 WORKDIR /opt/triton-asr
 COPY pyproject.toml constraints.txt ./
 COPY asr_core asr_core
+COPY asr_triton asr_triton
 COPY clients clients
 RUN pip install --no-cache-dir -c constraints.txt ".[models]"
 

@@ -208,10 +208,10 @@ class OnlineRecogniser:
         for batch in _batches(ordered, self._max_batch_size):
             lengths = _lengths([window.positions for window in batch])
             hidden, alphas = self._encoder(
-                _pad([window.fbank for window in batch]),
-                np.array([[window.first_position] for window in batch], np.int32),
-                _pad([window.positions for window in batch]),
-                lengths,
+                fbank=_pad([window.fbank for window in batch]),
+                first_position=np.array([[window.first_position] for window in batch], np.int32),
+                positions=_pad([window.positions for window in batch]),
+                window_lengths=lengths,
             )
             for index, (window, length) in enumerate(zip(batch, lengths[:, 0], strict=True)):
                 window.hidden, window.alphas = hidden[index, :length], alphas[index, :length]
@@ -231,11 +231,11 @@ class OnlineRecogniser:
                 work.append((index, window, fires))
         for batch in _batches(work, self._max_batch_size):
             ids, scores, caches = self._decoder(
-                _pad([window.hidden for _, window, _ in batch]),
-                _lengths([window.hidden for _, window, _ in batch]),
-                _pad([fires.acoustic_embeds for *_, fires in batch]),
-                _lengths([fires.acoustic_embeds for *_, fires in batch]),
-                np.stack([steps[index].stream.cache for index, *_ in batch]),
+                hidden=_pad([window.hidden for _, window, _ in batch]),
+                hidden_lengths=_lengths([window.hidden for _, window, _ in batch]),
+                acoustic_embeds=_pad([fires.acoustic_embeds for *_, fires in batch]),
+                embeds_lengths=_lengths([fires.acoustic_embeds for *_, fires in batch]),
+                cache=np.stack([steps[index].stream.cache for index, *_ in batch]),
             )
             for row, (index, _, fires) in enumerate(batch):
                 steps[index].stream.cache = caches[row].copy()

@@ -106,6 +106,17 @@ class Punctuator:
         return Passage(self._model, words, len(known))
 
 
+def pack_punctuated(rows: Sequence[Punctuated]) -> dict[str, NDArray[Any]]:
+    """Return the outputs TEXT, WORDS, MARKS, PUNCTUATIONS and CACHE of one request's rows."""
+    return {
+        "TEXT": np.array([[row.text] for row in rows], np.object_),
+        "WORDS": pack_strings([row.words for row in rows]),
+        "MARKS": pack_strings([row.marks for row in rows]),
+        "PUNCTUATIONS": pack_mark_ids([row.mark_ids for row in rows]),
+        "CACHE": pack_strings([row.context for row in rows]),
+    }
+
+
 def pack_strings(rows: Sequence[Sequence[str]]) -> Strings:
     """Put rows of strings into one array [R, n], padded with empty ones."""
     packed = np.full((len(rows), max(map(len, rows), default=0)), "", np.object_)

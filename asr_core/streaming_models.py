@@ -6,49 +6,28 @@ as data: answered by the first, it would hide START and END from the second.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.chunk_size import parse_chunk_size
+from asr_core.chunk_size import ChunkSize, parse_chunk_size
 from asr_core.fbank import FbankExtractor
 from asr_core.online import OnlineRecogniser, Step, Stream, Update
 from asr_core.sessions import SessionTable
 from asr_core.streaming_frontend import StreamingFrontend, Windows
+from asr_core.turns import Turn
 from asr_core.waveform import split_rows
 
 
-@dataclass(frozen=True)
-class Turn:
-    """Where in its sequence a request stands.
+def chunk_size_of(turn: Turn) -> ChunkSize:
+    """Return what the client asks for at the start, by default 600 ms and 300 ms of look-ahead.
 
-    Attributes:
-        key: the sequence id.
-        starts, ends: whether it is the first, the last.
-        chunk_size: what the client asks for at the start, such as "5,10,5".
+    Raises:
+        ValueError: there is no such chunk size.
     """
-
-    key: Hashable
-    starts: bool
-    ends: bool
-    chunk_size: str = "5,10,5"
-
-
-def read_turn(correlation_id: Hashable, flags: int, parameters: str) -> Turn:
-    """Read what Triton tells of a request.
-
-    Args:
-        correlation_id: the sequence id.
-        flags: 1 for the first request, 2 for the last, 3 for both.
-        parameters: the request's parameters, a JSON object; `chunk_size` may be one of them.
-    """
-    options = {
-        name: str(value) for name, value in json.loads(parameters).items() if name == "chunk_size"
-    }
-    return Turn(correlation_id, bool(flags & 1), bool(flags & 2), **options)
+    return parse_chunk_size(str(turn.parameters.get("chunk_size", "5,10,5")))
 
 
 class StreamingExtractor:
@@ -79,7 +58,7 @@ class StreamingExtractor:
         """
         try:
             if turn.starts:
-                frontend = StreamingFrontend(self._fbank, parse_chunk_size(turn.chunk_size))
+                frontend = StreamingFrontend(self._fbank, chunk_size_of(turn))
                 self._sessions.open(turn.key, frontend)
             (row,) = split_rows(waveforms, lengths, self._max_audio_seconds)
             windows = self._sessions.get(turn.key).accept(row, turn.ends)
@@ -142,5 +121,5 @@ class StreamingSearch:
         if request.error:
             raise ValueError(request.error)
         if turn.starts:
-            self._sessions.open(turn.key, self._recogniser.open(parse_chunk_size(turn.chunk_size)))
+            self._sessions.open(turn.key, self._recogniser.open(chunk_size_of(turn)))
         return self._sessions.get(turn.key)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.sessions import SessionTable
+from asr_core.turns import Turn
 from asr_core.vad import Encoder, VadModel, VadStream, score_streams
 from asr_core.vad_options import override_options
 from asr_core.waveform import split_rows
@@ -20,18 +20,13 @@ class VadRequest:
     """A piece of a stream.
 
     Attributes:
-        key: the stream's.
-        starts, ends: it is the first or the last piece.
+        turn: its place; the options of the VAD are among its parameters.
         waveforms, lengths: float32 [1, S] and int32 [1, 1], as `split_rows` takes them.
-        parameters: of the request; options of the VAD count where the stream starts.
     """
 
-    key: Hashable
-    starts: bool
-    ends: bool
+    turn: Turn
     waveforms: NDArray[np.float32]
     lengths: NDArray[np.int32]
-    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -89,23 +84,23 @@ class VadSessions:
                 answers.append(failure)
             else:
                 segments = np.array(stream.take_segments(), np.int32).reshape(-1, 2)
-                answers.append(VadAnswer(segments, request.ends))
-            if request.ends or isinstance(answers[-1], Exception):
-                self._table.close(request.key)
+                answers.append(VadAnswer(segments, request.turn.ends))
+            if request.turn.ends or isinstance(answers[-1], Exception):
+                self._table.close(request.turn.key)
         return answers
 
     def _feed(self, request: VadRequest) -> VadStream | ValueError:
         """Hand a request's audio to its stream, or say why not."""
         try:
             (samples,) = split_rows(request.waveforms, request.lengths, self._max_audio_seconds)
-            if request.starts:
-                options = override_options(self._model.options, request.parameters)
+            if request.turn.starts:
+                options = override_options(self._model.options, request.turn.parameters)
                 stream = VadStream(self._model, options)
-                if not request.ends:  # a whole recording in one request needs no place
-                    self._table.open(request.key, stream)
+                if not request.turn.ends:  # a whole recording in one request needs no place
+                    self._table.open(request.turn.key, stream)
             else:
-                stream = self._table.get(request.key)
+                stream = self._table.get(request.turn.key)
         except ValueError as error:
             return error
-        stream.push(samples, request.ends)
+        stream.push(samples, request.turn.ends)
         return stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,14 @@ class WordTensors:
     tokens: NDArray[np.object_]
     timestamps: NDArray[np.int32]
     confidence: NDArray[np.float32]
+
+    def outputs(self) -> dict[str, NDArray[Any]]:
+        """Return the outputs TOKENS, TIMESTAMPS and CONFIDENCE."""
+        return {
+            "TOKENS": self.tokens,
+            "TIMESTAMPS": self.timestamps,
+            "CONFIDENCE": self.confidence,
+        }
 
 
 def pack_words(rows: Sequence[Sequence[Word]]) -> WordTensors:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_core.sessions import SessionTable
+from asr_core.turns import Turn
 from asr_core.vad import VadStream, score_streams
 from asr_core.vad_detector import SegmentDetector
 from asr_core.vad_frontend import frame_decibels
@@ -198,7 +199,7 @@ def test_state_does_not_grow():
 
 def request(key, samples, starts=False, ends=False, length=None, **parameters):
     lengths = np.array([[len(samples) if length is None else length]], np.int32)
-    return VadRequest(key, starts, ends, samples[None], lengths, parameters)
+    return VadRequest(Turn(key, starts, ends, parameters), samples[None], lengths)
 
 
 def sessions(vad, max_sessions=4, clock=lambda: 0.0):

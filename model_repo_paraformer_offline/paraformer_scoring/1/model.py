@@ -9,6 +9,7 @@ from asr_core.paraformer import ParaformerRow, load_scoring
 from asr_core.timestamps import CIF_UPSAMPLING
 from asr_core.word_tensors import pack_words
 from asr_core.words import join_words
+from asr_triton.answers import read, respond
 
 ROW_INPUTS = ("token_ids", "token_scores", "us_alphas", "us_cif_peak")
 
@@ -26,14 +27,7 @@ class TritonPythonModel:
         words = [self.scoring(row) for row in read_rows(request)]
         texts = np.array([[join_words(row)] for row in words], np.object_)
         packed = pack_words(words)
-        return pb_utils.InferenceResponse(
-            [
-                pb_utils.Tensor("TRANSCRIPTS", texts),
-                pb_utils.Tensor("TOKENS", packed.tokens),
-                pb_utils.Tensor("TIMESTAMPS", packed.timestamps),
-                pb_utils.Tensor("CONFIDENCE", packed.confidence),
-            ]
-        )
+        return respond({"TRANSCRIPTS": texts, **packed.outputs()})
 
 
 def read_rows(request):
@@ -49,7 +43,3 @@ def read_rows(request):
             alphas[row, :cif_frames],
             peaks[row, :cif_frames],
         )
-
-
-def read(request, name):
-    return pb_utils.get_input_tensor_by_name(request, name).as_numpy()

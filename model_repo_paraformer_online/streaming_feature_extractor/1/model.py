@@ -3,12 +3,13 @@
 import json
 
 import numpy as np
-import triton_python_backend_utils as pb_utils
 
 from asr_core.fbank import KaldiNativeFbank
 from asr_core.sessions import Reaper, SessionTable
 from asr_core.streaming_frontend import no_windows
-from asr_core.streaming_models import StreamingExtractor, read_turn
+from asr_core.streaming_models import StreamingExtractor
+from asr_core.turns import read_turn
+from asr_triton.answers import read, respond
 
 
 class TritonPythonModel:
@@ -35,15 +36,11 @@ class TritonPythonModel:
             windows = self.extractor.accept(turn, read(request, "WAV"), read(request, "WAV_LENS"))
         except ValueError as refusal:
             error = str(refusal)
-        return pb_utils.InferenceResponse(
-            [
-                pb_utils.Tensor("fbank", windows.fbank[None]),
-                pb_utils.Tensor("first_position", np.array([[windows.first_position]], np.int32)),
-                pb_utils.Tensor("positions", windows.positions[None]),
-                pb_utils.Tensor("error", np.array([[error]], np.object_)),
-            ]
+        return respond(
+            {
+                "fbank": windows.fbank[None],
+                "first_position": np.array([[windows.first_position]], np.int32),
+                "positions": windows.positions[None],
+                "error": np.array([[error]], np.object_),
+            }
         )
-
-
-def read(request, name):
-    return pb_utils.get_input_tensor_by_name(request, name).as_numpy()

@@ -3,16 +3,12 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from asr_core.punctuation import load_punctuation
-from asr_core.punctuation_requests import (
-    PunctuationRequest,
-    Punctuator,
-    pack_mark_ids,
-    pack_strings,
-)
+from asr_core.punctuation_requests import PunctuationRequest, Punctuator, pack_punctuated
+from asr_triton.answers import read, refuse, respond
+from asr_triton.calls import run_model
 
 
 class TritonPythonModel:
@@ -21,47 +17,24 @@ class TritonPythonModel:
     def initialize(self, args):
         parameters = json.loads(args["model_config"])["parameters"]
         settings = {name: int(value["string_value"]) for name, value in parameters.items()}
-        self.punctuator = Punctuator(
-            load_punctuation(Path(pb_utils.get_model_dir())), online=True, **settings
-        )
+        model = load_punctuation(Path(pb_utils.get_model_dir()))
+        self.punctuator = Punctuator(model, online=True, **settings)
 
     def execute(self, requests):
-        read = [read_request(request) for request in requests]
-        return [respond(answer) for answer in self.punctuator.answer(read, tag)]
+        read_requests = [read_request(request) for request in requests]
+        return [answer_request(answer) for answer in self.punctuator.answer(read_requests, tag)]
 
 
 def read_request(request):
-    texts = pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy()
     cache = pb_utils.get_input_tensor_by_name(request, "CACHE")
-    return PunctuationRequest(texts, None if cache is None else cache.as_numpy())
+    return PunctuationRequest(read(request, "TEXT"), None if cache is None else cache.as_numpy())
 
 
-def respond(answer):
-    if isinstance(answer, ValueError):
-        refusal = pb_utils.TritonError(str(answer), pb_utils.TritonError.INVALID_ARG)
-        return pb_utils.InferenceResponse(error=refusal)
-    if isinstance(answer, Exception):
-        return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(answer)))
-    return pb_utils.InferenceResponse(
-        [
-            pb_utils.Tensor("TEXT", np.array([[row.text] for row in answer], np.object_)),
-            pb_utils.Tensor("WORDS", pack_strings([row.words for row in answer])),
-            pb_utils.Tensor("MARKS", pack_strings([row.marks for row in answer])),
-            pb_utils.Tensor("PUNCTUATIONS", pack_mark_ids([row.mark_ids for row in answer])),
-            pb_utils.Tensor("CACHE", pack_strings([row.context for row in answer])),
-        ]
-    )
+def answer_request(answer):
+    return refuse(answer) if isinstance(answer, Exception) else respond(pack_punctuated(answer))
 
 
 def tag(word_ids, word_lengths, vad_indexes):
-    """Run the encoder model; the array is a copy, since its memory goes with the response."""
     inputs = {"word_ids": word_ids, "word_lengths": word_lengths, "vad_indexes": vad_indexes}
-    response = pb_utils.InferenceRequest(
-        model_name="punctuation_online_encoder",
-        requested_output_names=["punctuations"],
-        inputs=[pb_utils.Tensor(name, array) for name, array in inputs.items()],
-        preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU),
-    ).exec()
-    if response.has_error():
-        raise RuntimeError(f"punctuation_online_encoder: {response.error().message()}")
-    return pb_utils.get_output_tensor_by_name(response, "punctuations").as_numpy().copy()
+    (marks,) = run_model("punctuation_online_encoder", inputs, ("punctuations",))
+    return marks

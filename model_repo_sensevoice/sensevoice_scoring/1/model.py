@@ -7,6 +7,7 @@ import triton_python_backend_utils as pb_utils
 
 from asr_core.sensevoice import EMPTY_RESULT, TOKENIZER_NAME, SenseVoiceScoring
 from asr_core.word_tensors import pack_words
+from asr_triton.answers import read, respond
 
 TEXT_OUTPUTS = {
     "TRANSCRIPTS": "transcript",
@@ -29,18 +30,11 @@ class TritonPythonModel:
     def answer(self, request):
         results = [self.score(*row) for row in read_rows(request)]
         packed = pack_words([result.words for result in results])
-        outputs = [
-            pb_utils.Tensor(
-                name, np.array([[getattr(result, field)] for result in results], np.object_)
-            )
+        texts = {
+            name: np.array([[getattr(result, field)] for result in results], np.object_)
             for name, field in TEXT_OUTPUTS.items()
-        ]
-        outputs += [
-            pb_utils.Tensor("TOKENS", packed.tokens),
-            pb_utils.Tensor("TIMESTAMPS", packed.timestamps),
-            pb_utils.Tensor("CONFIDENCE", packed.confidence),
-        ]
-        return pb_utils.InferenceResponse(outputs)
+        }
+        return respond({**texts, **packed.outputs()})
 
     def score(self, ids, scores, num_audio_frames):
         # Without audio the prompt frames alone would decode to tags of nothing.
@@ -50,7 +44,7 @@ class TritonPythonModel:
 def read_rows(request):
     """Yield each row without the padding that batching added."""
     ids, scores, lengths, audio_lengths = (
-        pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+        read(request, name)
         for name in ("token_ids", "token_scores", "encoder_out_lens", "speech_lengths")
     )
     for row, frames in enumerate(lengths[:, 0]):

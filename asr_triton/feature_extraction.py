@@ -1,0 +1,56 @@
+"""The offline feature extractors: one is built, and a batch is answered group after group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
+
+from asr_core.feature_extractor import FeatureExtractor, Features, load_feature_extractor
+from asr_triton.answers import refuse, respond
+
+Extract = Callable[[Any], tuple[Sequence[Features], Mapping[str, NDArray[Any]]]]
+
+
+def build_extractor(instance: Mapping[str, str], parameters: Mapping[str, str]) -> FeatureExtractor:
+    """Build the extractor of the model that is being initialised.
+
+    Args:
+        instance: what Triton gives to `initialize`.
+        parameters: the model's.
+    """
+    on_gpu = instance["model_instance_kind"] == "GPU"
+    device = f"cuda:{instance['model_instance_device_id']}" if on_gpu else "cpu"
+    return load_feature_extractor(Path(pb_utils.get_model_dir()), parameters, device)
+
+
+def answer_in_groups(
+    requests: Sequence[Any], extractor: FeatureExtractor, extract: Extract
+) -> None:
+    """Answer requests in groups of one length, so that the encoder can join them.
+
+    Args:
+        extract: gives a request's features, an array [T_i, D] a row, and the outputs it has beside
+            `speech` and `speech_lengths`; raises ValueError if the request is at fault.
+    """
+    accepted, features, extras = [], [], []
+    for request in requests:
+        try:
+            rows, extra = extract(request)
+        except ValueError as error:
+            _send(request, refuse(error))
+        else:
+            accepted.append(request)
+            features.append(rows)
+            extras.append(extra)
+    for padded in extractor.pad(features):
+        outputs = {"speech": padded.speech, "speech_lengths": padded.lengths}
+        _send(accepted[padded.index], respond({**outputs, **extras[padded.index]}))
+
+
+def _send(request: Any, response: Any) -> None:
+    flags = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+    request.get_response_sender().send(response, flags=flags)

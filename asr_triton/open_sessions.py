@@ -1,0 +1,43 @@
+"""The sessions of a sequence model: idle ones dropped, their number among the server's metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+
+from asr_core.sessions import Reaper, SessionTable
+
+
+class OpenSessions:
+    """A session table that expires with Triton's idle time and is shown as `asr_open_sessions`.
+
+    Args:
+        model_name: label of the metric.
+        config: the model's configuration, of which the idle time counts.
+        max_sessions: sessions open at a time.
+    """
+
+    def __init__(self, model_name: str, config: Mapping[str, Any], max_sessions: int) -> None:
+        idle_s = int(config["sequence_batching"]["max_sequence_idle_microseconds"]) / 1e6
+        self.table: SessionTable[Any] = SessionTable(max_sessions, idle_s)
+        self._metrics = pb_utils.MetricFamily(  # has to outlive its gauge
+            name="asr_open_sessions",
+            description="Streams whose state is kept",
+            kind=pb_utils.MetricFamily.GAUGE,
+        )
+        self._gauge = self._metrics.Metric(labels={"model": model_name})
+        self._reaper = Reaper(self._expire, idle_s / 4)
+
+    def show(self) -> None:
+        """Bring the metric up to date."""
+        self._gauge.set(len(self.table))
+
+    def close(self) -> None:
+        """Stop expiring."""
+        self._reaper.stop()
+
+    def _expire(self) -> None:
+        self.table.expire()
+        self.show()

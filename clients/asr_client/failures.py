@@ -66,6 +66,9 @@ _NO_CONNECTION_TEXTS = (
     "end of tcp stream",
 )
 
+# What grpc.aio says, with the status INTERNAL, when it writes to a connection that has just broken.
+_BROKEN_STREAM = "internal error from core"
+
 _CRASH_TEXTS = ("is not healthy", "stub process")
 _CRASH_HINT = (
     "a process of this model died on the server; see the server's log, then reload the model or "
@@ -132,6 +135,8 @@ def _from_triton(error: InferenceServerException, where: str, timeout_s: float) 
         if any(part in text for part in _NO_CONNECTION_TEXTS) and "in ensemble" not in text:
             return ConnectionFailed(f"{where}: {message}")
         return ServerNotReady(f"{where}: {message}", server_message=message)
+    if text == _BROKEN_STREAM:
+        return ConnectionFailed(f"{where}: the connection broke ({message})")
     if status == "UNIMPLEMENTED":
         return ServerError(
             f"{where}: {message} (is this the gRPC port of a Triton server?)",

@@ -216,9 +216,12 @@ def test_files_at_once_equal_themselves_alone(server, recordings):
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_leaving_early_leaves_nothing(server, recordings, scheme):
+def test_leaving_early_leaves_nothing(server, recordings, scheme, tmp_path):
     """`nothing_left` looks for ffmpeg, and for the sequence on the server."""
     path = recordings["all"].path
+    samples, rate = soundfile.read(path, dtype="int16")
+    hour = tmp_path / "hour.wav"
+    soundfile.write(hour, np.tile(samples, 3600 * rate // len(samples)), rate)
     with Client(url(server, scheme)) as client:
         with client.stream_file(path) as file:
             next(file)
@@ -230,8 +233,8 @@ def test_leaving_early_leaves_nothing(server, recordings, scheme):
         async with AsyncClient(url(server, scheme)) as client:
             async with client.stream_file(path) as file:
                 await anext(file)
-            reading = asyncio.create_task(client.transcribe_file(path))
-            await asyncio.sleep(0.5)
+            reading = asyncio.create_task(client.transcribe_file(hour))
+            await asyncio.to_thread(wait_for_open_sessions, server, 1, model="vad")
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.chunk_size import ChunkSize
-from asr_core.fbank import FRAME_LENGTH_SAMPLES, FRAME_SHIFT_SAMPLES, FbankExtractor
+from asr_core.fbank import StreamingFbankExtractor
 from asr_core.lfr import LFR_SHIFT, LFR_WINDOW, num_lfr_frames
 
 PADDING = -1  # in `positions`: no row at all
@@ -58,12 +58,10 @@ class StreamingFrontend:
     and with `left` 0 the last window does not repeat rows that have been counted.
     """
 
-    def __init__(self, fbank: FbankExtractor, chunk_size: ChunkSize) -> None:
-        self._extract = fbank
+    def __init__(self, fbank: StreamingFbankExtractor, chunk_size: ChunkSize) -> None:
+        self._extract = fbank.stream()
         self._chunk_size = chunk_size
-        self._samples: list[NDArray[np.float32]] = []  # not yet in a frame of their own
-        self._num_samples = 0
-        self._num_frames = 0  # frames extracted so far
+        self._num_frames = 0  # extracted so far
         self._fbank = np.empty((0, fbank.num_mel_bins), np.float32)
         self._first_row = 0  # row that `_fbank` starts with, from 0
         self._num_windows = 0
@@ -75,32 +73,20 @@ class StreamingFrontend:
             waveform: float32 [S], 16 kHz, in [-1, 1]; S may be 0.
             is_final: nothing follows; the returned windows cover all that is left.
         """
-        self._samples.append(waveform.copy())
-        self._num_samples += len(waveform)
-        if is_final or self._num_samples >= self._samples_of_next_window():
-            self._extract_frames()
+        self._append(self._extract(waveform))
         windows = self._full_windows()
         if is_final:
             windows += self._last_windows()
         return self._cut(windows)
 
-    def _samples_of_next_window(self) -> int:
-        """Samples, counted from the first kept one, that complete the next window's last row."""
-        last_row = (self._num_windows + 1) * self._chunk_size.current - 1
-        frames = last_row * LFR_SHIFT + LFR_WINDOW // 2 + 1 - self._num_frames
-        return (frames - 1) * FRAME_SHIFT_SAMPLES + FRAME_LENGTH_SAMPLES
-
-    def _extract_frames(self) -> None:
-        """Turn the kept samples into frames and keep those that the next frame needs."""
-        samples = np.concatenate(self._samples)
-        frames = self._extract(samples)
-        if len(frames):
-            if not self._num_frames:  # the first frame stands in for those before the start
-                self._fbank = np.repeat(frames[:1], LFR_WINDOW // 2, axis=0)
-            self._fbank = np.concatenate([self._fbank, frames])
-            self._num_frames += len(frames)
-            samples = samples[len(frames) * FRAME_SHIFT_SAMPLES :]
-        self._samples, self._num_samples = [samples], len(samples)
+    def _append(self, frames: NDArray[np.float32]) -> None:
+        """Add the next frames."""
+        if not len(frames):
+            return
+        if not self._num_frames:  # the first frame stands in for those before the start
+            self._fbank = np.repeat(frames[:1], LFR_WINDOW // 2, axis=0)
+        self._fbank = np.concatenate([self._fbank, frames])
+        self._num_frames += len(frames)
 
     def _full_windows(self) -> list[list[int]]:
         """Positions of the windows that all rows are there for."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.chunk_size import ChunkSize, parse_chunk_size
-from asr_core.fbank import FbankExtractor
+from asr_core.fbank import StreamingFbankExtractor
 from asr_core.online import OnlineRecogniser, Step, Stream, Update
 from asr_core.sessions import SessionTable
 from asr_core.streaming_frontend import StreamingFrontend, Windows
@@ -39,7 +39,7 @@ class StreamingExtractor:
 
     def __init__(
         self,
-        fbank: FbankExtractor,
+        fbank: StreamingFbankExtractor,
         sessions: SessionTable[StreamingFrontend],
         max_audio_seconds: float,
     ) -> None:

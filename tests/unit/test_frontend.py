@@ -93,6 +93,14 @@ def test_fbank_is_the_same_every_time():
     np.testing.assert_array_equal(fbank(waveform), fbank(waveform))
 
 
+@given(st.lists(st.integers(0, 16_000), max_size=20))
+def test_fbank_of_a_stream_does_not_depend_on_the_cuts(cuts):
+    waveform = speech_like(16_000)
+    stream = KaldiNativeFbank().stream()
+    frames = [stream(piece) for piece in np.split(waveform, sorted(cuts))]
+    np.testing.assert_array_equal(np.concatenate(frames), KaldiNativeFbank()(waveform))
+
+
 @pytest.mark.parametrize("seconds", [0.025, 0.1, 0.9, 3.21, 12.0])
 @pytest.mark.parametrize("gain", [1.0, 0.001])
 def test_features_agree_with_funasr(model_dir, seconds, gain):

@@ -34,7 +34,8 @@ def missing_packages(for_tests: bool) -> list[str]:
     """Return the Debian packages that are missing.
 
     Args:
-        for_tests: count the virtual sound card that the microphone is tested with.
+        for_tests: count the virtual sound card that the microphone is tested with, and the
+            browser for the gateway's page.
     """
     missing = []
     if importlib.util.find_spec("ensurepip") is None:
@@ -42,7 +43,7 @@ def missing_packages(for_tests: bool) -> list[str]:
     if not has_shared_library():
         missing.append(f"libpython{VERSION}")
     if for_tests:
-        missing += missing_sound_packages()
+        missing += missing_sound_packages() + missing_browser_packages()
     return missing
 
 
@@ -58,6 +59,12 @@ def missing_sound_packages() -> list[str]:
     if ctypes.util.find_library("portaudio") is None:
         missing.append("libportaudio2")
     return missing
+
+
+def missing_browser_packages() -> list[str]:
+    """Return Debian's Chromium if there is no browser of its kind under any of their names."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return [] if any(map(shutil.which, names)) else ["chromium"]
 
 
 def unsuitable() -> str:

@@ -1,0 +1,36 @@
+"""Serves the page without a gateway, for what needs none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+STATIC = Path(__file__).resolve().parents[2] / "clients" / "asr_gateway" / "static"
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def translate_path(self, path: str) -> str:
+        return super().translate_path(
+            "/index.html" if path == "/" else path.removeprefix("/static")
+        )
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass  # the tests look at the page
+
+
+@contextmanager
+def static_server() -> Iterator[str]:
+    """Serve the page on a free port; yields its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(STATIC)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -73,3 +73,24 @@ def test_waiting_sequences_are_shared_out():
     dispatcher.submit([(key, key) for key in range(6)])
     dispatcher.close()
     assert sizes == [3, 3]
+
+
+def test_a_batch_holds_no_more_than_its_time_allows():
+    """What costs too much for one batch is left to the next, and a large job goes alone."""
+    batches = []
+    reached, released = threading.Event(), threading.Event()
+
+    def work(jobs):
+        batches.append(list(jobs))
+        reached.set()
+        released.wait(60)
+
+    dispatcher = SequenceDispatcher(work, 1, max_jobs=3, cost=lambda job: job)
+    dispatcher.submit([(0, 1)])  # keeps the worker busy until all the others wait
+    assert reached.wait(60)
+    dispatcher.submit([(key, cost) for key, cost in enumerate([2, 1, 2, 9, 1], start=1)])
+    assert dispatcher.holds(0) and dispatcher.holds(5)
+    released.set()
+    dispatcher.close()
+    assert batches == [[1], [2, 1], [2], [9], [1]]
+    assert not dispatcher.holds(0)

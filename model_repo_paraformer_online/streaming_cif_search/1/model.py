@@ -30,12 +30,26 @@ class TritonPythonModel:
         self.search = StreamingSearch(recogniser, self.sessions.table)
         on_gpu = args["model_instance_kind"] == "GPU"
         workers = settings["parallel_batches"] or (1 if on_gpu else len(os.sched_getaffinity(0)))
-        self.dispatcher = SequenceDispatcher(self.answer, workers, int(config["max_batch_size"]))
+        self.dispatcher = SequenceDispatcher(
+            self.answer,
+            workers,
+            int(config["max_batch_size"]),
+            settings["batch_ms"] / 1000,
+            cost=lambda job: len(job[0].windows),
+        )
 
     def execute(self, requests):
-        """Hands the requests to the workers, which answer them."""
-        jobs = [(read_request(request), request.get_response_sender()) for request in requests]
-        self.dispatcher.submit([(job[0].turn.key, job) for job in jobs])
+        """Answers what needs no graph, and hands the rest to the workers."""
+        at_once, later = [], []
+        for request in requests:
+            job = read_request(request), request.get_response_sender()
+            asked = job[0]
+            if len(asked.windows) or self.dispatcher.holds(asked.turn.key):
+                later.append((asked.turn.key, job))
+            else:
+                at_once.append(job)
+        self.dispatcher.submit(later)
+        self.answer(at_once)
 
     def answer(self, jobs):
         answers = self.search.answer([request for request, _ in jobs])

@@ -41,7 +41,7 @@ class SimpleGrammar:
         """One sentence with closing punctuation."""
         rng, kind = self._rng, self._rng.random()
         if kind < 0.42:
-            words = self._template(rng.choice(self._module.TEMPLATES))
+            words = self.fill(rng.choice(self._module.TEMPLATES))
         else:
             if kind < 0.56:
                 words = self._digits()
@@ -55,7 +55,8 @@ class SimpleGrammar:
     def _mark(self, mark: str) -> Word:
         return Word(mark, _SPOKEN_MARKS[mark], mark)
 
-    def _template(self, template: str) -> list[Word]:
+    def fill(self, template: str) -> list[Word]:
+        """The words of a template such as those of the lexicons, its slots filled."""
         words: list[Word] = []
         for part in template.split():
             slot = part.strip("{}")

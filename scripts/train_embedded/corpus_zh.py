@@ -100,7 +100,7 @@ def pinyin(word: str) -> str:
 def zh_words(text: str) -> list[Word]:
     """Space-separated Mandarin words and punctuation as Word objects."""
     return [
-        plain_word(part, {"，": ",", "。": ".", "？": "?"}.get(part) or pinyin(part))
+        plain_word(part, {"，": ",", "、": ",", "。": ".", "？": "?"}.get(part) or pinyin(part))
         for part in text.split()
     ]
 
@@ -175,7 +175,7 @@ class MandarinGrammar:
         rng = self._rng
         kind = rng.random()
         if kind < 0.40:
-            words = self._template(rng.choice(TEMPLATES))
+            words = self.fill(rng.choice(TEMPLATES))
         elif kind < 0.54:
             words = [*self._digit_runs(), *zh_words("。")]
         elif kind < 0.62:
@@ -184,7 +184,8 @@ class MandarinGrammar:
             words = [*self._random_sequence(), *zh_words("。")]
         return Sentence(tuple(words), "zh")
 
-    def _template(self, template: str) -> list[Word]:
+    def fill(self, template: str) -> list[Word]:
+        """The words of a template such as those of `TEMPLATES`, its slots filled."""
         words: list[Word] = []
         for part in template.split():
             slot = part.strip("{}")

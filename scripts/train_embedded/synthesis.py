@@ -83,7 +83,7 @@ def read_aloud(
 
 
 @cache
-def _espeak_data() -> Path:
+def invented_voices_parent() -> Path:
     """A data folder of this process for the invented voices, gone when it ends."""
     parent = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, parent)
@@ -102,8 +102,8 @@ def make_shard(
     seed = zlib.crc32(f"{language} {number}".encode())
     py_rng, rng = random.Random(seed), np.random.default_rng(seed)
     grammar = make_grammar(language, py_rng)
-    invent_voices(_espeak_data(), f"{language} {number}")
-    synthesiser, options = Synthesiser(_espeak_data()), fbank_options()
+    invent_voices(invented_voices_parent(), f"{language} {number}")
+    synthesiser, options = Synthesiser(invented_voices_parent()), fbank_options()
     features: list[npt.NDArray[np.float16]] = []
     lines: list[str] = []
     first_frame = 0

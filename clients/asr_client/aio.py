@@ -69,6 +69,11 @@ class AsyncClient:
             weakref.WeakSet()
         )
 
+    @property
+    def transport(self) -> AsyncTransport:
+        """The way to the server, for what is built from the parts of `pipeline`."""
+        return self._transport
+
     async def __aenter__(self) -> AsyncClient:
         return self
 

@@ -50,6 +50,17 @@ class SegmentCutter:
         """How much audio is held."""
         return self._audio.size
 
+    @property
+    def open_ms(self) -> int | None:
+        """Where the segment that has not ended begins; None if there is none."""
+        return self._open_ms
+
+    def open_audio(self) -> Waveform:
+        """Return the audio of the segment that has not ended, [samples] float32, so far."""
+        if self._open_ms is None:
+            return np.zeros(0, np.float32)
+        return self._audio[(self._open_ms - self._first_ms) * _SAMPLES_PER_MS :]
+
     def accept(self, waveform: Waveform, rows: Sequence[tuple[int, int]]) -> Iterator[Segment]:
         """Take the next audio and the VAD's answer to it; yield the segments that ended.
 

@@ -1,0 +1,68 @@
+"""Runs a gateway with uvicorn, and ends it in good order."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from .application import make_application
+from .gateway import Gateway
+from .http_protocol import http_protocol
+from .settings import Settings
+
+# A frame of a websocket; FunASR's clients send up to 200 KB, others a whole file at once.
+MAX_FRAME_BYTES = 32 << 20
+
+# Keeps proxies from closing a quiet connection. No answer is demanded: while audio waits to be
+# recognised the socket is not read, and a pong waits behind it.
+_PING_INTERVAL_S = 20.0
+
+_CLOSING_S = 5  # for what is under way after the grace of the settings
+
+
+class GatewayServer(uvicorn.Server):
+    """A uvicorn server that lets sessions finish before it closes their connections.
+
+    Args:
+        on_started: is told where the gateway listens, host and port.
+    """
+
+    def __init__(
+        self, settings: Settings, on_started: Callable[[str, int], None] | None = None
+    ) -> None:
+        self._gateway = Gateway(settings)
+        self._on_started = on_started
+        config = uvicorn.Config(
+            make_application(self._gateway),
+            host=settings.host,
+            port=settings.port,
+            ssl_certfile=settings.certfile,
+            ssl_keyfile=settings.keyfile,
+            http=http_protocol(settings.header_timeout_s),
+            ws="websockets-sansio",
+            ws_max_size=MAX_FRAME_BYTES,
+            ws_ping_interval=_PING_INTERVAL_S,
+            ws_ping_timeout=None,
+            ws_per_message_deflate=False,  # speech does not get smaller, and it costs time
+            proxy_headers=False,  # or a client could choose the address that limits count for
+            server_header=False,
+            access_log=False,  # URLs may hold keys; `guard` logs routes
+            log_config=None,
+            lifespan="on",
+            timeout_graceful_shutdown=_CLOSING_S,
+        )
+        super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where."""
+        await super().startup(sockets)
+        if self.started and self._on_started is not None:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._on_started(host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let sessions finish, then close all."""
+        await self._gateway.drain()
+        await super().shutdown(sockets)

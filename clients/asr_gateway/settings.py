@@ -1,0 +1,100 @@
+"""What a gateway is told when it starts."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SERVICES = ("2pass", "offline")
+MODELS = ("sensevoice", "paraformer")
+MAX_UPLOAD_MB = 4_000  # a WAV header cannot say more than 4 GB
+
+
+class SettingsError(ValueError):
+    """The settings make no sense together; the text says which."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a gateway behaves.
+
+    Attributes:
+        triton_url: as `AsyncClient` takes it.
+        triton_timeout_s: for one request to Triton.
+        host, port: where to listen; port 0 picks a free one.
+        certfile, keyfile: PEM files for TLS; None without.
+        service: "2pass", or "offline" as FunASR's offline server: one reply at the end of input,
+            whatever mode the client names.
+        offline_is_final: `is_final` of that reply. FunASR's C++ server says false, and most
+            clients expect true or do not look.
+        model: of the second pass, of mode `offline` and of HTTP requests that name none.
+        hotwords: added to those of every request; see `AsyncClient.transcribe`.
+        vad_options: see `AsyncClient.transcribe_file`.
+        step_ms: live audio goes to the models in pieces of at least so much.
+        api_keys: one of them has to come with every request; none to let everybody in.
+        allow_anyone: no key is needed though the gateway listens on more than loopback.
+        max_upload_bytes: of a file, and of a recording on a websocket.
+        max_sessions: websockets and transcriptions under way.
+        max_sessions_per_client: the same of one client: an API key, or else an address.
+        idle_timeout_s: a websocket on which nothing comes for so long is closed.
+        send_timeout_s: so is one whose client does not read for so long.
+        header_timeout_s: an HTTP request has to arrive within, without its body.
+        upload_idle_timeout_s: longest pause within an upload.
+        shutdown_grace_s: how long sessions may take to finish when the gateway stops.
+        log_text: whether logs hold recognised text.
+    """
+
+    triton_url: str = "grpc://127.0.0.1:8001"
+    triton_timeout_s: float = 60.0
+    host: str = "127.0.0.1"
+    port: int = 10095
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    service: str = "2pass"
+    offline_is_final: bool = True
+    model: str = "sensevoice"
+    hotwords: str = ""
+    vad_options: Mapping[str, float] = field(default_factory=dict)
+    step_ms: int = 200
+    api_keys: tuple[str, ...] = ()
+    allow_anyone: bool = False
+    max_upload_bytes: int = 1_000_000_000
+    max_sessions: int = 512
+    max_sessions_per_client: int = 128
+    idle_timeout_s: float = 300.0
+    send_timeout_s: float = 60.0
+    header_timeout_s: float = 15.0
+    upload_idle_timeout_s: float = 30.0
+    shutdown_grace_s: float = 10.0
+    log_text: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what has to fit together.
+
+        Raises:
+            SettingsError: it does not.
+        """
+        if (self.certfile is None) != (self.keyfile is None):
+            raise SettingsError("TLS: expected a certificate and a key; got one of them")
+        for file in (self.certfile, self.keyfile):
+            if file is not None and not file.is_file():
+                raise SettingsError(f"TLS: expected a PEM file; got {str(file)!r}, which is none")
+        if not self.api_keys and not self.allow_anyone and not is_loopback(self.host):
+            raise SettingsError(
+                f"host: {self.host} can be reached from other machines; expected an API key "
+                "(TRITON_ASR_API_KEY or --api-key-file), or --no-api-key to let everybody in"
+            )
+        if any(not key for key in self.api_keys):
+            raise SettingsError("API key: expected text; got an empty one")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # another name, or "" for all interfaces

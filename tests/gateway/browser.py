@@ -7,35 +7,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-TIMEOUT_MS = 60_000  # for whatever a page waits for; never how long something takes
+TIMEOUT_MS = 180_000  # for whatever a page waits for; never how long something takes
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @contextmanager
-def chromium(microphone: Path | None = None, *, permit: bool = True) -> Iterator[Browser]:
+def chromium(
+    playwright: Playwright, microphone: Path | None = None, *, permit: bool = True
+) -> Iterator[Browser]:
     """Run the system's Chromium, or the one that `playwright install chromium` brings.
 
-    Playwright's event loop occupies its thread, so leave this before anything awaits.
-
     Args:
+        playwright: of the module's fixture; its event loop occupies the thread, so a session's
+            would be in the way of what awaits in other modules.
         microphone: WAV file that is heard again and again; None for beeps.
         permit: whether the user lets pages use the microphone.
     """
-    answer = "use" if permit else "deny-for"
-    flags = ["--use-fake-device-for-media-stream", f"--{answer}-fake-ui-for-media-stream"]
-    if not permit:
-        flags[1] = "--deny-permission-prompts"
+    answer = "--use-fake-ui-for-media-stream" if permit else "--deny-permission-prompts"
+    flags = ["--use-fake-device-for-media-stream", answer]
     if microphone is not None:
         flags.append(f"--use-file-for-fake-audio-capture={microphone}")
     installed = next(filter(None, map(shutil.which, NAMES)), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed, args=flags)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = playwright.chromium.launch(executable_path=installed, args=flags)
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 def open_page(browser: Browser, url: str, **options) -> Page:

@@ -12,11 +12,19 @@ from pathlib import Path
 STATIC = Path(__file__).resolve().parents[2] / "clients" / "asr_gateway" / "static"
 
 
+# At least as strict as what the gateway sends.
+POLICY = "default-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'"
+
+
 class _Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         return super().translate_path(
             "/index.html" if path == "/" else path.removeprefix("/static")
         )
+
+    def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", POLICY)
+        super().end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass  # the tests look at the page

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from playwright.sync_api import sync_playwright
 
 from asr_client.alignment import text_units
 from asr_client.results import Sentence, Word
@@ -37,8 +38,14 @@ TEXTS = (
 
 
 @pytest.fixture(scope="module")
-def page():
-    with static_server() as url, chromium() as browser:
+def playwright():
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def page(playwright):
+    with static_server() as url, chromium(playwright) as browser:
         yield open_page(browser, url)
 
 

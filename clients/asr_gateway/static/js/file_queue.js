@@ -44,8 +44,9 @@ export class FileQueue {
     this.current.upload = new Upload(transcriptionsUrl(), file, options, {
       onSent: (share) => showSending(transcript, share),
       onSentence: (sentence) => showSentence(transcript, sentence),
+      onWarning: (message) => transcript.warn("serverNotice", { message }),
       onComplete: () => this.#end(null),
-      onFailure: ({ status, message }) => this.#end(explain(status, message)),
+      onFailure: ({ status, message, code }) => this.#end(explain(status, message, code)),
     });
   }
 

@@ -16,6 +16,7 @@ export class FunasrSocket {
    * @param {object} events
    * @param {(text: string) => void} events.onPartial the unsettled sentence so far.
    * @param {(sentence: object) => void} events.onSentence see subtitles.js.
+   * @param {(message: string) => void} events.onWarning the server did not do all it was asked.
    * @param {() => void} events.onComplete everything that was sent is recognised.
    * @param {(failure: {opened: boolean, message: string}) => void} events.onFailure
    */
@@ -24,6 +25,7 @@ export class FunasrSocket {
     this.events = events;
     this.waiting = []; // what was said before the connection was there
     this.partial = "";
+    this.partialIndex = null; // of the stretch of speech that it belongs to
     this.sentMs = 0;
     this.settledMs = 0;
     this.opened = false;
@@ -78,14 +80,17 @@ export class FunasrSocket {
   #receive(data) {
     if (this.ended || typeof data !== "string") return;
     const message = JSON.parse(data);
+    if (message.warning) this.events.onWarning(message.warning);
     if (message.error) this.#finish(() => this.events.onFailure(failure(true, message.error)));
     else if (message.is_end) this.#finish(() => this.events.onComplete());
-    else if (message.mode === "2pass-online") this.#growPartial(message.text);
+    else if (message.mode === "2pass-online") this.#growPartial(message);
     else if (message.text) this.#settle(message);
   }
 
-  #growPartial(delta) {
-    this.partial += delta;
+  #growPartial({ text, index }) {
+    // Where the second pass heard nothing, no sentence replaces what was there.
+    this.partial = index === this.partialIndex ? this.partial + text : text;
+    this.partialIndex = index;
     this.events.onPartial(this.partial);
   }
 

@@ -70,6 +70,7 @@ export const MESSAGES = {
     fileTooLarge: "The file is larger than this server accepts. {message}",
     fileUnsupported: "The file could not be read as sound or video. {message}",
     serverBusy: "The server is busy. Try again in a moment. {message}",
+    serverNotice: "The server notes: {message}",
     serverError: "The server reports: {message}",
   },
   zh: {
@@ -139,6 +140,7 @@ export const MESSAGES = {
     fileTooLarge: "文件超过服务器允许的大小。{message}",
     fileUnsupported: "无法将此文件作为音频或视频读取。{message}",
     serverBusy: "服务器繁忙，请稍后重试。{message}",
+    serverNotice: "服务器说明：{message}",
     serverError: "服务器提示：{message}",
   },
 };

@@ -44,10 +44,15 @@ export class Microphone {
     }
     try {
       [this.context, this.source] = connectableContext(this.stream);
-      await this.context.audioWorklet.addModule(new URL("./capture_worklet.js", import.meta.url));
     } catch (error) {
       this.close();
       throw new MicrophoneError("microphoneBroken", error);
+    }
+    try {
+      await this.context.audioWorklet.addModule(new URL("./capture_worklet.js", import.meta.url));
+    } catch (error) {
+      this.close();
+      throw new MicrophoneError("serverUnreachable", error);
     }
     this.worklet = new AudioWorkletNode(this.context, "capture", {
       numberOfOutputs: 0,

@@ -48,6 +48,7 @@ export class Recording {
     this.socket = new FunasrSocket(socketUrl(this.options.apiKey), this.options, {
       onPartial: (text) => this.transcript.setPartial(text),
       onSentence: (sentence) => this.transcript.addSentence(sentence),
+      onWarning: (message) => this.transcript.warn("serverNotice", { message }),
       onComplete: () => this.#complete(),
       onFailure: (failure) => this.#fail(failure),
     });
@@ -92,6 +93,7 @@ export class Recording {
   #complete() {
     this.#end();
     this.#keepSound();
+    this.transcript.setPartial(""); // of a stretch in which the second pass heard nothing
     this.transcript.complete();
     this.events.onEnd();
   }

@@ -18,13 +18,14 @@ export function transcriptionsUrl() {
  *
  * @param {number} status HTTP's; 0 without an answer.
  * @param {string} message the server's own words.
+ * @param {string} code the API's word for the failure.
  * @returns {[string, object]} key and values.
  */
-export function explain(status, message) {
+export function explain(status, message, code) {
   if (status === 0) return ["serverUnreachable", {}];
   if (status === 401 || status === 403) return ["keyMissing", {}];
   if (status === 413) return ["fileTooLarge", { message }];
-  if (status === 415) return ["fileUnsupported", { message }];
+  if (code === "invalid_audio") return ["fileUnsupported", { message }];
   if (status === 429 || status === 503) return ["serverBusy", { message }];
   return ["serverError", { message: message || `HTTP ${status}` }];
 }
@@ -34,8 +35,8 @@ export async function explainRefusal(apiKey) {
   const headers = apiKey ? { Authorization: `Bearer ${apiKey}` } : {};
   try {
     const answer = await fetch(new URL("v1/models", document.baseURI), { headers });
-    return explain(answer.ok ? 503 : answer.status, "");
+    return explain(answer.ok ? 503 : answer.status, "", "");
   } catch {
-    return explain(0, "");
+    return explain(0, "", "");
   }
 }

@@ -11,9 +11,10 @@ export class Upload {
    * @param {object} events
    * @param {(share: number) => void} events.onSent how much of the file has been sent, 0 to 1.
    * @param {(sentence: object) => void} events.onSentence see subtitles.js.
+   * @param {(message: string) => void} events.onWarning the server did not do all it was asked.
    * @param {() => void} events.onComplete
-   * @param {(failure: {status: number, message: string}) => void} events.onFailure `status` is
-   *     HTTP's, or 0 when the server did not answer.
+   * @param {(failure: {status: number, message: string, code: string}) => void} events.onFailure
+   *     `status` is HTTP's, or 0 when the server did not answer; the others are the API's.
    */
   constructor(url, file, options, events) {
     this.events = events;
@@ -28,7 +29,7 @@ export class Upload {
     this.request.upload.onload = () => events.onSent(1);
     this.request.onprogress = () => this.#receive();
     this.request.onload = () => this.#finish();
-    this.request.onerror = () => this.#fail(0, "");
+    this.request.onerror = () => this.#fail(0, {});
     this.request.send(form(file, options));
   }
 
@@ -49,12 +50,13 @@ export class Upload {
 
   #take(event) {
     if (event.error) {
-      this.#fail(200, event.error.message ?? String(event.error));
+      this.#fail(200, event.error);
       this.request.abort();
     } else if (event.type === "transcript.text.delta") {
       if (event.delta.trim()) this.events.onSentence(toSentence(event));
     } else if (event.type === "transcript.text.done") {
       this.done = true;
+      for (const warning of event.warnings ?? []) this.events.onWarning(warning);
       this.events.onComplete();
     }
   }
@@ -62,16 +64,16 @@ export class Upload {
   #finish() {
     if (this.request.status === 200) {
       this.#receive();
-      this.#fail(0, ""); // an answer that broke off; after its last event this does nothing
+      this.#fail(0, {}); // an answer that broke off; after its last event this does nothing
     } else {
-      this.#fail(this.request.status, errorMessage(this.request.responseText));
+      this.#fail(this.request.status, errorOf(this.request.responseText));
     }
   }
 
-  #fail(status, message) {
+  #fail(status, { message, code }) {
     if (this.done) return;
     this.done = true;
-    this.events.onFailure({ status, message });
+    this.events.onFailure({ status, message: message ?? "", code: code ?? "" });
   }
 }
 
@@ -106,10 +108,10 @@ function milliseconds(seconds) {
   return Math.round(1000 * seconds);
 }
 
-function errorMessage(body) {
+function errorOf(body) {
   try {
-    return JSON.parse(body).error.message;
+    return JSON.parse(body).error;
   } catch {
-    return ""; // not from the gateway but from something before it
+    return {}; // not from the gateway but from something before it
   }
 }

@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, get_args
 
+from scripts.file_hashes import hash_file
 from scripts.install_model import KINDS, ROOT, ModelKind, install
 from scripts.model_install import agreement
 from scripts.model_install.agreement import Agreement
 from scripts.model_install.errors import InstallError
-from scripts.model_install.file_hashes import hash_file
 from scripts.model_install.installed import Material
 from scripts.model_install.layout import (
     HOTWORD_FILES,

@@ -11,8 +11,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.file_hashes import hash_file
 from scripts.model_install.errors import DownloadError, HubUnreachableError
-from scripts.model_install.file_hashes import hash_file
 
 _SHA256_DIGITS, _SHA1_DIGITS = 64, 40
 

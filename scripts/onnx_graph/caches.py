@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scripts.onnx_graph.graph import INT64, Graph
+from scripts.onnx_graph.errors import PrepareError
+from scripts.onnx_graph.graph import INT64, Graph, attribute_value
 
 CACHE, NEXT_CACHE = "cache", "next_cache"
 
@@ -18,6 +19,35 @@ def flat_lengths(graph: Graph, lengths: str, element_type: int) -> str:
     """
     flat = graph.add("Squeeze", [lengths, graph.constant([1], np.int64)])
     return graph.cast(flat, element_type)
+
+
+def joined_cache(graph: Graph, before: str, after: str) -> str:
+    """Return a layer's cache joined with the columns of this call, of which FunASR keeps the end.
+
+    Args:
+        before: the layer's cache, an input [B, D, K], maybe with a last dimension of 1.
+        after: its next cache, an output.
+
+    Raises:
+        PrepareError: the next cache is not the end of such a tensor.
+    """
+    cut = graph.producer(after)
+    joint = graph.producer(cut.input[0]) if cut is not None and cut.op_type == "Slice" else None
+    columns = (2, 2 - len(graph.declared_dims(before)))
+    if (
+        joint is None
+        or joint.op_type != "Concat"
+        or len(joint.input) != 2
+        or graph.origin(joint.input[0]) != before
+        or attribute_value(joint, "axis") not in columns
+    ):
+        raise PrepareError(
+            f"{after}: expected the end of {before} and this call's columns, found "
+            f"{cut.op_type if cut is not None else 'no node'} <- "
+            f"{joint.op_type if joint is not None else 'another node'}"
+        )
+    joined: str = joint.output[0]
+    return joined
 
 
 def add_next_cache(graph: Graph, joined: Sequence[str], lengths: str) -> None:

@@ -22,7 +22,7 @@ from scripts.onnx_graph.float16 import Float16Report, to_float16
 from scripts.onnx_graph.graph import Graph
 from scripts.onnx_graph.int8 import DEFAULT_RECIPE, Recipe, needs_row_loop, quantize
 from scripts.onnx_graph.logits import LogitError, Logits, add_logits_output, compare_logits
-from scripts.onnx_graph.prepare import ROW_LOOPS
+from scripts.onnx_graph.recipes import ROW_LOOPS
 from scripts.onnx_graph.report import read_metadata
 from scripts.onnx_graph.row_loop import loop_over_rows
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,25 +13,14 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
-from scripts.onnx_graph import masks, patterns, verify, verify_streaming
+from scripts.file_hashes import hash_file
+from scripts.onnx_graph import masks, patterns, verify
 from scripts.onnx_graph.errors import PrepareError
-from scripts.onnx_graph.front_end import load_front_end
 from scripts.onnx_graph.graph import Graph
-from scripts.onnx_graph.hotwords import BIAS_EMBED, hotword_dim
-from scripts.onnx_graph.paraformer import prepare_paraformer
-from scripts.onnx_graph.punctuation import PUNCTUATION_LOOP, prepare_punctuation
+from scripts.onnx_graph.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind, find_recipe
 from scripts.onnx_graph.report import Kind, Report, append_figures, is_prepared, write_metadata
-from scripts.onnx_graph.row_loop import RowLoop, Width, loop_over_rows
-from scripts.onnx_graph.sensevoice import prepare_sensevoice
-from scripts.onnx_graph.streaming import (
-    DECODER_LOOP,
-    ENCODER_LOOP,
-    prepare_streaming_decoder,
-    prepare_streaming_encoder,
-)
-from scripts.onnx_graph.vad import VAD_LOOP, load_silence_ids, prepare_vad
-from scripts.onnx_graph.verify_punctuation import prove_punctuation
-from scripts.onnx_graph.verify_vad import prove_vad
+from scripts.onnx_graph.row_loop import loop_over_rows
+from scripts.onnx_graph.session import Outputs
 from scripts.onnx_graph.versions import limit_versions
 
 _MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
@@ -51,57 +39,10 @@ KindChoice = Literal[
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
 _WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
 
-# A frame's CIF weight is at most 1, so no row of T frames fires more than T + 1 tokens; SenseVoice
-# has four prompt frames before the audio's.
-_TOKENS = {"token_ids": Width(1, 1), "token_scores": Width(1, 1)}
-
-
-def _offline_loop(widths: dict[str, Width], count: str) -> RowLoop:
-    return RowLoop({"speech": "speech_lengths"}, {**_TOKENS, **widths}, frozenset({count}))
-
-
-def _timestamps(per_frame: int) -> dict[str, Width]:
-    return {name: Width(per_frame) for name in ("us_alphas", "us_cif_peak")}
-
-
-ROW_LOOPS: dict[Kind, RowLoop] = {
-    "paraformer": _offline_loop(_timestamps(1), "token_num"),
-    "bicif_paraformer": _offline_loop(_timestamps(3), "token_num"),
-    "contextual_paraformer": _offline_loop(_timestamps(1), "token_num"),
-    "seaco_paraformer": _offline_loop(_timestamps(3), "token_num"),
-    "sensevoice": _offline_loop(
-        {"token_ids": Width(1, 4), "token_scores": Width(1, 4)}, "encoder_out_lens"
-    ),
-    "streaming_encoder": ENCODER_LOOP,
-    "streaming_decoder": DECODER_LOOP,
-    "vad": VAD_LOOP,
-    "punctuation": PUNCTUATION_LOOP,
-    "punctuation_online": PUNCTUATION_LOOP,
-}
-
 # What is installed in one place, whatever its outputs.
 _FAMILIES: dict[Kind, KindChoice] = dict.fromkeys(
     ("bicif_paraformer", "contextual_paraformer", "seaco_paraformer"), "paraformer"
 )
-
-# Their caches must end with each row's own last column, which takes more than cutting the rows.
-_WITH_CACHES: frozenset[Kind] = frozenset({"streaming_encoder", "streaming_decoder", "vad"})
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """What is done with one kind of graph.
-
-    Attributes:
-        rewrite: edits a graph; with False, no more than the row loop needs. Returns its edits.
-        prove: takes original, prepared file, threads, and whether to optimise, and returns figures;
-            None for recognisers, which are proved on features.
-        hotword_dim: width of a hotword's embedding, 1 where the graph takes none.
-    """
-
-    rewrite: Callable[[Graph, bool], dict[str, int]]
-    prove: Callable[[Path, Path, int, bool], dict[str, float]] | None = None
-    hotword_dim: int = 1
 
 
 def prepare(
@@ -160,9 +101,7 @@ def prepare(
     return report
 
 
-def _rewrite(
-    source: Path, kind: KindChoice, row_by_row: bool
-) -> tuple[ModelProto, Report, _Recipe]:
+def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelProto, Report, Recipe]:
     try:
         model = onnx.load(str(source))
     except DecodeError as error:
@@ -172,17 +111,17 @@ def _rewrite(
         raise PrepareError(f"{source}: is a prepared graph already; give FunASR's own export")
     model = limit_versions(model)
     graph = Graph(model)
-    found = _find_kind(graph)
+    found = find_kind(graph)
     if kind not in ("auto", _FAMILIES.get(found, found)):
         raise PrepareError(
             f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
         )
-    if found in _WITH_CACHES and row_by_row:
+    if found in WITH_CACHES and row_by_row:
         raise PrepareError(
             f"{source}: --row-by-row does not work for {found}, whose caches must end with each "
             "row's own last column"
         )
-    recipe = _find_recipe(found, source.parent, graph)
+    recipe = find_recipe(found, source.parent, graph)
     int8 = patterns.is_dynamic_int8(graph)
     tables = patterns.mask_tables(graph)
     frames = min((table.frames for table in tables), default=None)
@@ -190,7 +129,7 @@ def _rewrite(
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
         edits = recipe.rewrite(graph, not row_by_row)
     except PrepareError as error:
-        way_out = "" if row_by_row or found in _WITH_CACHES else f". {_WAY_OUT}"
+        way_out = "" if row_by_row or found in WITH_CACHES else f". {_WAY_OUT}"
         raise PrepareError(f"{source}: {error}{way_out}") from error
     if int8 or row_by_row:
         loop_over_rows(model, ROW_LOOPS[found])
@@ -200,64 +139,13 @@ def _rewrite(
         kind=found,
         precision="int8" if int8 else "fp32",
         row_by_row=int8 or row_by_row,
-        source_sha256=_sha256(source),
+        source_sha256=hash_file(source),
         edits={**edits, "mask_tables": computed},
         mask_table_frames=frames,
         messages=tuple(_messages(found, int8, row_by_row, frames)),
     )
     write_metadata(model, report)
     return model, report, recipe
-
-
-def _find_kind(graph: Graph) -> Kind:
-    outputs = graph.output_names
-    if "inputs" in graph.input_types:
-        return "punctuation_online" if "vad_masks" in graph.input_types else "punctuation"
-    if "out_cache0" in outputs:
-        return "vad"
-    if "ctc_logits" in outputs:
-        return "sensevoice"
-    if "enc" in outputs and "alphas" in outputs:
-        return "streaming_encoder"
-    if "sample_ids" in outputs:
-        return "streaming_decoder"
-    if BIAS_EMBED in graph.input_types:
-        return "seaco_paraformer" if "us_alphas" in outputs else "contextual_paraformer"
-    return "bicif_paraformer" if "us_alphas" in outputs else "paraformer"
-
-
-def _find_recipe(kind: Kind, model_dir: Path, graph: Graph) -> _Recipe:
-    """Return what to do with a graph, read from the files beside it where need be.
-
-    Raises:
-        PrepareError: the graph, or a file beside it, cannot be understood.
-        FileNotFoundError: one is missing.
-    """
-    if kind == "streaming_encoder":
-        front_end = load_front_end(model_dir)
-        return _Recipe(
-            lambda graph, _: prepare_streaming_encoder(graph, front_end),
-            lambda source, work, threads, optimise: verify_streaming.prove_encoder(
-                source, work, front_end, threads, optimise
-            ),
-        )
-    if kind == "streaming_decoder":
-        return _Recipe(
-            lambda graph, _: prepare_streaming_decoder(graph), verify_streaming.prove_decoder
-        )
-    if kind == "vad":
-        silence_ids = load_silence_ids(model_dir)
-        return _Recipe(
-            lambda graph, _: prepare_vad(graph, silence_ids),
-            lambda source, work, threads, optimise: prove_vad(
-                source, work, silence_ids, threads, optimise
-            ),
-        )
-    if kind in ("punctuation", "punctuation_online"):
-        return _Recipe(prepare_punctuation, prove_punctuation)
-    if kind == "sensevoice":
-        return _Recipe(prepare_sensevoice)
-    return _Recipe(prepare_paraformer, hotword_dim=hotword_dim(graph))
 
 
 def _messages(kind: Kind, int8: bool, row_by_row: bool, mask_table_frames: int | None) -> list[str]:
@@ -342,7 +230,7 @@ def _int8_as_served(
     source: Path,
     work: Path,
     rows: Sequence[verify.Row],
-    unoptimised: Sequence[verify.Outputs | None],
+    unoptimised: Sequence[Outputs | None],
     threads: int,
 ) -> dict[str, float]:
     """Count the token ids that ONNX Runtime's optimiser changes, in the original and between both.
@@ -360,11 +248,3 @@ def _int8_as_served(
         "optimiser_changed_ids_of_original": verify.count_changed_ids(unoptimised, original),
         "optimiser_changed_ids_between_both": verify.count_changed_ids(original, prepared),
     }
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

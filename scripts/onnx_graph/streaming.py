@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from scripts.onnx_graph import masks, patterns
-from scripts.onnx_graph.caches import add_next_cache, flat_lengths
+from scripts.onnx_graph.caches import add_next_cache, flat_lengths, joined_cache
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.front_end import INPUTS as FRONT_END_INPUTS
 from scripts.onnx_graph.front_end import POSITIONS, FrontEnd
-from scripts.onnx_graph.graph import FLOAT, INT32, Graph, attribute_value
+from scripts.onnx_graph.graph import FLOAT, INT32, Graph
 from scripts.onnx_graph.row_loop import RowLoop, Width
 from scripts.onnx_graph.token_ids import end_in_token_ids
 
@@ -103,7 +103,7 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
         DECODER_INPUTS + [f"{IN_CACHE}{i}" for i in layers],
         DECODER_OUTPUTS + [f"{OUT_CACHE}{i}" for i in layers],
     )
-    joined = [_joined_cache(graph, i) for i in layers]
+    joined = [joined_cache(graph, f"{IN_CACHE}{i}", f"{OUT_CACHE}{i}") for i in layers]
     frame_maxima = patterns.length_maxima(graph, "enc_len")
     token_maxima = patterns.length_maxima(graph, "acoustic_embeds_len")
     num_frames, num_tokens = graph.dim("hidden", 1), graph.dim("acoustic_embeds", 1)
@@ -152,28 +152,3 @@ def _check_width(graph: Graph, tensor: str, expected: int, source: str) -> None:
     found = graph.declared_dims(tensor)[-1]
     if found != expected:
         raise PrepareError(f"{tensor}: expected {expected} columns ({source}), got {found}")
-
-
-def _joined_cache(graph: Graph, layer: int) -> str:
-    """Return [B, D, K + N] of one layer: its cache and the columns of this call's tokens.
-
-    Raises:
-        PrepareError: the layer's next cache is not the end of such a tensor.
-    """
-    name = f"{OUT_CACHE}{layer}"
-    cut = graph.producer(name)
-    joint = graph.producer(cut.input[0]) if cut is not None and cut.op_type == "Slice" else None
-    if (
-        joint is None
-        or joint.op_type != "Concat"
-        or len(joint.input) != 2
-        or joint.input[0] != f"{IN_CACHE}{layer}"
-        or attribute_value(joint, "axis") not in (2, -1)
-    ):
-        raise PrepareError(
-            f"{name}: expected the end of {IN_CACHE}{layer} and this call's columns, found "
-            f"{cut.op_type if cut is not None else 'no node'} <- "
-            f"{joint.op_type if joint is not None else 'another node'}"
-        )
-    joined: str = joint.output[0]
-    return joined

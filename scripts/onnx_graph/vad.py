@@ -10,9 +10,9 @@ import numpy as np
 from asr_core.config import load_config
 from asr_core.vad_options import options_from_config
 from scripts.onnx_graph import masks, patterns
-from scripts.onnx_graph.caches import add_next_cache, flat_lengths
+from scripts.onnx_graph.caches import add_next_cache, flat_lengths, joined_cache
 from scripts.onnx_graph.errors import PrepareError
-from scripts.onnx_graph.graph import FLOAT, INT32, Graph, attribute_value
+from scripts.onnx_graph.graph import FLOAT, INT32, Graph
 from scripts.onnx_graph.row_loop import RowLoop, Width
 
 IN_CACHE, OUT_CACHE = "in_cache", "out_cache"
@@ -44,7 +44,7 @@ def prepare_vad(graph: Graph, silence_ids: Sequence[int]) -> dict[str, int]:
     )
     _check_classes(graph, silence_ids)
     dim = graph.declared_dims("speech")[-1]
-    joined = [_joined_cache(graph, i) for i in layers]
+    joined = [joined_cache(graph, f"{IN_CACHE}{i}", f"{OUT_CACHE}{i}") for i in layers]
     lengths = flat_lengths(graph, "speech_lengths", INT32)
     mask = masks.frame_mask(graph, graph.dim("speech", 1), lengths)
     masks.blank_padding_of_speech(graph, mask)
@@ -94,28 +94,3 @@ def _check_classes(graph: Graph, silence_ids: Sequence[int]) -> None:
             f"sil_pdf_ids of config.yaml: expected numbers of the {classes} classes, got "
             f"{list(silence_ids)}"
         )
-
-
-def _joined_cache(graph: Graph, layer: int) -> str:
-    """Return [B, P, C + T, 1] of one layer: its cache and this call's frames.
-
-    Raises:
-        PrepareError: the layer's next cache is not the end of such a tensor.
-    """
-    name, source = f"{OUT_CACHE}{layer}", f"{IN_CACHE}{layer}"
-    cut = graph.producer(name)
-    joint = graph.producer(cut.input[0]) if cut is not None and cut.op_type == "Slice" else None
-    if (
-        joint is None
-        or joint.op_type != "Concat"
-        or len(joint.input) != 2
-        or graph.origin(joint.input[0]) != source
-        or attribute_value(joint, "axis") not in (2, -2)
-    ):
-        raise PrepareError(
-            f"{name}: expected the end of {source} and this call's frames, found "
-            f"{cut.op_type if cut is not None else 'no node'} <- "
-            f"{joint.op_type if joint is not None else 'another node'}"
-        )
-    joined: str = joint.output[0]
-    return joined

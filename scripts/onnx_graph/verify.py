@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from scripts.onnx_graph.errors import PrepareError
+from scripts.onnx_graph.figures import Figures
+from scripts.onnx_graph.session import Outputs, Session
 from scripts.onnx_graph.speech_like import FEATURE_DIM, speech_like_features
 
 Features = NDArray[np.float32]  # [T, 560]
-Outputs = dict[str, NDArray[Any]]
 
 TOLERANCE = 1e-4  # of scores and timestamps
 # Two candidates closer than the tolerance may change places; more of that is no coincidence.
@@ -25,26 +25,16 @@ _LANGUAGES = (0, 3, 4, 7, 11, 12)
 _TEXT_NORMS = (15, 14)
 _HOTWORDS = 60
 _GARBAGE = 30.0  # deviation of noise in padding; features have a deviation of about one
-_NUMPY_TYPES: dict[str, Any] = {
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(float)": np.float32,
-}
 
 
 @dataclass
-class Figures:
-    """Counts and largest deviations of one comparison of many rows."""
+class TokenFigures(Figures):
+    """Counts of token ids, and largest deviations of what comes with them."""
 
-    rows: int = 0
     tokens: int = 0
     ties: int = 0
     max_score_difference: float = 0.0
     max_timestamp_difference: float = 0.0
-
-    def as_dict(self, prefix: str) -> dict[str, float]:
-        """Return the figures with `prefix` before each name."""
-        return {f"{prefix}_{name}": value for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ class Row:
 
 
 class Model:
-    """An ONNX file in ONNX Runtime on the CPU.
+    """An offline recogniser in ONNX Runtime on the CPU, run on rows.
 
     Args:
         path: the file.
@@ -70,20 +60,8 @@ class Model:
     """
 
     def __init__(self, path: Path, threads: int = 2, optimise: bool = True) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        if not optimise:
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.log_severity_level = 4  # rows that a model fails on are counted, not printed
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-            raise PrepareError(f"ONNX Runtime cannot load {path.name}: {error}") from error
-        self._input_types = {value.name: value.type for value in self._session.get_inputs()}
-        self._output_names = [value.name for value in self._session.get_outputs()]
-        self.output_shapes = {value.name: value.shape for value in self._session.get_outputs()}
+        self._session = Session(path, threads, optimise)
+        self.output_shapes = self._session.output_shapes
 
     def __call__(
         self, rows: Sequence[Row], num_frames: int | None = None, padding: float = 0.0
@@ -108,11 +86,7 @@ class Model:
             "textnorm": [row.textnorm for row in rows],
             "bias_embed": np.stack([row.bias_embed for row in rows]),
         }
-        feed = {
-            name: np.asarray(inputs[name], _NUMPY_TYPES[element_type])
-            for name, element_type in self._input_types.items()
-        }
-        outputs = dict(zip(self._output_names, self._session.run(None, feed), strict=True))
+        outputs = self._session(inputs)
         return [_cut(outputs, index, row, num_frames) for index, row in enumerate(rows)]
 
 
@@ -186,7 +160,7 @@ def compare_with_original(
     expected: Sequence[Outputs | None],
     model: Model,
     rows: Sequence[Row],
-) -> tuple[list[Outputs], Figures]:
+) -> tuple[list[Outputs], TokenFigures]:
     """Compare each row alone with the original, and return what the prepared graph gave.
 
     Args:
@@ -195,7 +169,7 @@ def compare_with_original(
     Raises:
         PrepareError: they differ, or the original failed on every row.
     """
-    figures = Figures()
+    figures = TokenFigures()
     alone = []
     for number, (wanted, row) in enumerate(zip(expected, rows, strict=True)):
         got = _run(model, [row], max(len(row.features), 1), 0.0)[0]
@@ -211,7 +185,7 @@ def compare_with_original(
 
 def check_independence(
     model: Model, rows: Sequence[Row], alone: Sequence[Outputs], with_empty: bool = True
-) -> Figures:
+) -> TokenFigures:
     """Check that padding and neighbours change no row.
 
     Each row is run padded alone (zeros, noise and NaN, 1 to 100 frames), then all are batched in
@@ -226,7 +200,7 @@ def check_independence(
     Raises:
         PrepareError: a result depends on padding or neighbours, or a batch fails.
     """
-    figures = Figures()
+    figures = TokenFigures()
     rng = np.random.default_rng(1)
     amounts = ((1, 0.0), (17, _GARBAGE), (100, float("nan")), (40, 0.0))
     for number, row in enumerate(rows):
@@ -294,7 +268,7 @@ def _check_empty(outputs: Outputs) -> None:
             raise PrepareError(f"a row without frames: {name} is not finite")
 
 
-def compare(what: str, expected: Outputs, got: Outputs, figures: Figures) -> None:
+def compare(what: str, expected: Outputs, got: Outputs, figures: TokenFigures) -> None:
     """Compare counts, token ids, scores and timestamps of one row and note them in `figures`.
 
     Args:
@@ -343,7 +317,7 @@ def largest(values: NDArray[Any]) -> float:
     return float(np.abs(values).max(initial=0.0))
 
 
-def check_ties(figures: Figures) -> None:
+def check_ties(figures: TokenFigures) -> None:
     """Raise `PrepareError` where more ids differ within the tolerance than chance explains."""
     if figures.ties > max(1.0, MAX_TIE_SHARE * figures.tokens):
         raise PrepareError(f"{figures.ties} of {figures.tokens} token ids differ within tolerance")

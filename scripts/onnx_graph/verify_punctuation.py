@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.onnx_graph.errors import PrepareError
-from scripts.onnx_graph.verify import MAX_TIE_SHARE, TOLERANCE, Outputs
-from scripts.onnx_graph.verify_streaming import Session
+from scripts.onnx_graph.figures import Figures
+from scripts.onnx_graph.session import Outputs, Session
+from scripts.onnx_graph.verify import MAX_TIE_SHARE, TOLERANCE
 
 _LENGTHS = (20, 1, 37, 2, 60, 5, 20, 120, 3, 44)
 _VOCABULARY = 60  # ids of the proof's texts; any model has more words
@@ -32,16 +33,11 @@ class Text:
 
 
 @dataclass
-class Figures:
-    """Counts of one comparison; a tie is another mark that scores as much."""
+class MarkFigures(Figures):
+    """Counts of words, and of ties: another mark that scores as much."""
 
-    rows: int = 0
     words: int = 0
     ties: int = 0
-
-    def as_dict(self, prefix: str) -> dict[str, float]:
-        """Return the figures with `prefix` before each name."""
-        return {f"{prefix}_{name}": value for name, value in vars(self).items()}
 
 
 def prove_punctuation(source: Path, work: Path, threads: int, optimise: bool) -> dict[str, float]:
@@ -64,7 +60,7 @@ def prove_punctuation(source: Path, work: Path, threads: int, optimise: bool) ->
     logits = [_run_original(original, text) for text in texts]
     del original
     model = Session(work, threads, optimise)
-    against, independence = Figures(), Figures()
+    against, independence = MarkFigures(), MarkFigures()
     for number, (text, wanted) in enumerate(zip(texts, logits, strict=True)):
         what = f"text {number} ({len(text.word_ids)} words)"
         (got,) = _cut(model(_feed([text])), [text])
@@ -137,7 +133,7 @@ def _cut(outputs: Outputs, texts: Sequence[Text]) -> list[NDArray[np.int32]]:
 
 
 def _compare(
-    what: str, logits: NDArray[np.float32], marks: NDArray[np.int32], figures: Figures
+    what: str, logits: NDArray[np.float32], marks: NDArray[np.int32], figures: MarkFigures
 ) -> None:
     chosen = np.take_along_axis(logits, marks[:, None].astype(np.int64), axis=1)[:, 0]
     wrong = int((logits.max(axis=1) - chosen > TOLERANCE).sum())

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.onnx_graph.errors import PrepareError
+from scripts.onnx_graph.figures import Figures
+from scripts.onnx_graph.session import Outputs, Session
 from scripts.onnx_graph.speech_like import NUM_MEL_BINS, speech_like_features
 from scripts.onnx_graph.vad import IN_CACHE, OUT_CACHE
-from scripts.onnx_graph.verify import TOLERANCE, Outputs, largest
-from scripts.onnx_graph.verify_streaming import Session
+from scripts.onnx_graph.verify import TOLERANCE, largest
 
 _GARBAGE = 30.0  # deviation of noise in padding; features have a deviation of about one
 _PIECES = (60, 1, 30, 7, 6, 100, 2)  # frames of successive calls; a cache has some 20
@@ -34,16 +35,11 @@ class Piece:
 
 
 @dataclass
-class Figures:
-    """Counts and largest deviations of one comparison."""
+class PieceFigures(Figures):
+    """Largest deviations of pieces."""
 
-    rows: int = 0
     max_prob_difference: float = 0.0
     max_cache_difference: float = 0.0
-
-    def as_dict(self, prefix: str) -> dict[str, float]:
-        """Return the figures with `prefix` before each name."""
-        return {f"{prefix}_{name}": value for name, value in vars(self).items()}
 
 
 def prove_vad(
@@ -66,7 +62,7 @@ def prove_vad(
     """
     pieces, expected = _run_original(Session(source, threads, optimise), silence_ids)
     model = Session(work, threads, optimise)
-    against, independence = Figures(), Figures()
+    against, independence = PieceFigures(), PieceFigures()
     alone = []
     for number, (piece, wanted) in enumerate(zip(pieces, expected, strict=True)):
         got = _cut(model(_feed([piece])), 0, piece)
@@ -139,7 +135,7 @@ def _cut(outputs: Outputs, index: int, piece: Piece) -> Outputs:
     }
 
 
-def _compare(what: str, expected: Outputs, got: Outputs, figures: Figures) -> None:
+def _compare(what: str, expected: Outputs, got: Outputs, figures: PieceFigures) -> None:
     figures.rows += 1
     probs = largest(expected["silence_probs"] - got["silence_probs"])
     cache = largest(expected["next_cache"] - got["next_cache"])

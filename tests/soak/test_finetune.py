@@ -10,8 +10,8 @@ import sys
 import pytest
 import soundfile
 
+from scripts.file_hashes import hash_file
 from scripts.install_model import EMBEDDED_MODELS, KINDS, ROOT, copy_repository, main
-from scripts.model_install.file_hashes import hash_file
 from scripts.model_install.installed import Material, load_paraformer
 from scripts.model_install.store import read_manifest
 from scripts.triton_server import TritonServer

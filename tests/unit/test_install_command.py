@@ -8,8 +8,9 @@ import shutil
 
 import pytest
 
+from scripts import file_hashes
 from scripts.install_model import KINDS, MANIFEST, ROOT, copy_repository, main
-from scripts.model_install import agreement, checkpoint, file_hashes
+from scripts.model_install import agreement, checkpoint
 from scripts.model_install.store import read_manifest
 from tests.serving import RANDOM_MODELS
 

@@ -12,6 +12,7 @@ from onnx import ModelProto, helper, numpy_helper
 
 from scripts.onnx_graph import verify
 from scripts.onnx_graph.graph import Graph
+from scripts.onnx_graph.session import Outputs
 from scripts.onnx_graph.versions import limit_versions
 from scripts.prepare_onnx import PrepareError, main, prepare, read_metadata
 from tests.unit.test_prepare_onnx import MODELS, Session
@@ -107,7 +108,7 @@ def test_a_difference_from_the_original_is_refused(
 ) -> None:
     right = verify.run_original
 
-    def wrong(*arguments: object) -> list[verify.Outputs | None]:
+    def wrong(*arguments: object) -> list[Outputs | None]:
         results = right(*arguments)  # type: ignore[arg-type]
         for result in results:
             if result is not None:

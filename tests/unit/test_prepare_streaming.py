@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 from onnx import ModelProto
 
-from scripts.onnx_graph import verify_streaming
+from scripts.onnx_graph import verify_streaming_encoder
 from scripts.onnx_graph.front_end import FrontEnd, load_front_end
 from scripts.onnx_graph.graph import Graph
 from scripts.prepare_onnx import PrepareError, Report, main, prepare, read_metadata
@@ -421,12 +421,12 @@ def test_a_decoder_that_depends_on_padding_is_refused(copied: Path) -> None:
 def test_a_difference_from_the_original_is_refused(
     copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = verify_streaming.front_end_model
+    right = verify_streaming_encoder.front_end_model
 
     def wrong(front_end: FrontEnd) -> ModelProto:
         return right(FrontEnd(front_end.cmvn, front_end.output_size + 1))
 
-    monkeypatch.setattr(verify_streaming, "front_end_model", wrong)
+    monkeypatch.setattr(verify_streaming_encoder, "front_end_model", wrong)
     assert_refused(copied / "model.onnx", "the front end differs from NumPy's")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
@@ -13,35 +15,35 @@ from tritonclient.utils import np_to_triton_dtype
 
 from scripts.triton_server import TritonServer
 
-MODEL = "streaming_paraformer"
+Segments = list[tuple[int, int]]
+
+Outputs = dict[str, np.ndarray]
 
 
-class Stream:
-    """One sequence; the answers' texts are collected."""
+class Sequence:
+    """One sequence of a streaming model."""
 
     def __init__(
-        self, server: TritonServer, key: int | None = None, chunk_size: str | None = None
+        self,
+        server: TritonServer,
+        model: str,
+        key: int | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         self.key = key or secrets.randbits(62) + 1
-        self.parameters = {"chunk_size": chunk_size} if chunk_size else None
-        self.new_texts: list[str] = []
-        self.words: list[tuple[str, int, int]] = []
+        self._model = model
+        self._parameters = dict(parameters or {})
         self._started = False
         self._client = tritonclient.grpc.InferenceServerClient(server.grpc_url)
 
-    @property
-    def text(self) -> str:
-        """What was given out so far."""
-        return "".join(self.new_texts)
-
-    def send(
+    def request(
         self,
         samples: np.ndarray,
         end: bool = False,
         start: bool | None = None,
         length: int | None = None,
         timeout: float = 120.0,
-    ):
+    ) -> Outputs:
         """Send float32 samples; the first request starts the sequence unless told otherwise."""
         start = not self._started if start is None else start
         arrays = {
@@ -50,24 +52,41 @@ class Stream:
         }
         inputs = []
         for name, array in arrays.items():
-            tensor = tritonclient.grpc.InferInput(
-                name, list(array.shape), np_to_triton_dtype(array.dtype)
-            )
-            tensor.set_data_from_numpy(array)
-            inputs.append(tensor)
+            kind = np_to_triton_dtype(array.dtype)
+            inputs.append(tritonclient.grpc.InferInput(name, list(array.shape), kind))
+            inputs[-1].set_data_from_numpy(array)
         result = self._client.infer(
-            MODEL,
+            self._model,
             inputs,
             sequence_id=self.key,
             sequence_start=start,
             sequence_end=end,
-            parameters=self.parameters if start else None,
+            parameters=self._parameters if start and self._parameters else None,
             client_timeout=timeout,
         )
         self._started = True
-        outputs = {
-            output.name: result.as_numpy(output.name) for output in result.get_response().outputs
-        }
+        return {o.name: result.as_numpy(o.name) for o in result.get_response().outputs}
+
+
+class Stream(Sequence):
+    """A sequence of streaming Paraformer; the answers' texts are collected."""
+
+    def __init__(
+        self, server: TritonServer, key: int | None = None, chunk_size: str | None = None
+    ) -> None:
+        parameters = {"chunk_size": chunk_size} if chunk_size else None
+        super().__init__(server, "streaming_paraformer", key, parameters)
+        self.new_texts: list[str] = []
+        self.words: list[tuple[str, int, int]] = []
+
+    @property
+    def text(self) -> str:
+        """What was given out so far."""
+        return "".join(self.new_texts)
+
+    def send(self, samples: np.ndarray, **options: Any) -> Outputs:
+        """As `request`."""
+        outputs = self.request(samples, **options)
         self.new_texts.append(outputs["TRANSCRIPTS"][0, 0].decode())
         for token, (begin, finish) in zip(
             outputs["TOKENS"][0], outputs["TIMESTAMPS"][0].tolist(), strict=True
@@ -80,6 +99,26 @@ class Stream:
         for begin in range(0, max(len(samples), 1), piece):
             self.send(samples[begin : begin + piece], end=begin + piece >= len(samples))
         return self.text
+
+
+class VadSequence(Sequence):
+    """A sequence of `vad`; `options` are FunASR's."""
+
+    def __init__(self, server: TritonServer, key: int | None = None, **options: Any) -> None:
+        super().__init__(server, "vad", key, options)
+
+    def send(self, samples: np.ndarray, end: bool = False, **options: Any) -> Segments:
+        """As `request`; returns what was found."""
+        outputs = self.request(samples, end, **options)
+        assert outputs["IS_FINAL"].tolist() == [[end]]
+        return [tuple(row) for row in outputs["SEGMENTS"][0].tolist()]
+
+    def run(self, pieces: Iterable[np.ndarray]) -> list[Segments]:
+        """Send a whole recording; the last piece ends the stream."""
+        pieces = list(pieces)
+        return [
+            self.send(piece, end=index == len(pieces) - 1) for index, piece in enumerate(pieces)
+        ]
 
 
 def open_sessions(server: TritonServer, model: str = "streaming_cif_search") -> int:

@@ -1,4 +1,4 @@
-"""`funasr_onnx`'s FSMN-VAD, and its graph behind the interface of `asr_core.vad`."""
+"""`funasr_onnx`'s streaming FSMN-VAD, and recordings on which two runtimes must agree."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from funasr_onnx.vad_bin import Fsmn_vad_online
 
-from asr_core.vad import VadModel, VadStream, load_vad, score_streams
 from asr_core.vad_options import override_options
 from scripts.model_install.funasr_vad_reference import Segments
+from scripts.train_embedded.exported_graphs import ExportedVad
 from tests.recordings import SAMPLE_RATE, heldout
 
 VAD_MODELS = {
@@ -51,59 +50,12 @@ class OnlineReference:
         return answers
 
 
-class ExportedVad:
-    """An export's own graph as `asr_core.vad.Encoder`: every row alone, without padding."""
-
-    def __init__(self, model_dir: Path) -> None:
-        self.model: VadModel = load_vad(model_dir)
-        self.calls = 0
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(model_dir / "model.onnx"), options)
-
-    def __call__(
-        self, speech: np.ndarray, speech_lengths: np.ndarray, cache: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """`Encoder`."""
-        self.calls += 1
-        probs = np.zeros(speech.shape[:2], np.float32)
-        next_cache = np.empty_like(cache)
-        for row, (features, length) in enumerate(zip(speech, speech_lengths[:, 0], strict=True)):
-            feed = {f"in_cache{i}": layer[None, :, :, None] for i, layer in enumerate(cache[row])}
-            logits, *caches = self._session.run(None, {"speech": features[None, :length], **feed})
-            probs[row, :length] = logits[0, :, 0]
-            next_cache[row] = np.stack([layer[0, :, :, 0] for layer in caches])
-        return probs, next_cache
-
-    def is_clear(self, samples: np.ndarray, **options: Any) -> bool:
-        """Whether no frame is so near the threshold that rounding decides whether it is speech."""
-        scores: list[np.ndarray] = []
-
-        def encode(*inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            outputs = self(*inputs)
-            scores.append(outputs[0][0])
-            return outputs
-
-        stream = self.stream()
-        stream.push(samples, True)
-        score_streams([stream], encode)
-        limits = override_options(self.model.options, options)
-        silence = np.concatenate(scores)
-        margin = 1 - silence - silence**limits.speech_2_noise_ratio - limits.speech_noise_thres
-        return bool(np.abs(margin).min() > _ROUNDING)
-
-    def stream(self, **options: Any) -> VadStream:
-        """Open a stream."""
-        return VadStream(self.model, override_options(self.model.options, options))
-
-    def segments(self, pieces: Iterable[np.ndarray], **options: Any) -> list[Segments]:
-        """What each piece of a stream brings."""
-        stream, answers, pieces = self.stream(**options), [], list(pieces)
-        for index, piece in enumerate(pieces):
-            stream.push(piece, index == len(pieces) - 1)
-            score_streams([stream], self)
-            answers.append(stream.take_segments())
-        return answers
+def is_clear(vad: ExportedVad, samples: np.ndarray, **options: Any) -> bool:
+    """Whether no frame is so near the threshold that rounding decides whether it is speech."""
+    limits = override_options(vad.model.options, options)
+    silence = vad.silence_probs(samples)
+    margin = 1 - silence - silence**limits.speech_2_noise_ratio - limits.speech_noise_thres
+    return bool(np.abs(margin).min() > _ROUNDING)
 
 
 def join_segments(answers: Iterable[Segments]) -> Segments:
@@ -137,7 +89,7 @@ def with_pauses(seed: int, utterances: int = 4) -> np.ndarray:
 def clear_recordings(vad: ExportedVad, count: int, **options: Any) -> list[np.ndarray]:
     """The first recordings that two implementations cannot judge differently by rounding."""
     candidates = (with_pauses(seed) for seed in itertools.count())
-    clear = (samples for samples in candidates if vad.is_clear(samples, **options))
+    clear = (samples for samples in candidates if is_clear(vad, samples, **options))
     return list(itertools.islice(clear, count))
 
 

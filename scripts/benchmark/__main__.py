@@ -2,6 +2,7 @@
 
     python -m scripts.benchmark offline --paraformer DIR --sensevoice DIR
     python -m scripts.benchmark streaming --model DIR --streams 4 6 8 10 12
+    python -m scripts.benchmark file --paraformer DIR --sensevoice DIR
 
 DIR is an exported model; full-size ones with random weights, which cost what real ones do, come
 from `python -m scripts.export_random_models`.
@@ -18,8 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.benchmark.offline import measure_offline
-from scripts.benchmark.report import describe_machine, offline_markdown, streaming_markdown
+from scripts.benchmark.report import (
+    describe_machine,
+    file_markdown,
+    offline_markdown,
+    streaming_markdown,
+)
 from scripts.benchmark.streaming import measure_streaming
+from scripts.benchmark.whole_file import measure_file
 from scripts.benchmark.workload import make_recordings
 from scripts.install_model import KINDS, ROOT
 
@@ -42,7 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
     streaming.add_argument("--streams", type=int, nargs="+", default=[2, 4, 6, 8, 10, 12, 16])
     streaming.add_argument("--seconds", type=float, default=30, help="default: %(default)s")
     streaming.set_defaults(run=run_streaming, recordings=24)
-    for command in (offline, streaming):
+    file = commands.add_parser("file", help="transcription pipeline against its recogniser")
+    for kind in ("paraformer", "sensevoice"):
+        file.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
+    file.add_argument("--talk", type=Path, default=SAMPLES / "talk.ogg", help="16 kHz mono")
+    file.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
+    file.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    file.add_argument("--in-flight", type=int, nargs="+", default=[4, 8])
+    file.set_defaults(run=run_file)
+    for command in (offline, streaming, file):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
     options = parser.parse_args(arguments)
@@ -74,6 +89,21 @@ def run_streaming(options: argparse.Namespace) -> None:
     )
     section = streaming_markdown(options.model.name, result, options.seconds)
     write("streaming", {options.model.name: asdict(result)}, [section], options.output)
+
+
+def run_file(options: argparse.Namespace) -> None:
+    """Measure the named models and write file.json and file.md."""
+    results, sections = {}, []
+    for name in ("paraformer", "sensevoice"):
+        source = getattr(options, name)
+        if source is None:
+            continue
+        result = measure_file(
+            name, source, options.talk, options.repeats, options.in_flight, options.rounds, log
+        )
+        results[name] = asdict(result)
+        sections.append(file_markdown(f"{name}, {source.name}", result))
+    write("file", results, sections, options.output)
 
 
 def write(name: str, results: Mapping[str, Any], sections: Sequence[str], folder: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from scripts.benchmark.offline import OfflineResult
 from scripts.benchmark.server_statistics import where_time_goes
 from scripts.benchmark.streaming import StreamingResult
+from scripts.benchmark.whole_file import FileResult
 from scripts.benchmark.workload import Recording, total_seconds
 
 
@@ -67,6 +68,28 @@ def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Reco
         ]
     memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
     return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])
+
+
+def file_markdown(name: str, result: FileResult) -> str:
+    """Return the section of one model behind the transcription pipeline."""
+    lines = [
+        f"### {name}",
+        "",
+        f"A file of {result.audio_s:.0f} s with {result.segments} segments, "
+        f"{result.speech_s:.0f} s, in turns with its segments alone.",
+        "",
+        "| segments under way | pipeline wall ÷ ensemble wall (median) | each round "
+        "| s of audio per second |",
+        "|---|---|---|---|",
+    ]
+    for in_flight, walls in result.pipeline_s.items():
+        pairs = zip(walls, result.ensemble_s[in_flight], strict=True)
+        rounds = ", ".join(f"{pipeline / ensemble:.3f}" for pipeline, ensemble in pairs)
+        lines.append(
+            f"| {in_flight} | {result.ratio(in_flight):.3f} | {rounds} "
+            f"| {result.audio_s / statistics.median(walls):.1f} |"
+        )
+    return "\n".join([*lines, ""])
 
 
 def streaming_markdown(name: str, result: StreamingResult, seconds: float) -> str:

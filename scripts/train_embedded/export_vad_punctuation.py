@@ -1,9 +1,9 @@
 """Exports trained VAD and punctuation models as the directories that FunASR's runtimes load.
 
     python -m scripts.train_embedded.export_vad_punctuation vad --output embedded_models/vad
-    python -m scripts.train_embedded.export_vad_punctuation punctuation \
+    python -m scripts.train_embedded.export_vad_punctuation punctuation \\
         --output embedded_models/punctuation
-    python -m scripts.train_embedded.export_vad_punctuation punctuation_online \
+    python -m scripts.train_embedded.export_vad_punctuation punctuation_online \\
         --output embedded_models/punctuation_online
 
 model.onnx is what FunASR's own export methods give (opset 14), untouched.

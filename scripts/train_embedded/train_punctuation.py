@@ -1,7 +1,8 @@
 """Trains the small CT-Transformers, FunASR's own classes: marks behind the words of a text.
 
     python -m scripts.train_embedded.train_punctuation offline --minutes 10
-    python -m scripts.train_embedded.train_punctuation online --minutes 10
+    python -m scripts.train_embedded.train_punctuation online --minutes 10 \\
+        --initial .cache/embedded/punctuation_offline/average.pt
 
 A passage (`punctuated_texts.py`) begins with a sentence and may stop anywhere, as the windows do in
 which the text goes through the served model; the mark behind the last word of a broken sentence
@@ -214,6 +215,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, help="default: .cache/embedded/punctuation_FORM")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--initial", type=Path, help="weights to start from: average.pt")
     arguments = parser.parse_args()
     form: Form = arguments.form
     directory = arguments.directory or Path(f".cache/embedded/punctuation_{form}")
@@ -224,6 +226,8 @@ def main() -> None:
     text = json.dumps(tokens, ensure_ascii=False, indent=0)
     (directory / "tokens.json").write_text(text + "\n", encoding="utf-8")
     model = build_model(punctuation_config(form, len(tokens)), len(tokens))
+    if arguments.initial:  # the forms have the same layers; the streaming one's memory looks back
+        model.load_state_dict(torch.load(arguments.initial, weights_only=True))
     trainer = Trainer(model, directory, Schedule(arguments.minutes, arguments.rate, 100))
     for each in (trainer.model, trainer.average):
         use_byte_dropout(each, DROPOUT)

@@ -15,7 +15,8 @@ from asr_client.audio import SAMPLE_RATE
 from asr_client.protocol import InferRequest
 from asr_client.request_stream import HttpRequestStream
 from asr_core.vad import VadStream, score_streams
-from tests.vad_reference import TINY_VAD, ExportedVad
+from scripts.train_embedded.exported_graphs import ExportedVad
+from tests.vad_reference import TINY_VAD
 
 
 @dataclass

@@ -15,19 +15,16 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-import tritonclient.grpc
 import webvtt
-from tritonclient.utils import np_to_triton_dtype
 
 from asr_client import AsyncClient, Client, FileTranscript, count_errors, load_audio
 from asr_client.alignment import text_units
 from asr_client.cli import main
 from asr_client.pipeline.sentences import split_sentences
-from asr_client.streaming import new_sequence_id
 from tests.client.media_files import ffmpeg, pictures
 from tests.recordings import SAMPLE_RATE, heldout
 from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
-from tests.streams import wait_for_open_sessions
+from tests.streams import VadSequence, wait_for_open_sessions
 from tests.vad_reference import join_segments
 
 MODELS = ["sensevoice", "paraformer"]
@@ -102,22 +99,8 @@ def url(server, scheme: str = "grpc") -> str:
 
 def vad_segments(server, waveform: np.ndarray) -> list[tuple[int, int]]:
     """Segments of a recording in one plain request."""
-    inputs = []
-    arrays = {"WAV": waveform[None], "WAV_LENS": np.array([[len(waveform)]], np.int32)}
-    for name, array in arrays.items():
-        kind = np_to_triton_dtype(array.dtype)
-        inputs.append(tritonclient.grpc.InferInput(name, list(array.shape), kind))
-        inputs[-1].set_data_from_numpy(array)
-    client = tritonclient.grpc.InferenceServerClient(server.grpc_url)
-    result = client.infer(
-        "vad",
-        inputs,
-        sequence_id=new_sequence_id(),
-        sequence_start=True,
-        sequence_end=True,
-        parameters={"max_single_segment_time": "30000"},
-    )
-    return join_segments([[tuple(row) for row in result.as_numpy("SEGMENTS")[0].tolist()]])
+    sequence = VadSequence(server, max_single_segment_time="30000")
+    return join_segments(sequence.run([waveform]))
 
 
 def letters(text: str) -> str:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import random
 import re
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
 import pytest
-import tritonclient.grpc
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+from tritonclient.utils import InferenceServerException
 
 from scripts.benchmark.server_statistics import difference, read_statistics
-from scripts.model_install.funasr_vad_reference import Segments, VadReference
+from scripts.model_install.funasr_vad_reference import VadReference
+from scripts.train_embedded.exported_graphs import ExportedVad
 from scripts.triton_server import TritonServer
 from tests.serving import serve_models
-from tests.streams import wait_for_open_sessions
+from tests.streams import Segments, VadSequence, wait_for_open_sessions
 from tests.vad_reference import (
     TINY_VAD,
     VAD_MODELS,
-    ExportedVad,
     OnlineReference,
     clear_recordings,
     cut_at_random,
@@ -31,47 +29,6 @@ from tests.vad_reference import (
 
 IDLE_S = 3
 ENDED = re.compile("START|no state for sequence")
-
-
-class Stream:
-    """One sequence of the model `vad`."""
-
-    def __init__(self, server: TritonServer, key: int | None = None, **options) -> None:
-        self.key = key or secrets.randbits(62) + 1
-        self._options = options
-        self._started = False
-        self._client = tritonclient.grpc.InferenceServerClient(server.grpc_url)
-
-    def send(self, samples, end=False, start=None, length=None, timeout=120.0) -> Segments:
-        """Send float32 samples; the first request starts the sequence unless told otherwise."""
-        start = not self._started if start is None else start
-        arrays = {
-            "WAV": samples[None],
-            "WAV_LENS": np.array([[len(samples) if length is None else length]], np.int32),
-        }
-        inputs = []
-        for name, array in arrays.items():
-            kind = np_to_triton_dtype(array.dtype)
-            inputs.append(tritonclient.grpc.InferInput(name, list(array.shape), kind))
-            inputs[-1].set_data_from_numpy(array)
-        result = self._client.infer(
-            "vad",
-            inputs,
-            sequence_id=self.key,
-            sequence_start=start,
-            sequence_end=end,
-            parameters=self._options if start else None,
-            client_timeout=timeout,
-        )
-        self._started = True
-        assert result.as_numpy("IS_FINAL").tolist() == [[end]]
-        return [tuple(row) for row in result.as_numpy("SEGMENTS")[0].tolist()]
-
-    def run(self, pieces) -> list[Segments]:
-        """Send a whole recording; the last piece ends the stream."""
-        return [
-            self.send(piece, end=index == len(pieces) - 1) for index, piece in enumerate(pieces)
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +73,12 @@ def compare_with_funasr(server: TritonServer, directory) -> None:
     options = {"max_end_silence_time": 300, "speech_noise_thres": 0.5}
     vad = ExportedVad(directory)
     for samples in clear_recordings(vad, 2):
-        assert Stream(server).run([samples]) == [offline.segments(samples)]
+        assert VadSequence(server).run([samples]) == [offline.segments(samples)]
         pieces = cut_at_random(samples, np.random.default_rng(0), 960, 9600)
-        assert Stream(server).run(pieces) == online.segments(pieces)
+        assert VadSequence(server).run(pieces) == online.segments(pieces)
     for samples in clear_recordings(vad, 2, **options):
         texts = {name: str(value) for name, value in options.items()}
-        assert Stream(server, **texts).run([samples]) == [offline.segments(samples, **options)]
+        assert VadSequence(server, **texts).run([samples]) == [offline.segments(samples, **options)]
 
 
 def test_streams_at_a_time_equal_themselves_alone_and_share_runs(server):
@@ -133,9 +90,9 @@ def test_streams_at_a_time_equal_themselves_alone_and_share_runs(server):
     def live(index: int) -> Segments:
         samples, key = recordings[index], 7000 + index
         if index % 3 == 0:
-            Stream(server, key=key).send(samples[:3000])
+            VadSequence(server, key=key).send(samples[:3000])
         cuts = cut_at_random(samples, np.random.default_rng(index), 1, 20_000)
-        return join_segments(Stream(server, key=key).run(cuts))
+        return join_segments(VadSequence(server, key=key).run(cuts))
 
     with ThreadPoolExecutor(30) as pool:
         found = list(pool.map(live, range(len(recordings))))
@@ -149,17 +106,17 @@ def test_streams_at_a_time_equal_themselves_alone_and_share_runs(server):
 def test_every_short_stream_ends(server, pieces):
     samples = with_pauses(0)[: sum(pieces)]
     cuts = np.split(samples, np.cumsum(pieces)[:-1])
-    assert Stream(server).run(cuts) == [[]] * len(pieces)
+    assert VadSequence(server).run(cuts) == [[]] * len(pieces)
 
 
 def test_a_session_too_many_is_refused_and_no_other_is_touched(small_server):
     samples = with_pauses(0)[:40_000]
-    streams = [Stream(small_server) for _ in range(3)]
+    streams = [VadSequence(small_server) for _ in range(3)]
     first = [stream.send(samples[:9600]) for stream in streams]
-    refused = Stream(small_server)
+    refused = VadSequence(small_server)
     with pytest.raises(InferenceServerException, match="at most 3 open sessions"):
         refused.send(samples)
-    whole = Stream(small_server).run([samples])  # needs no place
+    whole = VadSequence(small_server).run([samples])  # needs no place
     assert join_segments(whole) == alone(samples)
     for stream, answer in zip(streams, first, strict=True):
         assert join_segments([answer, stream.send(samples[9600:], end=True)]) == alone(samples)
@@ -168,7 +125,7 @@ def test_a_session_too_many_is_refused_and_no_other_is_touched(small_server):
 
 
 def test_a_session_that_idled_too_long_is_freed_and_told(impatient_server):
-    streams = [Stream(impatient_server) for _ in range(3)]
+    streams = [VadSequence(impatient_server) for _ in range(3)]
     for stream in streams:
         stream.send(with_pauses(0)[:16_000])
     wait_for_open_sessions(impatient_server, 0, model="vad")
@@ -181,14 +138,14 @@ def test_sequence_rules(server):
     """Without START, after END: refused. A repeated START begins anew."""
     samples = with_pauses(1)[:48_000]
     with pytest.raises(InferenceServerException, match="START"):
-        Stream(server).send(samples, start=False)
-    stream = Stream(server)
+        VadSequence(server).send(samples, start=False)
+    stream = VadSequence(server)
     stream.run([samples])
     with pytest.raises(InferenceServerException, match="START"):
         stream.send(samples, start=False)
-    again = Stream(server)
+    again = VadSequence(server)
     again.send(samples)
-    assert join_segments(Stream(server, key=again.key).run([samples])) == alone(samples)
+    assert join_segments(VadSequence(server, key=again.key).run([samples])) == alone(samples)
 
 
 BAD = {
@@ -210,10 +167,10 @@ def test_bad_requests_end_their_own_session_only(small_server, name, end):
     """More failed sessions than there is room for."""
     request, options, message = BAD[name]
     samples = with_pauses(1)[:32_000]
-    neighbour = Stream(small_server)
+    neighbour = VadSequence(small_server)
     answer = neighbour.send(samples[:9600])
     for _ in range(4):
-        stream = Stream(small_server, **options)
+        stream = VadSequence(small_server, **options)
         if not options:
             stream.send(samples[:9600])
         with pytest.raises(InferenceServerException, match=message):
@@ -225,7 +182,7 @@ def test_bad_requests_end_their_own_session_only(small_server, name, end):
 
 def test_live_streams_are_told_when_the_process_is_gone(tmp_path):
     with serve_models(tmp_path, {"vad": TINY_VAD}) as server:
-        stream = Stream(server)
+        stream = VadSequence(server)
         stream.send(with_pauses(0)[:16_000])
         stub = next(
             process

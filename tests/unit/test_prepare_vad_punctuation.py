@@ -16,12 +16,9 @@ from scripts.install_model import KINDS, InstallError, copy_repository, install
 from scripts.onnx_graph.graph import Graph
 from scripts.onnx_graph.speech_like import speech_like_features
 from scripts.prepare_onnx import PrepareError, prepare, read_metadata
-from tests.punctuation_reference import (
-    PUNCTUATION_MODELS,
-    PUNCTUATION_ONLINE_MODELS,
-    ExportedPunctuation,
-)
-from tests.vad_reference import TINY_VAD, VAD_MODELS, ExportedVad
+from scripts.train_embedded.exported_graphs import ExportedPunctuation, ExportedVad
+from tests.punctuation_reference import PUNCTUATION_MODELS, PUNCTUATION_ONLINE_MODELS
+from tests.vad_reference import TINY_VAD, VAD_MODELS
 
 TINY = PUNCTUATION_MODELS["ct_transformer-tiny-seed0"]
 TINY_ONLINE = PUNCTUATION_ONLINE_MODELS["ct_transformer_streaming-tiny-seed0"]

@@ -24,10 +24,10 @@ from scripts.model_install.funasr_punctuation_reference import (
     PunctuationOnlineReference,
     PunctuationReference,
 )
+from scripts.train_embedded.exported_graphs import ExportedPunctuation
 from tests.punctuation_reference import (
     PUNCTUATION_MODELS,
     PUNCTUATION_ONLINE_MODELS,
-    ExportedPunctuation,
     full_width,
     make_text,
 )

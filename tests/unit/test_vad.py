@@ -18,10 +18,10 @@ from asr_core.vad_frontend import frame_decibels
 from asr_core.vad_options import VadOptions, options_from_config, override_options
 from asr_core.vad_sessions import VadRequest, VadSessions
 from scripts.model_install.funasr_vad_reference import VadReference
+from scripts.train_embedded.exported_graphs import ExportedVad
 from tests.vad_reference import (
     TINY_VAD,
     VAD_MODELS,
-    ExportedVad,
     OnlineReference,
     clear_recordings,
     cut_at_random,

@@ -28,11 +28,14 @@ class OpenSessions:
             kind=pb_utils.MetricFamily.GAUGE,
         )
         self._gauge = self._metrics.Metric(labels={"model": model_name})
+        self._shown = 0
         self._reaper = Reaper(self._expire, idle_s / 4)
 
     def show(self) -> None:
-        """Bring the metric up to date."""
-        self._gauge.set(len(self.table))
+        """Bring the metric up to date; a call to the server, so only if it changed."""
+        if (count := len(self.table)) != self._shown:
+            self._shown = count
+            self._gauge.set(count)
 
     def close(self) -> None:
         """Stop expiring."""

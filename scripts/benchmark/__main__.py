@@ -16,9 +16,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from scripts.benchmark.offline import measure_offline
+from scripts.benchmark.installed_models import Precision
+from scripts.benchmark.offline import PEERS, measure_offline
 from scripts.benchmark.report import (
     describe_machine,
     file_markdown,
@@ -42,12 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
         offline.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
     offline.add_argument("--recordings", type=int, default=24, help="default: %(default)s")
     offline.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    offline.add_argument("--concurrency", type=int, nargs="+", default=[4, 8])
+    offline.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 8])
+    offline.add_argument("--peers", nargs="*", choices=PEERS, default=[], help="who else runs")
+    offline.add_argument("--precision", choices=get_args(Precision), default="fp32")
     offline.set_defaults(run=run_offline)
     streaming = commands.add_parser("streaming", help="real-time streams that a server sustains")
     streaming.add_argument("--model", type=Path, required=True, help="exported streaming model")
     streaming.add_argument("--streams", type=int, nargs="+", default=[2, 4, 6, 8, 10, 12, 16])
     streaming.add_argument("--seconds", type=float, default=30, help="default: %(default)s")
+    streaming.add_argument("--sherpa", action="store_true", help="sherpa-onnx's server as well")
     streaming.set_defaults(run=run_streaming, recordings=24)
     file = commands.add_parser("file", help="transcription pipeline against its recogniser")
     for kind in ("paraformer", "sensevoice"):
@@ -60,6 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
     for command in (offline, streaming, file):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
+        command.add_argument(
+            "--work",
+            type=Path,
+            default=ROOT / ".cache/benchmark/models",
+            help="where installed models are kept for the next run, by name; default: %(default)s",
+        )
     options = parser.parse_args(arguments)
     options.run(options)
     return 0
@@ -74,7 +84,15 @@ def run_offline(options: argparse.Namespace) -> None:
         if source is None:
             continue
         result = measure_offline(
-            KINDS[name], source, recordings, options.concurrency, options.rounds, log
+            KINDS[name],
+            source,
+            recordings,
+            sorted(options.concurrency),
+            options.rounds,
+            options.peers,
+            options.precision,
+            options.work / source.name,
+            log,
         )
         results[name] = asdict(result)
         sections.append(offline_markdown(f"{name}, {source.name}", result, recordings))
@@ -85,7 +103,13 @@ def run_streaming(options: argparse.Namespace) -> None:
     """Measure one model and write streaming.json and streaming.md."""
     recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
     result = measure_streaming(
-        options.model, recordings, sorted(options.streams), options.seconds, log
+        options.model,
+        recordings,
+        sorted(options.streams),
+        options.seconds,
+        options.sherpa,
+        options.work / options.model.name,
+        log,
     )
     section = streaming_markdown(options.model.name, result, options.seconds)
     write("streaming", {options.model.name: asdict(result)}, [section], options.output)

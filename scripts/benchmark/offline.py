@@ -1,65 +1,100 @@
-"""Offline recognition: the server against the bare session on the same graph and recordings."""
+"""Offline recognition: the server and its peers against the bare session, in turns."""
 
 from __future__ import annotations
 
 import statistics
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asr_client import Client
 from asr_client.protocol import triton_name
-from scripts.benchmark.bare_session import BareSession
-from scripts.benchmark.concurrent import Timing, run_concurrently
+from scripts.benchmark import in_process
+from scripts.benchmark.concurrent import run_concurrently
+from scripts.benchmark.in_process import Recognise
+from scripts.benchmark.installed_models import Precision, installed, prepared
 from scripts.benchmark.server_statistics import (
     ModelStatistics,
     difference,
     memory_mb,
     read_statistics,
 )
+from scripts.benchmark.sherpa_models import prepare_offline
+from scripts.benchmark.sherpa_server import offline_server
 from scripts.benchmark.workload import Recording
-from scripts.install_model import (
-    ROOT,
-    VERSION,
-    ModelKind,
-    copy_repository,
-    install,
-)
+from scripts.install_model import VERSION, ModelKind
 from scripts.triton_server import TritonServer
 
 # Ways to use two or more cores: (threads of the session, calls at a time).
 BARE_LAYOUTS = ((1, 1), (2, 1), (1, 2), (2, 2))
+ALONE = (2, 1)  # how one recording is answered soonest
 START_TIMEOUT_S = 300.0
+
+BARE, BARE_ALONE, SERVER, SERVER_HTTP = "bare", "bare, alone", "server", "server, HTTP"
+FUNASR, SHERPA, SHERPA_SERVER = "funasr_onnx", "sherpa-onnx", "sherpa-onnx server"
+PEERS = (FUNASR, SHERPA, SHERPA_SERVER)
 
 
 @dataclass(frozen=True)
+class Contestant:
+    """One that recognises the workload.
+
+    Attributes:
+        name: for the tables.
+        recognise: one recording.
+        calls: how many at a time.
+    """
+
+    name: str
+    recognise: Recognise
+    calls: int
+
+
+@dataclass
+class Round:
+    """One contestant's pass over the recordings.
+
+    Attributes:
+        wall_s: from the first start to the last answer.
+        latency_p50_s, latency_p95_s: over the recordings.
+    """
+
+    wall_s: float
+    latency_p50_s: float
+    latency_p95_s: float
+
+
+@dataclass
 class OfflineResult:
-    """One model's figures; wall times in seconds, one per round.
+    """One model's figures.
 
     Attributes:
         ensemble, encoder: names of the models in the statistics.
-        bare_layout: the best (threads, calls at a time) of the bare session.
-        bare_s: wall times of the bare session in that layout.
-        server_s: for each concurrency, wall times of the server.
-        latency_p95_s: for each concurrency, of all rounds.
-        models: for each concurrency, Triton's statistics over all rounds.
+        precision: of the server and the bare session; the peers have fp32.
+        layout: threads and calls at a time of the recognisers in this process.
+        rounds: for each contestant and number of calls at a time, its rounds.
+        models: for each number of calls, Triton's statistics over the last round.
         memory_mb: of each process after the last round.
     """
 
     ensemble: str
     encoder: str
-    bare_layout: tuple[int, int]
-    bare_s: list[float]
-    server_s: dict[int, list[float]]
-    latency_p95_s: dict[int, float]
-    models: dict[int, dict[str, ModelStatistics]]
-    memory_mb: dict[str, float]
+    precision: Precision
+    layout: tuple[int, int]
+    rounds: dict[str, dict[int, list[Round]]] = field(default_factory=dict)
+    models: dict[int, dict[str, ModelStatistics]] = field(default_factory=dict)
+    memory_mb: dict[str, float] = field(default_factory=dict)
 
-    def ratio(self, concurrency: int) -> float:
-        """Median over rounds of the server's wall time to the bare session's."""
-        pairs = zip(self.server_s[concurrency], self.bare_s, strict=True)
-        return statistics.median(server / bare for server, bare in pairs)
+    def ratios(self, name: str, calls: int) -> list[float]:
+        """Of each round, the contestant's wall time to the bare session's."""
+        (bare,) = self.rounds[BARE].values()
+        pairs = zip(self.rounds[name][calls], bare, strict=True)
+        return [one.wall_s / other.wall_s for one, other in pairs]
+
+    def latency_s(self, name: str, calls: int) -> float:
+        """Median over rounds of the median latency."""
+        return statistics.median(one.latency_p50_s for one in self.rounds[name][calls])
 
 
 def measure_offline(
@@ -68,29 +103,54 @@ def measure_offline(
     recordings: Sequence[Recording],
     concurrencies: Sequence[int],
     rounds: int,
+    peers: Sequence[str],
+    precision: Precision,
+    work: Path,
     report: Callable[[str], None],
 ) -> OfflineResult:
-    """Run bare session and server in turns over the same recordings.
+    """Run all contestants in turns over the same recordings.
 
     Args:
         kind: which model.
         source: the exported model, laid out as the hubs do.
         recordings: the workload.
-        concurrencies: calls at a time to the server.
+        concurrencies: calls at a time to the servers.
         rounds: how often each contestant runs, in turns.
+        peers: which of `PEERS` take part.
+        precision: of the server and the bare session.
+        work: for installed models, which a later run finds there.
         report: gets a line after each step.
     """
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as work:
-        repository = copy_repository(ROOT / kind.repository, Path(work) / kind.repository)
-        install(kind, source, repository)
-        graph = repository / kind.encoder / VERSION / "model.onnx"
-        layout = choose_bare_layout(graph, source, recordings, report)
-        bare = BareSession(graph, source, layout[0])
-        with TritonServer([repository], log=Path(work) / "server.log") as server:
-            server.wait_ready(START_TIMEOUT_S)
-            return _measure_in_turns(
-                kind, server, bare, layout, recordings, concurrencies, rounds, report
-            )
+    repository = installed(kind, source, work, precision)
+    graph = repository / kind.encoder / VERSION / "model.onnx"
+    layout = choose_bare_layout(graph, source, recordings, report)
+    result = OfflineResult(triton_name(kind.name), kind.encoder, precision, layout)
+    with ExitStack() as stack:
+        server = stack.enter_context(TritonServer([repository], log=work / "server.log"))
+        server.wait_ready(START_TIMEOUT_S)
+        contestants = [
+            Contestant(BARE, in_process.bare(graph, source, layout[0]), layout[1]),
+            Contestant(BARE_ALONE, in_process.bare(graph, source, ALONE[0]), ALONE[1]),
+            *stack.enter_context(_peers(kind.name, source, peers, layout, concurrencies, work)),
+        ]
+        for name, url in ((SERVER, server.grpc_url), (SERVER_HTTP, server.http_url)):
+            recognise = stack.enter_context(_client(kind.name, name, url))
+            contestants += [Contestant(name, recognise, calls) for calls in concurrencies]
+        for one in contestants:
+            run_concurrently(one.recognise, recordings[:2], 2)  # warm up
+        for _ in range(rounds):
+            for one in contestants:
+                before = read_statistics(server.http_url)
+                timing = run_concurrently(one.recognise, recordings, one.calls)
+                percentiles = (timing.latency_percentile_s(percent) for percent in (50, 95))
+                by_calls = result.rounds.setdefault(one.name, {})
+                by_calls.setdefault(one.calls, []).append(Round(timing.wall_s, *percentiles))
+                if one.name == SERVER:
+                    after = read_statistics(server.http_url)
+                    result.models[one.calls] = difference(after, before)
+                report(f"{kind.name}: {one.name} x {one.calls}: {timing.wall_s:.2f} s")
+        result.memory_mb = memory_mb(server.pid)
+    return result
 
 
 def choose_bare_layout(
@@ -99,50 +159,48 @@ def choose_bare_layout(
     """Return the layout of `BARE_LAYOUTS` that is fastest on these recordings."""
     walls = {}
     for threads, calls in BARE_LAYOUTS:
-        session = BareSession(graph, model_dir, threads)
+        session = in_process.bare(graph, model_dir, threads)
         run_concurrently(session, recordings[:calls], calls)  # warm up
         walls[threads, calls] = run_concurrently(session, recordings, calls).wall_s
         report(f"bare, {threads} threads x {calls} calls: {walls[threads, calls]:.2f} s")
     return min(walls, key=lambda layout: walls[layout])
 
 
-def _measure_in_turns(
-    kind: ModelKind,
-    server: TritonServer,
-    bare: BareSession,
+@contextmanager
+def _client(kind: str, name: str, url: str) -> Iterator[Recognise]:
+    scheme = "http" if name == SERVER_HTTP else "grpc"
+    with Client(f"{scheme}://{url}", timeout_s=300) as client:
+        yield lambda recording: client.transcribe(recording, model=kind, sample_rate=16_000)
+
+
+@contextmanager
+def _peers(
+    kind: str,
+    source: Path,
+    names: Sequence[str],
     layout: tuple[int, int],
-    recordings: Sequence[Recording],
     concurrencies: Sequence[int],
-    rounds: int,
-    report: Callable[[str], None],
-) -> OfflineResult:
-    bare_s: list[float] = []
-    timings: dict[int, list[Timing]] = {concurrency: [] for concurrency in concurrencies}
-    counted: dict[int, list[dict[str, ModelStatistics]]] = {c: [] for c in concurrencies}
-    with Client(f"grpc://{server.grpc_url}", timeout_s=300) as client:
-
-        def recognise(recording: Recording) -> object:
-            return client.transcribe(recording, model=kind.name, sample_rate=16_000)
-
-        run_concurrently(recognise, recordings[:4], 2)  # warm up
-        for _ in range(rounds):
-            bare_s.append(run_concurrently(bare, recordings, layout[1]).wall_s)
-            for concurrency in concurrencies:
-                before = read_statistics(server.http_url)
-                timings[concurrency].append(run_concurrently(recognise, recordings, concurrency))
-                counted[concurrency].append(difference(read_statistics(server.http_url), before))
-            walls = {c: round(timings[c][-1].wall_s, 2) for c in concurrencies}
-            report(f"{kind.name}: bare {bare_s[-1]:.2f} s, server {walls} s")
-    return OfflineResult(
-        ensemble=triton_name(kind.name),
-        encoder=kind.encoder,
-        bare_layout=layout,
-        bare_s=bare_s,
-        server_s={c: [timing.wall_s for timing in timings[c]] for c in concurrencies},
-        latency_p95_s={
-            c: statistics.median(t.latency_percentile_s(95) for t in timings[c])
-            for c in concurrencies
-        },
-        models={c: counted[c][-1] for c in concurrencies},
-        memory_mb=memory_mb(server.pid),
-    )
+    work: Path,
+) -> Iterator[list[Contestant]]:
+    """The peers in the bare session's best layout; what is theirs ends with the context."""
+    threads, calls = layout
+    contestants = []
+    with ExitStack() as stack:
+        if FUNASR in names:
+            recognise = in_process.funasr_onnx(kind, source, threads)
+            contestants.append(Contestant(FUNASR, recognise, calls))
+        if SHERPA in names or SHERPA_SERVER in names:
+            folder = prepared(
+                work / f"sherpa-{kind}", lambda target: prepare_offline(kind, source, target)
+            )
+        if SHERPA in names:
+            recognise = in_process.sherpa_onnx(kind, folder, threads)
+            contestants.append(Contestant(SHERPA, recognise, calls))
+        if SHERPA_SERVER in names:
+            server = offline_server(kind, folder, threads, calls, work / "sherpa.log")
+            stack.enter_context(server)
+            server.wait_ready(START_TIMEOUT_S)
+            contestants += [
+                Contestant(SHERPA_SERVER, server.recognise, number) for number in concurrencies
+            ]
+        yield contestants

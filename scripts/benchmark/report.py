@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from scripts.benchmark.offline import OfflineResult
+from scripts.benchmark.offline import BARE, OfflineResult
 from scripts.benchmark.server_statistics import where_time_goes
 from scripts.benchmark.streaming import StreamingResult
 from scripts.benchmark.whole_file import FileResult
@@ -35,28 +35,33 @@ def describe_machine() -> dict[str, str]:
 def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Recording]) -> str:
     """Return the section of one model."""
     audio = total_seconds(recordings)
-    threads, calls = result.bare_layout
-    bare = statistics.median(result.bare_s)
+    threads, calls = result.layout
+    (bare,) = result.rounds[BARE].values()
     lines = [
-        f"### {name}",
+        f"### {name}, {result.precision}",
         "",
-        f"{len(recordings)} recordings, {audio:.0f} s of audio, {len(result.bare_s)} rounds in "
-        f"turns. Bare session at its best: {threads} threads, {calls} calls at a time, "
-        f"{audio / bare:.1f} s of audio per second.",
+        f"{len(recordings)} recordings, {audio:.0f} s of audio, {len(bare)} rounds in turns. In "
+        f"one process: {threads} threads, {calls} calls at a time, the bare session's best.",
         "",
-        "| concurrency | server wall ÷ bare wall (median) | each round | p95 latency |",
-        "|---|---|---|---|",
+        "| | calls at a time | wall ÷ bare wall (median) | each round | latency p50, p95 "
+        "| s of audio per second |",
+        "|---|---|---|---|---|---|",
     ]
-    for concurrency, walls in result.server_s.items():
-        rounds = ", ".join(f"{s / b:.3f}" for s, b in zip(walls, result.bare_s, strict=True))
-        lines.append(
-            f"| {concurrency} | {result.ratio(concurrency):.3f} | {rounds} "
-            f"| {result.latency_p95_s[concurrency]:.2f} s |"
-        )
-    for concurrency, models in result.models.items():
+    for contestant, by_calls in result.rounds.items():
+        for number, rounds in by_calls.items():
+            ratios = result.ratios(contestant, number)
+            p95 = statistics.median(one.latency_p95_s for one in rounds)
+            wall = statistics.median(one.wall_s for one in rounds)
+            lines.append(
+                f"| {contestant} | {number} | {statistics.median(ratios):.3f} "
+                f"| {', '.join(f'{ratio:.3f}' for ratio in ratios)} "
+                f"| {result.latency_s(contestant, number) * 1e3:.0f}, {p95 * 1e3:.0f} ms "
+                f"| {audio / wall:.1f} |"
+            )
+    for number, models in result.models.items():
         lines += [
             "",
-            f"Time in each model at concurrency {concurrency}, ms per request:",
+            f"Time in each model of the server with {number} calls at a time, ms per request:",
             "",
             "| model | mean batch | queue | compute |",
             "|---|---|---|---|",
@@ -95,11 +100,16 @@ def file_markdown(name: str, result: FileResult) -> str:
 def streaming_markdown(name: str, result: StreamingResult, seconds: float) -> str:
     """Return the section of one streaming model."""
     share = result.server_streams / result.bare_streams
+    compared = (
+        f" sherpa-onnx's online websocket server: {result.sherpa_streams} streams."
+        if result.sherpa
+        else ""
+    )
     lines = [
         f"### {name}",
         "",
         f"Bare sessions at their best: {result.bare_streams:.1f} real-time streams. Server: "
-        f"{result.server_streams} streams with p95 under 600 ms, {share:.0%} of that.",
+        f"{result.server_streams} streams with p95 under 600 ms, {share:.0%} of that." + compared,
         "",
         "| bare, threads x calls | batch | encoder | decoder | streams |",
         "|---|---|---|---|---|",
@@ -127,5 +137,12 @@ def streaming_markdown(name: str, result: StreamingResult, seconds: float) -> st
             f"| {load.p99_s * 1e3:.0f} ms | {', '.join(f'{batch:.1f}' for batch in batches)} "
             f"| {', '.join(cores)} |"
         )
+    if result.sherpa:
+        lines += ["", "| streams, sherpa-onnx | p50 | p95 | p99 | cores |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {load.streams} | {load.p50_s * 1e3:.0f} ms | {load.p95_s * 1e3:.0f} ms "
+            f"| {load.p99_s * 1e3:.0f} ms | {load.cores['sherpa']:.2f} |"
+            for load in result.sherpa
+        ]
     memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
     return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from asr_core.online import load_online_model
 from scripts.benchmark.bare_streaming import BareCost, BareStreaming
-from scripts.benchmark.realtime import run_streams
+from scripts.benchmark.installed_models import installed, prepared
+from scripts.benchmark.realtime import load_sherpa, load_triton
 from scripts.benchmark.server_statistics import (
     ModelStatistics,
     cpu_seconds,
@@ -19,8 +20,10 @@ from scripts.benchmark.server_statistics import (
     memory_mb,
     read_statistics,
 )
+from scripts.benchmark.sherpa_models import prepare_streaming
+from scripts.benchmark.sherpa_server import SherpaServer, online_server
 from scripts.benchmark.workload import Recording
-from scripts.install_model import KINDS, ROOT, VERSION, copy_repository, install
+from scripts.install_model import KINDS, VERSION
 from scripts.triton_server import TritonServer
 
 KIND = KINDS["paraformer-online"]
@@ -61,13 +64,15 @@ class StreamingResult:
     """Figures of one model.
 
     Attributes:
-        bare: cost of the sessions alone at each batch size, before and after the server ran.
+        bare: cost of the sessions alone at each batch size.
         loads: the server, in the order tried.
+        sherpa: sherpa-onnx's online websocket server, likewise.
         memory_mb: of each process at the end.
     """
 
     bare: list[BareCost] = field(default_factory=list)
     loads: list[LoadResult] = field(default_factory=list)
+    sherpa: list[LoadResult] = field(default_factory=list)
     memory_mb: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -78,7 +83,16 @@ class StreamingResult:
     @property
     def server_streams(self) -> int:
         """Most streams that the server sustained."""
-        return max((load.streams for load in self.loads if load.is_sustained), default=0)
+        return _most_sustained(self.loads)
+
+    @property
+    def sherpa_streams(self) -> int:
+        """Most streams that sherpa-onnx sustained."""
+        return _most_sustained(self.sherpa)
+
+
+def _most_sustained(loads: Sequence[LoadResult]) -> int:
+    return max((load.streams for load in loads if load.is_sustained), default=0)
 
 
 def measure_streaming(
@@ -86,50 +100,72 @@ def measure_streaming(
     recordings: Sequence[Recording],
     streams: Sequence[int],
     seconds: float,
+    with_sherpa: bool,
+    work: Path,
     report: Callable[[str], None],
 ) -> StreamingResult:
-    """Measure bare sessions, then the server under growing load until it falls behind.
+    """Measure bare sessions, then the servers in turns under growing load until they fall behind.
 
     Args:
         source: the exported model.
         recordings: what is spoken.
         streams: numbers of streams to try, ascending.
         seconds: length of each stream.
+        with_sherpa: whether sherpa-onnx's server takes part.
+        work: for installed models, which a later run finds there.
         report: gets a line after each step.
     """
     result = StreamingResult()
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as work:
-        repository = copy_repository(ROOT / KIND.repository, Path(work) / KIND.repository)
-        install(KIND, source, repository)
-        encoder, decoder = (
-            repository / model / VERSION / "model.onnx"
-            for model in ("streaming_encoder", "streaming_decoder")
-        )
-
-        def measure_bare() -> None:
-            for threads, calls in LAYOUTS:
-                bare = BareStreaming(encoder, decoder, load_online_model(source), threads)
-                for batch in BATCHES:
-                    cost = bare.measure(recordings, batch, calls, BARE_ROUNDS)
-                    result.bare.append(cost)
-                    report(
-                        f"bare, {threads} threads x {calls} calls, batch {batch}: "
-                        f"{cost.streams:.1f} streams"
-                    )
-
-        measure_bare()
-        with TritonServer([repository], log=Path(work) / "server.log") as server:
-            server.wait_ready(START_TIMEOUT_S)
-            asyncio.run(run_streams(server.grpc_url, recordings, streams[0], WARM_UP_S))
-            for count in streams:
+    with ExitStack() as stack:
+        repository = installed(KIND, source, work)
+        _measure_bare(source, repository, recordings, result, report)
+        sherpa = stack.enter_context(_sherpa(source, work)) if with_sherpa else None
+        server = stack.enter_context(TritonServer([repository], log=work / "server.log"))
+        server.wait_ready(START_TIMEOUT_S)
+        asyncio.run(load_triton(server.grpc_url, recordings, streams[0], WARM_UP_S))
+        for count in streams:
+            if not result.loads or result.loads[-1].is_sustained:
                 load = _measure_load(server, recordings, count, seconds)
                 result.loads.append(load)
                 report(f"{count} streams: p50 {load.p50_s:.3f} s, p95 {load.p95_s:.3f} s")
-                if not load.is_sustained:
-                    break
-            result.memory_mb = memory_mb(server.pid)
-        measure_bare()
+            if sherpa and (not result.sherpa or result.sherpa[-1].is_sustained):
+                load = _measure_sherpa(sherpa, recordings, count, seconds)
+                result.sherpa.append(load)
+                report(f"{count}, sherpa: p50 {load.p50_s:.3f} s, p95 {load.p95_s:.3f} s")
+        result.memory_mb = memory_mb(server.pid)
     return result
+
+
+def _measure_bare(
+    source: Path,
+    repository: Path,
+    recordings: Sequence[Recording],
+    result: StreamingResult,
+    report: Callable[[str], None],
+) -> None:
+    encoder, decoder = (
+        repository / model / VERSION / "model.onnx"
+        for model in ("streaming_encoder", "streaming_decoder")
+    )
+    for threads, calls in LAYOUTS:
+        bare = BareStreaming(encoder, decoder, load_online_model(source), threads)
+        for batch in BATCHES:
+            cost = bare.measure(recordings, batch, calls, BARE_ROUNDS)
+            result.bare.append(cost)
+            report(
+                f"bare, {threads} threads x {calls} calls, batch {batch}: "
+                f"{cost.streams:.1f} streams"
+            )
+
+
+@contextmanager
+def _sherpa(source: Path, work: Path) -> Iterator[SherpaServer]:
+    """sherpa-onnx's server with a thread for each of two streams, its best layout on two cores."""
+    folder = prepared(work / "sherpa", lambda target: prepare_streaming(source, target))
+    threads, calls = LAYOUTS[1]
+    with online_server(folder, threads, calls, work / "sherpa.log") as server:
+        server.wait_ready(START_TIMEOUT_S)
+        yield server
 
 
 def _measure_load(
@@ -137,7 +173,7 @@ def _measure_load(
 ) -> LoadResult:
     counted, used = read_statistics(server.http_url), _cpu_seconds(server)
     begun = time.perf_counter()
-    load = asyncio.run(run_streams(server.grpc_url, recordings, count, seconds))
+    load = asyncio.run(load_triton(server.grpc_url, recordings, count, seconds))
     wall_s = time.perf_counter() - begun
     return LoadResult(
         count,
@@ -146,6 +182,25 @@ def _measure_load(
         load.percentile_s(99),
         difference(read_statistics(server.http_url), counted),
         {name: (now - used[name]) / wall_s for name, now in _cpu_seconds(server).items()},
+    )
+
+
+def _measure_sherpa(
+    server: SherpaServer, recordings: Sequence[Recording], count: int, seconds: float
+) -> LoadResult:
+    begun, used, used_here = time.perf_counter(), server.cpu_seconds(), time.process_time()
+    load = asyncio.run(load_sherpa(server.url, recordings, count, seconds))
+    wall_s = time.perf_counter() - begun
+    return LoadResult(
+        count,
+        load.percentile_s(50),
+        load.percentile_s(95),
+        load.percentile_s(99),
+        {},
+        {
+            "sherpa": (server.cpu_seconds() - used) / wall_s,
+            "client": (time.process_time() - used_here) / wall_s,
+        },
     )
 
 

@@ -20,12 +20,16 @@ def test_offline_writes_ratios_and_where_the_time_goes(tmp_path, capsys):
         [
             *("offline", "--paraformer", str(RANDOM_MODELS / "paraformer-tiny-seed0")),
             *("--recordings", "6", "--rounds", "2", "--concurrency", "1", "3"),
-            *("--output", str(tmp_path)),
+            *("--peers", "funasr_onnx"),
+            *("--output", str(tmp_path), "--work", str(tmp_path / "work")),
         ]
     )
     assert status == 0
     result = json.loads((tmp_path / "offline.json").read_text())["results"]["paraformer"]
-    assert len(result["bare_s"]) == len(result["server_s"]["3"]) == 2
+    assert set(result["rounds"]) == {"bare", "bare, alone", "funasr_onnx", "server", "server, HTTP"}
+    assert all(
+        len(rounds) == 2 for by_calls in result["rounds"].values() for rounds in by_calls.values()
+    )
     assert result["models"]["3"]["paraformer_encoder"]["inferences"] == 6
     assert set(result["memory_mb"]) == {
         "tritonserver",
@@ -34,7 +38,7 @@ def test_offline_writes_ratios_and_where_the_time_goes(tmp_path, capsys):
         "paraformer_scoring",
     }
     page = (tmp_path / "offline.md").read_text()
-    assert "| 3 |" in page
+    assert "| server, HTTP | 3 |" in page
     assert page.strip() in capsys.readouterr().out
 
 

@@ -1,0 +1,85 @@
+"""What the benchmark computes from what it measures, and the files it gives to peers."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+
+from asr_core.cmvn import load_cmvn
+from scripts.benchmark.bare_streaming import BareCost
+from scripts.benchmark.offline import BARE, SERVER, OfflineResult, Round
+from scripts.benchmark.report import offline_markdown, streaming_markdown
+from scripts.benchmark.sherpa_models import prepare_offline, prepare_streaming
+from scripts.benchmark.streaming import LoadResult, StreamingResult
+from scripts.benchmark.workload import Recording
+from tests.serving import RANDOM_MODELS
+
+
+def offline_result(bare_s: list[float], server_s: list[float]) -> OfflineResult:
+    result = OfflineResult("infer_pipeline", "paraformer_encoder", "fp32", (1, 2))
+    result.rounds = {
+        BARE: {2: [Round(wall, wall / 4, wall / 2) for wall in bare_s]},
+        SERVER: {8: [Round(wall, wall / 4, wall / 2) for wall in server_s]},
+    }
+    return result
+
+
+def test_ratios_are_taken_within_a_round():
+    """A machine that is slow for a round is slow for all, which their quotient does not see."""
+    result = offline_result([1.0, 2.0, 10.0], [1.1, 2.2, 9.0])
+    assert result.ratios(SERVER, 8) == pytest.approx([1.1, 1.1, 0.9])
+    assert result.latency_s(SERVER, 8) == pytest.approx(2.2 / 4)
+
+
+def test_the_offline_page_names_the_median_ratio():
+    recordings: list[Recording] = [Recording((32_000,))]
+    page = offline_markdown("paraformer", offline_result([1.0, 2.0], [1.5, 2.5]), recordings)
+    assert "| server | 8 | 1.375 | 1.500, 1.250 | 500, 1000 ms | 1.0 |" in page
+
+
+def load(streams: int, p95_s: float) -> LoadResult:
+    cores = {"streaming_encoder": 1.0, "sherpa": 1.0}
+    return LoadResult(streams, p95_s / 2, p95_s, p95_s, {}, cores)
+
+
+def test_streams_are_sustained_up_to_the_last_that_was_in_time():
+    result = StreamingResult(
+        loads=[load(6, 0.3), load(8, 0.59), load(10, 0.6)], sherpa=[load(4, 0.7)]
+    )
+    assert (result.server_streams, result.sherpa_streams) == (8, 0)
+
+
+@pytest.mark.parametrize("kind", ["paraformer", "sensevoice"])
+def test_sherpa_gets_the_same_graph_with_metadata(kind, tmp_path):
+    source = RANDOM_MODELS / f"{kind}-tiny-seed0"
+    prepare_offline(kind, source, tmp_path)
+    model, original = onnx.load(tmp_path / "model.onnx"), onnx.load(source / "model.onnx")
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    assert model.graph == original.graph
+    assert float(entries["neg_mean"].split(",")[3]) == load_cmvn(source / "am.mvn").shift[3]
+    lines = (tmp_path / "tokens.txt").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == int(entries["vocab_size"])
+    assert lines[-1].endswith(f" {len(lines) - 1}")
+
+
+def test_sherpa_gets_the_shape_of_the_decoder(tmp_path):
+    source = RANDOM_MODELS / "paraformer_online-tiny-seed0"
+    prepare_streaming(source, tmp_path)
+    entries = {e.key: e.value for e in onnx.load(tmp_path / "encoder.onnx").metadata_props}
+    caches = [
+        [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in onnx.load(tmp_path / "decoder.onnx").graph.input
+        if value.name.startswith("in_cache")
+    ]
+    assert len(caches) == int(entries["decoder_num_blocks"])
+    assert caches[0][1:] == [
+        int(entries["encoder_output_size"]),
+        int(entries["decoder_kernel_size"]) - 1,
+    ]
+
+
+def test_the_streaming_page_compares_with_sherpa():
+    result = StreamingResult(bare=[BareCost(1, 2, 4, 0.4, 0.08)], sherpa=[load(4, 0.5)])
+    page = streaming_markdown("paraformer_online", result, 20)
+    assert "10.0 real-time streams" in page
+    assert "sherpa-onnx's online websocket server: 4 streams" in page

@@ -22,20 +22,19 @@ from .cif import integrate
 from .dataset import BatchStream, Item, Shards, pad_features
 from .devset import load_dev_set
 from .dropout import use_byte_dropout
-from .frame_targets import IGNORED, class_weights, frame_targets
 from .fused_attention import use_fused_attention
 from .models import WIDTH, build_model, count_parameters, streaming_config
-from .streaming_windows import LEADING_ZEROS, WINDOW, Windows, cut_windows
-from .train_paraformer import (
-    ALIGNMENT_WEIGHT,
-    EOS,
-    FRAME_WEIGHT,
+from .paraformer_parts import (
+    CharacterFrames,
+    Losses,
     alignment_loss,
     cif_weights,
     make_evaluation,
     prepare_directory,
+    text_of,
     token_targets,
 )
+from .streaming_windows import LEADING_ZEROS, WINDOW, Windows, cut_windows
 from .training_loop import Schedule, Trainer
 
 FIRST_SUM = 0.25
@@ -113,9 +112,9 @@ def streaming_loss(
     model: Any,
     items: list[Item],
     token_ids: dict[str, int],
-    frame_weights: torch.Tensor,
+    character_frames: CharacterFrames,
     rng: np.random.Generator,
-) -> tuple[torch.Tensor, dict[str, float]]:
+) -> Losses:
     """Cross entropy after the sampler, CIF sum, word-start and frame losses of a batch."""
     features, lengths = (torch.from_numpy(array) for array in pad_features(items))
     ys, ys_lengths = token_targets(items, token_ids)
@@ -129,14 +128,7 @@ def streaming_loss(
     characters = (ys_lengths - 1).to(alphas.dtype)
     due = characters + FIRST_SUM * (characters > 0)
     total = alphas.sum(-1)
-    count_loss = (total - due).abs().sum() / ys_lengths.sum()
-    aligned = alignment_loss(alphas, owned, FIRST_SUM)
-    frames = torch.from_numpy(
-        frame_targets(owned, hidden.size(1), lambda text, _: [token_ids[c] for c in text])
-    )
-    frame_loss = nn.functional.cross_entropy(
-        model.frame_head(hidden).transpose(1, 2), frames, frame_weights, ignore_index=IGNORED
-    )
+    character_logits = model.frame_head(hidden)
     scaled = alphas * torch.where(characters > 0, due / total.clamp(min=1e-3), 1.0)[:, None]
     tail = (ys_lengths - scaled.sum(-1)).clamp(min=0)
     scaled = torch.cat([scaled, tail[:, None]], dim=1)
@@ -146,16 +138,13 @@ def streaming_loss(
     memory_lengths = torch.full((len(memory),), memory.size(1))
     mixed, first_pass = model.sampler(memory, memory_lengths, ys, ys_lengths, acoustic, mask)
     logits = model.decoder(memory, memory_lengths, mixed, ys_lengths, mask)[0]
-    cross_entropy = model.criterion_att(logits, ys)
-    loss = cross_entropy + count_loss + ALIGNMENT_WEIGHT * aligned + FRAME_WEIGHT * frame_loss
-    right = (first_pass.argmax(-1) == ys).sum() / ys_lengths.sum()
-    return loss, {
-        "ce": cross_entropy.item(),
-        "count": count_loss.item(),
-        "align": aligned.item(),
-        "frame": frame_loss.item(),
-        "accuracy": right.item(),
-    }
+    return Losses(
+        cross_entropy=model.criterion_att(logits, ys),
+        count=(total - due).abs().sum() / ys_lengths.sum(),
+        alignment=alignment_loss(alphas, owned, FIRST_SUM),
+        frame=character_frames.loss(character_logits, owned),
+        accuracy=(first_pass.argmax(-1) == ys).sum() / ys_lengths.sum(),
+    )
 
 
 @torch.no_grad()
@@ -173,8 +162,7 @@ def transcribe(model: Any, features: torch.Tensor, tokens: list[str]) -> str:
     memory, mask = decoder_memory(windows, window_hidden, alphas, count)
     lengths = torch.tensor([memory.size(1)])
     logits = model.decoder(memory, lengths, acoustic, torch.tensor([count]), mask)[0]
-    ids = logits[0].argmax(-1).tolist()
-    return "".join(tokens[i] for i in ids if i > EOS and i != len(tokens) - 1)
+    return text_of(logits[0].argmax(-1).tolist(), tokens)
 
 
 def main() -> None:
@@ -193,11 +181,7 @@ def main() -> None:
     shards.refresh()
     tokens, mean, scale = prepare_directory(arguments.directory, shards, arguments.initial)
     token_ids = {token: index for index, token in enumerate(tokens)}
-    frame_weights = torch.from_numpy(
-        class_weights(
-            shards.by_language["zh"], len(tokens), lambda text, _: [token_ids[c] for c in text]
-        )
-    )
+    character_frames = CharacterFrames(shards, token_ids)
     model = build_model(streaming_config(), len(tokens))
     model.frame_head = nn.Linear(WIDTH, len(tokens))
     if not (arguments.directory / "checkpoint.pt").exists():
@@ -210,12 +194,13 @@ def main() -> None:
     use_fused_attention(model)
     trainer = Trainer(model, arguments.directory, Schedule(arguments.minutes, arguments.rate, 200))
     stream = BatchStream(
-        shards, mean, scale, trainer.step + 1, {"zh": 1.0}, JOIN_SHARE, BATCH_FRAMES
+        shards, mean, scale, trainer.seed + 1, {"zh": 1.0}, JOIN_SHARE, BATCH_FRAMES
     )
-    rng = np.random.default_rng(trainer.step + 6)
+    rng = np.random.default_rng(trainer.seed + 6)
 
     def loss_of(model: nn.Module, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
-        return streaming_loss(model, items, token_ids, frame_weights, rng)
+        losses = streaming_loss(model, items, token_ids, character_frames, rng)
+        return losses.total(), losses.figures()
 
     dev = load_dev_set(arguments.directory.parent / "dev", "zh")
     evaluate = make_evaluation(dev, mean, scale, tokens, transcribe)

@@ -112,7 +112,7 @@ def main() -> None:
     trainer = Trainer(model, arguments.directory, schedule)
     for name in ("tokens.json", "am.mvn"):
         shutil.copyfile(arguments.paraformer / name, arguments.directory / name)
-    stream = BatchStream(shards, mean, scale, trainer.step + 1, {"zh": 1.0})
+    stream = BatchStream(shards, mean, scale, trainer.seed + 1, {"zh": 1.0})
     for module in (trainer.model, trainer.average):
         module.specaug = None
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from .workers import average_over_workers, join_workers
+
 CHECKPOINT_EVERY_S = 120.0
 LONGEST_STEP_S = 10.0
 """A step that took longer was suspended; the schedule does not count the pause."""
@@ -40,7 +42,10 @@ class Schedule:
 
 
 class Trainer:
-    """Runs steps until the schedule's time is over; saves and resumes its whole state."""
+    """Runs steps until the schedule's time is over; saves and resumes its whole state.
+
+    Of several workers the first evaluates and saves.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,10 @@ class Trainer:
         self._path = directory / "checkpoint.pt"
         if self._path.exists():
             self._resume()
+        self._worker = join_workers()
+        self.seed = self.step + 1_000_000 * self._worker
+        """For the batches from here on; no two workers and no two starts have the same."""
+        torch.manual_seed(torch.initial_seed() + self.seed)
 
     def _resume(self) -> None:
         state = torch.load(self._path, weights_only=False)
@@ -77,6 +86,8 @@ class Trainer:
 
     def save(self) -> None:
         """Writes checkpoint.pt (everything), average.pt (weights) and training_log.csv."""
+        if self._worker:
+            return
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -122,6 +133,7 @@ class Trainer:
             loss, stats = loss_of(self.model, next(batches))
             self._optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
+            self._elapsed_s = average_over_workers(self.model.parameters(), self._elapsed_s)
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
             if torch.isfinite(norm):
                 self._optimiser.step()
@@ -160,6 +172,8 @@ class Trainer:
         stats: dict[str, float],
         rate: float,
     ) -> None:
+        if self._worker:
+            return
         self.average.eval()
         row: dict[str, Any] = {
             "minutes": round(self._elapsed_s / 60, 2),

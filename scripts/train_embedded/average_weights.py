@@ -1,13 +1,16 @@
 """Averages the weights of trainings that started from one another.
 
-    python -m scripts.train_embedded.average_weights old/average.pt new/average.pt --output mean.pt
+    python -m scripts.train_embedded.average_weights old/average.pt new/average.pt new/average.pt \
+        --output mean/average.pt
 
+A file named twice counts twice; the other files of the last one's folder come along.
 Wortsman et al., "Model soups", 2022: the mean often makes fewer errors than either.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
 import torch
@@ -25,6 +28,13 @@ def average(paths: list[Path]) -> dict[str, torch.Tensor]:
     return mean
 
 
+def copy_companions(training: Path, output: Path) -> None:
+    """Copies what an export needs beside the weights: tokens, mean and log of a training."""
+    for path in training.iterdir():
+        if path.is_file() and path.suffix not in (".pt", ".partial"):
+            shutil.copyfile(path, output / path.name)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -33,6 +43,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     torch.save(average(arguments.weights), arguments.output)
+    copy_companions(arguments.weights[-1].parent, arguments.output.parent)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Protocol
 from asr_client import AsyncClient
 
 from .auth import ApiKeys
+from .hotwords import HotwordCheck
 from .limits import SessionLimits
 from .logs import log_event
 from .metrics import Metrics
@@ -35,6 +36,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client = AsyncClient(settings.triton_url, timeout_s=settings.triton_timeout_s)
+        self.hotwords = HotwordCheck(self.client)
         self.keys = ApiKeys(settings.api_keys)
         self.limits = SessionLimits(settings.max_sessions, settings.max_sessions_per_client)
         self.metrics = Metrics()

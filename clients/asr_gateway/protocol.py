@@ -138,11 +138,11 @@ def recording_reply(
     text: str,
     sentences: list[Sentence],
     *,
+    mode: str = "offline",
     is_final: bool = True,
     warning: str | None = None,
 ) -> dict[str, Any]:
     """The text of a whole recording, in reply to the end of its audio."""
-    mode = "2pass-offline" if options.mode == "2pass" else options.mode
     reply = _reply(options, mode, text, is_final=is_final)
     return reply | _stamps(sentences) | _warning(warning)
 

@@ -27,15 +27,18 @@ class GatewayServer(uvicorn.Server):
 
     Args:
         on_started: is told where the gateway listens, host and port.
+
+    Attributes:
+        gateway: what its sessions share.
     """
 
     def __init__(
         self, settings: Settings, on_started: Callable[[str, int], None] | None = None
     ) -> None:
-        self._gateway = Gateway(settings)
+        self.gateway = Gateway(settings)
         self._on_started = on_started
         config = uvicorn.Config(
-            make_application(self._gateway),
+            make_application(self.gateway),
             host=settings.host,
             port=settings.port,
             ssl_certfile=settings.certfile,
@@ -64,5 +67,5 @@ class GatewayServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let sessions finish, then close all."""
-        await self._gateway.drain()
+        await self.gateway.drain()
         await super().shutdown(sockets)

@@ -17,12 +17,12 @@ from asr_client.pipeline.sentences import join_texts, whole_transcript
 
 from .api_errors import ApiError, api_error
 from .gateway import Gateway
-from .hotwords import join_hotwords, usable_hotwords
+from .hotwords import join_hotwords
 from .logs import log_event
 from .settings import MODELS
 from .transcription_answer import delta_event, done_event, error_event, transcription_response
 from .transcription_form import DEFAULT_MODEL_NAME, TranscriptionForm, read_form, resolve_model
-from .uploads import MAX_FIELD_BYTES, MAX_FIELDS, UploadRequest
+from .uploads import MAX_FIELD_BYTES, MAX_FIELDS, UploadRequest, check_size
 
 _MODE = "http"  # for counters
 
@@ -85,8 +85,9 @@ class TranscriptionEndpoint:
         except HTTPException as error:
             raise ApiError(error.status_code, error.detail) from None
         form = read_form(fields, gateway.settings.model)
+        check_size(form.file, gateway.settings.max_upload_bytes)
         words = join_hotwords(gateway.settings.hotwords, form.prompt)
-        hotwords, warning = await usable_hotwords(gateway.client, form.model, words)
+        hotwords, warning = await gateway.hotwords.usable(form.model, words)
         file = gateway.client.stream_file(
             form.file.file,
             model=form.model,

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
@@ -42,7 +43,7 @@ class UploadRequest(Request):
         """
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_bytes:
-            raise self._too_large()
+            raise _too_large(self._max_bytes - _FORM_BYTES)
         received, begun_s = 0, time.monotonic()
         body = super().stream()
         while True:
@@ -56,16 +57,23 @@ class UploadRequest(Request):
                 return
             received += len(chunk)
             if received > self._max_bytes:
-                raise self._too_large()
+                raise _too_large(self._max_bytes - _FORM_BYTES)
             elapsed_s = time.monotonic() - begun_s - self._idle_timeout_s
             if received < _MIN_BYTES_PER_S * elapsed_s:
                 raise ApiError(408, f"expected an upload of {_MIN_BYTES_PER_S} bytes/s or more")
             yield chunk
 
-    def _too_large(self) -> ApiError:
-        return ApiError(
-            413,
-            f"expected a file of at most {self._max_bytes - _FORM_BYTES} bytes; got a larger one",
-            param="file",
-            code="file_too_large",
-        )
+
+def check_size(file: UploadFile, max_bytes: int) -> None:
+    """Raise `ApiError` for a file that is too large."""
+    if file.size is not None and file.size > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> ApiError:
+    return ApiError(
+        413,
+        f"expected a file of at most {max_bytes} bytes; got a larger one",
+        param="file",
+        code="file_too_large",
+    )

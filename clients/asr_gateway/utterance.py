@@ -13,7 +13,7 @@ from asr_client.audio import SAMPLE_RATE
 from asr_client.pipeline.options import FileOptions
 
 from .gateway import SHUTDOWN_MESSAGE, Gateway
-from .hotwords import join_hotwords, usable_hotwords
+from .hotwords import join_hotwords
 from .inbox import AudioInbox
 from .live import LiveUtterance, Partial, Spoken
 from .protocol import (
@@ -26,6 +26,8 @@ from .protocol import (
 from .recorded import Recording
 
 _ARRIVALS = 4096  # frames whose time of arrival is remembered
+
+_RECORDED_MODES = {"offline": "offline", "online": "online", "2pass": "2pass-offline"}
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -78,7 +80,7 @@ def _file_options(gateway: Gateway, options: UtteranceOptions, hotwords: str) ->
 async def _hotwords(gateway: Gateway, options: UtteranceOptions) -> tuple[str, str | None]:
     """Return the server's hotwords and the client's, and what is wrong with them."""
     words = join_hotwords(gateway.settings.hotwords, options.hotwords)
-    return await usable_hotwords(gateway.client, gateway.settings.model, words)
+    return await gateway.hotwords.usable(gateway.settings.model, words)
 
 
 class RecordedUtterance:
@@ -118,9 +120,12 @@ class RecordedUtterance:
                     self.audio_s = transcript.duration_s
             except AudioError as error:  # FunASR's servers answer with no text
                 warning = str(error)
-            is_final = settings.service != "offline" or settings.offline_is_final
+            if settings.service == "offline":
+                mode, is_final = "offline", settings.offline_is_final
+            else:
+                mode, is_final = _RECORDED_MODES[self._options.mode], True
             reply = recording_reply(
-                self._options, text, sentences, is_final=is_final, warning=warning
+                self._options, text, sentences, mode=mode, is_final=is_final, warning=warning
             )
             await self._send(reply)
 

@@ -24,8 +24,8 @@ serve: $(VENV)/server
 	    --metrics-port $(METRICS_PORT) $(SERVE_FLAGS)
 
 models: $(VENV)/server
-	$(BIN)/python -m scripts.install_model sensevoice
-	$(BIN)/python -m scripts.install_model paraformer
+	for model in sensevoice paraformer paraformer-online vad punctuation punctuation-online; do \
+	    $(BIN)/python -m scripts.install_model $$model || exit 1; done
 
 install-model: $(VENV)/install
 	$(BIN)/python -m scripts.install_model $(MODEL) $(if $(FROM),--from $(FROM)) $(INSTALL_FLAGS)
@@ -52,7 +52,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 
 $(VENV)/server: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e ".[server]"
+	$(INSTALL) -e ".[server,itn,media]"
 	touch $@
 
 $(VENV)/install: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -19,8 +19,10 @@ from scripts.triton_server import TritonServer
 
 SAMPLES = EMBEDDED_MODELS / "samples"
 READY_TIMEOUT_S = 120.0
+TALK = SAMPLES / "talk.ogg"
 PARAFORMER_LANGUAGES = ("zh",)  # the embedded Paraformer knows Mandarin only
 SHOWN_WORDS = 6
+SHOWN_SENTENCES = 10
 PIECE_S = 0.6
 STREAM_SPEED = 3  # times faster than it was spoken
 
@@ -72,6 +74,26 @@ def stream(client: Client, path: Path, spoken: str) -> None:
     print(f"  all {final.duration_s:6.1f} s   {final.text}")
 
 
+def transcribe_talk(client: Client) -> None:
+    """Transcribe minutes of speech with pauses and print the first sentences as they come."""
+    print(f"\n{TALK.name} by way of vad, infer_pipeline, punctuation and ITN")
+    count = 0
+    with client.stream_file(TALK, model="paraformer", language="zh") as file:
+        for sentence in file:
+            count += 1
+            if count <= SHOWN_SENTENCES:
+                start, end = clock(sentence.start_ms), clock(sentence.end_ms)
+                print(f"  {start} - {end}   {sentence.text}", flush=True)
+    summary = file.summary
+    speed = summary.duration_s / summary.timings.total_s
+    print(f"  ... {count} sentences, {summary.duration_s:.0f} s of audio, {speed:.0f} x real time")
+
+
+def clock(time_ms: int) -> str:
+    """Write a time as minutes, seconds and tenths."""
+    return f"{time_ms // 60_000}:{time_ms / 1000 % 60:04.1f}"
+
+
 def main() -> int:
     """Run the demonstration; returns the exit status."""
     repositories = default_repositories()
@@ -87,6 +109,7 @@ def main() -> int:
             for path, language, spoken in samples:
                 if language in PARAFORMER_LANGUAGES:
                     stream(client, path, spoken)
+            transcribe_talk(client)
     print("\nserver stopped")
     return 0
 

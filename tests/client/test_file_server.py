@@ -98,9 +98,11 @@ def url(server, scheme: str = "grpc") -> str:
 
 
 def vad_segments(server, waveform: np.ndarray) -> list[tuple[int, int]]:
-    """Segments of a recording in one plain request."""
+    """Segments of a recording by plain requests of a minute."""
     sequence = VadSequence(server, max_single_segment_time="30000")
-    return join_segments(sequence.run([waveform]))
+    return join_segments(
+        sequence.run(np.split(waveform, range(60 * SAMPLE_RATE, len(waveform), 60 * SAMPLE_RATE)))
+    )
 
 
 def letters(text: str) -> str:

@@ -27,7 +27,8 @@ def padding_server(tmp_path_factory):
         "concurrent_runs": "1",
         "max_queue_delay_microseconds": "20000",
     }
-    with serve_models(work, EMBEDDED, parameters) as server:
+    models = {kind: EMBEDDED[kind] for kind in ENSEMBLES}
+    with serve_models(work, models, parameters) as server:
         yield server, RawClient(server)
 
 

@@ -34,6 +34,9 @@ VAD_OPTIONS = tuple(_VAD_RANGES)
 # Half a minute is what the recognisers were trained with; the VAD's own default is 60 s.
 DEFAULT_SEGMENT_MS = 30_000
 
+# The default of FunASR's models for what is added to the end of speech.
+DEFAULT_LOOKAHEAD_MS = 100
+
 # Enough to keep a CPU busy and to give a GPU something to batch; a file that has more under way
 # makes others wait.
 DEFAULT_IN_FLIGHT = 4
@@ -93,6 +96,13 @@ class FileOptions:
         """How long before the VAD notices speech it may begin, at least."""
         names = ("window_size_ms", "lookback_time_start_point")
         return int(sum(self.vad_options.get(name, 0) for name in names)) + 1_000
+
+    @property
+    def silence_behind_ms(self) -> int:
+        """How much the VAD adds to the end of speech."""
+        if not self.vad_options.get("do_extend", 1):
+            return 0
+        return int(self.vad_options.get("lookahead_time_end_point", DEFAULT_LOOKAHEAD_MS))
 
     @property
     def vad_parameters(self) -> dict[str, str]:

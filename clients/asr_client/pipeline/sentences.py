@@ -16,6 +16,11 @@ from .punctuation import PunctuatedSentence
 LONGEST_PAUSE_MS = 2_000
 LONGEST_SENTENCE = 200
 
+# CTC says where a character is heard best, not where it ends; BiCif Paraformer spreads the last one
+# over the silence behind it. The VAD knows better where speech ended, unless the word ended so much
+# earlier that it was not the last sound.
+LONGEST_EXTENSION_MS = 300
+
 # A mark that ends a sentence, with the quotes and brackets that it closes. An ASCII full stop
 # needs a space behind it (3.5, example.com).
 _SENTENCE_END = re.compile(r"[。？！…]+[”’」』》）\"']*|[.?!]+[”’\"')]*(?=\s|$)")
@@ -47,8 +52,16 @@ class Spoken:
     language: str | None
 
 
-def spoken_in(transcript: Transcript, start_ms: int, end_ms: int) -> Spoken | None:
-    """Place a segment's transcript in the file; None if nothing was said."""
+def spoken_in(
+    transcript: Transcript, start_ms: int, end_ms: int, speech_end_ms: int | None = None
+) -> Spoken | None:
+    """Place a segment's transcript in the file; None if nothing was said.
+
+    Args:
+        transcript: of the segment.
+        start_ms, end_ms: the segment.
+        speech_end_ms: where speech ended in it; None to believe the recogniser's last word.
+    """
     text = transcript.text.strip()
     if not text_units(text):
         return None
@@ -60,10 +73,21 @@ def spoken_in(transcript: Transcript, start_ms: int, end_ms: int) -> Spoken | No
             begin_ms = min(max(start_ms + begin, latest_ms), end_ms)
             latest_ms = min(max(start_ms + end, begin_ms), end_ms)
             words.append(Word(token, begin_ms, latest_ms))
-    if any(text_units(word.text) for word in words):
+    audible = [index for index, word in enumerate(words) if text_units(word.text)]
+    if audible:
+        if speech_end_ms is not None:
+            words = _ended(words, audible[-1], speech_end_ms)
         return Spoken(text, words, True, transcript.language)
     words = align_words([Word(text, start_ms, end_ms)], text)  # shares the time evenly
     return Spoken(text, words, False, transcript.language)
+
+
+def _ended(words: list[Word], last: int, speech_end_ms: int) -> list[Word]:
+    """Let a segment's last word, which marks may follow, end with the speech."""
+    word = words[last]
+    end_ms = max(min(speech_end_ms, word.end_ms + LONGEST_EXTENSION_MS), word.start_ms)
+    marks = [Word(mark.text, end_ms, end_ms) for mark in words[last + 1 :]]
+    return [*words[:last], Word(word.text, word.start_ms, end_ms), *marks]
 
 
 def join_texts(texts: Sequence[str]) -> str:

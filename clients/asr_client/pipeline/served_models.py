@@ -31,7 +31,7 @@ from .speech_detection import VAD_MODEL
 _HOW_TO_INSTALL = {
     VAD_MODEL: "`python -m scripts.install_model vad --from fsmn-vad`, and serve model_repo_vad. "
     "A recording of up to half a minute needs none: Client.transcribe, or --no-vad",
-    PUNCTUATION_MODEL: "`python -m scripts.install_model punctuation --from ct-punc`, and serve "
+    PUNCTUATION_MODEL: "`python -m scripts.install_model punctuation --from ct-punc-c`, and serve "
     "model_repo_punctuation. Without marks none is needed: punctuation=False, --no-punctuation",
 }
 

@@ -238,7 +238,8 @@ class AsyncFileTranscription:
         with self._located(f"segment {start_ms / 1000:.2f}-{end_ms / 1000:.2f} s"):
             transcript = recognition.task.result()
             self._slots.release()
-            spoken = spoken_in(transcript, start_ms, end_ms)
+            speech_end_ms = end_ms - self._options.silence_behind_ms
+            spoken = spoken_in(transcript, start_ms, end_ms, speech_end_ms)
             if spoken is not None:
                 self._take(await maker.accept(spoken))
         self._segments += 1

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from dataclasses import replace
 from typing import Any, Protocol
 
 from asr_client import AsrError, AudioError
@@ -133,6 +134,8 @@ class Connection:
         if message.is_speaking is not False and self._utterance is None:
             await self._previous_done()
         self._options = message.apply(self._options or UtteranceOptions())
+        if self._gateway.settings.service == "offline":
+            self._options = replace(self._options, mode="offline")
         if message.is_speaking is not False:
             self._announced = True
             return

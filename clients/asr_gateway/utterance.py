@@ -27,6 +27,7 @@ from .recorded import Recording
 
 _ARRIVALS = 4096  # frames whose time of arrival is remembered
 
+# How replies to recordings are labelled; a file may come in a mode for live audio.
 _RECORDED_MODES = {"offline": "offline", "online": "online", "2pass": "2pass-offline"}
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -57,7 +58,7 @@ class Utterance(Protocol):
 
 def make_utterance(gateway: Gateway, options: UtteranceOptions, send: Send) -> Utterance:
     """Return what does as the options say."""
-    if gateway.settings.service == "offline" or options.mode == "offline" or not options.is_pcm:
+    if options.mode == "offline" or not options.is_pcm:
         return RecordedUtterance(gateway, options, send)
     return SpokenUtterance(gateway, options, send)
 
@@ -120,12 +121,13 @@ class RecordedUtterance:
                     self.audio_s = transcript.duration_s
             except AudioError as error:  # FunASR's servers answer with no text
                 warning = str(error)
-            if settings.service == "offline":
-                mode, is_final = "offline", settings.offline_is_final
-            else:
-                mode, is_final = _RECORDED_MODES[self._options.mode], True
             reply = recording_reply(
-                self._options, text, sentences, mode=mode, is_final=is_final, warning=warning
+                self._options,
+                text,
+                sentences,
+                mode=_RECORDED_MODES[self._options.mode],
+                is_final=settings.service != "offline" or settings.offline_is_final,
+                warning=warning,
             )
             await self._send(reply)
 

@@ -123,7 +123,14 @@ def run_file(options: argparse.Namespace) -> None:
         if source is None:
             continue
         result = measure_file(
-            name, source, options.talk, options.repeats, options.in_flight, options.rounds, log
+            name,
+            source,
+            options.talk,
+            options.repeats,
+            options.in_flight,
+            options.rounds,
+            options.work / source.name,
+            log,
         )
         results[name] = asdict(result)
         sections.append(file_markdown(f"{name}, {source.name}", result))

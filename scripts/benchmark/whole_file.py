@@ -15,6 +15,7 @@ import soundfile
 from asr_client import Client
 from asr_client.pipeline.options import DEFAULT_SEGMENT_MS
 from scripts.benchmark.concurrent import run_concurrently
+from scripts.benchmark.installed_models import installed
 from scripts.benchmark.workload import Recording
 from scripts.install_model import KINDS, ROOT, copy_repository, install
 from scripts.train_embedded.exported_graphs import ExportedVad
@@ -55,6 +56,7 @@ def measure_file(
     repeats: int,
     in_flight: Sequence[int],
     rounds: int,
+    models: Path,
     report: Callable[[str], None],
 ) -> FileResult:
     """Run ensemble and pipeline in turns over the same speech.
@@ -66,6 +68,7 @@ def measure_file(
         repeats: how often it is strung together.
         in_flight: segments under way at a time.
         rounds: how often each contestant runs.
+        models: keeps the installed recogniser for the next run.
         report: gets a line after each round.
     """
     samples, rate = soundfile.read(talk, dtype="float32")
@@ -73,14 +76,13 @@ def measure_file(
         raise ValueError(f"{talk}: expected 16 kHz mono, got {rate} Hz, shape {samples.shape}")
     waveform = np.tile(samples, repeats)
     segments = cut_segments(waveform)
+    repositories = [installed(KINDS[kind_name], source, models)]
     with tempfile.TemporaryDirectory(prefix="benchmark-") as work:
         path = Path(work) / "talk.flac"
         soundfile.write(path, waveform, SAMPLE_RATE)
-        repositories = []
-        for name in (kind_name, *HELPERS):
-            kind = KINDS[name]
+        for kind in (KINDS[name] for name in HELPERS):
             repository = copy_repository(ROOT / kind.repository, Path(work) / kind.repository)
-            install(kind, source if name == kind_name else kind.embedded, repository)
+            install(kind, kind.embedded, repository)
             repositories.append(repository)
         with TritonServer(repositories, log=Path(work) / "server.log") as server:
             server.wait_ready(START_TIMEOUT_S)

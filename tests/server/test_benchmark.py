@@ -42,6 +42,22 @@ def test_offline_writes_ratios_and_where_the_time_goes(tmp_path, capsys):
     assert page.strip() in capsys.readouterr().out
 
 
+def test_file_writes_ratios(tmp_path):
+    status = main(
+        [
+            *("file", "--paraformer", str(RANDOM_MODELS / "paraformer-tiny-seed0")),
+            *("--repeats", "1", "--rounds", "2", "--in-flight", "3"),
+            *("--output", str(tmp_path), "--work", str(tmp_path / "models")),
+        ]
+    )
+    assert status == 0
+    result = json.loads((tmp_path / "file.json").read_text())["results"]["paraformer"]
+    assert len(result["ensemble_s"]["3"]) == len(result["pipeline_s"]["3"]) == 2
+    assert 0 < result["speech_s"] < result["audio_s"]
+    assert result["segments"] > 10
+    assert "| 3 |" in (tmp_path / "file.md").read_text()
+
+
 def test_the_workload_is_seeded_and_has_the_lengths_of_read_speech():
     recordings = make_recordings(SAMPLES, 400, seed=1)
     again = make_recordings(SAMPLES, 400, seed=1)

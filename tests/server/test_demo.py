@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 from asr_client import ErrorCount, count_errors
 from scripts.demo import read_samples
 from scripts.install_model import ROOT
+
+SENTENCE = re.compile(r"  \d+:\d\d\.\d - \d+:\d\d\.\d   \S.*[。？]")
 
 
 def test_demo_recognises_the_samples_and_stops():
@@ -31,6 +34,10 @@ def test_demo_recognises_the_samples_and_stops():
             streamed.append(count_errors(spoken, answer.split(maxsplit=3)[3]))
             partial = next_line(lines, f"{path.name} as a stream", "  heard ")
             assert len(partial.split(maxsplit=3)[3]) < len(spoken)
+    place = next(i for i, line in enumerate(lines) if line.startswith("talk.ogg"))
+    sentences = [line for line in lines[place:] if SENTENCE.fullmatch(line)]
+    assert len(sentences) >= 8
+    assert any(character.isdigit() for line in sentences for character in line.split()[-1])
     for counts in (offline, streamed):
         assert sum(counts, ErrorCount()).rate <= 0.1
 

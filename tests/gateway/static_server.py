@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 STATIC = Path(__file__).resolve().parents[2] / "clients" / "asr_gateway" / "static"
 
@@ -17,13 +18,18 @@ POLICY = "default-src 'self'; media-src 'self' blob:; base-uri 'none'; form-acti
 
 
 class _Handler(SimpleHTTPRequestHandler):
+    def __init__(self, *arguments: Any, policy: str | None, **options: Any) -> None:
+        self.policy = policy
+        super().__init__(*arguments, **options)
+
     def translate_path(self, path: str) -> str:
         return super().translate_path(
             "/index.html" if path == "/" else path.removeprefix("/static")
         )
 
     def end_headers(self) -> None:
-        self.send_header("Content-Security-Policy", POLICY)
+        if self.policy is not None:
+            self.send_header("Content-Security-Policy", self.policy)
         super().end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:
@@ -31,9 +37,10 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def static_server() -> Iterator[str]:
-    """Serve the page on a free port; yields its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(STATIC)))
+def static_server(folder: Path = STATIC, policy: str | None = POLICY) -> Iterator[str]:
+    """Serve a page and its files on a free port; yields its address."""
+    handler = partial(_Handler, directory=str(folder), policy=policy)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

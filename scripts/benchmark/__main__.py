@@ -123,7 +123,7 @@ def run_file(options: argparse.Namespace) -> None:
         if source is None:
             continue
         result = measure_file(
-            name,
+            KINDS[name],
             source,
             options.talk,
             options.repeats,

@@ -17,13 +17,13 @@ from asr_client.pipeline.options import DEFAULT_SEGMENT_MS
 from scripts.benchmark.concurrent import run_concurrently
 from scripts.benchmark.installed_models import installed
 from scripts.benchmark.workload import Recording
-from scripts.install_model import KINDS, ROOT, copy_repository, install
+from scripts.install_model import KINDS, ROOT, ModelKind, copy_repository, install
 from scripts.train_embedded.exported_graphs import ExportedVad
 from scripts.triton_server import TritonServer
 
 SAMPLE_RATE = 16_000
 START_TIMEOUT_S = 300.0
-HELPERS = ("vad", "punctuation")
+HELPERS = (KINDS["vad"], KINDS["punctuation"])
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class FileResult:
 
 
 def measure_file(
-    kind_name: str,
+    kind: ModelKind,
     source: Path,
     talk: Path,
     repeats: int,
@@ -62,7 +62,7 @@ def measure_file(
     """Run ensemble and pipeline in turns over the same speech.
 
     Args:
-        kind_name: "paraformer" or "sensevoice".
+        kind: the recogniser.
         source: its exported model; VAD and punctuation are the embedded ones.
         talk: a recording with pauses.
         repeats: how often it is strung together.
@@ -76,19 +76,19 @@ def measure_file(
         raise ValueError(f"{talk}: expected 16 kHz mono, got {rate} Hz, shape {samples.shape}")
     waveform = np.tile(samples, repeats)
     segments = cut_segments(waveform)
-    repositories = [installed(KINDS[kind_name], source, models)]
+    repositories = [installed(kind, source, models)]
     with tempfile.TemporaryDirectory(prefix="benchmark-") as work:
         path = Path(work) / "talk.flac"
         soundfile.write(path, waveform, SAMPLE_RATE)
-        for kind in (KINDS[name] for name in HELPERS):
-            repository = copy_repository(ROOT / kind.repository, Path(work) / kind.repository)
-            install(kind, kind.embedded, repository)
+        for helper in HELPERS:
+            repository = copy_repository(ROOT / helper.repository, Path(work) / helper.repository)
+            install(helper, helper.embedded, repository)
             repositories.append(repository)
         with TritonServer(repositories, log=Path(work) / "server.log") as server:
             server.wait_ready(START_TIMEOUT_S)
             with Client(f"grpc://{server.grpc_url}", timeout_s=300) as client:
                 ensemble_s, pipeline_s = _measure_in_turns(
-                    client, kind_name, path, segments, in_flight, rounds, report
+                    client, kind.name, path, segments, in_flight, rounds, report
                 )
     return FileResult(
         audio_s=len(waveform) / SAMPLE_RATE,

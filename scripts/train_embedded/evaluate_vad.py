@@ -24,7 +24,7 @@ from .exported_graphs import ExportedVad
 from .heldout_sets import nonspeech_set
 from .synthesiser import Synthesiser
 from .vad_frames import LABEL_DELAY_FRAMES, SPEECH_THRESHOLD
-from .vad_recordings import Labels, LabelledRecording, RecordingMaker
+from .vad_recordings import LabelledRecording, Labels, RecordingMaker
 from .voices import HELD_OUT_ENGLISH_ENGINE
 
 FRAME_MS = 10

@@ -15,7 +15,8 @@ from asr_core.vad import VadModel, VadStream, load_vad, score_streams
 from asr_core.vad_detector import Segment
 from asr_core.vad_options import override_options
 
-Float, Int = NDArray[np.float32], NDArray[np.int32]
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
 
 
 def _session(model_dir: Path) -> Any:
@@ -50,8 +51,8 @@ class ExportedVad:
         """The probability of silence of each frame of a recording, float32 [frames]."""
         scores: list[Float] = [np.zeros(0, np.float32)]
 
-        def encode(speech: Float, lengths: Int, cache: Float) -> tuple[Float, Float]:
-            outputs = self(speech, lengths, cache)
+        def encode(speech: Float, speech_lengths: Int, cache: Float) -> tuple[Float, Float]:
+            outputs = self(speech, speech_lengths, cache)
             scores.append(outputs[0][0])
             return outputs
 

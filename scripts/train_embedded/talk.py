@@ -2,7 +2,7 @@
 
     python -m scripts.train_embedded.talk
 
-Two held-out voices take turns reading held-out sentences, in a room with noise at 20 dB. The talk is
+Two held-out voices take turns reading held-out sentences, in a room with noise at 20 dB. It is
 Ogg Opus at some 24 kbit/s; beside it, as JSON, what is said: for each sentence its text with marks,
 its figures, its bounds and the start of each word, from the synthesiser.
 """

@@ -225,7 +225,10 @@ def main() -> None:
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps(tokens, ensure_ascii=False, indent=0)
     (directory / "tokens.json").write_text(text + "\n", encoding="utf-8")
-    model = build_model(punctuation_config(form, len(tokens)), len(tokens))
+    model: Any = build_model(punctuation_config(form, len(tokens)), len(tokens))
+    # The encoder multiplies by the root of its width: as drawn, words would drown their positions,
+    # by which the streaming form, whose memory looks back only, learns to see ahead.
+    torch.nn.init.normal_(model.embed.weight, std=WIDTH**-0.5)
     if arguments.initial:  # the forms have the same layers; the streaming one's memory looks back
         model.load_state_dict(torch.load(arguments.initial, weights_only=True))
     trainer = Trainer(model, directory, Schedule(arguments.minutes, arguments.rate, 100))

@@ -75,6 +75,11 @@ _FORM: dict[str, Any] = {
         "model": {"type": "string", "enum": [*MODELS, DEFAULT_MODEL_NAME]},
         "language": {"type": "string", "enum": list(LANGUAGE_IDS)},
         "prompt": {"type": "string", "description": "words to expect (hotwords)"},
+        "itn": {
+            "type": "boolean",
+            "default": True,
+            "description": "numbers as figures; not one of OpenAI's",
+        },
         "response_format": {"type": "string", "enum": list(RESPONSE_FORMATS), "default": "json"},
         "timestamp_granularities[]": {
             "type": "array",

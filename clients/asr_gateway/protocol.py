@@ -17,6 +17,7 @@ from asr_client.audio import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asr_client.languages import LANGUAGE_IDS
 from asr_client.results import Sentence
 
+from .settings import MODELS
 from .stamps import stamped_sentences, timestamp
 
 MODES = ("offline", "online", "2pass")
@@ -43,6 +44,8 @@ class UtteranceOptions:
         hotwords: in a form that the SDK takes; "" for none.
         itn: figures for numbers; for SenseVoice marks too, unless `svs_itn` says otherwise.
         svs_lang, svs_itn: SenseVoice's language and ITN; None where not said.
+        model: of the second pass, where it is not to be the gateway's own; a field that only this
+            gateway knows.
     """
 
     mode: str = "2pass"
@@ -54,6 +57,7 @@ class UtteranceOptions:
     itn: bool = True
     svs_lang: str | None = None
     svs_itn: bool | None = None
+    model: str | None = None
 
     @property
     def is_pcm(self) -> bool:
@@ -258,6 +262,12 @@ def _language(name: str, value: Any) -> str:
     return value.lower() or "auto"
 
 
+def _model(name: str, value: Any) -> str:
+    if value not in MODELS:
+        raise _error(name, f"one of {', '.join(MODELS)}", value)
+    return str(value)
+
+
 def _number(value: Any) -> float | None:
     """A finite number, perhaps written as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -298,4 +308,5 @@ _FIELDS = {
     "itn": ("itn", _flag),
     "svs_lang": ("svs_lang", _language),
     "svs_itn": ("svs_itn", _flag),
+    "model": ("model", _model),
 }

@@ -62,17 +62,16 @@ def delta_event(sentence: Sentence, *, separator: str) -> bytes:
     )
 
 
-def done_event(result: FileTranscript) -> bytes:
+def done_event(result: FileTranscript, warnings: list[str]) -> bytes:
     """Return the last event."""
-    return _event(
-        {
-            "type": "transcript.text.done",
-            "text": result.text,
-            "language": result.language,
-            "duration": result.duration_s,
-            "usage": _usage(result),
-        }
-    )
+    event = {
+        "type": "transcript.text.done",
+        "text": result.text,
+        "language": result.language,
+        "duration": result.duration_s,
+        "usage": _usage(result),
+    }
+    return _event({**event, "warnings": warnings} if warnings else event)
 
 
 def error_event(body: Mapping[str, Any]) -> bytes:

@@ -25,6 +25,7 @@ class TranscriptionForm:
         model: "sensevoice" or "paraformer".
         language: a word of `asr_client.languages`.
         prompt: words to expect.
+        itn: whether numbers become figures; OpenAI has no such field.
         words: whether `verbose_json` has words.
         segments: whether it has segments.
         stream: whether the answer comes as server-sent events.
@@ -34,6 +35,7 @@ class TranscriptionForm:
     model: str
     language: str
     prompt: str
+    itn: bool
     response_format: str
     words: bool
     segments: bool
@@ -65,10 +67,11 @@ def read_form(form: FormData, default_model: str) -> TranscriptionForm:
         model=_model(_text(form, "model"), default_model),
         language=_language(_text(form, "language")),
         prompt=_text(form, "prompt"),
+        itn=_flag(form, "itn", default=True),
         response_format=response_format,
         words="word" in granularities,
         segments="segment" in granularities or "word" not in granularities,
-        stream=_flag(_text(form, "stream")),
+        stream=_flag(form, "stream", default=False),
     )
 
 
@@ -100,10 +103,11 @@ def _language(word: str) -> str:
     return language
 
 
-def _flag(word: str) -> bool:
-    if word.lower() not in ("", "true", "false", "1", "0"):
-        raise _error("stream", "true or false", word)
-    return word.lower() in ("true", "1")
+def _flag(form: FormData, name: str, *, default: bool) -> bool:
+    word = _text(form, name).lower()
+    if word not in ("", "true", "false", "1", "0"):
+        raise _error(name, "true or false", word)
+    return word in ("true", "1") if word else default
 
 
 def _text(form: FormData, name: str) -> str:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from asr_client import AsrError, AsyncFileTranscription, Sentence
+from asr_client import AsrError, AsyncFileTranscription, FileTranscript, Sentence
 from asr_client.pipeline.sentences import join_texts, whole_transcript
 
 from .api_errors import ApiError, api_error
@@ -92,6 +92,7 @@ class TranscriptionEndpoint:
             form.file.file,
             model=form.model,
             language=form.language,
+            itn=form.itn,
             hotwords=hotwords,
             vad_options=gateway.settings.vad_options,
         )
@@ -100,7 +101,7 @@ class TranscriptionEndpoint:
             await file.open()  # what fails now has a status
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             return StreamingResponse(
-                self._events(file), media_type="text/event-stream", headers=headers
+                self._events(file, warning), media_type="text/event-stream", headers=headers
             )
         return await self._whole(form, file, warning, receive)
 
@@ -117,8 +118,7 @@ class TranscriptionEndpoint:
             async with file:
                 result = await file.result()
             self._gateway.metrics.audio_s.labels(_MODE).inc(result.duration_s)
-            warnings = [*([warning] if warning else []), *result.summary.warnings]
-            return transcription_response(form, result, warnings)
+            return transcription_response(form, result, _warnings(warning, result))
 
         work = asyncio.create_task(transcribe())
         leaving = asyncio.create_task(_disconnected(receive))
@@ -130,7 +130,9 @@ class TranscriptionEndpoint:
                 task.cancel()
             await asyncio.gather(work, leaving, return_exceptions=True)
 
-    async def _events(self, file: AsyncFileTranscription) -> AsyncGenerator[bytes, None]:
+    async def _events(
+        self, file: AsyncFileTranscription, warning: str | None
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the sentences as they are recognised."""
         sentences: list[Sentence] = []
         before = ""
@@ -142,9 +144,13 @@ class TranscriptionEndpoint:
                 before = sentence.text
             result = whole_transcript(sentences, file.summary)
             self._gateway.metrics.audio_s.labels(_MODE).inc(result.duration_s)
-            yield done_event(result)
+            yield done_event(result, _warnings(warning, result))
         except AsrError as error:
             yield error_event(api_error(error).body())
+
+
+def _warnings(warning: str | None, result: FileTranscript) -> list[str]:
+    return [*([warning] if warning else []), *result.summary.warnings]
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -65,23 +65,23 @@ def make_utterance(gateway: Gateway, options: UtteranceOptions, send: Send) -> U
 
 def _file_options(gateway: Gateway, options: UtteranceOptions, hotwords: str) -> FileOptions:
     """Return what the SDK is asked for."""
-    settings = gateway.settings
+    model = options.model or gateway.settings.model
     itn = options.itn
-    if settings.model == "sensevoice" and options.svs_itn is not None:
+    if model == "sensevoice" and options.svs_itn is not None:
         itn = options.svs_itn
     return FileOptions(
-        model=settings.model,
+        model=model,
         language=options.svs_lang or "auto",
         itn=itn,
         hotwords=hotwords,
-        vad_options=settings.vad_options,
+        vad_options=gateway.settings.vad_options,
     )
 
 
 async def _hotwords(gateway: Gateway, options: UtteranceOptions) -> tuple[str, str | None]:
     """Return the server's hotwords and the client's, and what is wrong with them."""
     words = join_hotwords(gateway.settings.hotwords, options.hotwords)
-    return await gateway.hotwords.usable(gateway.settings.model, words)
+    return await gateway.hotwords.usable(options.model or gateway.settings.model, words)
 
 
 class RecordedUtterance:

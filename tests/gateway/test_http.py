@@ -150,6 +150,14 @@ def test_paraformer_is_punctuated(gateway, talk):
     assert text.strip()[-1] in "。？！.?!"
 
 
+def test_numbers_stay_words_if_asked_to(gateway, triton_url, talk):
+    with Client(triton_url) as client:
+        spoken = client.transcribe_file(talk, itn=False).text
+    assert post(gateway, talk, itn="false").json()["text"] == spoken
+    body = post(gateway, talk, itn="0", stream="true", prompt="王芳").text
+    assert json.loads(body.split("data: ")[-1])["warnings"]  # SenseVoice knows no hotwords
+
+
 def test_without_words_no_words(gateway, talk):
     body = post(gateway, talk, response_format="verbose_json").json()
     assert "words" not in body and "words" not in body["segments"][0]
@@ -170,6 +178,7 @@ def test_without_words_no_words(gateway, talk):
     [
         ({"response_format": "xml"}, 400, "response_format"),
         ({"stream": "perhaps"}, 400, "stream"),
+        ({"itn": "perhaps"}, 400, "itn"),
         ({"timestamp_granularities[]": "letter"}, 400, "timestamp_granularities[]"),
         ({"model": "x" * 200}, 404, "model"),
     ],

@@ -88,6 +88,10 @@ def test_sensevoice_fields():
     assert (options.svs_lang, options.svs_itn) == ("yue", False)
 
 
+def test_a_client_may_choose_the_model_of_the_second_pass():
+    assert options_after({"model": "paraformer"}).model == "paraformer"
+
+
 def test_end_of_input_in_both_forms():
     assert parse_message('{"is_speaking": false}').is_speaking is False
     assert parse_message('{"is_finished": true}').is_speaking is False
@@ -121,6 +125,7 @@ def test_end_of_input_in_both_forms():
         ('{"is_speaking": []}', "is_speaking"),
         ('{"itn": 5}', "itn"),
         ('{"svs_lang": "tlh"}', "svs_lang"),
+        ('{"model": "../vad"}', "model"),
         ('{"wav_name": {}}', "wav_name"),
         ('{"wav_name": "\\ud800"}', "wav_name"),
         (json.dumps({"wav_name": "x" * 2000}), "wav_name"),
@@ -141,7 +146,7 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(
     (
         *("mode", "wav_name", "wav_format", "audio_fs", "chunk_size", "hotwords", "itn"),
-        *("svs_lang", "svs_itn", "is_speaking", "is_finished", "is_end", "anything"),
+        *("svs_lang", "svs_itn", "model", "is_speaking", "is_finished", "is_end", "anything"),
     )
 )
 

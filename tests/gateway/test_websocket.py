@@ -100,11 +100,13 @@ def test_2pass_says_what_a_recording_and_the_http_pipeline_say(gateway, triton_u
     assert timed(recorded[0]) == stamps
 
 
-def test_with_paraformer_the_second_pass_is_punctuated(triton_url):
+def test_with_paraformer_the_second_pass_is_punctuated(gateway, triton_url):
     samples = np.frombuffer(AUDIO, "<i2").astype(np.float32) / 32768
+    chosen = asyncio.run(recognise(gateway, AUDIO, model="paraformer"))
     with running_gateway(triton_url, model="paraformer") as gateway:
         received = asyncio.run(recognise(gateway, AUDIO))
         plain = asyncio.run(recognise(gateway, AUDIO, itn=False))
+    assert texts(chosen, "2pass-offline") == texts(received, "2pass-offline")
 
     async def alone() -> list[str]:
         async with AsyncClient(triton_url) as client:

@@ -1,7 +1,9 @@
 """Command line of the benchmark.
 
     python -m scripts.benchmark offline --paraformer DIR --sensevoice DIR
-    python -m scripts.benchmark streaming --model DIR --streams 4 6 8 10 12
+    python -m scripts.benchmark streaming --model DIR --streams 4 6 8 10 12 --sherpa
+    python -m scripts.benchmark frontend --paraformer DIR
+    python -m scripts.benchmark page
     python -m scripts.benchmark file --paraformer DIR --sensevoice DIR
 
 DIR is an exported model; full-size ones with random weights, which cost what real ones do, come
@@ -12,17 +14,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
+from scripts.benchmark.frontend import measure_frontend
 from scripts.benchmark.installed_models import Precision
 from scripts.benchmark.offline import PEERS, measure_offline
+from scripts.benchmark.page import write_page
 from scripts.benchmark.report import (
     describe_machine,
     file_markdown,
+    frontend_markdown,
     offline_markdown,
     streaming_markdown,
 )
@@ -61,7 +67,13 @@ def main(arguments: list[str] | None = None) -> int:
     file.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     file.add_argument("--in-flight", type=int, nargs="+", default=[4, 8])
     file.set_defaults(run=run_file)
-    for command in (offline, streaming, file):
+    frontend = commands.add_parser("frontend", help="front end and scoring against the encoder")
+    for kind in ("paraformer", "sensevoice"):
+        frontend.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
+    frontend.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    frontend.add_argument("--recordings", type=int, default=12, help="default: %(default)s")
+    frontend.set_defaults(run=run_frontend)
+    for command in (offline, streaming, file, frontend):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
         command.add_argument(
@@ -70,6 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
             default=ROOT / ".cache/benchmark/models",
             help="where installed models are kept for the next run, by name; default: %(default)s",
         )
+    page = commands.add_parser("page", help="write docs/benchmarks.md from docs/benchmarks/*.json")
+    page.add_argument("--results", type=Path, default=ROOT / "docs/benchmarks")
+    page.add_argument("--target", type=Path, default=ROOT / "docs/benchmarks.md")
+    page.set_defaults(run=run_page)
     options = parser.parse_args(arguments)
     options.run(options)
     return 0
@@ -137,11 +153,44 @@ def run_file(options: argparse.Namespace) -> None:
     write("file", results, sections, options.output)
 
 
+def run_frontend(options: argparse.Namespace) -> None:
+    """Measure the named models and write frontend.json and frontend.md."""
+    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
+    results, sections = {}, []
+    for name in ("paraformer", "sensevoice"):
+        source = getattr(options, name)
+        if source is None:
+            continue
+        result = measure_frontend(
+            KINDS[name], source, recordings, options.rounds, options.work / source.name, log
+        )
+        results[name] = asdict(result)
+        sections.append(frontend_markdown(f"{name}, {source.name}", result))
+    write("frontend", results, sections, options.output)
+
+
+def run_page(options: argparse.Namespace) -> None:
+    """Draw the plots and write the page."""
+    from scripts.benchmark.plots import plot_offline, plot_streaming  # the extra "benchmark"
+
+    for path in sorted(options.results.glob("*.json")):
+        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+        for name, plot in (("offline", plot_offline), ("streaming", plot_streaming)):
+            if path.stem.startswith(name):
+                plot(results, path.with_suffix(".png"))
+    write_page(options.results, options.target)
+
+
 def write(name: str, results: Mapping[str, Any], sections: Sequence[str], folder: Path) -> None:
     """Write the figures as JSON and as a page, and print the page."""
     machine = describe_machine()
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine, "results": results}
+    content = {
+        "command": shlex.join(["python", "-m", "scripts.benchmark", *sys.argv[1:]]),
+        "machine": machine,
+        "sections": sections,
+        "results": results,
+    }
     (folder / f"{name}.json").write_text(json.dumps(content, indent=2))
     listing = [f"- {key}: {value}" for key, value in machine.items()]
     page = "\n".join([*listing, "", *sections])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from asr_core.frontend import load_frontend
 from asr_core.sensevoice import LANGUAGE_IDS, TEXT_NORM_IDS
@@ -34,11 +36,15 @@ class BareSession:
             "bias_embed": np.zeros((1, 1, 1), np.float32),  # a Paraformer without hotwords
         }
         names = {value.name for value in self._session.get_inputs()}
+        self._outputs = [value.name for value in self._session.get_outputs()]
         self._prompt = {name: value for name, value in known.items() if name in names}
 
-    def __call__(self, recording: Recording) -> object:
-        """Run one recording; returns the graph's outputs."""
-        features = self._frontend(recording)
+    def __call__(self, recording: Recording) -> dict[str, NDArray[Any]]:
+        """Run one recording; returns the graph's outputs by name."""
+        return self.encode(self._frontend(recording))
+
+    def encode(self, features: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """Run features [T, D]; returns the graph's outputs by name."""
         lengths = np.array([len(features)], np.int32)
         feeds = {"speech": features[None], "speech_lengths": lengths, **self._prompt}
-        return self._session.run(None, feeds)
+        return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from scripts.install_model import VERSION, ModelKind
 from scripts.triton_server import TritonServer
 
 # Ways to use two or more cores: (threads of the session, calls at a time).
-BARE_LAYOUTS = ((1, 1), (2, 1), (1, 2), (2, 2))
+BARE_LAYOUTS = ((2, 1), (1, 2), (2, 2))
 ALONE = (2, 1)  # how one recording is answered soonest
 START_TIMEOUT_S = 300.0
 
@@ -123,14 +123,16 @@ def measure_offline(
     """
     repository = installed(kind, source, work, precision)
     graph = repository / kind.encoder / VERSION / "model.onnx"
-    layout = choose_bare_layout(graph, source, recordings, report)
+    threads = sorted({threads for threads, _ in BARE_LAYOUTS})
+    sessions = {number: in_process.bare(graph, source, number) for number in threads}
+    layout = choose_bare_layout(sessions, recordings, report)
     result = OfflineResult(triton_name(kind.name), kind.encoder, precision, layout)
     with ExitStack() as stack:
         server = stack.enter_context(TritonServer([repository], log=work / "server.log"))
         server.wait_ready(START_TIMEOUT_S)
         contestants = [
-            Contestant(BARE, in_process.bare(graph, source, layout[0]), layout[1]),
-            Contestant(BARE_ALONE, in_process.bare(graph, source, ALONE[0]), ALONE[1]),
+            Contestant(BARE, sessions[layout[0]], layout[1]),
+            Contestant(BARE_ALONE, sessions[ALONE[0]], ALONE[1]),
             *stack.enter_context(_peers(kind.name, source, peers, layout, concurrencies, work)),
         ]
         for name, url in ((SERVER, server.grpc_url), (SERVER_HTTP, server.http_url)):
@@ -154,14 +156,21 @@ def measure_offline(
 
 
 def choose_bare_layout(
-    graph: Path, model_dir: Path, recordings: Sequence[Recording], report: Callable[[str], None]
+    sessions: Mapping[int, Recognise],
+    recordings: Sequence[Recording],
+    report: Callable[[str], None],
 ) -> tuple[int, int]:
-    """Return the layout of `BARE_LAYOUTS` that is fastest on these recordings."""
+    """Return the layout of `BARE_LAYOUTS` that is fastest on these recordings.
+
+    Args:
+        sessions: by their number of threads.
+        recordings: the workload.
+        report: gets a line for each layout.
+    """
     walls = {}
     for threads, calls in BARE_LAYOUTS:
-        session = in_process.bare(graph, model_dir, threads)
-        run_concurrently(session, recordings[:calls], calls)  # warm up
-        walls[threads, calls] = run_concurrently(session, recordings, calls).wall_s
+        run_concurrently(sessions[threads], recordings[:calls], calls)  # warm up
+        walls[threads, calls] = run_concurrently(sessions[threads], recordings, calls).wall_s
         report(f"bare, {threads} threads x {calls} calls: {walls[threads, calls]:.2f} s")
     return min(walls, key=lambda layout: walls[layout])
 

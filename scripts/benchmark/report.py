@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from scripts.benchmark.frontend import FrontendResult
 from scripts.benchmark.offline import BARE, OfflineResult
 from scripts.benchmark.server_statistics import where_time_goes
 from scripts.benchmark.streaming import StreamingResult
@@ -73,6 +74,27 @@ def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Reco
         ]
     memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
     return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])
+
+
+def frontend_markdown(name: str, result: FrontendResult) -> str:
+    """Return the section of one model's parts."""
+    lines = [
+        f"### {name}",
+        "",
+        f"{result.audio_s:.0f} s of audio, {result.tokens} tokens, {len(result.encoder_s)} rounds.",
+        "",
+        "| | ms of processor time per s of audio | ÷ encoder (median of the rounds) |",
+        "|---|---|---|",
+    ]
+    for part, times in (
+        ("front end", result.frontend_s),
+        ("encoder", result.encoder_s),
+        ("scoring", result.scoring_s),
+    ):
+        lines.append(
+            f"| {part} | {1e3 * statistics.median(times):.2f} | {result.share(times):.2%} |"
+        )
+    return "\n".join([*lines, ""])
 
 
 def file_markdown(name: str, result: FileResult) -> str:

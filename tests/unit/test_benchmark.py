@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import onnx
 import pytest
 
 from asr_core.cmvn import load_cmvn
 from scripts.benchmark.bare_streaming import BareCost
+from scripts.benchmark.frontend import FrontendResult
 from scripts.benchmark.offline import BARE, SERVER, OfflineResult, Round
-from scripts.benchmark.report import offline_markdown, streaming_markdown
+from scripts.benchmark.page import write_page
+from scripts.benchmark.report import frontend_markdown, offline_markdown, streaming_markdown
 from scripts.benchmark.sherpa_models import prepare_offline, prepare_streaming
 from scripts.benchmark.streaming import LoadResult, StreamingResult
 from scripts.benchmark.workload import Recording
@@ -83,3 +87,26 @@ def test_the_streaming_page_compares_with_sherpa():
     page = streaming_markdown("paraformer_online", result, 20)
     assert "10.0 real-time streams" in page
     assert "sherpa-onnx's online websocket server: 4 streams" in page
+
+
+def test_the_page_holds_every_run_with_its_command(tmp_path):
+    for name in ("offline", "streaming"):
+        run = {"command": f"measure {name}", "machine": {"CPU": "two cores"}, "results": {}}
+        (tmp_path / f"{name}.json").write_text(json.dumps({**run, "sections": [f"### {name} x"]}))
+    (tmp_path / "streaming.png").touch()
+    write_page(tmp_path, tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text()
+    assert page.index("measure offline") < page.index("### offline x") < page.index("## streaming")
+    assert "![streaming](streaming.png)" in page
+    assert "offline.png" not in page
+
+
+def test_a_page_without_runs_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="expected JSON files"):
+        write_page(tmp_path, tmp_path / "page.md")
+
+
+def test_shares_of_the_front_end_are_those_of_a_round():
+    result = FrontendResult(10.0, 50, [0.002, 0.004], [0.1, 0.2], [0.0, 0.001])
+    assert result.share(result.frontend_s) == pytest.approx(0.02)
+    assert "| front end | 3.00 | 2.00% |" in frontend_markdown("paraformer", result)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from scripts.benchmark.frontend import measure_frontend
+from scripts.benchmark.gpu import PROVIDERS, NoGpuError, measure_gpu
 from scripts.benchmark.installed_models import Precision
 from scripts.benchmark.offline import PEERS, measure_offline
 from scripts.benchmark.page import write_page
@@ -29,6 +30,7 @@ from scripts.benchmark.report import (
     describe_machine,
     file_markdown,
     frontend_markdown,
+    gpu_markdown,
     offline_markdown,
     streaming_markdown,
 )
@@ -73,7 +75,15 @@ def main(arguments: list[str] | None = None) -> int:
     frontend.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     frontend.add_argument("--recordings", type=int, default=12, help="default: %(default)s")
     frontend.set_defaults(run=run_frontend)
-    for command in (offline, streaming, file, frontend):
+    gpu = commands.add_parser("gpu", help="the encoder alone on a GPU, by batch size")
+    gpu.add_argument("--model", type=Path, required=True, help="exported model, for its front end")
+    gpu.add_argument("--graph", type=Path, nargs="+", required=True, help="installed model.onnx")
+    gpu.add_argument("--provider", nargs="+", choices=PROVIDERS, default=["cuda"])
+    gpu.add_argument("--batch", type=int, nargs="+", default=[1, 4, 8, 16, 32])
+    gpu.add_argument("--recordings", type=int, default=128, help="default: %(default)s")
+    gpu.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    gpu.set_defaults(run=run_gpu)
+    for command in (offline, streaming, file, frontend, gpu):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
         command.add_argument(
@@ -87,7 +97,11 @@ def main(arguments: list[str] | None = None) -> int:
     page.add_argument("--target", type=Path, default=ROOT / "docs/benchmarks.md")
     page.set_defaults(run=run_page)
     options = parser.parse_args(arguments)
-    options.run(options)
+    try:
+        options.run(options)
+    except NoGpuError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 
@@ -167,6 +181,18 @@ def run_frontend(options: argparse.Namespace) -> None:
         results[name] = asdict(result)
         sections.append(frontend_markdown(f"{name}, {source.name}", result))
     write("frontend", results, sections, options.output)
+
+
+def run_gpu(options: argparse.Namespace) -> None:
+    """Measure the graphs on the providers and write gpu.json and gpu.md."""
+    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
+    results = [
+        measure_gpu(graph, options.model, provider, recordings, options.batch, options.rounds, log)
+        for graph in options.graph
+        for provider in options.provider
+    ]
+    content = {f"{result.provider} {result.graph}": asdict(result) for result in results}
+    write("gpu", content, [gpu_markdown(results)], options.output)
 
 
 def run_page(options: argparse.Namespace) -> None:

@@ -30,14 +30,8 @@ class BareSession:
             str(graph), options, providers=["CPUExecutionProvider"]
         )
         self._frontend = load_frontend(model_dir)
-        known = {
-            "language": np.array([LANGUAGE_IDS["auto"]], np.int32),
-            "textnorm": np.array([TEXT_NORM_IDS["withitn"]], np.int32),
-            "bias_embed": np.zeros((1, 1, 1), np.float32),  # a Paraformer without hotwords
-        }
-        names = {value.name for value in self._session.get_inputs()}
         self._outputs = [value.name for value in self._session.get_outputs()]
-        self._prompt = {name: value for name, value in known.items() if name in names}
+        self._prompt = prompt_inputs(self._session)
 
     def __call__(self, recording: Recording) -> dict[str, NDArray[Any]]:
         """Run one recording; returns the graph's outputs by name."""
@@ -48,3 +42,14 @@ class BareSession:
         lengths = np.array([len(features)], np.int32)
         feeds = {"speech": features[None], "speech_lengths": lengths, **self._prompt}
         return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
+
+
+def prompt_inputs(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
+    """Return what a prepared graph takes besides the features, for one row."""
+    known: dict[str, NDArray[Any]] = {
+        "language": np.array([LANGUAGE_IDS["auto"]], np.int32),
+        "textnorm": np.array([TEXT_NORM_IDS["withitn"]], np.int32),
+        "bias_embed": np.zeros((1, 1, 1), np.float32),  # a Paraformer without hotwords
+    }
+    names = {value.name for value in session.get_inputs()}
+    return {name: value for name, value in known.items() if name in names}

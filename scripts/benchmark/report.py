@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from scripts.benchmark.frontend import FrontendResult
+from scripts.benchmark.gpu import GpuResult
 from scripts.benchmark.offline import BARE, OfflineResult
 from scripts.benchmark.server_statistics import where_time_goes
 from scripts.benchmark.streaming import StreamingResult
@@ -94,6 +95,24 @@ def frontend_markdown(name: str, result: FrontendResult) -> str:
         lines.append(
             f"| {part} | {1e3 * statistics.median(times):.2f} | {result.share(times):.2%} |"
         )
+    return "\n".join([*lines, ""])
+
+
+def gpu_markdown(results: Sequence[GpuResult]) -> str:
+    """Return the table of encoder sessions on providers."""
+    lines = [
+        "Seconds of audio per second through the encoder session alone; in brackets the part of "
+        "the frames that is padding:",
+        "",
+        "| graph | provider | batch | audio per second |",
+        "|---|---|---|---|",
+    ]
+    for result in results:
+        lines += [
+            f"| {result.graph} | {result.provider} | {size} "
+            f"| {speed:.1f} ({result.padded_share[size]:.0%}) |"
+            for size, speed in result.audio_per_second.items()
+        ]
     return "\n".join([*lines, ""])
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import onnx
+import onnxruntime
 import pytest
 
 from asr_core.cmvn import load_cmvn
+from scripts.benchmark.__main__ import main
 from scripts.benchmark.bare_streaming import BareCost
 from scripts.benchmark.frontend import FrontendResult
 from scripts.benchmark.offline import BARE, SERVER, OfflineResult, Round
@@ -110,3 +112,12 @@ def test_shares_of_the_front_end_are_those_of_a_round():
     result = FrontendResult(10.0, 50, [0.002, 0.004], [0.1, 0.2], [0.0, 0.001])
     assert result.share(result.frontend_s) == pytest.approx(0.02)
     assert "| front end | 3.00 | 2.00% |" in frontend_markdown("paraformer", result)
+
+
+def test_a_missing_gpu_is_said(tmp_path, capsys):
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    model = RANDOM_MODELS / "paraformer-tiny-seed0"
+    command = ["gpu", "--model", str(model), "--graph", str(model / "model.onnx")]
+    assert main([*command, "--recordings", "2", "--output", str(tmp_path)]) == 1
+    assert "expected an onnxruntime that has it" in capsys.readouterr().err

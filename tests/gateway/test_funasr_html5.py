@@ -1,0 +1,84 @@
+"""FunASR's own HTML5 client, as published, against the gateway, in Chromium.
+
+    FUNASR_DIR=/path/to/FunASR make soak
+
+`FUNASR_DIR` is a checkout of github.com/modelscope/FunASR; nothing of it is kept here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import expect, sync_playwright
+
+from scripts.install_model import ROOT
+from tests.gateway.browser import chromium, open_page
+from tests.gateway.static_server import static_server
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(
+        "FUNASR_DIR" not in os.environ, reason="needs FUNASR_DIR, a FunASR checkout"
+    ),
+]
+
+SAMPLE = ROOT / "embedded_models" / "samples" / "zh_1.wav"
+HEARD = "(报告|发送)"  # of it; what models this small are sure of
+PAUSE_S = 2
+
+
+@pytest.fixture
+def page(gateway, tmp_path):
+    samples, rate = soundfile.read(SAMPLE, dtype="int16")
+    heard = tmp_path / "heard.wav"
+    soundfile.write(heard, np.append(samples, np.zeros(PAUSE_S * rate, np.int16)), rate)
+    client = Path(os.environ["FUNASR_DIR"], "runtime", "html5", "static")
+    with (
+        sync_playwright() as playwright,
+        static_server(client, policy=None) as url,
+        chromium(playwright, heard) as browser,
+    ):
+        page = open_page(browser, url)
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.accept()))
+        page.on("console", lambda message: print("console:", message.text))
+        page.locator("#wssip").fill(gateway.ws)
+        yield page
+        print("text area:", page.locator("#varArea").input_value())
+        assert problems == []
+
+
+@pytest.mark.parametrize("name", ["zh_1.wav", "zh_1.mp3"])
+def test_file_mode(page, tmp_path, name):
+    file = tmp_path / name
+    samples, rate = soundfile.read(SAMPLE)
+    soundfile.write(file, samples, rate)
+    page.locator("input[name=recoder_mode][value=file]").check()
+    with page.expect_file_chooser() as chooser:
+        page.locator("#upfile").click()
+    chooser.value.set_files(file)
+    expect(page.locator("#info_div")).to_have_text("请点击连接进行识别")
+    page.locator("#btnConnect").click()
+    expect(page.locator("#varArea")).to_have_value(re.compile(HEARD))
+    expect(page.locator("#info_div")).to_have_text("请点击连接")  # it was told of the end
+
+
+@pytest.mark.parametrize("mode", ["2pass", "online", "offline"])
+def test_microphone_mode(page, mode):
+    page.locator(f"input[name=asr_mode][value='{mode}']").check()
+    page.locator("#btnConnect").click()
+    page.locator("#btnStart").click()
+    if mode != "offline":  # which has no text before the end
+        expect(page.locator("#varArea")).to_have_value(re.compile("我把"))
+    if mode == "2pass":  # the sentence, with times, has come while the microphone was open
+        expect(page.locator("#varArea")).to_have_value(re.compile(rf"^\d[\d.]*:.*{HEARD}"))
+    else:
+        expect(page.locator("#info_div")).to_have_text(re.compile(r"^([5-9]|\d\d)(\.\d+)?s$"))
+    page.locator("#btnStop").click()
+    expect(page.locator("#varArea")).to_have_value(re.compile(HEARD))

@@ -12,6 +12,7 @@ SERVE_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo serve models install-model test lint soak export-env clean
@@ -63,6 +64,7 @@ $(VENV)/test: CHECK_FLAGS = --install
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PYTHON) scripts/check_system.py --install --tests
 	$(INSTALL) -e ".[test]"
+	$(foreach name,$(BROWSERS),command -v $(name) ||) $(BIN)/playwright install chromium
 	touch $@
 
 $(VENV)/export: pyproject.toml constraints.txt | $(VENV)/bin/python

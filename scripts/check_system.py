@@ -62,9 +62,13 @@ def missing_sound_packages() -> list[str]:
 
 
 def missing_browser_packages() -> list[str]:
-    """Return Debian's Chromium if there is no browser of its kind under any of their names."""
+    """Return Debian's Chromium if there is no browser of its kind under any of their names.
+
+    Ubuntu has it as a snap only; there the Makefile has Playwright download one.
+    """
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return [] if any(map(shutil.which, names)) else ["chromium"]
+    is_ubuntu = platform.freedesktop_os_release().get("ID") == "ubuntu"
+    return [] if is_ubuntu or any(map(shutil.which, names)) else ["chromium"]
 
 
 def unsuitable() -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scripts.install_model import KINDS, ROOT, default_repositories, install, is_installed
+from scripts.serve_gateway import ServerWithGateway
 from scripts.triton_server import ServerFlags, TritonServer, TritonServerError
 
 READY_TIMEOUT_S = 300.0  # a full-size model is read from disk and, on a GPU, copied there
@@ -135,6 +136,8 @@ def main(arguments: list[str] | None = None) -> int:
             log=options.log,
             flags=ServerFlags(pinned_memory_pool_bytes=options.pinned_memory_mb << 20),
         )
+    if options.gateway:
+        server = ServerWithGateway(server, options.gateway_option, report_line)
     return serve(server, stop, report_line)
 
 
@@ -157,6 +160,14 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--pinned-memory-mb", type=int, default=256, help="pinned pool, default: %(default)s"
+    )
+    parser.add_argument("--gateway", action="store_true", help="run the gateway beside Triton")
+    parser.add_argument(
+        "--gateway-option",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="for the gateway's command line, such as --gateway-option=--port=8080",
     )
     docker = parser.add_argument_group("in the NGC container")
     docker.add_argument("--docker", action="store_true", help="run there instead of here")

@@ -158,7 +158,7 @@ class Connection:
     def _begin(self, options: UtteranceOptions) -> Utterance:
         """Open an utterance."""
         self._announced = True
-        utterance = make_utterance(self._gateway, options, self._channel.send)
+        utterance = make_utterance(self._gateway, options, self._send)
         self._work = asyncio.create_task(self._recognise(utterance))
         return utterance
 
@@ -166,6 +166,12 @@ class Connection:
         """Close an utterance; its results will come."""
         utterance.end()
         self._utterance, self._announced = None, False
+
+    async def _send(self, reply: dict[str, Any]) -> None:
+        """Send a reply, and log its text if that is wanted."""
+        await self._channel.send(reply)
+        if self._gateway.settings.log_text:
+            log_event("reply", session=self._number, mode=reply["mode"], text=reply["text"])
 
     async def _previous_done(self) -> None:
         """Wait for the results of the utterance before."""

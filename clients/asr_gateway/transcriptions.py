@@ -143,7 +143,7 @@ class TranscriptionEndpoint:
                 sentences.append(sentence)
                 before = sentence.text
             result = whole_transcript(sentences, file.summary)
-            self._gateway.metrics.audio_s.labels(_MODE).inc(result.duration_s)
+            self._count(result)
             yield done_event(result, _warnings(warning, result))
         except AsrError as error:
             yield error_event(api_error(error).body())
@@ -151,6 +151,12 @@ class TranscriptionEndpoint:
 
 def _warnings(warning: str | None, result: FileTranscript) -> list[str]:
     return [*([warning] if warning else []), *result.summary.warnings]
+
+    def _count(self, result: FileTranscript) -> None:
+        """Count a transcript, and log its text if that is wanted."""
+        self._gateway.metrics.audio_s.labels(_MODE).inc(result.duration_s)
+        if self._gateway.settings.log_text:
+            log_event("transcript", text=result.text)
 
 
 async def _disconnected(receive: Receive) -> None:

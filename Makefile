@@ -53,7 +53,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 
 $(VENV)/server: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e ".[server,itn,media]"
+	$(INSTALL) -e ".[server,gateway]"
 	touch $@
 
 $(VENV)/install: pyproject.toml constraints.txt | $(VENV)/bin/python

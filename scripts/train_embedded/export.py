@@ -34,7 +34,7 @@ from .tokens import SenseVoiceTokenizer, sensevoice_pieces
 from .train_sensevoice import SPM_NAME
 
 MAX_FRAMES = 512
-AUXILIARY_PREFIXES = ("frame_head.",)
+AUXILIARY_PREFIXES = ("frame_head.", "language_head.")
 """Heads that only training uses."""
 
 

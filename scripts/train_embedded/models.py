@@ -138,12 +138,12 @@ def streaming_config() -> dict[str, Any]:
 
 
 def sensevoice_config() -> dict[str, Any]:
-    """FunASR configuration of the SenseVoiceSmall."""
+    """FunASR configuration of the SenseVoiceSmall: five languages need two blocks more."""
     return {
         "model": "SenseVoiceSmall",
         "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
         "encoder": "SenseVoiceEncoderSmall",
-        "encoder_conf": {**ENCODER, "tp_blocks": 1},
+        "encoder_conf": {**ENCODER, "num_blocks": 7, "tp_blocks": 1},
         "frontend": "WavFrontend",
         "frontend_conf": dict(FRONTEND),
         "specaug": "SpecAugLFR",

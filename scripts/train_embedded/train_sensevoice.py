@@ -22,6 +22,7 @@ from torch import nn
 from .cmvn import read_cmvn
 from .corpus import LANGUAGES
 from .dataset import BatchStream, Features, Item, Shards, pad_features, pad_targets
+from .deepen import silence_new_blocks
 from .devset import DevSet, load_dev_set
 from .dropout import use_byte_dropout
 from .error_rate import character_error_rate
@@ -31,18 +32,22 @@ from .fused_attention import use_fused_attention
 from .models import WIDTH, build_model, count_parameters, sensevoice_config
 from .tokens import (
     BLANK,
+    LANGUAGE_EMBEDDING,
     TEXTNORM_EMBEDDING,
     SenseVoiceTokenizer,
     write_sentencepiece_model,
 )
 from .training_loop import Schedule, Trainer
+from .workers import first_worker_first
 
 SPM_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
 PREFIX_ROWS = 4
 WITHITN_SHARE = 0.3
 AUTO_SHARE = 0.7
 """Share of batches that are not told the language; FunASR's 20 % teach too little of it."""
-TAG_WEIGHT, FRAME_WEIGHT = 1.0, 0.5
+TAG_WEIGHT, FRAME_WEIGHT, LANGUAGE_WEIGHT = 2.0, 0.5, 0.3
+SPOKEN_TAGS = tuple(LANGUAGE_EMBEDDING)
+"""The classes of the language that every frame is asked for."""
 JOIN_SHARE = 0.15
 """Fewer than Paraformer's: a join is one example of its tag for the frames of seven."""
 LANGUAGE_WEIGHTS = {"zh": 0.22, "en": 0.30, "yue": 0.15, "ja": 0.14, "ko": 0.19}
@@ -73,6 +78,24 @@ def keep_alignable(items: list[Item], targets: list[list[int]]) -> list[int]:
     return kept
 
 
+def keep_output(module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+    """A forward hook: leaves what the module gave as its `kept`."""
+    vars(module)["kept"] = output
+
+
+def language_targets(items: list[Item], frames: int) -> torch.Tensor:
+    """Class of the language in each frame [batch, frames], IGNORED past an item's end.
+
+    One tag an utterance teaches the language of few voices; asked for in every frame before the
+    last block, its evidence is gathered where the tag's row finds it.
+    """
+    targets = torch.full((len(items), frames), IGNORED)
+    for row, item in zip(targets, items, strict=True):
+        spoken = [r["language"] for r in item.records if r["spoken"]]
+        row[: len(item.features)] = SPOKEN_TAGS.index(spoken[0] if spoken else "nospeech")
+    return targets
+
+
 def sensevoice_loss(
     model: Any,
     items: list[Item],
@@ -80,7 +103,7 @@ def sensevoice_loss(
     rng: np.random.Generator,
     frame_weights: torch.Tensor,
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """CTC loss of the text per token, cross entropies of the four tags and of the frames."""
+    """CTC loss of the text per token, cross entropies of tags, frames and frames' language."""
     targets = [item_target(item, tokenizer, rng.random() < WITHITN_SHARE) for item in items]
     kept = keep_alignable(items, targets)
     items, targets = [items[i] for i in kept], [targets[i] for i in kept]
@@ -110,9 +133,18 @@ def sensevoice_loss(
         frame_weights,
         ignore_index=IGNORED,
     )
+    language_loss = nn.functional.cross_entropy(
+        model.language_head(model.encoder.after_norm.kept[:, PREFIX_ROWS:]).float().transpose(1, 2),
+        language_targets(items, spoken_hidden.size(1)),
+        ignore_index=IGNORED,
+    )
     loss = text_loss + TAG_WEIGHT * tags + FRAME_WEIGHT * frame_loss
-    stats = {"ctc": text_loss.item(), "tags": tags.item(), "frame": frame_loss.item()}
-    return loss, stats
+    return loss + LANGUAGE_WEIGHT * language_loss, {
+        "ctc": text_loss.item(),
+        "tags": tags.item(),
+        "frame": frame_loss.item(),
+        "language": language_loss.item(),
+    }
 
 
 @torch.no_grad()
@@ -182,13 +214,16 @@ def main() -> None:
     directory: Path = arguments.directory
     initial: Path = arguments.initial or arguments.paraformer / "average.pt"
     directory.mkdir(parents=True, exist_ok=True)
-    if not (directory / SPM_NAME).exists():
-        write_sentencepiece_model(directory / SPM_NAME)
-        (directory / "am.mvn").write_bytes((initial.parent / "am.mvn").read_bytes())
+    with first_worker_first():
+        if not (directory / SPM_NAME).exists():
+            write_sentencepiece_model(directory / SPM_NAME)
+            (directory / "am.mvn").write_bytes((initial.parent / "am.mvn").read_bytes())
     mean, scale = read_cmvn(directory / "am.mvn")
     tokenizer = SenseVoiceTokenizer(directory / SPM_NAME)
     model: Any = build_model(sensevoice_config(), tokenizer.size)
     model.frame_head = nn.Linear(WIDTH, tokenizer.size)
+    model.language_head = nn.Linear(WIDTH, len(SPOKEN_TAGS))
+    model.encoder.after_norm.register_forward_hook(keep_output)
     languages = tokenizer.language_embeddings()
     model.textnorm_int_dict = tokenizer.textnorm_embeddings()
     if not (directory / "checkpoint.pt").exists():
@@ -197,7 +232,8 @@ def main() -> None:
         if not arguments.initial:
             fitting = {k: v for k, v in fitting.items() if k.startswith("encoder.")}
         model.load_state_dict(fitting, strict=False)
-        print(f"initialised {len(fitting)} tensors", flush=True)
+        new = silence_new_blocks(model, fitting)
+        print(f"initialised {len(fitting)} tensors, new blocks: {new}", flush=True)
     use_byte_dropout(model, arguments.dropout, seed=2)
     use_fused_attention(model)
     print(f"{count_parameters(model)} parameters, {tokenizer.size} pieces", flush=True)
@@ -208,8 +244,8 @@ def main() -> None:
     shards.refresh()
     known = [utterance for found in shards.by_language.values() for utterance in found]
     frame_weights = torch.from_numpy(class_weights(known, tokenizer.size, tokenizer.encode))
-    stream = BatchStream(shards, mean, scale, trainer.step + 1, LANGUAGE_WEIGHTS, JOIN_SHARE)
-    rng = np.random.default_rng(trainer.step + 5)
+    stream = BatchStream(shards, mean, scale, trainer.seed + 1, LANGUAGE_WEIGHTS, JOIN_SHARE)
+    rng = np.random.default_rng(trainer.seed + 5)
 
     def loss_of(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
         model.lid_int_dict = {} if rng.random() < AUTO_SHARE else languages

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from asr_client import Client
 from asr_client.protocol import triton_name
 from scripts.benchmark import in_process
@@ -57,10 +59,12 @@ class Round:
 
     Attributes:
         wall_s: from the first start to the last answer.
+        cpu_s: processor time of all processes: contestant, client and this one.
         latency_p50_s, latency_p95_s: over the recordings.
     """
 
     wall_s: float
+    cpu_s: float
     latency_p50_s: float
     latency_p95_s: float
 
@@ -91,6 +95,15 @@ class OfflineResult:
         (bare,) = self.rounds[BARE].values()
         pairs = zip(self.rounds[name][calls], bare, strict=True)
         return [one.wall_s / other.wall_s for one, other in pairs]
+
+    def cpu_ratios(self, name: str, calls: int) -> list[float]:
+        """Of each round, the contestant's processor time to the bare session's.
+
+        Where other work takes processor time away, this stays what it is, unlike wall times.
+        """
+        (bare,) = self.rounds[BARE].values()
+        pairs = zip(self.rounds[name][calls], bare, strict=True)
+        return [one.cpu_s / other.cpu_s for one, other in pairs]
 
     def latency_s(self, name: str, calls: int) -> float:
         """Median over rounds of the median latency."""
@@ -130,6 +143,7 @@ def measure_offline(
     with ExitStack() as stack:
         server = stack.enter_context(TritonServer([repository], log=work / "server.log"))
         server.wait_ready(START_TIMEOUT_S)
+        here = psutil.Process()
         contestants = [
             Contestant(BARE, sessions[layout[0]], layout[1]),
             Contestant(BARE_ALONE, sessions[ALONE[0]], ALONE[1]),
@@ -142,15 +156,21 @@ def measure_offline(
             run_concurrently(one.recognise, recordings[:2], 2)  # warm up
         for _ in range(rounds):
             for one in contestants:
-                before = read_statistics(server.http_url)
+                before, spent_s = read_statistics(server.http_url), _family_cpu_seconds(here)
                 timing = run_concurrently(one.recognise, recordings, one.calls)
+                spent_s = _family_cpu_seconds(here) - spent_s
                 percentiles = (timing.latency_percentile_s(percent) for percent in (50, 95))
                 by_calls = result.rounds.setdefault(one.name, {})
-                by_calls.setdefault(one.calls, []).append(Round(timing.wall_s, *percentiles))
+                by_calls.setdefault(one.calls, []).append(
+                    Round(timing.wall_s, spent_s, *percentiles)
+                )
                 if one.name == SERVER:
                     after = read_statistics(server.http_url)
                     result.models[one.calls] = difference(after, before)
-                report(f"{kind.name}: {one.name} x {one.calls}: {timing.wall_s:.2f} s")
+                report(
+                    f"{kind.name}: {one.name} x {one.calls}: {timing.wall_s:.2f} s, "
+                    f"processor {spent_s:.2f} s"
+                )
         result.memory_mb = memory_mb(server.pid)
     return result
 
@@ -173,6 +193,12 @@ def choose_bare_layout(
         walls[threads, calls] = run_concurrently(sessions[threads], recordings, calls).wall_s
         report(f"bare, {threads} threads x {calls} calls: {walls[threads, calls]:.2f} s")
     return min(walls, key=lambda layout: walls[layout])
+
+
+def _family_cpu_seconds(parent: psutil.Process) -> float:
+    """Processor time so far of a process and all that it started, all of which go on."""
+    family = [parent, *parent.children(recursive=True)]
+    return float(sum(sum(one.cpu_times()[:2]) for one in family))
 
 
 @contextmanager

@@ -45,9 +45,9 @@ def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Reco
         f"{len(recordings)} recordings, {audio:.0f} s of audio, {len(bare)} rounds in turns. In "
         f"one process: {threads} threads, {calls} calls at a time, the bare session's best.",
         "",
-        "| | calls at a time | wall ÷ bare wall (median) | each round | latency p50, p95 "
-        "| s of audio per second |",
-        "|---|---|---|---|---|---|",
+        "| | calls at a time | wall ÷ bare wall (median) | each round | the same of processor time "
+        "| latency p50, p95 | s of audio per second |",
+        "|---|---|---|---|---|---|---|",
     ]
     for contestant, by_calls in result.rounds.items():
         for number, rounds in by_calls.items():
@@ -57,6 +57,7 @@ def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Reco
             lines.append(
                 f"| {contestant} | {number} | {statistics.median(ratios):.3f} "
                 f"| {', '.join(f'{ratio:.3f}' for ratio in ratios)} "
+                f"| {statistics.median(result.cpu_ratios(contestant, number)):.3f} "
                 f"| {result.latency_s(contestant, number) * 1e3:.0f}, {p95 * 1e3:.0f} ms "
                 f"| {audio / wall:.1f} |"
             )

@@ -212,6 +212,29 @@ def test_cancelling_forgets_the_recording(page):
     start_recording(page)  # and the microphone can be opened again
 
 
+def test_cancelling_before_the_microphone_is_open(page):
+    page.evaluate(
+        """() => {
+          const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+          const allowed = new Promise((allow) => { window.allow = allow; });
+          navigator.mediaDevices.getUserMedia = async (wanted) => {
+            await allowed;
+            window.given = await ask(wanted);
+            return window.given;
+          };
+        }"""
+    )
+    server = Recogniser(page)
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator(".state")).to_have_text("Waiting for the microphone")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("article")).to_have_count(0)
+    page.evaluate("window.allow()")
+    wait_for(page, lambda: page.evaluate("window.given?.getTracks()[0].readyState") == "ended")
+    assert server.messages == []
+    expect(page.get_by_role("alert").filter(visible=True)).to_have_count(0)
+
+
 def test_a_lost_connection_keeps_what_was_there(page):
     server = start_recording(page)
     server.sentence("你好。", 100, [[0, 200], [200, 400]])

@@ -83,7 +83,8 @@ export class Microphone {
       track.onended = null;
       track.stop();
     }
-    if (this.context && this.context.state !== "closed") this.context.close();
+    this.context?.close();
+    this.context = null; // Firefox objects to a second time
   }
 }
 

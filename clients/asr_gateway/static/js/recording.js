@@ -39,7 +39,11 @@ export class Recording {
    * @throws {MicrophoneError}
    */
   async start() {
-    await this.microphone.open();
+    try {
+      await this.microphone.open();
+    } catch (error) {
+      if (!this.ended) throw error;
+    }
     if (this.ended) {
       this.microphone.close(); // cancelled while the browser was asking
       return;

@@ -189,6 +189,18 @@ def test_words_are_placed_in_the_file_and_stay_in_their_segment():
     assert [s.words for s in timed_sentences(untimed, ["a b"])] == [[]]
 
 
+@pytest.mark.parametrize(
+    ("speech_end_ms", "expected_ms"),
+    [(1450, 1450), (1900, 1600), (1250, 1250), (1100, 1200), (900, 1200)],
+)
+def test_the_last_word_ends_with_the_speech_but_not_much_later(speech_end_ms, expected_ms):
+    spoken = spoken_in(transcript("a b c 。"), 1000, 2000, speech_end_ms)
+    assert spoken.words == [
+        *(Word("a", 1000, 1100), Word("b", 1100, 1200), Word("c", 1200, expected_ms)),
+        Word("。", expected_ms, expected_ms),
+    ]
+
+
 def test_figures_have_the_time_of_the_words_they_were_made_from():
     spoken = spoken_in(transcript("三 十 块 好 吗", "三十块好吗"), 1000, 2000)
     (sentence,) = timed_sentences(spoken, ["三十块，好吗？"], itn="zh")

@@ -45,3 +45,29 @@ def open_page(browser: Browser, url: str, **options) -> Page:
     page = context.new_page()
     page.goto(url)
     return page
+
+
+def note_highlights(page: Page) -> None:
+    """Have the page remember which sentences were marked as heard, however shortly."""
+    page.evaluate(
+        """() => {
+          window.highlighted = [];
+          const note = (changes) => changes
+            .filter(({ target }) => target.hasAttribute("aria-current"))
+            .forEach(({ target }) => window.highlighted.push(
+              [...target.parentElement.children].indexOf(target)));
+          new MutationObserver(note).observe(document.querySelector(".sentences"),
+            { subtree: true, attributeFilter: ["aria-current"] });
+        }"""
+    )
+
+
+def wait_for_highlight(page: Page, index: int) -> None:
+    """Wait until a sentence was marked as heard since `note_highlights`."""
+    page.evaluate(
+        """(index) => new Promise((done) => {
+          const look = () => window.highlighted.includes(index) ? done() : setTimeout(look, 20);
+          look();
+        })""",
+        index,
+    )

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from scripts.install_model import ROOT
 from tests.client.media_files import ffmpeg
-from tests.gateway.browser import chromium, open_page
+from tests.gateway.browser import chromium, note_highlights, open_page, wait_for_highlight
 from tests.gateway.gateways import running_gateway
 
 SAMPLES = ROOT / "embedded_models" / "samples"
@@ -83,8 +83,9 @@ def test_speech_becomes_text_while_it_is_heard_and_a_sentence_behind_it(page, re
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".state")).to_have_text("Complete")
     expect(page.locator(".partial")).to_be_hidden()
+    note_highlights(page)
     first.get_by_role("button").click()
-    expect(first).to_have_attribute("aria-current", "true")
+    wait_for_highlight(page, 0)
     expect(first).not_to_have_attribute("aria-current", "true")  # at the sentence's end
     assert page.locator("audio").evaluate("audio => audio.paused")
     cues = downloaded(page, "Save as SRT").strip().split("\n\n")
@@ -112,17 +113,20 @@ def test_a_file_becomes_sentences_that_can_be_played_and_saved(
     assert len(texts) >= 2
     assert HEARD.search(texts[0])
 
+    note_highlights(page)
     last = page.locator(".sentences button").last
-    audio = page.locator("audio")
-    last.click()
-    expect(page.locator(".sentences li").last).to_have_attribute("aria-current", "true")
-    begun_s = audio.evaluate("audio => audio.currentTime")
-    audio.evaluate(
-        """(audio, begun) => new Promise((done) => audio.addEventListener("timeupdate",
-             () => audio.currentTime > begun && done()))""",
-        begun_s,
+    start_s = page.locator("audio").evaluate(
+        """(audio, button) => new Promise((done) => {
+             audio.addEventListener("seeked", () => {
+               const start = audio.currentTime;
+               audio.addEventListener("timeupdate", () => audio.currentTime > start && done(start));
+             });
+             button.click();
+           })""",
+        last.element_handle(),
     )
-    assert begun_s > 3  # behind the first sample
+    wait_for_highlight(page, len(texts) - 1)
+    assert start_s > 3  # behind the first sample
 
     for name in ("srt", "vtt"):
         with file.open("rb") as upload:

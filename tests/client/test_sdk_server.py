@@ -199,7 +199,7 @@ def test_readiness(url):
 
 def test_the_command_line(url, reference, capsys):
     paths = sample_paths("sensevoice")
-    arguments = ["transcribe", *map(str, paths), "--url", url, "--format", "json"]
+    arguments = ["transcribe", "--no-vad", *map(str, paths), "--url", url, "--format", "json"]
     references = SAMPLES / "transcripts.tsv"
     assert main([*arguments, "--compute-cer", str(references)]) == 0
     out, err = capsys.readouterr()
@@ -215,8 +215,8 @@ def test_the_command_line_with_a_list_and_a_missing_file(url, reference, tmp_pat
     path = sample_paths("paraformer")[0]
     scp = tmp_path / "wav.scp"
     scp.write_text(f"one {path}\ntwo {tmp_path}/missing.wav\n")
-    arguments = ["transcribe", "--wav-scp", str(scp), "--url", url, "--format", "kaldi"]
-    assert main([*arguments, "--model", "paraformer"]) == 1
+    arguments = ["transcribe", "--no-vad", "--wav-scp", str(scp), "--url", url]
+    assert main([*arguments, "--format", "kaldi", "--model", "paraformer"]) == 1
     out, err = capsys.readouterr()
     assert out == f"one {reference['paraformer', path].text}\n"
     assert "missing.wav: No such file" in err

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from asr_client import OptionError
@@ -30,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, OptionError, OSError) as error:
         parser.error(str(error))
     set_up_logging()
-    with suppress(KeyboardInterrupt):  # uvicorn raises the signal once more when it has stopped
-        server.run()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal that stopped it once more; the exit status shall be ours.
+        signal.signal(number, lambda *_: None)
+    server.run()
     return 0 if server.started else 1
 
 

@@ -9,8 +9,8 @@ import uvicorn
 
 from .application import make_application
 from .gateway import Gateway
-from .http_protocol import http_protocol
 from .settings import Settings
+from .uvicorn_protocols import EndingWebSocketProtocol, http_protocol
 
 # A frame of a websocket; FunASR's clients send up to 200 KB, others a whole file at once.
 MAX_FRAME_BYTES = 32 << 20
@@ -44,7 +44,7 @@ class GatewayServer(uvicorn.Server):
             ssl_certfile=settings.certfile,
             ssl_keyfile=settings.keyfile,
             http=http_protocol(settings.header_timeout_s),
-            ws="websockets-sansio",
+            ws=EndingWebSocketProtocol,
             ws_max_size=MAX_FRAME_BYTES,
             ws_ping_interval=_PING_INTERVAL_S,
             ws_ping_timeout=None,

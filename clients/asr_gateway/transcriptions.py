@@ -117,7 +117,7 @@ class TranscriptionEndpoint:
         async def transcribe() -> Response:
             async with file:
                 result = await file.result()
-            self._gateway.metrics.audio_s.labels(_MODE).inc(result.duration_s)
+            self._count(result)
             return transcription_response(form, result, _warnings(warning, result))
 
         work = asyncio.create_task(transcribe())
@@ -148,15 +148,15 @@ class TranscriptionEndpoint:
         except AsrError as error:
             yield error_event(api_error(error).body())
 
-
-def _warnings(warning: str | None, result: FileTranscript) -> list[str]:
-    return [*([warning] if warning else []), *result.summary.warnings]
-
     def _count(self, result: FileTranscript) -> None:
         """Count a transcript, and log its text if that is wanted."""
         self._gateway.metrics.audio_s.labels(_MODE).inc(result.duration_s)
         if self._gateway.settings.log_text:
             log_event("transcript", text=result.text)
+
+
+def _warnings(warning: str | None, result: FileTranscript) -> list[str]:
+    return [*([warning] if warning else []), *result.summary.warnings]
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with a limit on how long a request's headers may take to arrive."""
+"""uvicorn's protocols with limits of time that it does not have: for headers, and for closing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+# When a session has ended, its client may take so long to read what was sent and to close.
+_CLOSING_S = 15.0
+
+
+class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
+    """Drops connections of clients that do not read, which would stay open for ever."""
+
+    async def run_asgi(self) -> None:
+        """Serve a client, and see that its connection ends."""
+        await super().run_asgi()
+        if not self.disconnected:
+            self.loop.call_later(_CLOSING_S, self.transport.abort)
 
 
 def http_protocol(header_timeout_s: float) -> type[asyncio.Protocol]:

@@ -1,0 +1,131 @@
+"""Options and settings, and a gateway as its own process, with TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import ssl
+import subprocess
+import sys
+
+import pytest
+import requests
+import websockets
+
+from asr_gateway.command_line import main
+from asr_gateway.limits import SessionLimits, TooManySessions
+from asr_gateway.settings import Settings, SettingsError, is_loopback
+from scripts.triton_server import free_ports
+
+TIMEOUT_S = 120
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A self-signed certificate of localhost and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run(
+        [*command, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
+    return certificate, key
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        *(("127.0.0.1", True), ("::1", True), ("localhost", True), ("127.9.9.9", True)),
+        *(("0.0.0.0", False), ("::", False), ("192.168.0.1", False), ("example.com", False)),
+        ("", False),
+    ],
+)
+def test_loopback(host, expected):
+    assert is_loopback(host) is expected
+
+
+def test_other_machines_need_a_key_or_a_word():
+    with pytest.raises(SettingsError, match="API key"):
+        Settings(host="0.0.0.0")
+    assert Settings(host="0.0.0.0", api_keys=("key",))
+    assert Settings(host="0.0.0.0", allow_anyone=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--host", "0.0.0.0"], "API key"),
+        (["--certfile", "missing.pem", "--keyfile", "missing.pem"], "missing.pem"),
+        (["--certfile", __file__], "certificate and a key"),
+        (["--port", "70000"], "65535"),
+        (["--service", "3pass"], "3pass"),
+        (["--vad-option", "nonsense=5"], "vad_options"),
+        (["--triton", "nowhere"], "nowhere"),
+        (["--max-upload-mb", "100000"], "4000"),
+        (["--idle-timeout", "0"], "above 0"),
+        (["--hotword", "missing.txt"], "missing.txt"),
+    ],
+)
+def test_wrong_options_end_with_status_2(arguments, complaint, capsys, monkeypatch):
+    monkeypatch.delenv("TRITON_ASR_API_KEY", raising=False)
+    with pytest.raises(SystemExit) as ending:
+        main(arguments)
+    assert ending.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_places_are_counted_and_given_back():
+    limits = SessionLimits(3, 2)
+    with limits.session("a"), limits.session("a"):
+        with pytest.raises(TooManySessions, match="this client"), limits.session("a"):
+            pass
+        with limits.session("b"):
+            with pytest.raises(TooManySessions, match="takes no more"), limits.session("c"):
+                pass
+            assert limits.open == 3
+    assert limits.open == 0
+    limits.draining = True
+    with pytest.raises(TooManySessions, match="shutting down"), limits.session("a"):
+        pass
+
+
+def test_as_a_process_with_tls(certificate, tmp_path):
+    pem, key = certificate
+    port = free_ports(1)[0]
+    (tmp_path / "keys").write_text("one key\nanother key\n")
+    command = [sys.executable, "-m", "asr_gateway", "--triton", "grpc://127.0.0.1:1"]
+    options = ["--certfile", pem, "--keyfile", key, "--api-key-file", tmp_path / "keys"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().split() == ["page", f"https://127.0.0.1:{port}/"]
+        answer = requests.get(
+            f"https://127.0.0.1:{port}/healthz", verify=str(pem), timeout=TIMEOUT_S
+        )
+        assert answer.json() == {"status": "ok"}
+
+        async def run() -> None:
+            context = ssl.create_default_context(cafile=pem)
+            url = f"wss://127.0.0.1:{port}/?api_key=another%20key"
+            async with websockets.connect(url, ssl=context, open_timeout=TIMEOUT_S) as socket:
+                await socket.send('{"is_speaking": false}')
+                assert "127.0.0.1:1" in json.loads(await socket.recv())["error"]
+
+        asyncio.run(run())
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=TIMEOUT_S)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    events = [json.loads(line) for line in log.splitlines()]
+    assert {"started", "session", "session failed", "shutdown"} <= {
+        event["event"] for event in events
+    }
+    assert "another" not in log and "one key" not in log

@@ -29,11 +29,12 @@ class RunningGateway:
     Attributes:
         address: host:port.
         settings: what it was told.
+        server: None where it is a process of its own.
     """
 
     address: str
     settings: Settings
-    server: GatewayServer
+    server: GatewayServer | None = None
 
     @property
     def http(self) -> str:
@@ -146,6 +147,8 @@ def wait_for_no_session(gateway: RunningGateway) -> None:
     Raises:
         TimeoutError: it does not.
     """
+    if gateway.server is None:
+        raise ValueError("expected a gateway of this process")
     limits, deadline = gateway.server.gateway.limits, time.monotonic() + STARTED_S
     while limits.open:
         if time.monotonic() > deadline:

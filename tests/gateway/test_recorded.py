@@ -1,7 +1,7 @@
 """Exchanges of FunASR's own Python client with the gateway, replayed.
 
-Recorded behind `funasr_wss_client.py` of FunASR at commit 3c58cb56 (2026-08-21), with
-`tests/soak/test_funasr_clients.py`'s proxy. Each line of a recording is a message: of the client
+Recorded behind `funasr_wss_client.py` of FunASR at commit 3c58cb56 (2026-08-21), which
+`tests/soak/test_gateway.py` runs. Each line of a recording is a message: of the client
 or the server, text as it was, audio as its length.
 """
 

@@ -1,0 +1,94 @@
+"""A hundred live sessions for ten minutes, and FunASR's own client from a checkout.
+
+FUNASR_DIR=~/FunASR pytest -m soak -s tests/soak/test_gateway.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from asr_gateway.settings import Settings
+from scripts.triton_server import free_ports
+from tests.gateway.gateways import RunningGateway, running_gateway, spoken_pcm
+from tests.gateway.load import run_load
+from tests.recordings import SAMPLE_RATE
+from tests.serving import EMBEDDED, serve_models
+from tests.streams import wait_for_open_sessions
+
+pytestmark = pytest.mark.soak
+
+SESSIONS = int(os.environ.get("GATEWAY_SESSIONS", "100"))
+DURATION_S = float(os.environ.get("GATEWAY_DURATION_S", "600"))
+MAX_GROWTH_MB = 100
+CLIENT = "runtime/python/websocket/funasr_wss_client.py"
+
+
+@pytest.fixture(scope="module")
+def triton(tmp_path_factory):
+    with serve_models(tmp_path_factory.mktemp("gateway-soak"), EMBEDDED) as server:
+        yield server
+
+
+def test_a_hundred_live_sessions(triton):
+    """The gateway runs as a process of its own, so that its memory is what is measured."""
+    port = free_ports(1)[0]
+    command = [sys.executable, "-m", "asr_gateway", "--triton", f"grpc://{triton.grpc_url}"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None and process.stdout.readline()
+        gateway = RunningGateway(f"127.0.0.1:{port}", Settings(port=port))
+        asyncio.run(run_load(gateway, SESSIONS, 20))  # warm
+        before = psutil.Process(process.pid).memory_info().rss
+        load = asyncio.run(run_load(gateway, SESSIONS, DURATION_S))
+        after = psutil.Process(process.pid).memory_info().rss
+    finally:
+        process.terminate()
+        process.wait()
+    print(
+        f"\n{SESSIONS} sessions, {DURATION_S:g} s, {load.sentences} sentences, "
+        f"{len(load.errors)} errors; from the end of a word to its partial text "
+        f"p50 {load.percentile(load.partial_s, 50):.2f} s, "
+        f"p95 {load.percentile(load.partial_s, 95):.2f} s; of a sentence p95 "
+        f"{load.percentile(load.sentence_s, 95):.2f} s; memory {before >> 20} to {after >> 20} MB"
+    )
+    assert load.errors == []
+    assert (after - before) >> 20 < MAX_GROWTH_MB
+    for model in ("vad", "streaming_cif_search"):
+        wait_for_open_sessions(triton, 0, model=model)
+
+
+@pytest.mark.skipif("FUNASR_DIR" not in os.environ, reason="FUNASR_DIR names no checkout")
+@pytest.mark.parametrize("mode", ["2pass", "online", "offline"])
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_funasrs_python_client(triton, tmp_path, mode, suffix):
+    soundfile.write(tmp_path / f"talk.{suffix}", np.frombuffer(spoken_pcm(2), "<i2"), SAMPLE_RATE)
+    client = Path(os.environ["FUNASR_DIR"], CLIENT)
+    with running_gateway(f"grpc://{triton.grpc_url}") as gateway:
+        host, port = gateway.address.split(":")
+        arguments = ["--host", host, "--port", port, "--ssl", "0", "--mode", mode]
+        done = subprocess.run(
+            [sys.executable, client, *arguments, "--audio_in", tmp_path / f"talk.{suffix}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+    print(done.stdout)
+    assert "closed normally" in done.stdout and "Exception" not in done.stdout
+    assert re.search(r"^pid0_0: .*[\u4e00-\u9fff]", done.stdout, re.M)

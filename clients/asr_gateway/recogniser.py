@@ -18,6 +18,7 @@ class SegmentRecogniser:
     """
 
     def __init__(self, client: AsyncClient, options: FileOptions) -> None:
+        self._silence_behind_ms = options.silence_behind_ms
         self._models = ServedModels(client.transport, client.url, options, client.timeout_s)
 
     async def open(self) -> None:
@@ -35,7 +36,8 @@ class SegmentRecogniser:
             AsrError: of `asr_client.errors`.
         """
         transcript = await self._models.recognise(segment)
-        spoken = spoken_in(transcript, segment.start_ms, segment.end_ms)
+        speech_end_ms = segment.end_ms - self._silence_behind_ms
+        spoken = spoken_in(transcript, segment.start_ms, segment.end_ms, speech_end_ms)
         if spoken is None:
             return None
         maker = SentenceMaker(self._models.punctuate, self._models.itn_language, True)

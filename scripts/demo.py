@@ -13,6 +13,7 @@ from pathlib import Path
 import soundfile
 
 from asr_client import Client, Transcript
+from scripts.demo_gateway import show_gateway
 from scripts.install_model import EMBEDDED_MODELS, ROOT, default_repositories
 from scripts.serve import install_missing, report_line
 from scripts.triton_server import TritonServer
@@ -101,8 +102,8 @@ def main() -> int:
     with TritonServer(repositories, log=ROOT / ".cache/demo-server.log") as server:
         server.wait_ready(READY_TIMEOUT_S)
         print(f"tritonserver is ready: http://{server.http_url} grpc://{server.grpc_url}")
+        samples = read_samples()
         with Client(f"grpc://{server.grpc_url}") as client:
-            samples = read_samples()
             for model in ("sensevoice", "paraformer"):  # the first request sets up memory
                 client.transcribe(samples[0][0], model=model)
             recognise(client, samples)
@@ -110,6 +111,7 @@ def main() -> int:
                 if language in PARAFORMER_LANGUAGES:
                     stream(client, path, spoken)
             transcribe_talk(client)
+        show_gateway(f"grpc://{server.grpc_url}", samples[0][0])
     print("\nserver stopped")
     return 0
 

@@ -38,7 +38,10 @@ def test_demo_recognises_the_samples_and_stops():
     sentences = [line for line in lines[place:] if SENTENCE.fullmatch(line)]
     assert len(sentences) >= 8
     assert any(character.isdigit() for line in sentences for character in line.split()[-1])
-    for counts in (offline, streamed):
+    _, _, spoken = read_samples()[0]
+    answer = next_line(lines, "websocket, mode 2pass", "  2pass-offline ")
+    live = [count_errors(spoken, answer.split(maxsplit=1)[1].rstrip("。？"))]
+    for counts in (offline, streamed, live):
         assert sum(counts, ErrorCount()).rate <= 0.1
 
 

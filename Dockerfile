@@ -1,4 +1,4 @@
-# Triton with its C++ ONNX Runtime backend, and what the Python models need beside it.
+# Triton with its C++ ONNX Runtime backend, what the Python models need beside it, and the gateway.
 # Model repositories are mounted, not copied: see `python -m scripts.serve --docker`.
 FROM nvcr.io/nvidia/tritonserver:24.10-py3
 
@@ -7,7 +7,7 @@ COPY pyproject.toml constraints.txt ./
 COPY asr_core asr_core
 COPY asr_triton asr_triton
 COPY clients clients
-RUN pip install --no-cache-dir -c constraints.txt ".[models]"
+RUN pip install --no-cache-dir -c constraints.txt ".[models,gateway]"
 
 EXPOSE 8000 8001 8002
 CMD ["tritonserver", "--model-repository=/opt/triton-asr/model_repo_sensevoice", "--model-repository=/opt/triton-asr/model_repo_paraformer_offline", "--model-repository=/opt/triton-asr/model_repo_paraformer_online", "--model-repository=/opt/triton-asr/model_repo_vad", "--model-repository=/opt/triton-asr/model_repo_punctuation", "--model-repository=/opt/triton-asr/model_repo_punctuation_online"]

@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from asr_core.config import load_config
 from scripts.convert_onnx import main
 from scripts.onnx_graph.activations import measure_peaks
 from scripts.onnx_graph.convert import convert
@@ -154,7 +155,8 @@ def test_overflow_is_cured_by_rescaling(kind, prepared):
     model = load(prepared)
     feeds = make_feeds(model, sample_features(kind))
     expected = run(model, feeds)
-    assert enlarge_residual_stream(model, 4096.0) == 15  # three in each of five layers
+    layers = load_config(EMBEDDED[kind])["encoder_conf"]["num_blocks"]
+    assert enlarge_residual_stream(model, 4096.0) == 3 * layers
     assert all(same_ids(expected, run(model, feeds)))
     without, cured = load(prepared), load(prepared)
     for copy in (without, cured):

@@ -32,7 +32,7 @@ install-model: $(VENV)/install
 	$(BIN)/python -m scripts.install_model $(MODEL) $(if $(FROM),--from $(FROM)) $(INSTALL_FLAGS)
 
 test: lint
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .

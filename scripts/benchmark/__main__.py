@@ -16,15 +16,15 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-from scripts.benchmark.frontend import measure_frontend
+from scripts.benchmark.frontend import FrontendResult, measure_frontend
 from scripts.benchmark.gpu import PROVIDERS, NoGpuError, measure_gpu
 from scripts.benchmark.installed_models import Precision
-from scripts.benchmark.offline import PEERS, measure_offline
+from scripts.benchmark.offline import PEERS, OfflineResult, measure_offline
 from scripts.benchmark.page import write_page
 from scripts.benchmark.report import (
     describe_machine,
@@ -35,11 +35,13 @@ from scripts.benchmark.report import (
     streaming_markdown,
 )
 from scripts.benchmark.streaming import measure_streaming
-from scripts.benchmark.whole_file import measure_file
-from scripts.benchmark.workload import make_recordings
-from scripts.install_model import KINDS, ROOT
+from scripts.benchmark.whole_file import FileResult, measure_file
+from scripts.benchmark.workload import Recording, make_recordings
+from scripts.install_model import KINDS, ROOT, ModelKind
 
 SAMPLES = ROOT / "embedded_models" / "samples"
+
+Result = TypeVar("Result", OfflineResult, FileResult, FrontendResult)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,34 +109,30 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_offline(options: argparse.Namespace) -> None:
     """Measure the named models and write offline.json and offline.md."""
-    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
-    results, sections = {}, []
-    for name in ("paraformer", "sensevoice"):
-        source = getattr(options, name)
-        if source is None:
-            continue
-        result = measure_offline(
-            KINDS[name],
+    recordings = spoken(options)
+
+    def measure(kind: ModelKind, source: Path, work: Path) -> OfflineResult:
+        concurrency, rounds = sorted(options.concurrency), options.rounds
+        return measure_offline(
+            kind,
             source,
             recordings,
-            sorted(options.concurrency),
-            options.rounds,
+            concurrency,
+            rounds,
             options.peers,
             options.precision,
-            options.work / source.name,
+            work,
             log,
         )
-        results[name] = asdict(result)
-        sections.append(offline_markdown(f"{name}, {source.name}", result, recordings))
-    write("offline", results, sections, options.output)
+
+    run_each("offline", options, measure, lambda title, r: offline_markdown(title, r, recordings))
 
 
 def run_streaming(options: argparse.Namespace) -> None:
     """Measure one model and write streaming.json and streaming.md."""
-    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
     result = measure_streaming(
         options.model,
-        recordings,
+        spoken(options),
         sorted(options.streams),
         options.seconds,
         options.sherpa,
@@ -147,45 +145,57 @@ def run_streaming(options: argparse.Namespace) -> None:
 
 def run_file(options: argparse.Namespace) -> None:
     """Measure the named models and write file.json and file.md."""
-    results, sections = {}, []
-    for name in ("paraformer", "sensevoice"):
-        source = getattr(options, name)
-        if source is None:
-            continue
-        result = measure_file(
-            KINDS[name],
-            source,
-            options.talk,
-            options.repeats,
-            options.in_flight,
-            options.rounds,
-            options.work / source.name,
-            log,
-        )
-        results[name] = asdict(result)
-        sections.append(file_markdown(f"{name}, {source.name}", result))
-    write("file", results, sections, options.output)
+
+    def measure(kind: ModelKind, source: Path, work: Path) -> FileResult:
+        repeats, in_flight, rounds = options.repeats, options.in_flight, options.rounds
+        return measure_file(kind, source, options.talk, repeats, in_flight, rounds, work, log)
+
+    run_each("file", options, measure, file_markdown)
 
 
 def run_frontend(options: argparse.Namespace) -> None:
     """Measure the named models and write frontend.json and frontend.md."""
-    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
-    results, sections = {}, []
-    for name in ("paraformer", "sensevoice"):
-        source = getattr(options, name)
-        if source is None:
-            continue
-        result = measure_frontend(
-            KINDS[name], source, recordings, options.rounds, options.work / source.name, log
-        )
-        results[name] = asdict(result)
-        sections.append(frontend_markdown(f"{name}, {source.name}", result))
-    write("frontend", results, sections, options.output)
+    recordings = spoken(options)
+
+    def measure(kind: ModelKind, source: Path, work: Path) -> FrontendResult:
+        return measure_frontend(kind, source, recordings, options.rounds, work, log)
+
+    run_each("frontend", options, measure, frontend_markdown)
+
+
+def run_each(
+    command: str,
+    options: argparse.Namespace,
+    measure: Callable[[ModelKind, Path, Path], Result],
+    render: Callable[[str, Result], str],
+) -> None:
+    """Measure the offline models that are named, and write what came out.
+
+    Args:
+        command: names the files.
+        options: of the command line.
+        measure: gets a model's kind, its export and a folder for what is installed.
+        render: gets a title and a result, and gives a section of the page.
+    """
+    results: dict[str, Any] = {}
+    sections = []
+    for kind in (KINDS["paraformer"], KINDS["sensevoice"]):
+        source = getattr(options, kind.name)
+        if source is not None:
+            result = measure(kind, source, options.work / source.name)
+            results[kind.name] = asdict(result)
+            sections.append(render(f"{kind.name}, {source.name}", result))
+    write(command, results, sections, options.output)
+
+
+def spoken(options: argparse.Namespace) -> list[Recording]:
+    """Make the recordings that the command line asks for."""
+    return make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
 
 
 def run_gpu(options: argparse.Namespace) -> None:
     """Measure the graphs on the providers and write gpu.json and gpu.md."""
-    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), options.recordings, options.seed)
+    recordings = spoken(options)
     results = [
         measure_gpu(graph, options.model, provider, recordings, options.batch, options.rounds, log)
         for graph in options.graph

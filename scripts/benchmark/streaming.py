@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from asr_core.online import load_online_model
 from scripts.benchmark.bare_streaming import BareCost, BareStreaming
 from scripts.benchmark.installed_models import installed, prepared
-from scripts.benchmark.realtime import load_sherpa, load_triton
+from scripts.benchmark.realtime import Load, load_sherpa, load_triton
 from scripts.benchmark.server_statistics import (
     ModelStatistics,
     cpu_seconds,
@@ -171,38 +172,40 @@ def _sherpa(source: Path, work: Path) -> Iterator[SherpaServer]:
 def _measure_load(
     server: TritonServer, recordings: Sequence[Recording], count: int, seconds: float
 ) -> LoadResult:
-    counted, used = read_statistics(server.http_url), _cpu_seconds(server)
-    begun = time.perf_counter()
-    load = asyncio.run(load_triton(server.grpc_url, recordings, count, seconds))
-    wall_s = time.perf_counter() - begun
-    return LoadResult(
-        count,
-        load.percentile_s(50),
-        load.percentile_s(95),
-        load.percentile_s(99),
-        difference(read_statistics(server.http_url), counted),
-        {name: (now - used[name]) / wall_s for name, now in _cpu_seconds(server).items()},
-    )
+    counted = read_statistics(server.http_url)
+
+    def speak() -> Coroutine[Any, Any, Load]:
+        return load_triton(server.grpc_url, recordings, count, seconds)
+
+    result = _measure(count, speak, lambda: cpu_seconds(server.pid))
+    return replace(result, models=difference(read_statistics(server.http_url), counted))
 
 
 def _measure_sherpa(
     server: SherpaServer, recordings: Sequence[Recording], count: int, seconds: float
 ) -> LoadResult:
-    begun, used, used_here = time.perf_counter(), server.cpu_seconds(), time.process_time()
-    load = asyncio.run(load_sherpa(server.url, recordings, count, seconds))
-    wall_s = time.perf_counter() - begun
+    def speak() -> Coroutine[Any, Any, Load]:
+        return load_sherpa(server.url, recordings, count, seconds)
+
+    return _measure(count, speak, lambda: {"sherpa": server.cpu_seconds()})
+
+
+def _measure(
+    count: int,
+    speak: Callable[[], Coroutine[Any, Any, Load]],
+    server_cpu_s: Callable[[], Mapping[str, float]],
+) -> LoadResult:
+    def used() -> dict[str, float]:
+        return {**server_cpu_s(), "client": time.process_time()}
+
+    before, begun_s = used(), time.perf_counter()
+    load = asyncio.run(speak())
+    wall_s = time.perf_counter() - begun_s
     return LoadResult(
         count,
         load.percentile_s(50),
         load.percentile_s(95),
         load.percentile_s(99),
         {},
-        {
-            "sherpa": (server.cpu_seconds() - used) / wall_s,
-            "client": (time.process_time() - used_here) / wall_s,
-        },
+        {name: (now - before[name]) / wall_s for name, now in used().items()},
     )
-
-
-def _cpu_seconds(server: TritonServer) -> dict[str, float]:
-    return {**cpu_seconds(server.pid), "client": time.process_time()}

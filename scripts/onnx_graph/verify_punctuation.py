@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.figures import Figures
+from scripts.onnx_graph.proof_batches import shuffled_batches
 from scripts.onnx_graph.session import Outputs, Session
 from scripts.onnx_graph.verify import MAX_TIE_SHARE, TOLERANCE
 
 _LENGTHS = (20, 1, 37, 2, 60, 5, 20, 120, 3, 44)
 _VOCABULARY = 60  # ids of the proof's texts; any model has more words
-_GARBAGE = -7  # no word's id
+_NO_WORD = -7  # no word's id
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,10 @@ def prove_punctuation(source: Path, work: Path, threads: int, optimise: bool) ->
         _compare(f"{what}, prepared against original", wanted, got, against)
         (got,) = _cut(model(_feed([text], 1 + number * 3)), [text])
         _compare(f"{what}, padded", wanted, got, independence)
-    rng = np.random.default_rng(1)
-    for size, extra in ((len(texts), 0), (4, 5), (3, 1)):
-        order = rng.permutation(len(texts))
-        for start in range(0, len(texts), size):
-            numbers = order[start : start + size].tolist()
-            batch = [texts[n] for n in numbers]
-            for n, got in zip(numbers, _cut(model(_feed(batch, extra)), batch), strict=True):
-                _compare(f"text {n}, in a batch of {size}", logits[n], got, independence)
+    for numbers, extra, _ in shuffled_batches(len(texts), 5):
+        batch = [texts[n] for n in numbers]
+        for n, got in zip(numbers, _cut(model(_feed(batch, extra)), batch), strict=True):
+            _compare(f"text {n}, in a batch of {len(batch)}", logits[n], got, independence)
     for figures in (against, independence):
         if figures.ties > max(1.0, MAX_TIE_SHARE * figures.words):
             raise PrepareError(f"{figures.ties} of {figures.words} marks differ within tolerance")
@@ -112,7 +109,7 @@ def _run_original(original: Session, text: Text) -> NDArray[np.float32]:
 def _feed(texts: Sequence[Text], extra: int = 0) -> Outputs:
     """Batch texts, padded to the longest and `extra` words more with what is no word."""
     longest = max(len(text.word_ids) for text in texts) + extra
-    word_ids = np.full((len(texts), longest), _GARBAGE, np.int32)
+    word_ids = np.full((len(texts), longest), _NO_WORD, np.int32)
     for target, text in zip(word_ids, texts, strict=True):
         target[: len(text.word_ids)] = text.word_ids
     return {

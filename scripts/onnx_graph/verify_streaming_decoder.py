@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from scripts.onnx_graph import verify
 from scripts.onnx_graph.errors import PrepareError
+from scripts.onnx_graph.proof_batches import GARBAGE, shuffled_batches
 from scripts.onnx_graph.session import Outputs, Session
 from scripts.onnx_graph.streaming import IN_CACHE, OUT_CACHE
 from scripts.onnx_graph.verify import TOLERANCE, TokenFigures
 
-_GARBAGE = 30.0  # deviation of noise in padding; embeddings have a tenth of it
 _CACHE_STEPS = (1, 3, 2, 13, 5, 1)  # tokens of successive calls; 13 exceed a cache of 10 columns
 _HIDDEN_FRAMES = (20, 20, 15, 20, 6, 12)
 
@@ -105,27 +105,23 @@ def _check_calls_independent(
     model: Session, calls: Sequence[Call], alone: Sequence[Outputs]
 ) -> tuple[TokenFigures, float]:
     figures, difference = TokenFigures(), 0.0
-    amounts = ((1, 0.0), (6, _GARBAGE), (20, float("nan")), (2, _GARBAGE))
+    amounts = ((1, 0.0), (6, GARBAGE), (20, float("nan")), (2, GARBAGE))
     for number, call in enumerate(calls):
         extra, padding = amounts[number % len(amounts)]
         got = _cut_call(model(_decoder_feed([call], extra, padding)), 0, call)
         what = f"call {number} ({len(call.embeds)} tokens), {extra} columns of padding"
         difference = max(difference, _compare_call(what, alone[number], got, figures))
-    rng = np.random.default_rng(1)
     # A stream in which nothing fired keeps its cache to the bit.
     silent = Call(calls[0].hidden, calls[0].embeds[:0], calls[-1].cache)
-    for size, extra, padding in ((len(calls), 0, 0.0), (5, 2, _GARBAGE), (3, 1, float("nan"))):
-        order = rng.permutation(len(calls))
-        for start in range(0, len(calls), size):
-            numbers = order[start : start + size].tolist()
-            batch = [*(calls[n] for n in numbers), silent]
-            outputs = model(_decoder_feed(batch, extra, padding))
-            for index, n in enumerate(numbers):
-                what = f"call {n} ({len(calls[n].embeds)} tokens), in a batch of {len(batch)}"
-                got = _cut_call(outputs, index, calls[n])
-                difference = max(difference, _compare_call(what, alone[n], got, figures))
-            if not np.array_equal(outputs["next_cache"][-1], silent.cache):
-                raise PrepareError("a row without tokens: expected its cache unchanged")
+    for numbers, extra, padding in shuffled_batches(len(calls), 2):
+        batch = [*(calls[n] for n in numbers), silent]
+        outputs = model(_decoder_feed(batch, extra, padding))
+        for index, n in enumerate(numbers):
+            what = f"call {n} ({len(calls[n].embeds)} tokens), in a batch of {len(batch)}"
+            got = _cut_call(outputs, index, calls[n])
+            difference = max(difference, _compare_call(what, alone[n], got, figures))
+        if not np.array_equal(outputs["next_cache"][-1], silent.cache):
+            raise PrepareError("a row without tokens: expected its cache unchanged")
     verify.check_ties(figures)
     return figures, difference
 

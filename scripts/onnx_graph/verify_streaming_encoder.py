@@ -13,13 +13,13 @@ from scripts.onnx_graph import verify
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.figures import Figures
 from scripts.onnx_graph.front_end import FrontEnd, front_end_model
+from scripts.onnx_graph.proof_batches import GARBAGE, shuffled_batches
 from scripts.onnx_graph.session import Outputs, Session
 from scripts.onnx_graph.speech_like import NUM_MEL_BINS, speech_like_features
 from scripts.onnx_graph.verify import TOLERANCE
 
 # Of the front end alone: its values reach 100, of which float32 holds seven digits.
 FRONT_END_TOLERANCE = 2e-4
-_GARBAGE = 30.0  # deviation of noise in padding; log-mel frames have a tenth of it
 _FAR_POSITION = 100_000  # after 100 minutes of audio
 
 
@@ -140,25 +140,21 @@ def _check_windows_independent(
     model: Session, windows: Sequence[Window], alone: Sequence[Outputs]
 ) -> WindowFigures:
     figures = WindowFigures()
-    amounts = ((1, 0.0), (7, _GARBAGE), (30, float("nan")), (3, _GARBAGE))
+    amounts = ((1, 0.0), (7, GARBAGE), (30, float("nan")), (3, GARBAGE))
     for number, window in enumerate(windows):
         extra, padding = amounts[number % len(amounts)]
         outputs = model(_encoder_feed([window], extra, padding))
         what = f"window {number}, {extra} rows of padding"
         _compare_window(what, alone[number], _cut_window(outputs, 0, window), figures)
-    rng = np.random.default_rng(1)
     empty = Window(windows[0].fbank[:1], 1, np.zeros(0, np.int32))
-    for size, extra, padding in ((len(windows), 0, 0.0), (5, 4, _GARBAGE), (3, 1, float("nan"))):
-        order = rng.permutation(len(windows))
-        for start in range(0, len(windows), size):
-            numbers = order[start : start + size].tolist()
-            batch = [*(windows[n] for n in numbers), empty]
-            outputs = model(_encoder_feed(batch, extra, padding))
-            for index, n in enumerate(numbers):
-                what = f"window {n}, in a batch of {len(batch)}"
-                got = _cut_window(outputs, index, windows[n])
-                _compare_window(what, alone[n], got, figures)
-            _cut_window(outputs, len(numbers), empty)
+    for numbers, extra, padding in shuffled_batches(len(windows), 4):
+        batch = [*(windows[n] for n in numbers), empty]
+        outputs = model(_encoder_feed(batch, extra, padding))
+        for index, n in enumerate(numbers):
+            what = f"window {n}, in a batch of {len(batch)}"
+            got = _cut_window(outputs, index, windows[n])
+            _compare_window(what, alone[n], got, figures)
+        _cut_window(outputs, len(numbers), empty)
     return figures
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.figures import Figures
+from scripts.onnx_graph.proof_batches import GARBAGE, shuffled_batches
 from scripts.onnx_graph.session import Outputs, Session
 from scripts.onnx_graph.speech_like import NUM_MEL_BINS, speech_like_features
 from scripts.onnx_graph.vad import IN_CACHE, OUT_CACHE
 from scripts.onnx_graph.verify import TOLERANCE, largest
 
-_GARBAGE = 30.0  # deviation of noise in padding; features have a deviation of about one
 _PIECES = (60, 1, 30, 7, 6, 100, 2)  # frames of successive calls; a cache has some 20
 
 
@@ -69,20 +69,16 @@ def prove_vad(
         alone.append(got)
         what = f"piece {number} ({len(piece.features)} frames), prepared against original"
         _compare(what, wanted, got, against)
-    amounts = ((1, 0.0), (17, _GARBAGE), (100, float("nan")), (3, _GARBAGE))
+    amounts = ((1, 0.0), (17, GARBAGE), (100, float("nan")), (3, GARBAGE))
     for number, piece in enumerate(pieces):
         extra, padding = amounts[number % len(amounts)]
         got = _cut(model(_feed([piece], extra, padding)), 0, piece)
         _compare(f"piece {number}, {extra} frames of padding", alone[number], got, independence)
-    rng = np.random.default_rng(1)
-    for size, extra, padding in ((len(pieces), 0, 0.0), (5, 9, _GARBAGE), (3, 1, float("nan"))):
-        order = rng.permutation(len(pieces))
-        for start in range(0, len(pieces), size):
-            numbers = order[start : start + size].tolist()
-            outputs = model(_feed([pieces[n] for n in numbers], extra, padding))
-            for index, n in enumerate(numbers):
-                got = _cut(outputs, index, pieces[n])
-                _compare(f"piece {n}, in a batch of {size}", alone[n], got, independence)
+    for numbers, extra, padding in shuffled_batches(len(pieces), 9):
+        outputs = model(_feed([pieces[n] for n in numbers], extra, padding))
+        for index, n in enumerate(numbers):
+            got = _cut(outputs, index, pieces[n])
+            _compare(f"piece {n}, in a batch of {len(numbers)}", alone[n], got, independence)
     return {**against.as_dict("original"), **independence.as_dict("independence")}
 
 

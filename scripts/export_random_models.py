@@ -4,6 +4,8 @@ They cost what the published models cost and say nothing sensible. Needs the `ex
 
     python -m scripts.export_random_models paraformer sensevoice --size full
     python -m scripts.export_random_models bicif_paraformer --size tiny --seed 1 --quantize
+
+With `--torch` they also hold what FunASR's `AutoModel` loads, with the same weights.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", choices=get_args(SizeName), default="tiny")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quantize", action="store_true", help="also write model_quant.onnx")
+    parser.add_argument("--torch", action="store_true", help="also write model.pt")
     parser.add_argument("--directory", type=Path, default=CACHE, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads, default %(default)s")
     options = parser.parse_args(arguments)
@@ -40,7 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
     for kind in options.kinds:
         started = time.perf_counter()
         target = options.directory / f"{kind}-{options.size}-seed{options.seed}"
-        export_random_model(kind, options.size, options.seed, target, options.quantize)
+        export_random_model(
+            kind, options.size, options.seed, target, options.quantize, options.torch
+        )
         size = sum(path.stat().st_size for path in target.iterdir()) / 1e6
         print(f"{target}: {size:.1f} MB in {time.perf_counter() - started:.0f} s")
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from scripts.random_models.architecture import (
     no_bias_id,
 )
 from scripts.random_models.front_end_files import cmvn_text
+from scripts.random_models.torch_files import write_torch_files
 from scripts.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
 from scripts.random_models.weights import (
     calibrate_paraformer,
@@ -38,15 +40,34 @@ OPSET = 14  # FunASR's own default
 SENSEVOICE_TOKENIZER = "chn_jpn_yue_eng_ko_spectok.bpe.model"
 
 
+@dataclass(frozen=True)
+class Export:
+    """A model about to be written.
+
+    Attributes:
+        graphs: its export forms, by the name of the ONNX file.
+        weights: its parameters and buffers under the names they have in FunASR's `model.pt`.
+    """
+
+    graphs: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+
+
 def export_random_model(
-    kind: Kind, size_name: SizeName, seed: int, target: Path, quantize: bool = False
+    kind: Kind,
+    size_name: SizeName,
+    seed: int,
+    target: Path,
+    quantize: bool = False,
+    with_torch: bool = False,
 ) -> Path:
     """Write a model directory laid out like FunASR's on the hubs; `funasr_onnx` loads it.
 
     It holds `model.onnx` (and `decoder.onnx` for the streaming Paraformer, `model_eb.onnx` for
     those with hotwords), `config.yaml`, and what the kind needs of `am.mvn` and a vocabulary
-    (`tokens.json` or a SentencePiece model); with `quantize`, each graph as `*_quant.onnx` too. The
-    directory appears when it is complete; an older one is replaced.
+    (`tokens.json` or a SentencePiece model); with `quantize`, each graph as `*_quant.onnx` too;
+    with `with_torch`, what FunASR's `AutoModel` loads. The directory appears when it is complete;
+    an older one is replaced.
 
     Args:
         kind: architecture.
@@ -54,6 +75,7 @@ def export_random_model(
         seed: of weights and calibration; the same seed gives the same weights on one machine.
         target: directory to write.
         quantize: also write dynamic int8.
+        with_torch: also write `model.pt`, with the same weights, and `configuration.json`.
 
     Returns:
         `target`.
@@ -62,12 +84,14 @@ def export_random_model(
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         if kind == "fsmn_vad":
-            graphs = _write_vad(size_name, seed, work)
+            export = _write_vad(size_name, seed, work)
         elif kind == "ct_transformer" or kind == "ct_transformer_streaming":
-            graphs = _write_punctuation(kind, size_name, seed, work)
+            export = _write_punctuation(kind, size_name, seed, work)
         else:
-            graphs = _write_recogniser(kind, size_name, seed, work)
-        for name, form in graphs.items():
+            export = _write_recogniser(kind, size_name, seed, work)
+        if with_torch:
+            write_torch_files(work, export.weights)
+        for name, form in export.graphs.items():
             export_onnx(form, work / f"{name}.onnx")
             if quantize:
                 quantize_like_funasr(work / f"{name}.onnx", work / f"{name}_quant.onnx")
@@ -80,10 +104,8 @@ def export_random_model(
     return target
 
 
-def _write_recogniser(
-    kind: RecogniserKind, size_name: SizeName, seed: int, work: Path
-) -> dict[str, Any]:
-    """Write a recogniser's tables and return its graphs by file name."""
+def _write_recogniser(kind: RecogniserKind, size_name: SizeName, seed: int, work: Path) -> Export:
+    """Write a recogniser's tables and return the rest."""
     size = SIZES[kind][size_name]
     config = model_config(kind, size)
     if kind == "sensevoice":
@@ -92,44 +114,44 @@ def _write_recogniser(
         _write_tokens(work, paraformer_tokens(size.vocabulary))
     _write_config(work, config)
     (work / "am.mvn").write_text(cmvn_text(), encoding="utf-8")
-    forms = build_export_form(config, size.vocabulary, seed)
+    forms, weights = build_export_form(config, size.vocabulary, seed)
     if kind == "paraformer_online":
         encoder, decoder = forms
         calibrate_paraformer_online(encoder, decoder, seed)
-        return {"model": encoder, "decoder": decoder}
+        return Export({"model": encoder, "decoder": decoder}, weights)
     if kind == "contextual_paraformer" or kind == "seaco_paraformer":
         backbone, embedder = forms
         _fit_hotword_forms(backbone, embedder, size.hidden, size.vocabulary)
         spread_hotwords(embedder)
         calibrate_paraformer(backbone, seed)
-        return {"model": backbone, "model_eb": embedder}
+        return Export({"model": backbone, "model_eb": embedder}, weights)
     calibrate = calibrate_sensevoice if kind == "sensevoice" else calibrate_paraformer
     calibrate(forms, seed)
-    return {"model": forms}
+    return Export({"model": forms}, weights)
 
 
-def _write_vad(size_name: SizeName, seed: int, work: Path) -> dict[str, Any]:
-    """Write a VAD's tables and return its graph."""
+def _write_vad(size_name: SizeName, seed: int, work: Path) -> Export:
+    """Write a VAD's tables and return the rest."""
     size = fsmn_vad.SIZES[size_name]
     config = fsmn_vad.model_config(size)
     _write_config(work, config)
     (work / "am.mvn").write_text(cmvn_text(fsmn_vad.LFR_WINDOW), encoding="utf-8")
-    form = build_export_form(config, size.classes, seed)
+    form, weights = build_export_form(config, size.classes, seed)
     fsmn_vad.calibrate_fsmn_vad(form, seed)
-    return {"model": form}
+    return Export({"model": form}, weights)
 
 
 def _write_punctuation(
     kind: ct_transformer.CtKind, size_name: SizeName, seed: int, work: Path
-) -> dict[str, Any]:
-    """Write a punctuation model's tables and return its graph."""
+) -> Export:
+    """Write a punctuation model's tables and return the rest."""
     size = ct_transformer.SIZES[size_name]
     config = ct_transformer.model_config(kind, size)
     _write_tokens(work, ct_transformer.punctuation_tokens(size.vocabulary))
     _write_config(work, config)
-    form = build_export_form(config, size.vocabulary, seed)
+    form, weights = build_export_form(config, size.vocabulary, seed)
     ct_transformer.calibrate_ct_transformer(form, size.vocabulary, seed)
-    return {"model": form}
+    return Export({"model": form}, weights)
 
 
 def _write_tokens(work: Path, tokens: list[str]) -> None:
@@ -142,11 +164,16 @@ def _write_config(work: Path, config: dict[str, Any]) -> None:
     (work / "config.yaml").write_text(text, encoding="utf-8")
 
 
-def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any:
-    """Build the model that `config` describes, seeded, in the form that FunASR traces.
+def build_export_form(
+    config: dict[str, Any], vocabulary: int, seed: int
+) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Build the model that `config` describes, seeded.
 
-    The streaming Paraformer has two, its encoder and its decoder; one with hotwords has its
-    backbone and the embedder of the hotwords.
+    Returns:
+        The form that FunASR traces. The streaming Paraformer has two, its encoder and its decoder;
+        one with hotwords has its backbone and the embedder of the hotwords.
+        The parameters and buffers that it works with, under the names they had before: whoever
+        changes the one changes the other.
     """
     # FunASR registers its classes when the modules are imported.
     import funasr.models.bicif_paraformer.model
@@ -170,10 +197,11 @@ def build_export_form(config: dict[str, Any], vocabulary: int, seed: int) -> Any
     model_conf = settings.pop("model_conf")
     model = model_class(**settings, **model_conf, input_size=FEATURE_DIM, vocab_size=vocabulary)
     model.eval()
+    weights: dict[str, torch.Tensor] = model.state_dict(keep_vars=True)
     forms = model.export(**settings, type="onnx", device="cpu", max_seq_len=512)
     for form in forms if isinstance(forms, tuple) else (forms,):
         form.eval()
-    return forms
+    return forms, weights
 
 
 def _fit_hotword_forms(backbone: Any, embedder: Any, hidden: int, vocabulary: int) -> None:

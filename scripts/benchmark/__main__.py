@@ -1,6 +1,8 @@
 """Command line of the benchmark.
 
     python -m scripts.benchmark offline --paraformer DIR --sensevoice DIR
+    FUNASR_DIR=DIR python -m scripts.benchmark offline --paraformer DIR \\
+        --peers "FunASR server" gateway --funasr-python ENVIRONMENT/bin/python
     python -m scripts.benchmark streaming --model DIR --streams 4 6 8 10 12 --sherpa
     python -m scripts.benchmark frontend --paraformer DIR
     python -m scripts.benchmark page
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +24,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+from scripts.benchmark.concurrent import LAYOUTS
 from scripts.benchmark.frontend import FrontendResult, measure_frontend
+from scripts.benchmark.funasr_server import (
+    CHECKOUT_VARIABLE,
+    FunasrError,
+    find_funasr,
+    require_weights,
+)
 from scripts.benchmark.gpu import PROVIDERS, NoGpuError, measure_gpu
 from scripts.benchmark.installed_models import Precision
-from scripts.benchmark.offline import PEERS, OfflineResult, measure_offline
+from scripts.benchmark.offline import OfflineResult, measure_offline
+from scripts.benchmark.offline_peers import FUNASR_SERVER, PEERS, Peers
 from scripts.benchmark.page import write_page
 from scripts.benchmark.report import (
     describe_machine,
@@ -55,6 +66,20 @@ def main(arguments: list[str] | None = None) -> int:
     offline.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     offline.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 8])
     offline.add_argument("--peers", nargs="*", choices=PEERS, default=[], help="who else runs")
+    offline.add_argument(
+        "--funasr-python",
+        default=sys.executable,
+        help=f"interpreter with torch and funasr for the {FUNASR_SERVER}, which comes from the "
+        f"checkout that {CHECKOUT_VARIABLE} names; default: this one",
+    )
+    offline.add_argument(
+        "--funasr-layout",
+        nargs=2,
+        type=int,
+        metavar=("THREADS", "CALLS"),
+        help="torch's threads, and recognitions at a time; default: the fastest of "
+        f"{', '.join(f'{threads} {calls}' for threads, calls in LAYOUTS)}, which are tried first",
+    )
     offline.add_argument("--precision", choices=get_args(Precision), default="fp32")
     offline.set_defaults(run=run_offline)
     streaming = commands.add_parser("streaming", help="real-time streams that a server sustains")
@@ -101,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-    except NoGpuError as error:
+    except (NoGpuError, FunasrError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -109,6 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_offline(options: argparse.Namespace) -> None:
     """Measure the named models and write offline.json and offline.md."""
+    peers = chosen_peers(options)
     recordings = spoken(options)
 
     def measure(kind: ModelKind, source: Path, work: Path) -> OfflineResult:
@@ -119,13 +145,29 @@ def run_offline(options: argparse.Namespace) -> None:
             recordings,
             concurrency,
             rounds,
-            options.peers,
+            peers,
             options.precision,
             work,
             log,
         )
 
     run_each("offline", options, measure, lambda title, r: offline_markdown(title, r, recordings))
+
+
+def chosen_peers(options: argparse.Namespace) -> Peers:
+    """Return who else runs offline.
+
+    Raises:
+        FunasrError: FunASR's server shall run and cannot.
+    """
+    if FUNASR_SERVER not in options.peers:
+        return Peers(options.peers)
+    for source in (options.paraformer, options.sensevoice):
+        if source is not None:
+            require_weights(source)
+    funasr = find_funasr(os.environ.get(CHECKOUT_VARIABLE), options.funasr_python)
+    layouts = LAYOUTS if options.funasr_layout is None else [tuple(options.funasr_layout)]
+    return Peers(options.peers, funasr, layouts)
 
 
 def run_streaming(options: argparse.Namespace) -> None:

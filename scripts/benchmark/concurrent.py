@@ -11,6 +11,9 @@ import numpy as np
 
 from scripts.benchmark.workload import Recording
 
+# Ways to use two or more cores: (threads of the recogniser, calls at a time).
+LAYOUTS = ((2, 1), (1, 2), (2, 2))
+
 
 @dataclass(frozen=True)
 class Timing:

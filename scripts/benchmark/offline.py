@@ -13,44 +13,31 @@ import psutil
 from asr_client import Client
 from asr_client.protocol import triton_name
 from scripts.benchmark import in_process
-from scripts.benchmark.concurrent import run_concurrently
+from scripts.benchmark.concurrent import LAYOUTS, run_concurrently
 from scripts.benchmark.in_process import Recognise
-from scripts.benchmark.installed_models import Precision, installed, prepared
+from scripts.benchmark.installed_models import Precision, installed
+from scripts.benchmark.offline_peers import (
+    GATEWAY,
+    START_TIMEOUT_S,
+    Contestant,
+    Peers,
+    Race,
+    open_peers,
+)
 from scripts.benchmark.server_statistics import (
     ModelStatistics,
     difference,
     memory_mb,
     read_statistics,
 )
-from scripts.benchmark.sherpa_models import prepare_offline
-from scripts.benchmark.sherpa_server import offline_server
 from scripts.benchmark.workload import Recording
-from scripts.install_model import VERSION, ModelKind
+from scripts.install_model import KINDS, VERSION, ModelKind
 from scripts.triton_server import TritonServer
 
-# Ways to use two or more cores: (threads of the session, calls at a time).
-BARE_LAYOUTS = ((2, 1), (1, 2), (2, 2))
 ALONE = (2, 1)  # how one recording is answered soonest
-START_TIMEOUT_S = 300.0
+GATEWAY_MODELS = (KINDS["vad"], KINDS["punctuation"])
 
 BARE, BARE_ALONE, SERVER, SERVER_HTTP = "bare", "bare, alone", "server", "server, HTTP"
-FUNASR, SHERPA, SHERPA_SERVER = "funasr_onnx", "sherpa-onnx", "sherpa-onnx server"
-PEERS = (FUNASR, SHERPA, SHERPA_SERVER)
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """One that recognises the workload.
-
-    Attributes:
-        name: for the tables.
-        recognise: one recording.
-        calls: how many at a time.
-    """
-
-    name: str
-    recognise: Recognise
-    calls: int
 
 
 @dataclass
@@ -79,6 +66,7 @@ class OfflineResult:
         layout: threads and calls at a time of the recognisers in this process.
         rounds: for each contestant and number of calls at a time, its rounds.
         models: for each number of calls, Triton's statistics over the last round.
+        notes: for some contestants, what a reader needs to know of them.
         memory_mb: of each process after the last round.
     """
 
@@ -88,6 +76,7 @@ class OfflineResult:
     layout: tuple[int, int]
     rounds: dict[str, dict[int, list[Round]]] = field(default_factory=dict)
     models: dict[int, dict[str, ModelStatistics]] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     memory_mb: dict[str, float] = field(default_factory=dict)
 
     def ratios(self, name: str, calls: int) -> list[float]:
@@ -116,7 +105,7 @@ def measure_offline(
     recordings: Sequence[Recording],
     concurrencies: Sequence[int],
     rounds: int,
-    peers: Sequence[str],
+    peers: Peers,
     precision: Precision,
     work: Path,
     report: Callable[[str], None],
@@ -129,29 +118,36 @@ def measure_offline(
         recordings: the workload.
         concurrencies: calls at a time to the servers.
         rounds: how often each contestant runs, in turns.
-        peers: which of `PEERS` take part.
+        peers: who else takes part.
         precision: of the server and the bare session.
         work: for installed models, which a later run finds there.
         report: gets a line after each step.
     """
     repository = installed(kind, source, work, precision)
     graph = repository / kind.encoder / VERSION / "model.onnx"
-    threads = sorted({threads for threads, _ in BARE_LAYOUTS})
+    threads = sorted({threads for threads, _ in LAYOUTS})
     sessions = {number: in_process.bare(graph, source, number) for number in threads}
     layout = choose_bare_layout(sessions, recordings, report)
     result = OfflineResult(triton_name(kind.name), kind.encoder, precision, layout)
+    repositories = [repository]
+    if GATEWAY in peers.names:
+        repositories += [installed(one, one.embedded, work) for one in GATEWAY_MODELS]
     with ExitStack() as stack:
-        server = stack.enter_context(TritonServer([repository], log=work / "server.log"))
+        server = stack.enter_context(TritonServer(repositories, log=work / "server.log"))
         server.wait_ready(START_TIMEOUT_S)
         here = psutil.Process()
+        race = Race(
+            kind.name, source, recordings, layout, concurrencies, work, server.grpc_url, report
+        )
         contestants = [
             Contestant(BARE, sessions[layout[0]], layout[1]),
             Contestant(BARE_ALONE, sessions[ALONE[0]], ALONE[1]),
-            *stack.enter_context(_peers(kind.name, source, peers, layout, concurrencies, work)),
+            *stack.enter_context(open_peers(peers, race)),
         ]
         for name, url in ((SERVER, server.grpc_url), (SERVER_HTTP, server.http_url)):
             recognise = stack.enter_context(_client(kind.name, name, url))
             contestants += [Contestant(name, recognise, calls) for calls in concurrencies]
+        result.notes = {one.name: one.note for one in contestants if one.note}
         for one in contestants:
             run_concurrently(one.recognise, recordings[:2], 2)  # warm up
         for _ in range(rounds):
@@ -180,7 +176,7 @@ def choose_bare_layout(
     recordings: Sequence[Recording],
     report: Callable[[str], None],
 ) -> tuple[int, int]:
-    """Return the layout of `BARE_LAYOUTS` that is fastest on these recordings.
+    """Return the layout of `LAYOUTS` that is fastest on these recordings.
 
     Args:
         sessions: by their number of threads.
@@ -188,7 +184,7 @@ def choose_bare_layout(
         report: gets a line for each layout.
     """
     walls = {}
-    for threads, calls in BARE_LAYOUTS:
+    for threads, calls in LAYOUTS:
         run_concurrently(sessions[threads], recordings[:calls], calls)  # warm up
         walls[threads, calls] = run_concurrently(sessions[threads], recordings, calls).wall_s
         report(f"bare, {threads} threads x {calls} calls: {walls[threads, calls]:.2f} s")
@@ -206,36 +202,3 @@ def _client(kind: str, name: str, url: str) -> Iterator[Recognise]:
     scheme = "http" if name == SERVER_HTTP else "grpc"
     with Client(f"{scheme}://{url}", timeout_s=300) as client:
         yield lambda recording: client.transcribe(recording, model=kind, sample_rate=16_000)
-
-
-@contextmanager
-def _peers(
-    kind: str,
-    source: Path,
-    names: Sequence[str],
-    layout: tuple[int, int],
-    concurrencies: Sequence[int],
-    work: Path,
-) -> Iterator[list[Contestant]]:
-    """The peers in the bare session's best layout; what is theirs ends with the context."""
-    threads, calls = layout
-    contestants = []
-    with ExitStack() as stack:
-        if FUNASR in names:
-            recognise = in_process.funasr_onnx(kind, source, threads)
-            contestants.append(Contestant(FUNASR, recognise, calls))
-        if SHERPA in names or SHERPA_SERVER in names:
-            folder = prepared(
-                work / f"sherpa-{kind}", lambda target: prepare_offline(kind, source, target)
-            )
-        if SHERPA in names:
-            recognise = in_process.sherpa_onnx(kind, folder, threads)
-            contestants.append(Contestant(SHERPA, recognise, calls))
-        if SHERPA_SERVER in names:
-            server = offline_server(kind, folder, threads, calls, work / "sherpa.log")
-            stack.enter_context(server)
-            server.wait_ready(START_TIMEOUT_S)
-            contestants += [
-                Contestant(SHERPA_SERVER, server.recognise, number) for number in concurrencies
-            ]
-        yield contestants

@@ -61,6 +61,8 @@ def offline_markdown(name: str, result: OfflineResult, recordings: Sequence[Reco
                 f"| {result.latency_s(contestant, number) * 1e3:.0f}, {p95 * 1e3:.0f} ms "
                 f"| {audio / wall:.1f} |"
             )
+    for contestant, note in result.notes.items():
+        lines += ["", f"{contestant}: {note}"]
     for number, models in result.models.items():
         lines += [
             "",

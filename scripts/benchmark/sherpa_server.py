@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
-from types import TracebackType
 
-import psutil
-from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from asr_core.fbank import SAMPLE_RATE
+from scripts.benchmark.websocket_server import WebsocketServer
 from scripts.benchmark.workload import Recording
-from scripts.triton_server import free_ports
-
-_STEP_S = 0.2
 
 
-class SherpaServer:
+class SherpaServer(WebsocketServer):
     """A server process, as a context manager.
 
     Args:
@@ -34,54 +27,8 @@ class SherpaServer:
         found = str(path) if path.exists() else shutil.which(program)
         if found is None:
             raise FileNotFoundError(f'{program}: not found, pip install "triton-asr[benchmark]"')
-        (self._port,) = free_ports(1)
-        self._command = [
-            found,
-            f"--port={self._port}",
-            f"--log-file={log.with_suffix('.sherpa')}",
-            *(f"--{name}={value}" for name, value in options.items()),
-        ]
-        self._log = log
-
-    def __enter__(self) -> SherpaServer:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=subprocess.STDOUT)
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"ws://127.0.0.1:{self._port}"
-
-    def wait_ready(self, timeout_s: float) -> None:
-        """Wait until it accepts connections.
-
-        Raises:
-            RuntimeError: it ended, or did not in time.
-        """
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                break
-            try:
-                connect(self.url, proxy=None).close()
-                return
-            except (OSError, WebSocketException):
-                time.sleep(_STEP_S)
-        raise RuntimeError(f"{self._command[0]} did not start:\n{self._log.read_text()[-2000:]}")
-
-    def cpu_seconds(self) -> float:
-        """CPU time used so far."""
-        return float(sum(psutil.Process(self._process.pid).cpu_times()[:2]))
+        words = [f"--{name}={value}" for name, value in options.items()]
+        super().__init__([found, f"--log-file={log.with_suffix('.sherpa')}", *words], log)
 
     def recognise(self, recording: Recording) -> str | bytes:
         """Let the offline server recognise one recording, over a connection of its own."""

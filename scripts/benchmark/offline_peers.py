@@ -16,7 +16,8 @@ from scripts.benchmark.installed_models import prepared
 from scripts.benchmark.sherpa_models import prepare_offline
 from scripts.benchmark.sherpa_server import offline_server
 from scripts.benchmark.websocket_server import Server, WebsocketServer
-from scripts.benchmark.workload import Recording
+from scripts.benchmark.whole_file import cut_segments
+from scripts.benchmark.workload import Recording, total_seconds
 
 START_TIMEOUT_S = 300.0
 
@@ -148,10 +149,11 @@ def _gateway(stack: ExitStack, race: Race) -> list[Contestant]:
     command += ["--service=offline", f"--model={race.kind}"]
     log = race.work / "gateway.log"
     url = _started(stack, WebsocketServer(command, log)).url
+    segments = [one for recording in race.recordings for one in cut_segments(recording)]
     note = (
-        "our server behind the gateway, by FunASR's websocket protocol. It recognises what the "
-        "embedded VAD finds of each recording, and sets marks (Paraformer's with the embedded "
-        "punctuation model)."
+        "our server behind the gateway, by FunASR's websocket protocol. It recognises the "
+        f"{total_seconds(segments):.0f} s of {total_seconds(race.recordings):.0f} s that the "
+        "embedded VAD finds, and sets marks (Paraformer's with the embedded punctuation model)."
     )
     return _of_server(GATEWAY, lambda one: funasr_protocol.recognise(url, one), race, note)
 

@@ -53,7 +53,7 @@ class Server(Protocol):
         """Models whose process died while the server lives."""
 
     def log_tail(self) -> str:
-        """The end of its log."""
+        """The end of its log, which says why it ended."""
 
     def stop(self) -> None:
         """Stop it and all its processes."""
@@ -95,7 +95,7 @@ def serve(server: Server, stop: threading.Event, report: Callable[[str], None]) 
         report("ready; Ctrl-C stops")
         while not stop.wait(POLL_S):
             if not server.is_running():
-                report(f"tritonserver ended by itself; end of its log:\n{server.log_tail()}")
+                report(f"the server ended by itself; end of its log:\n{server.log_tail()}")
                 return 1
             if lost := server.lost_models():
                 report(f"the process of {', '.join(lost)} died; starting the server anew")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
+from scripts.triton_processes import bound_to_starter
 from scripts.triton_server import TritonServerError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class ServerWithGateway:
         self._server.wait_ready(timeout)
         command = [sys.executable, "-m", "asr_gateway", "--triton", f"grpc://{self.grpc_url}"]
         self._process = subprocess.Popen(
-            [*command, *self._arguments], stdout=subprocess.PIPE, text=True
+            bound_to_starter([*command, *self._arguments]), stdout=subprocess.PIPE, text=True
         )
         output = self._process.stdout
         if output is None or not (first := output.readline()):
@@ -74,7 +75,10 @@ class ServerWithGateway:
         return self._server.lost_models()
 
     def log_tail(self) -> str:
-        """The end of Triton's log; the gateway's goes to stderr."""
+        """The end of Triton's log, if it is not the gateway that ended: its log is on stderr."""
+        status = None if self._process is None else self._process.poll()
+        if status is not None and self._server.is_running():
+            return f"the gateway ended with status {status}"
         return self._server.log_tail()
 
     def stop(self) -> None:

@@ -1,13 +1,36 @@
-"""The processes of a running server: itself and the stubs of its Python models."""
+"""The processes of a running server: how it is bound to its starter, and its models' stubs."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from scripts.triton_installation import STUB_NAME
+
+# Runs before the program, in its process: asks the kernel to end it with the starter, then becomes
+# it. A pre-exec hook in the parent would do the same, but runs Python between fork and exec,
+# which can deadlock where gRPC has started its threads. 1 is PR_SET_PDEATHSIG, 15 SIGTERM.
+_EXEC_BOUND_TO_STARTER = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)\n"
+    "if os.getppid() != int(sys.argv[1]): sys.exit('the starter has ended')\n"
+    "os.execv(sys.argv[2], sys.argv[2:])\n"
+)
+
+
+def bound_to_starter(command: Sequence[str]) -> list[str]:
+    """Return a command that runs another, and ends it with the thread that starts it.
+
+    Args:
+        command: the program's path and its arguments.
+    """
+    # -I -S: nothing of this environment is needed to call prctl
+    isolated = [sys.executable, "-I", "-S", "-c", _EXEC_BOUND_TO_STARTER]
+    return [*isolated, str(os.getpid()), *command]
 
 
 def session_members(session: int) -> list[int]:

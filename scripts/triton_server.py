@@ -11,12 +11,10 @@ the thread) that started it.
 from __future__ import annotations
 
 import http.client
-import os
 import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -32,19 +30,14 @@ from scripts.triton_installation import (
     find_installation,
     server_environment,
 )
-from scripts.triton_processes import kill_process, session_members, stub_instances
+from scripts.triton_processes import (
+    bound_to_starter,
+    kill_process,
+    session_members,
+    stub_instances,
+)
 
 __all__ = ["ServerFlags", "TritonServer", "TritonServerError", "free_ports"]
-
-# Runs before the server, in its process: asks the kernel to end it with the starter, then becomes
-# it. A pre-exec hook in the parent would do the same, but runs Python between fork and exec,
-# which can deadlock where gRPC has started its threads. 1 is PR_SET_PDEATHSIG, 15 SIGTERM.
-_EXEC_BOUND_TO_PARENT = (
-    "import ctypes, os, sys\n"
-    "ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)\n"
-    "if os.getppid() != int(sys.argv[1]): sys.exit('the starter has ended')\n"
-    "os.execv(sys.argv[2], sys.argv[2:])\n"
-)
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
@@ -171,12 +164,10 @@ class TritonServer:
         env = server_environment(installation, self._work, self._env)
         self.command = [str(installation.binary), *self._arguments(backends)]
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        starter = str(os.getpid())
         with self._log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                # -I -S: nothing of this environment is needed to call prctl
-                [sys.executable, "-I", "-S", "-c", _EXEC_BOUND_TO_PARENT, starter, *self.command],
+                bound_to_starter(self.command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

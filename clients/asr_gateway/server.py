@@ -43,7 +43,7 @@ class GatewayServer(uvicorn.Server):
             port=settings.port,
             ssl_certfile=settings.certfile,
             ssl_keyfile=settings.keyfile,
-            http=http_protocol(settings.header_timeout_s),
+            http=http_protocol(settings.header_timeout_s, settings.send_timeout_s),
             ws=EndingWebSocketProtocol,
             ws_max_size=MAX_FRAME_BYTES,
             ws_ping_interval=_PING_INTERVAL_S,

@@ -39,7 +39,7 @@ class Settings:
         max_sessions: websockets and transcriptions under way.
         max_sessions_per_client: the same of one client: an API key, or else an address.
         idle_timeout_s: a websocket on which nothing comes for so long is closed.
-        send_timeout_s: so is one whose client does not read for so long.
+        send_timeout_s: so is one, or an HTTP connection, whose client does not read for so long.
         header_timeout_s: an HTTP request has to arrive within, without its body.
         upload_idle_timeout_s: longest pause within an upload.
         shutdown_grace_s: how long sessions may take to finish when the gateway stops.

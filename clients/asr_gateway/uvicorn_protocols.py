@@ -1,4 +1,4 @@
-"""uvicorn's protocols with limits of time that it does not have: for headers, and for closing."""
+"""uvicorn's protocols with limits of time that it lacks: for headers, reading and closing."""
 
 from __future__ import annotations
 
@@ -22,15 +22,21 @@ class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
             self.loop.call_later(_CLOSING_S, self.transport.abort)
 
 
-def http_protocol(header_timeout_s: float) -> type[asyncio.Protocol]:
-    """Return a protocol that closes connections whose first headers do not come in time.
+def http_protocol(header_timeout_s: float, send_timeout_s: float) -> type[asyncio.Protocol]:
+    """Return a protocol that gives up clients that neither ask nor read in time.
 
     uvicorn limits the time between requests, not that of a request's first line and headers: a
-    client that sends a byte now and then would hold its connection for ever.
+    client that sends a byte now and then would hold its connection for ever. So would one that
+    does not read a streamed answer, and with it what makes the answer.
+
+    Args:
+        header_timeout_s: for the first headers of a connection.
+        send_timeout_s: for making room when more has been written than is kept for a client.
     """
 
     class TimedProtocol(H11Protocol):
         _header_timer: asyncio.TimerHandle | None = None
+        _send_timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -38,6 +44,7 @@ def http_protocol(header_timeout_s: float) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_header_timer()
+            self._stop_send_timer()
             super().connection_lost(exc)
 
         def handle_events(self) -> None:
@@ -49,9 +56,22 @@ def http_protocol(header_timeout_s: float) -> type[asyncio.Protocol]:
             self._stop_header_timer()
             super().handle_websocket_upgrade(event)
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._send_timer = self.loop.call_later(send_timeout_s, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            self._stop_send_timer()
+            super().resume_writing()
+
         def _stop_header_timer(self) -> None:
             if self._header_timer is not None:
                 self._header_timer.cancel()
                 self._header_timer = None
+
+        def _stop_send_timer(self) -> None:
+            if self._send_timer is not None:
+                self._send_timer.cancel()
+                self._send_timer = None
 
     return TimedProtocol

@@ -21,6 +21,7 @@ from asr_client import AsyncClient, Client, FileTranscript, count_errors, load_a
 from asr_client.alignment import text_units
 from asr_client.cli import main
 from asr_client.pipeline.sentences import split_sentences
+from scripts.benchmark.server_statistics import difference, read_statistics
 from tests.client.media_files import ffmpeg, pictures
 from tests.recordings import SAMPLE_RATE, heldout
 from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
@@ -298,6 +299,16 @@ def test_a_list_is_written_in_its_order(server, recordings, capsys, tmp_path):
     assert [line.split()[0] for line in lines] == ["utt-ja", "utt-en", "utt-ko"]
     assert command(server, "--wav-scp", scp, "--format", "srt") == 2
     assert "several files need --output-dir" in capsys.readouterr().err
+
+
+def test_a_short_file_waits_for_the_vad_once(server, recordings, tmp_path):
+    """Each request waits behind those of long files."""
+    samples = load_audio(recordings["en"].path)[: 4 * SAMPLE_RATE]
+    soundfile.write(tmp_path / "short.wav", samples, SAMPLE_RATE)
+    before = read_statistics(server.http_url)
+    with Client(f"grpc://{server.grpc_url}") as client:
+        assert client.transcribe_file(tmp_path / "short.wav").summary.segments > 0
+    assert difference(read_statistics(server.http_url), before)["vad"].inferences == 1
 
 
 def test_without_vad_a_file_is_one_request(server, recordings, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -157,4 +158,31 @@ def test_a_server_that_dies_ends_the_command(repository, tmp_path):
     server.kill()
     said, _ = process.communicate(timeout=END_TIMEOUT_S)
     assert process.returncode == 1
-    assert "tritonserver ended by itself" in said
+    assert "the server ended by itself" in said
+
+
+def test_a_gateway_beside_it(repository, tmp_path):
+    (port,) = free_ports(1)
+    options = ("--gateway", f"--gateway-option=--port={port}")
+    _, process = start(repository, tmp_path, *options)
+    said = read_until_ready(process)
+    assert f"http://127.0.0.1:{port}" in said
+    with urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
+        assert "sensevoice" in [model["id"] for model in json.load(answer)["data"]]
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(family, timeout=END_TIMEOUT_S)
+    assert not alive
+
+
+def test_a_gateway_that_dies_ends_the_command(repository, tmp_path):
+    _, process = start(repository, tmp_path, "--gateway", "--gateway-option=--port=0")
+    read_until_ready(process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    (gateway,) = (child for child in children if "asr_gateway" in child.cmdline())
+    gateway.kill()
+    said, _ = process.communicate(timeout=END_TIMEOUT_S)
+    assert process.returncode == 1
+    assert f"the gateway ended with status {-signal.SIGKILL}" in said
+    assert not psutil.wait_procs(children, timeout=5)[1]

@@ -40,6 +40,9 @@ Rows = list[tuple[int, int]]
 class SpeechDetector:
     """One sequence of the model `vad`, to be used `async with`; leaving it in any way ends it.
 
+    The first audio starts the sequence, and the last may end it: each request waits for its turn
+    behind those of other files.
+
     Args:
         parameters: of the request that starts the sequence.
         timeout_s: for each request.
@@ -56,20 +59,9 @@ class SpeechDetector:
         self._turn = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._last_request_s = 0.0
-        self._ended = False
+        self._started = self._ended = False
 
     async def __aenter__(self) -> SpeechDetector:
-        try:
-            request = self._request(_NO_AUDIO, start=True)
-            _rows(await self._transport.infer(request, self._timeout_s))
-            self._last_request_s = time.monotonic()
-            self._stream = self._transport.open_stream()
-            self._keeper = asyncio.create_task(self._keep_alive())
-        except BaseException as error:
-            await self._leave()
-            if isinstance(error, AsrError) and (failure := opening_failure(error)) is not error:
-                raise failure from error
-            raise
         return self
 
     async def __aexit__(
@@ -80,24 +72,43 @@ class SpeechDetector:
     ) -> None:
         await self._leave()
 
-    async def accept(self, waveform: Waveform) -> Rows:
-        """Send audio, [samples] float32, and return what it brought."""
-        return await self._exchange(waveform)
+    async def accept(self, waveform: Waveform, *, is_last: bool = False) -> Rows:
+        """Send audio, [samples] float32, and return what it brought.
+
+        Args:
+            is_last: it ends the sequence; all segments are closed.
+
+        Raises:
+            SessionLimitReached: the VAD has as many sequences open as it allows.
+            AsrError: the others of `errors`.
+        """
+        async with self._turn:
+            request = self._request(waveform, start=not self._started, end=is_last)
+            if self._stream is not None:
+                outputs = await self._stream.exchange(request, self._timeout_s)
+            else:
+                outputs = await self._start(request)
+            rows = _rows(outputs)
+            self._last_request_s = time.monotonic()
+            self._ended = is_last
+            return rows
 
     async def finish(self) -> Rows:
-        """End the sequence and return its last segments."""
-        return await self._exchange(_NO_AUDIO, end=True)
+        """End the sequence and return its last segments; as `accept`."""
+        return await self.accept(_NO_AUDIO, is_last=True)
 
-    async def _exchange(self, waveform: Waveform, *, end: bool = False) -> Rows:
-        """Send a request and return the segments of the answer."""
-        if self._stream is None:
-            raise RuntimeError("the sequence is not open")
-        async with self._turn:
-            request = self._request(waveform, end=end)
-            rows = _rows(await self._stream.exchange(request, self._timeout_s))
-            self._last_request_s = time.monotonic()
-            self._ended = end
-            return rows
+    async def _start(self, request: InferRequest) -> Mapping[str, NDArray[Any]]:
+        """Send the request that starts the sequence."""
+        self._started = True
+        try:
+            outputs = await self._transport.infer(request, self._timeout_s)
+        except AsrError as error:
+            if (failure := opening_failure(error)) is not error:
+                raise failure from error
+            raise
+        self._stream = self._transport.open_stream()
+        self._keeper = asyncio.create_task(self._keep_alive())
+        return outputs
 
     async def _keep_alive(self) -> None:
         """Send requests without audio while there is none; they bring nothing."""
@@ -107,7 +118,7 @@ class SpeechDetector:
             if self._turn.locked() or time.monotonic() - self._last_request_s < KEEP_ALIVE_S:
                 continue
             with suppress(AsrError):  # the next audio meets the same, and reports it
-                await self._exchange(_NO_AUDIO)
+                await self.accept(_NO_AUDIO)
 
     async def _leave(self) -> None:
         """Let go of everything; an unfinished sequence is ended on the server."""
@@ -116,7 +127,7 @@ class SpeechDetector:
             await asyncio.gather(self._keeper, return_exceptions=True)
         if self._stream is not None:
             await self._stream.close()
-        if not self._ended:
+        if self._started and not self._ended:
             self._ended = True
             with suppress(AsrError):
                 request = self._request(_NO_AUDIO, end=True)

@@ -21,7 +21,7 @@ from .options import FileOptions
 from .segments import Segment, SegmentCutter
 from .sentences import SentenceMaker, spoken_in, whole_transcript
 from .served_models import ServedModels
-from .speech_detection import Rows, SpeechDetector
+from .speech_detection import SpeechDetector
 
 # Audio in one request to the VAD: its answer is awaited before the next is sent.
 PIECE_SAMPLES = 5 * SAMPLE_RATE
@@ -174,34 +174,31 @@ class AsyncFileTranscription:
             )
             detector = SpeechDetector(self._transport, options.vad_parameters, self._timeout_s)
             cutter = SegmentCutter(options.max_segment_ms, options.history_ms)
-            async with self._media as media, detector:
-                opened.set_result(None)
-                async with aclosing(_pieces(media)) as pieces:
-                    async for piece in pieces:
-                        await self._detect(detector, cutter, piece)
-                await self._detect(detector, cutter, None)
+            async with self._media as media, detector, aclosing(_pieces(media)) as pieces:
+                async for piece, is_last in pieces:
+                    segments = await self._detect(detector, cutter, piece, is_last)
+                    if not opened.done():
+                        opened.set_result(None)
+                    for segment in segments:
+                        await self._submit(segment)
         finally:
             self._recognitions.put_nowait(None)
 
     async def _detect(
-        self, detector: SpeechDetector, cutter: SegmentCutter, piece: Waveform | None
-    ) -> None:
-        """Give the next audio to the VAD, None at the end, and submit the segments that ended."""
+        self, detector: SpeechDetector, cutter: SegmentCutter, piece: Waveform, is_last: bool
+    ) -> list[Segment]:
+        """Give the next audio to the VAD, and return the segments that ended."""
         if self._closing is not None:
             # `wait_for`, which the decoder reads with, may swallow a cancellation before 3.12.
             raise ClientClosed(f"{self._name}: the transcription was closed")
         sent_s, start_s = self._media.decoded_s, time.monotonic()
         with self._located(f"detection of speech, {sent_s:.1f} s into the file"):
-            if piece is None:
-                rows: Rows = await detector.finish()
-                segments = [*cutter.accept(np.zeros(0, np.float32), rows)]
+            rows = await detector.accept(piece, is_last=is_last)
+            segments = [*cutter.accept(piece, rows)]
+            if is_last:
                 cutter.finish()
-            else:
-                rows = await detector.accept(piece)
-                segments = [*cutter.accept(piece, rows)]
         self._vad_s += time.monotonic() - start_s
-        for segment in segments:
-            await self._submit(segment)
+        return segments
 
     async def _submit(self, segment: Segment) -> None:
         """Send a segment to the recogniser when there is room; who reads sentences makes room."""
@@ -292,14 +289,17 @@ class AsyncFileTranscription:
         )
 
 
-async def _pieces(media: MediaDecoder) -> AsyncGenerator[Waveform, None]:
-    """Join the decoder's blocks to pieces of `PIECE_SAMPLES`; the last may be shorter."""
-    blocks: list[Waveform] = []
+async def _pieces(media: MediaDecoder) -> AsyncGenerator[tuple[Waveform, bool], None]:
+    """Join blocks to pieces of `PIECE_SAMPLES`; say of each whether it is the last.
+
+    A piece is held back until another block has come, for only then it is known not to be the
+    last, which may be empty.
+    """
+    blocks = [np.zeros(0, np.float32)]
     async with aclosing(aiter(media)) as stream:
         async for block in stream:
-            blocks.append(block)
             if sum(map(len, blocks)) >= PIECE_SAMPLES:
-                yield np.concatenate(blocks)
+                yield np.concatenate(blocks), False
                 blocks.clear()
-    if blocks:
-        yield np.concatenate(blocks)
+            blocks.append(block)
+    yield np.concatenate(blocks), True

@@ -15,6 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from scripts.triton_processes import bound_to_starter
 from scripts.triton_server import free_ports
 
 _STEP_S = 0.2
@@ -52,7 +53,7 @@ class WebsocketServer:
     def __enter__(self: Server) -> Server:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command,
+                bound_to_starter(self._command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

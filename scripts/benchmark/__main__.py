@@ -5,6 +5,7 @@
         --peers "FunASR server" gateway --funasr-python ENVIRONMENT/bin/python
     python -m scripts.benchmark streaming --model DIR --streams 4 6 8 10 12 --sherpa
     python -m scripts.benchmark frontend --paraformer DIR
+    python -m scripts.benchmark latency --paraformer DIR
     python -m scripts.benchmark page
     python -m scripts.benchmark file --paraformer DIR --sensevoice DIR
 
@@ -34,6 +35,7 @@ from scripts.benchmark.funasr_server import (
 )
 from scripts.benchmark.gpu import PROVIDERS, NoGpuError, measure_gpu
 from scripts.benchmark.installed_models import Precision
+from scripts.benchmark.lone_request import LatencyResult, measure_latency
 from scripts.benchmark.offline import OfflineResult, measure_offline
 from scripts.benchmark.offline_peers import FUNASR_SERVER, PEERS, Peers
 from scripts.benchmark.page import write_page
@@ -42,6 +44,7 @@ from scripts.benchmark.report import (
     file_markdown,
     frontend_markdown,
     gpu_markdown,
+    latency_markdown,
     offline_markdown,
     streaming_markdown,
 )
@@ -52,7 +55,7 @@ from scripts.install_model import KINDS, ROOT, ModelKind
 
 SAMPLES = ROOT / "embedded_models" / "samples"
 
-Result = TypeVar("Result", OfflineResult, FileResult, FrontendResult)
+Result = TypeVar("Result", OfflineResult, FileResult, FrontendResult, LatencyResult)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -102,6 +105,13 @@ def main(arguments: list[str] | None = None) -> int:
     frontend.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     frontend.add_argument("--recordings", type=int, default=12, help="default: %(default)s")
     frontend.set_defaults(run=run_frontend)
+    latency = commands.add_parser("latency", help="one request of 5 s at no load")
+    for kind in ("paraformer", "sensevoice"):
+        latency.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
+    latency.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    latency.add_argument("--recordings", type=int, default=24, help="default: %(default)s")
+    latency.add_argument("--precision", choices=get_args(Precision), default="fp32")
+    latency.set_defaults(run=run_latency)
     gpu = commands.add_parser("gpu", help="the encoder alone on a GPU, by batch size")
     gpu.add_argument("--model", type=Path, required=True, help="exported model, for its front end")
     gpu.add_argument("--graph", type=Path, nargs="+", required=True, help="installed model.onnx")
@@ -110,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     gpu.add_argument("--recordings", type=int, default=128, help="default: %(default)s")
     gpu.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     gpu.set_defaults(run=run_gpu)
-    for command in (offline, streaming, file, frontend, gpu):
+    for command in (offline, streaming, file, frontend, latency, gpu):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
         command.add_argument(
@@ -203,6 +213,17 @@ def run_frontend(options: argparse.Namespace) -> None:
         return measure_frontend(kind, source, recordings, options.rounds, work, log)
 
     run_each("frontend", options, measure, frontend_markdown)
+
+
+def run_latency(options: argparse.Namespace) -> None:
+    """Measure the named models and write latency.json and latency.md."""
+    recordings = spoken(options)
+
+    def measure(kind: ModelKind, source: Path, work: Path) -> LatencyResult:
+        rounds, precision = options.rounds, options.precision
+        return measure_latency(kind, source, recordings, rounds, precision, work, log)
+
+    run_each("latency", options, measure, latency_markdown)
 
 
 def run_each(

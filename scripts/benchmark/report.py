@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from scripts.benchmark.frontend import FrontendResult
 from scripts.benchmark.gpu import GpuResult
+from scripts.benchmark.lone_request import SECONDS, THREADS, LatencyResult
 from scripts.benchmark.offline import BARE, OfflineResult
 from scripts.benchmark.server_statistics import where_time_goes
 from scripts.benchmark.streaming import StreamingResult
@@ -99,6 +102,25 @@ def frontend_markdown(name: str, result: FrontendResult) -> str:
             f"| {part} | {1e3 * statistics.median(times):.2f} | {result.share(times):.2%} |"
         )
     return "\n".join([*lines, ""])
+
+
+def latency_markdown(name: str, result: LatencyResult) -> str:
+    """Return the table of one model's lone requests."""
+    lines = [
+        f"### {name}, {result.precision}",
+        "",
+        f"{len(result.bare_s)} pairs of requests of {SECONDS:g} s, {THREADS} threads.",
+        "",
+        "| | median | p95 |",
+        "|---|---|---|",
+    ]
+    for contestant, times in (("bare", result.bare_s), ("server", result.server_s)):
+        median, p95 = (1e3 * float(np.percentile(times, percent)) for percent in (50, 95))
+        lines.append(f"| {contestant} | {median:.0f} ms | {p95:.0f} ms |")
+    extra_ms = 1e3 * result.extra_s
+    return "\n".join(
+        [*lines, "", f"Median of the pairs: {result.ratio:.3f} x, {extra_ms:.0f} ms more.", ""]
+    )
 
 
 def gpu_markdown(results: Sequence[GpuResult]) -> str:

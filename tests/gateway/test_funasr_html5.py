@@ -7,9 +7,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,15 +15,11 @@ import soundfile
 from playwright.sync_api import expect, sync_playwright
 
 from scripts.install_model import ROOT
+from tests.funasr_checkout import funasr_file
 from tests.gateway.browser import chromium, open_page
 from tests.gateway.static_server import static_server
 
-pytestmark = [
-    pytest.mark.soak,
-    pytest.mark.skipif(
-        "FUNASR_DIR" not in os.environ, reason="needs FUNASR_DIR, a FunASR checkout"
-    ),
-]
+pytestmark = pytest.mark.soak
 
 SAMPLE = ROOT / "embedded_models" / "samples" / "zh_1.wav"
 HEARD = "(报告|发送)"  # of it; what models this small are sure of
@@ -37,7 +31,7 @@ def page(gateway, tmp_path):
     samples, rate = soundfile.read(SAMPLE, dtype="int16")
     heard = tmp_path / "heard.wav"
     soundfile.write(heard, np.append(samples, np.zeros(PAUSE_S * rate, np.int16)), rate)
-    client = Path(os.environ["FUNASR_DIR"], "runtime", "html5", "static")
+    client = funasr_file("runtime", "html5", "static")
     with (
         sync_playwright() as playwright,
         static_server(client, policy=None) as url,

@@ -162,10 +162,11 @@ def test_bytes_that_are_no_frames_close(gateway):
         assert until_closed(raw), name
 
 
-def test_very_many_tiny_frames_are_one_utterance(gateway):
-    count = int(os.environ.get("TINY_FRAMES", "30000"))
+@pytest.mark.parametrize("count", [30_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
+def test_very_many_tiny_frames_are_one_utterance(gateway, count):
     audio = (AUDIO * (count // len(AUDIO) + 1))[:count]
     raw = handshake(gateway)
+    raw.settimeout(20 * TIMEOUT_S)
     raw.sendall(frame(1, begin(mode="offline").encode()))
     raw.sendall(b"".join(frame(2, audio[i : i + 1]) for i in range(count)))
     raw.sendall(frame(1, b'{"is_speaking": false}'))

@@ -58,6 +58,21 @@ def test_file_writes_ratios(tmp_path):
     assert "| 3 |" in (tmp_path / "file.md").read_text()
 
 
+def test_latency_pairs_every_request(tmp_path):
+    status = main(
+        [
+            *("latency", "--paraformer", str(RANDOM_MODELS / "paraformer-tiny-seed0")),
+            *("--recordings", "4", "--rounds", "2"),
+            *("--output", str(tmp_path), "--work", str(tmp_path / "models")),
+        ]
+    )
+    assert status == 0
+    result = json.loads((tmp_path / "latency.json").read_text())["results"]["paraformer"]
+    assert len(result["bare_s"]) == len(result["server_s"]) > 2
+    assert all(seconds > 0 for seconds in result["bare_s"] + result["server_s"])
+    assert "Median of the pairs: " in (tmp_path / "latency.md").read_text()
+
+
 def test_the_workload_is_seeded_and_has_the_lengths_of_read_speech():
     recordings = make_recordings(SAMPLES, 400, seed=1)
     again = make_recordings(SAMPLES, 400, seed=1)

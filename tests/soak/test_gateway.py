@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -19,6 +18,7 @@ import soundfile
 
 from asr_gateway.settings import Settings
 from scripts.triton_server import free_ports
+from tests.funasr_checkout import funasr_file
 from tests.gateway.gateways import RunningGateway, running_gateway, spoken_pcm
 from tests.gateway.load import run_load
 from tests.recordings import SAMPLE_RATE
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.soak
 SESSIONS = int(os.environ.get("GATEWAY_SESSIONS", "100"))
 DURATION_S = float(os.environ.get("GATEWAY_DURATION_S", "600"))
 MAX_GROWTH_MB = 100
-CLIENT = "runtime/python/websocket/funasr_wss_client.py"
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +71,11 @@ def test_a_hundred_live_sessions(triton):
         wait_for_open_sessions(triton, 0, model=model)
 
 
-@pytest.mark.skipif("FUNASR_DIR" not in os.environ, reason="FUNASR_DIR names no checkout")
 @pytest.mark.parametrize("mode", ["2pass", "online", "offline"])
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
 def test_funasrs_python_client(triton, tmp_path, mode, suffix):
     soundfile.write(tmp_path / f"talk.{suffix}", np.frombuffer(spoken_pcm(2), "<i2"), SAMPLE_RATE)
-    client = Path(os.environ["FUNASR_DIR"], CLIENT)
+    client = funasr_file("runtime", "python", "websocket", "funasr_wss_client.py")
     with running_gateway(f"grpc://{triton.grpc_url}") as gateway:
         host, port = gateway.address.split(":")
         arguments = ["--host", host, "--port", port, "--ssl", "0", "--mode", mode]

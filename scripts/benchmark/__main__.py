@@ -6,6 +6,7 @@
     python -m scripts.benchmark streaming --model DIR --streams 4 6 8 10 12 --sherpa
     python -m scripts.benchmark frontend --paraformer DIR
     python -m scripts.benchmark latency --paraformer DIR
+    python -m scripts.benchmark accuracy
     python -m scripts.benchmark page
     python -m scripts.benchmark file --paraformer DIR --sensevoice DIR
 
@@ -25,6 +26,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+from scripts.benchmark.accuracy import (
+    ACCURACY_PEERS,
+    AccuracyResult,
+    measure_accuracy,
+    read_held_out,
+)
 from scripts.benchmark.concurrent import LAYOUTS
 from scripts.benchmark.frontend import FrontendResult, measure_frontend
 from scripts.benchmark.funasr_server import (
@@ -40,6 +47,7 @@ from scripts.benchmark.offline import OfflineResult, measure_offline
 from scripts.benchmark.offline_peers import FUNASR_SERVER, PEERS, Peers
 from scripts.benchmark.page import write_page
 from scripts.benchmark.report import (
+    accuracy_markdown,
     describe_machine,
     file_markdown,
     frontend_markdown,
@@ -55,7 +63,7 @@ from scripts.install_model import KINDS, ROOT, ModelKind
 
 SAMPLES = ROOT / "embedded_models" / "samples"
 
-Result = TypeVar("Result", OfflineResult, FileResult, FrontendResult, LatencyResult)
+Result = TypeVar("Result", OfflineResult, FileResult, FrontendResult, LatencyResult, AccuracyResult)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,6 +120,16 @@ def main(arguments: list[str] | None = None) -> int:
     latency.add_argument("--recordings", type=int, default=24, help="default: %(default)s")
     latency.add_argument("--precision", choices=get_args(Precision), default="fp32")
     latency.set_defaults(run=run_latency)
+    accuracy = commands.add_parser("accuracy", help="error rates beside the peers'")
+    for embedded in (KINDS["paraformer"], KINDS["sensevoice"]):
+        accuracy.add_argument(
+            f"--{embedded.name}", type=Path, default=embedded.embedded, help="default: embedded"
+        )
+    accuracy.add_argument("--held-out", type=Path, default=ROOT / "tests/data/heldout")
+    accuracy.add_argument(
+        "--peers", nargs="*", choices=ACCURACY_PEERS, default=ACCURACY_PEERS, help="default: all"
+    )
+    accuracy.set_defaults(run=run_accuracy)
     gpu = commands.add_parser("gpu", help="the encoder alone on a GPU, by batch size")
     gpu.add_argument("--model", type=Path, required=True, help="exported model, for its front end")
     gpu.add_argument("--graph", type=Path, nargs="+", required=True, help="installed model.onnx")
@@ -120,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     gpu.add_argument("--recordings", type=int, default=128, help="default: %(default)s")
     gpu.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     gpu.set_defaults(run=run_gpu)
-    for command in (offline, streaming, file, frontend, latency, gpu):
+    for command in (offline, streaming, file, frontend, latency, accuracy, gpu):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
         command.add_argument(
@@ -224,6 +242,16 @@ def run_latency(options: argparse.Namespace) -> None:
         return measure_latency(kind, source, recordings, rounds, precision, work, log)
 
     run_each("latency", options, measure, latency_markdown)
+
+
+def run_accuracy(options: argparse.Namespace) -> None:
+    """Measure the models and write accuracy.json and accuracy.md."""
+    held_out = read_held_out(options.held_out)
+
+    def measure(kind: ModelKind, source: Path, work: Path) -> AccuracyResult:
+        return measure_accuracy(kind, source, held_out, options.peers, work, log)
+
+    run_each("accuracy", options, measure, accuracy_markdown)
 
 
 def run_each(

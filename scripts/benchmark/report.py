@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.benchmark.accuracy import AccuracyResult
 from scripts.benchmark.frontend import FrontendResult
 from scripts.benchmark.gpu import GpuResult
 from scripts.benchmark.lone_request import SECONDS, THREADS, LatencyResult
@@ -121,6 +122,24 @@ def latency_markdown(name: str, result: LatencyResult) -> str:
     return "\n".join(
         [*lines, "", f"Median of the pairs: {result.ratio:.3f} x, {extra_ms:.0f} ms more.", ""]
     )
+
+
+def accuracy_markdown(name: str, result: AccuracyResult) -> str:
+    """Return the table of one model's error rates."""
+    languages = list(next(iter(result.error_rate.values())))
+    lines = [
+        f"### {name}",
+        "",
+        f"{result.utterances} held-out utterances with noise, {result.characters} characters; "
+        "the language is not told.",
+        "",
+        f"| character error rate | {' | '.join(languages)} | other texts than the server's |",
+        "|---" * (len(languages) + 2) + "|",
+    ]
+    for contestant, rates in result.error_rate.items():
+        shown = " | ".join(f"{rates[language]:.2%}" for language in languages)
+        lines.append(f"| {contestant} | {shown} | {result.differ[contestant]} |")
+    return "\n".join([*lines, ""])
 
 
 def gpu_markdown(results: Sequence[GpuResult]) -> str:

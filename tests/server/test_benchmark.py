@@ -73,6 +73,20 @@ def test_latency_pairs_every_request(tmp_path):
     assert "Median of the pairs: " in (tmp_path / "latency.md").read_text()
 
 
+def test_peers_hear_what_the_server_hears(tmp_path):
+    """The same weights: FunASR's runtime has the same errors."""
+    options = ("--output", str(tmp_path), "--work", str(tmp_path / "models"))
+    assert main(["accuracy", "--peers", "funasr_onnx", *options]) == 0
+    results = json.loads((tmp_path / "accuracy.json").read_text())["results"]
+    for result in results.values():
+        assert result["differ"]["funasr_onnx"] == 0
+        assert (
+            0 < result["error_rate"]["server"]["all"] == result["error_rate"]["funasr_onnx"]["all"]
+        )
+    assert results["sensevoice"]["utterances"] > results["paraformer"]["utterances"] == 30
+    assert "| funasr_onnx |" in (tmp_path / "accuracy.md").read_text()
+
+
 def test_the_workload_is_seeded_and_has_the_lengths_of_read_speech():
     recordings = make_recordings(SAMPLES, 400, seed=1)
     again = make_recordings(SAMPLES, 400, seed=1)

@@ -12,9 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .fbank import MEL_BINS, stack_frames
-from .timbre import equalise, mask_band
 from .vocal_tract import warp_formants
-from .word_cuts import cut_words
 
 JOIN_SHARE = 0.45
 JOINED_FRAMES = (1000, 3600)
@@ -25,8 +23,6 @@ SILENT_LOG_ENERGY = -15.9424
 """Digital zero as the filter banks give it: the logarithm of float32's epsilon."""
 WARP_RANGE = (0.84, 1.32)
 """Formant factors; children's and very deep voices are rare among the synthesisers'."""
-EQUALISED_SHARE, MASKED_SHARE = 0.5, 0.3
-"""Of the utterances, each time they are drawn."""
 NUMBER_HEAVY_KEPT = 0.3
 """Utterances that are mostly digits are drawn less: ten tokens would dominate hundreds."""
 
@@ -104,18 +100,15 @@ class BatchStream:
         weights: dict[str, float],
         join_share: float = JOIN_SHARE,
         batch_frames: int = BATCH_LFR_FRAMES,
-        cut_share: float = 0.0,
     ) -> None:
         """mean, scale: [560] such that (features - mean) * scale is normalised.
 
         batch_frames: most 60 ms frames of a batch, padding included.
-        cut_share: of the recordings that are not joined, how many are cut to a few words.
         """
         self._shards, self._mean, self._scale = shards, mean, scale
         self._rng = np.random.default_rng(seed)
         self._weights, self._join_share = weights, join_share
         self._batch_frames = batch_frames
-        self._cut_share = cut_share
 
     def __iter__(self) -> Iterator[list[Item]]:
         while True:
@@ -157,22 +150,14 @@ class BatchStream:
     def _item(self, drawn: list[Utterance]) -> Item:
         rng = self._rng
         parts: list[Features] = []
-        records: list[dict[str, Any]] = []
         offsets: list[int] = []
         frames = 0
         for utterance in drawn:
-            fbank, record = utterance.fbank(), utterance.record
-            if len(drawn) == 1 and rng.random() < self._cut_share:
-                fbank, record = cut_words(rng, fbank, record)
-            records.append(record)
+            fbank = utterance.fbank()
             if rng.random() < 0.3:
                 fbank = fbank + np.float32(rng.uniform(-0.4, 0.4))
             if rng.random() < 0.5:
                 fbank = warp_formants(fbank, rng.uniform(*WARP_RANGE))
-            if rng.random() < EQUALISED_SHARE:
-                fbank = equalise(rng, fbank)
-            if rng.random() < MASKED_SHARE:
-                fbank = mask_band(rng, fbank)
             if parts and rng.random() < SILENT_GAP_SHARE:
                 gap = np.full((int(rng.integers(5, 60)), MEL_BINS), SILENT_LOG_ENERGY, np.float32)
                 parts.append(gap)
@@ -184,7 +169,7 @@ class BatchStream:
         skipped = int(rng.integers(0, 6))
         offsets = [offset - 10 * skipped for offset in offsets]
         features = (stack_frames(fbank[skipped:]) - self._mean) * self._scale
-        return Item(features, records, offsets)
+        return Item(features, [u.record for u in drawn], offsets)
 
 
 def pad_features(items: list[Item]) -> tuple[Features, npt.NDArray[np.int64]]:

@@ -50,16 +50,12 @@ SPOKEN_TAGS = tuple(LANGUAGE_EMBEDDING)
 """The classes of the language that every frame is asked for."""
 JOIN_SHARE = 0.15
 """Fewer than Paraformer's: a join is one example of its tag for the frames of seven."""
-CUT_SHARE = 0.35
-"""Of the recordings that are not joined: two thirds of the wrong tags are of less than two seconds,
-and the same recordings heard ten times teach no more."""
 LANGUAGE_WEIGHTS = {"zh": 0.22, "en": 0.30, "yue": 0.15, "ja": 0.14, "ko": 0.19}
 
 
 def item_target(item: Item, tokenizer: SenseVoiceTokenizer, itn: bool) -> list[int]:
     """Language, emotion, event and ITN tags, then the text of the joined records."""
     spoken = [record for record in item.records if record["spoken"]]
-    itn = itn and all(record["written"] is not None for record in spoken)
     style = tokenizer.tag("withitn" if itn else "woitn")
     if not spoken:
         names = ("nospeech", "EMO_UNKNOWN", "Event_UNK")
@@ -248,9 +244,7 @@ def main() -> None:
     shards.refresh()
     known = [utterance for found in shards.by_language.values() for utterance in found]
     frame_weights = torch.from_numpy(class_weights(known, tokenizer.size, tokenizer.encode))
-    stream = BatchStream(
-        shards, mean, scale, trainer.seed + 1, LANGUAGE_WEIGHTS, JOIN_SHARE, cut_share=CUT_SHARE
-    )
+    stream = BatchStream(shards, mean, scale, trainer.seed + 1, LANGUAGE_WEIGHTS, JOIN_SHARE)
     rng = np.random.default_rng(trainer.seed + 5)
 
     def loss_of(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:

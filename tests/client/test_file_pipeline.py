@@ -319,13 +319,38 @@ def test_whoever_reads_slowly_holds_up_everything_and_the_vad_is_kept_alive(spee
         models = LocalModels()
         async with transcription(models, speech, in_flight=2) as file:
             sentence = await anext(file)
-            while models.empty_vad_requests < 3:  # START, and some for its life
+            while models.empty_vad_requests < 3:  # for its life only
                 await asyncio.sleep(0.05)
             assert len(models.segments_s) <= 2 + 1
             texts = [sentence.text] + [sentence.text async for sentence in file]
         return texts
 
     assert asyncio.run(run()) == [f"word{i}" for i in range(8)]
+
+
+def test_audio_that_is_first_and_last_is_one_request_and_opens_no_stream():
+    models, opened = LocalModels(), []
+    models.open_stream = lambda: opened.append(None)
+
+    async def run():
+        async with speech_detection.SpeechDetector(models, {}, timeout_s=5) as detector:
+            await detector.accept(np.zeros(16_000, np.float32), is_last=True)
+
+    asyncio.run(run())
+    assert (models.vad_requests, opened, models.streams) == (1, [], {})
+
+
+def test_cancelling_while_the_detector_is_left_still_ends_the_sequence():
+    models = LocalModels()
+
+    async def use():
+        async with speech_detection.SpeechDetector(models, {}, timeout_s=5) as detector:
+            await detector.accept(np.zeros(16_000, np.float32))
+            asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(use())
+    assert (models.vad_requests, models.streams) == (2, {})
 
 
 def test_a_segment_that_fails_fails_the_file_with_its_time(speech):

@@ -70,7 +70,12 @@ class SpeechDetector:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._leave()
+        leaving = asyncio.create_task(self._leave())
+        try:
+            await asyncio.shield(leaving)
+        except asyncio.CancelledError:  # it takes seconds at most, and nobody else would do it
+            await asyncio.wait({leaving})
+            raise
 
     async def accept(self, waveform: Waveform, *, is_last: bool = False) -> Rows:
         """Send audio, [samples] float32, and return what it brought.
@@ -106,8 +111,9 @@ class SpeechDetector:
             if (failure := opening_failure(error)) is not error:
                 raise failure from error
             raise
-        self._stream = self._transport.open_stream()
-        self._keeper = asyncio.create_task(self._keep_alive())
+        if request.step is None or not request.step.end:
+            self._stream = self._transport.open_stream()
+            self._keeper = asyncio.create_task(self._keep_alive())
         return outputs
 
     async def _keep_alive(self) -> None:
@@ -115,6 +121,8 @@ class SpeechDetector:
         while True:
             idle_s = time.monotonic() - self._last_request_s
             await asyncio.sleep(max(KEEP_ALIVE_S - idle_s, 1.0))
+            if self._ended:
+                return
             if self._turn.locked() or time.monotonic() - self._last_request_s < KEEP_ALIVE_S:
                 continue
             with suppress(AsrError):  # the next audio meets the same, and reports it

@@ -25,7 +25,7 @@ class SequenceDispatcher(Generic[Job]):
         workers: threads.
         max_jobs: largest batch.
         batch_s: how long a batch should take; beyond that the others wait for the next worker.
-        cost: of a job, in units that take about equally long.
+        cost: of a job, in units that take about equally long; 0 needs no worker.
     """
 
     def __init__(
@@ -53,17 +53,27 @@ class SequenceDispatcher(Generic[Job]):
             thread.start()
 
     def submit(self, jobs: Sequence[tuple[Hashable, Job]]) -> None:
-        """Let jobs be done; each comes with the key of its sequence."""
+        """Let jobs be done; each comes with the key of its sequence.
+
+        What costs nothing is done before this returns, unless it has to wait for its sequence.
+        """
+        at_once = []
         with self._changed:
+            queued = {*self._waiting, *self._busy}
+            later = []
             for key, job in jobs:
+                if self._cost(job) or key in queued:
+                    queued.add(key)
+                    later.append((key, job))
+                else:
+                    at_once.append(job)
+        if at_once:
+            self._work(at_once)
+        with self._changed:
+            for key, job in later:
                 queues = self._busy if key in self._busy else self._waiting
                 queues.setdefault(key, deque()).append(job)
             self._changed.notify_all()
-
-    def holds(self, key: Hashable) -> bool:
-        """Whether a job of a sequence waits or is being done."""
-        with self._changed:
-            return key in self._waiting or key in self._busy
 
     def close(self) -> None:
         """Wait until all is done and end the threads."""

@@ -18,6 +18,7 @@ from asr_core.lfr import LFR_SHIFT, LFR_WINDOW
 from asr_core.paraformer import BLANK, END, SPECIAL_PIECES, load_pieces
 from asr_core.streaming_frontend import PADDING, Windows
 from asr_core.streaming_text import StreamingText
+from asr_core.word_tensors import pack_words
 from asr_core.words import Word
 
 Float = NDArray[np.float32]
@@ -154,6 +155,15 @@ class Update:
     text: str
     words: list[Word]
     is_final: bool
+
+    def outputs(self) -> dict[str, NDArray[Any]]:
+        """Return the outputs of one row: those of `WordTensors`, TRANSCRIPTS, TEXT and IS_FINAL."""
+        return {
+            "TRANSCRIPTS": np.array([[self.new_text]], np.object_),
+            "TEXT": np.array([[self.text]], np.object_),
+            **pack_words([self.words]).outputs(),
+            "IS_FINAL": np.array([[self.is_final]]),
+        }
 
 
 @dataclass

@@ -89,8 +89,27 @@ def test_a_batch_holds_no_more_than_its_time_allows():
     dispatcher.submit([(0, 1)])  # keeps the worker busy until all the others wait
     assert reached.wait(60)
     dispatcher.submit([(key, cost) for key, cost in enumerate([2, 1, 2, 9, 1], start=1)])
-    assert dispatcher.holds(0) and dispatcher.holds(5)
     released.set()
     dispatcher.close()
     assert batches == [[1], [2, 1], [2], [9], [1]]
-    assert not dispatcher.holds(0)
+
+
+def test_what_costs_nothing_is_done_at_once_unless_its_sequence_is_busy():
+    done = []
+    reached, released = threading.Event(), threading.Event()
+
+    def work(jobs):
+        done.extend(jobs)
+        if ("a", 1) in jobs:
+            reached.set()
+            released.wait(60)
+
+    dispatcher = SequenceDispatcher(work, 1, max_jobs=8, cost=lambda job: job[1])
+    dispatcher.submit([("a", ("a", 1))])
+    assert reached.wait(60)
+    dispatcher.submit([("b", ("b", 1)), ("c", ("c", 0)), ("a", ("a", 0)), ("b", ("b", 0))])
+    assert done == [("a", 1), ("c", 0)]
+    released.set()
+    dispatcher.close()
+    assert sorted(done[2:]) == [("a", 0), ("b", 0), ("b", 1)]
+    assert done.index(("b", 1)) < done.index(("b", 0))

@@ -4,7 +4,6 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from asr_core.dispatcher import SequenceDispatcher
@@ -12,7 +11,6 @@ from asr_core.online import OnlineRecogniser, load_online_model
 from asr_core.streaming_frontend import Windows
 from asr_core.streaming_models import SearchRequest, StreamingSearch
 from asr_core.turns import read_turn
-from asr_core.word_tensors import pack_words
 from asr_triton.answers import read, refuse, respond
 from asr_triton.calls import run_model
 from asr_triton.open_sessions import OpenSessions
@@ -39,23 +37,17 @@ class TritonPythonModel:
         )
 
     def execute(self, requests):
-        """Answers what needs no graph, and hands the rest to the workers."""
-        at_once, later = [], []
-        for request in requests:
-            job = read_request(request), request.get_response_sender()
-            asked = job[0]
-            if len(asked.windows) or self.dispatcher.holds(asked.turn.key):
-                later.append((asked.turn.key, job))
-            else:
-                at_once.append(job)
-        self.dispatcher.submit(later)
-        self.answer(at_once)
+        """Hands the requests to the workers, but for those that need no graph."""
+        jobs = [(read_request(request), request.get_response_sender()) for request in requests]
+        self.dispatcher.submit([(job[0].turn.key, job) for job in jobs])
 
     def answer(self, jobs):
         answers = self.search.answer([request for request, _ in jobs])
         self.sessions.show()
         for (_, sender), answer in zip(jobs, answers, strict=True):
-            response = refuse(answer) if isinstance(answer, Exception) else respond(pack(answer))
+            response = (
+                refuse(answer) if isinstance(answer, Exception) else respond(answer.outputs())
+            )
             sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def finalize(self):
@@ -70,15 +62,6 @@ def read_request(request):
     fbank, positions = (read(request, name)[0].copy() for name in ("fbank", "positions"))
     error = read(request, "error")[0, 0].decode()
     return SearchRequest(turn, Windows(fbank, first_position, positions), error)
-
-
-def pack(update):
-    return {
-        "TRANSCRIPTS": np.array([[update.new_text]], np.object_),
-        "TEXT": np.array([[update.text]], np.object_),
-        **pack_words([update.words]).outputs(),
-        "IS_FINAL": np.array([[update.is_final]]),
-    }
 
 
 def encode(**inputs):

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import soundfile
+
+from scripts.benchmark.held_out import read_held_out
 
 HELDOUT = Path(__file__).parent / "data" / "heldout"
 SAMPLE_RATE = 16_000
@@ -15,13 +16,7 @@ SAMPLE_RATE = 16_000
 @cache
 def heldout() -> tuple[tuple[str, str, np.ndarray], ...]:
     """(language, text, samples) of each held-out utterance; non-speech has no text."""
-    rows = []
-    for line in (HELDOUT / "manifest.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-        name, language, text = line.split("\t")
-        samples, rate = soundfile.read(HELDOUT / name, dtype="float32")
-        assert rate == SAMPLE_RATE, name
-        rows.append((language, text, samples))
-    return tuple(rows)
+    return tuple((one.language, one.text, one.samples) for one in read_held_out(HELDOUT))
 
 
 @cache

@@ -30,7 +30,6 @@ from scripts.benchmark.accuracy import (
     ACCURACY_PEERS,
     AccuracyResult,
     measure_accuracy,
-    read_held_out,
 )
 from scripts.benchmark.concurrent import LAYOUTS
 from scripts.benchmark.frontend import FrontendResult, measure_frontend
@@ -41,6 +40,7 @@ from scripts.benchmark.funasr_server import (
     require_weights,
 )
 from scripts.benchmark.gpu import PROVIDERS, NoGpuError, measure_gpu
+from scripts.benchmark.held_out import read_held_out
 from scripts.benchmark.installed_models import Precision
 from scripts.benchmark.lone_request import LatencyResult, measure_latency
 from scripts.benchmark.offline import OfflineResult, measure_offline

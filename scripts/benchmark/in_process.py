@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from asr_core.fbank import SAMPLE_RATE
 from scripts.benchmark.bare_session import BareSession
+from scripts.benchmark.installed_models import prepared
+from scripts.benchmark.sherpa_models import prepare_offline
 from scripts.benchmark.workload import Recording
 
 Recognise = Callable[[Recording], object]
+Transcribe = Callable[[Recording], str]
+
+_TAGS = re.compile(r"<\|[^|]*\|>")
 
 
 def bare(graph: Path, model_dir: Path, threads: int) -> Recognise:
@@ -18,13 +24,14 @@ def bare(graph: Path, model_dir: Path, threads: int) -> Recognise:
     return BareSession(graph, model_dir, threads)
 
 
-def funasr_onnx(kind: str, model_dir: Path, threads: int) -> Recognise:
-    """FunASR's ONNX runtime on the exported file.
+def funasr_onnx(kind: str, model_dir: Path, threads: int, itn: bool = True) -> Transcribe:
+    """FunASR's ONNX runtime on the exported file, without dither.
 
     Args:
         kind: "paraformer" or "sensevoice".
         model_dir: the exported model, laid out as the hubs do.
         threads: of its session.
+        itn: whether SenseVoice writes figures and marks.
     """
     import funasr_onnx
 
@@ -32,27 +39,48 @@ def funasr_onnx(kind: str, model_dir: Path, threads: int) -> Recognise:
     recogniser: Any = getattr(funasr_onnx, name)(
         str(model_dir), batch_size=1, intra_op_num_threads=threads
     )
+    recogniser.frontend.opts.frame_opts.dither = 0.0
     if kind == "paraformer":
-        return lambda recording: recogniser(recording)
-    return lambda recording: recogniser(recording, language="auto", textnorm="withitn")
+        return lambda recording: str(recogniser(recording)[0]["preds"])
+    textnorm = "withitn" if itn else "woitn"
+
+    def transcribe(recording: Recording) -> str:
+        (text,) = recogniser(recording, language="auto", textnorm=textnorm)
+        return _TAGS.sub("", text)
+
+    return transcribe
 
 
-def sherpa_onnx(kind: str, folder: Path, threads: int) -> Recognise:
-    """sherpa-onnx's Python interface on a folder of `sherpa_models.prepare_offline`."""
+def sherpa_onnx(kind: str, source: Path, work: Path, threads: int, itn: bool = True) -> Transcribe:
+    """sherpa-onnx's Python interface on the exported file.
+
+    Args:
+        kind: "paraformer" or "sensevoice".
+        source: the exported model, laid out as the hubs do.
+        work: keeps what sherpa-onnx needs of it.
+        threads: of its session.
+        itn: whether SenseVoice writes figures and marks.
+    """
     from sherpa_onnx import OfflineRecognizer
 
+    folder = sherpa_folder(kind, source, work)
     common = {"tokens": str(folder / "tokens.txt"), "num_threads": threads}
     model = str(folder / "model.onnx")
     recogniser: Any
     if kind == "paraformer":
         recogniser = OfflineRecognizer.from_paraformer(paraformer=model, **common)
     else:
-        recogniser = OfflineRecognizer.from_sense_voice(model=model, use_itn=True, **common)
+        recogniser = OfflineRecognizer.from_sense_voice(model=model, use_itn=itn, **common)
 
-    def recognise(recording: Recording) -> object:
+    def transcribe(recording: Recording) -> str:
         stream = recogniser.create_stream()
         stream.accept_waveform(SAMPLE_RATE, recording)
         recogniser.decode_stream(stream)
-        return stream.result.text
+        return str(stream.result.text)
 
-    return recognise
+    return transcribe
+
+
+def sherpa_folder(kind: str, source: Path, work: Path) -> Path:
+    """What sherpa-onnx needs of an exported model, as an earlier run left it or made now."""
+    return prepared(work / f"sherpa-{kind}", lambda target: prepare_offline(kind, source, target))

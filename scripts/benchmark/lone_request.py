@@ -18,13 +18,12 @@ from asr_client import Client
 from asr_core.fbank import SAMPLE_RATE
 from scripts.benchmark import in_process
 from scripts.benchmark.installed_models import Precision, installed
+from scripts.benchmark.running_server import running_server
 from scripts.benchmark.workload import Recording
 from scripts.install_model import VERSION, ModelKind
-from scripts.triton_server import TritonServer
 
 SECONDS = 5.0
 THREADS = 2
-START_TIMEOUT_S = 300.0
 WARM_UP = 3
 
 
@@ -81,25 +80,26 @@ def measure_latency(
     audio = np.concatenate(recordings)
     pieces = [audio[start : start + length] for start in range(0, len(audio) - length, length)]
     result = LatencyResult(precision)
-    with TritonServer([repository], log=work / "server.log") as server:
-        server.wait_ready(START_TIMEOUT_S)
-        with Client(f"grpc://{server.grpc_url}", timeout_s=300) as client:
+    with (
+        running_server([repository], work) as server,
+        Client(f"grpc://{server.grpc_url}", timeout_s=300) as client,
+    ):
 
-            def ask(recording: Recording) -> object:
-                return client.transcribe(recording, model=kind.name, sample_rate=SAMPLE_RATE)
+        def ask(recording: Recording) -> object:
+            return client.transcribe(recording, model=kind.name, sample_rate=SAMPLE_RATE)
 
-            for piece in pieces[:WARM_UP]:
-                bare(piece)
-                ask(piece)
-            for number in range(rounds):
-                for index, piece in enumerate(pieces):
-                    if (number + index) % 2:
-                        result.server_s.append(_seconds(ask, piece))
-                        result.bare_s.append(_seconds(bare, piece))
-                    else:
-                        result.bare_s.append(_seconds(bare, piece))
-                        result.server_s.append(_seconds(ask, piece))
-                report(f"{kind.name}: {len(result.bare_s)} pairs, {result.ratio:.3f}")
+        for piece in pieces[:WARM_UP]:
+            bare(piece)
+            ask(piece)
+        for number in range(rounds):
+            for index, piece in enumerate(pieces):
+                if (number + index) % 2:
+                    result.server_s.append(_seconds(ask, piece))
+                    result.bare_s.append(_seconds(bare, piece))
+                else:
+                    result.bare_s.append(_seconds(bare, piece))
+                    result.server_s.append(_seconds(ask, piece))
+            report(f"{kind.name}: {len(result.bare_s)} pairs, {result.ratio:.3f}")
     return result
 
 

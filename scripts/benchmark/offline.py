@@ -18,12 +18,12 @@ from scripts.benchmark.in_process import Recognise
 from scripts.benchmark.installed_models import Precision, installed
 from scripts.benchmark.offline_peers import (
     GATEWAY,
-    START_TIMEOUT_S,
     Contestant,
     Peers,
     Race,
     open_peers,
 )
+from scripts.benchmark.running_server import running_server
 from scripts.benchmark.server_statistics import (
     ModelStatistics,
     difference,
@@ -32,7 +32,6 @@ from scripts.benchmark.server_statistics import (
 )
 from scripts.benchmark.workload import Recording
 from scripts.install_model import KINDS, VERSION, ModelKind
-from scripts.triton_server import TritonServer
 
 ALONE = (2, 1)  # how one recording is answered soonest
 GATEWAY_MODELS = (KINDS["vad"], KINDS["punctuation"])
@@ -133,8 +132,7 @@ def measure_offline(
     if GATEWAY in peers.names:
         repositories += [installed(one, one.embedded, work) for one in GATEWAY_MODELS]
     with ExitStack() as stack:
-        server = stack.enter_context(TritonServer(repositories, log=work / "server.log"))
-        server.wait_ready(START_TIMEOUT_S)
+        server = stack.enter_context(running_server(repositories, work))
         here = psutil.Process()
         race = Race(
             kind.name, source, recordings, layout, concurrencies, work, server.grpc_url, report

@@ -12,14 +12,11 @@ from scripts.benchmark import funasr_protocol, in_process
 from scripts.benchmark.concurrent import LAYOUTS, run_concurrently
 from scripts.benchmark.funasr_server import FunasrInstallation, FunasrServer, prepare_folder
 from scripts.benchmark.in_process import Recognise
-from scripts.benchmark.installed_models import prepared
-from scripts.benchmark.sherpa_models import prepare_offline
+from scripts.benchmark.running_server import START_TIMEOUT_S
 from scripts.benchmark.sherpa_server import offline_server
 from scripts.benchmark.websocket_server import Server, WebsocketServer
 from scripts.benchmark.whole_file import cut_segments
 from scripts.benchmark.workload import Recording, total_seconds
-
-START_TIMEOUT_S = 300.0
 
 FUNASR, SHERPA, SHERPA_SERVER = "funasr_onnx", "sherpa-onnx", "sherpa-onnx server"
 FUNASR_SERVER, GATEWAY = "FunASR server", "gateway"
@@ -92,15 +89,11 @@ def open_peers(peers: Peers, race: Race) -> Iterator[list[Contestant]]:
         if FUNASR in peers.names:
             recognise = in_process.funasr_onnx(race.kind, race.source, threads)
             contestants.append(Contestant(FUNASR, recognise, calls))
-        if SHERPA in peers.names or SHERPA_SERVER in peers.names:
-            folder = prepared(
-                race.work / f"sherpa-{race.kind}",
-                lambda target: prepare_offline(race.kind, race.source, target),
-            )
         if SHERPA in peers.names:
-            recognise = in_process.sherpa_onnx(race.kind, folder, threads)
+            recognise = in_process.sherpa_onnx(race.kind, race.source, race.work, threads)
             contestants.append(Contestant(SHERPA, recognise, calls))
         if SHERPA_SERVER in peers.names:
+            folder = in_process.sherpa_folder(race.kind, race.source, race.work)
             log = race.work / "sherpa.log"
             server = _started(stack, offline_server(race.kind, folder, threads, calls, log))
             contestants += _of_server(SHERPA_SERVER, server.recognise, race)

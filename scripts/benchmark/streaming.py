@@ -14,6 +14,7 @@ from asr_core.online import load_online_model
 from scripts.benchmark.bare_streaming import BareCost, BareStreaming
 from scripts.benchmark.installed_models import installed, prepared
 from scripts.benchmark.realtime import Load, load_sherpa, load_triton
+from scripts.benchmark.running_server import START_TIMEOUT_S, running_server
 from scripts.benchmark.server_statistics import (
     ModelStatistics,
     cpu_seconds,
@@ -32,7 +33,6 @@ LATENCY_LIMIT_S = 0.6
 BATCHES = (1, 2, 4, 8)
 LAYOUTS = ((2, 1), (1, 2))  # (threads of the sessions, calls at a time) on two cores
 BARE_ROUNDS = 7
-START_TIMEOUT_S = 300.0
 WARM_UP_S = 3.0
 
 
@@ -121,8 +121,7 @@ def measure_streaming(
         repository = installed(KIND, source, work)
         _measure_bare(source, repository, recordings, result, report)
         sherpa = stack.enter_context(_sherpa(source, work)) if with_sherpa else None
-        server = stack.enter_context(TritonServer([repository], log=work / "server.log"))
-        server.wait_ready(START_TIMEOUT_S)
+        server = stack.enter_context(running_server([repository], work))
         asyncio.run(load_triton(server.grpc_url, recordings, streams[0], WARM_UP_S))
         for count in streams:
             if not result.loads or result.loads[-1].is_sustained:

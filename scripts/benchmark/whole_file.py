@@ -16,13 +16,12 @@ from asr_client import Client
 from asr_client.pipeline.options import DEFAULT_SEGMENT_MS
 from scripts.benchmark.concurrent import run_concurrently
 from scripts.benchmark.installed_models import installed
+from scripts.benchmark.running_server import running_server
 from scripts.benchmark.workload import Recording
 from scripts.install_model import KINDS, ROOT, ModelKind, copy_repository, install
 from scripts.train_embedded.exported_graphs import ExportedVad
-from scripts.triton_server import TritonServer
 
 SAMPLE_RATE = 16_000
-START_TIMEOUT_S = 300.0
 HELPERS = (KINDS["vad"], KINDS["punctuation"])
 
 
@@ -84,12 +83,13 @@ def measure_file(
             repository = copy_repository(ROOT / helper.repository, Path(work) / helper.repository)
             install(helper, helper.embedded, repository)
             repositories.append(repository)
-        with TritonServer(repositories, log=Path(work) / "server.log") as server:
-            server.wait_ready(START_TIMEOUT_S)
-            with Client(f"grpc://{server.grpc_url}", timeout_s=300) as client:
-                ensemble_s, pipeline_s = _measure_in_turns(
-                    client, kind.name, path, segments, in_flight, rounds, report
-                )
+        with (
+            running_server(repositories, Path(work)) as server,
+            Client(f"grpc://{server.grpc_url}", timeout_s=300) as client,
+        ):
+            ensemble_s, pipeline_s = _measure_in_turns(
+                client, kind.name, path, segments, in_flight, rounds, report
+            )
     return FileResult(
         audio_s=len(waveform) / SAMPLE_RATE,
         speech_s=sum(map(len, segments)) / SAMPLE_RATE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,13 +30,15 @@ class OpenSessions:
         )
         self._gauge = self._metrics.Metric(labels={"model": model_name})
         self._shown = 0
+        self._showing = threading.Lock()  # workers and the reaper show
         self._reaper = Reaper(self._expire, idle_s / 4)
 
     def show(self) -> None:
         """Bring the metric up to date; a call to the server, so only if it changed."""
-        if (count := len(self.table)) != self._shown:
-            self._shown = count
-            self._gauge.set(count)
+        with self._showing:
+            if (count := len(self.table)) != self._shown:
+                self._shown = count
+                self._gauge.set(count)
 
     def close(self) -> None:
         """Stop expiring."""

@@ -17,8 +17,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -37,19 +37,31 @@ from scripts.triton_processes import (
     stub_instances,
 )
 
-__all__ = ["ServerFlags", "TritonServer", "TritonServerError", "free_ports"]
+__all__ = ["ServerFlags", "TritonServer", "TritonServerError", "free_ports", "held_ports"]
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     """`count` different TCP ports that are free on `host` now."""
+    with held_ports(count, host) as ports:
+        return ports
+
+
+@contextmanager
+def held_ports(count: int, host: str = "127.0.0.1") -> Iterator[list[int]]:
+    """`count` different TCP ports that the system gives to nobody else within the block.
+
+    A server that is told one of them can listen on it all the same if it sets SO_REUSEADDR, as
+    Triton and asyncio do: the sockets that hold the ports set it too, and do not listen.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with ExitStack() as stack:
         sockets = [
             stack.enter_context(socket.socket(family, socket.SOCK_STREAM)) for _ in range(count)
         ]
-        for each in sockets:  # all are held until all are chosen, so that they differ
+        for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             each.bind((host, 0))
-        return [each.getsockname()[1] for each in sockets]
+        yield [each.getsockname()[1] for each in sockets]
 
 
 # How Triton logs a model that does not load; a Python model's traceback follows the message.
@@ -102,6 +114,7 @@ class TritonServer:
         self._flags = flags or ServerFlags()
         self._installation = installation
         self._process: subprocess.Popen[bytes] | None = None
+        self._held = ExitStack()  # ports; Triton takes them only when its models are loaded
         self._work: Path | None = None
         self._log_start = 0
         self._instances: set[str] = set()
@@ -157,7 +170,7 @@ class TritonServer:
             if not repository.is_dir():
                 raise TritonServerError(f"model repository {repository} is not a folder")
         installation = self._installation or find_installation()
-        chosen = iter(free_ports(3, self._host))
+        chosen = iter(self._held.enter_context(held_ports(3, self._host)))
         self._ports = [port or next(chosen) for port in self._ports]
         self._work = Path(tempfile.mkdtemp(prefix="tritonserver-"))
         backends = assemble_backends(installation, self._work / "backends")
@@ -299,6 +312,7 @@ class TritonServer:
             time.sleep(0.02)
         for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
             region.unlink(missing_ok=True)
+        self._held.close()
         if self._work is not None:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None

@@ -42,10 +42,15 @@ def tcp_server(handle: Handler) -> Iterator[int]:
                 listener.shutdown(socket.SHUT_RDWR)
 
 
+_REFUSING: list[socket.socket] = []  # kept, or the port might become another's
+
+
 def refusing_port() -> int:
     """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    if not _REFUSING:
+        _REFUSING.append(socket.socket())
+        _REFUSING[0].bind(("127.0.0.1", 0))  # without listen()
+    return int(_REFUSING[0].getsockname()[1])
 
 
 def silent(connection: socket.socket, ended: threading.Event) -> None:

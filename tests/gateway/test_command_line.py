@@ -16,7 +16,7 @@ import websockets
 from asr_gateway.command_line import main
 from asr_gateway.limits import SessionLimits, TooManySessions
 from asr_gateway.settings import Settings, SettingsError, is_loopback
-from scripts.triton_server import free_ports
+from scripts.triton_server import held_ports
 
 TIMEOUT_S = 120
 
@@ -91,9 +91,14 @@ def test_places_are_counted_and_given_back():
         pass
 
 
-def test_as_a_process_with_tls(certificate, tmp_path):
+@pytest.fixture
+def port():
+    with held_ports(1) as ports:
+        yield ports[0]
+
+
+def test_as_a_process_with_tls(certificate, port, tmp_path):
     pem, key = certificate
-    port = free_ports(1)[0]
     (tmp_path / "keys").write_text("one key\nanother key\n")
     command = [sys.executable, "-m", "asr_gateway", "--triton", "grpc://127.0.0.1:1"]
     options = ["--certfile", pem, "--keyfile", key, "--api-key-file", tmp_path / "keys"]

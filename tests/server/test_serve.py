@@ -17,11 +17,13 @@ import pytest
 
 from asr_client import AsrError, Client
 from scripts.install_model import KINDS, ROOT, copy_repository, install
-from scripts.triton_server import free_ports
+from scripts.triton_server import held_ports
 from tests.serving import RANDOM_MODELS
 
-END_TIMEOUT_S = 30
-RECOVERY_TIMEOUT_S = 60
+# For what should happen, on however slow a machine.
+END_TIMEOUT_S = 120
+RECOVERY_TIMEOUT_S = 300
+REQUEST_TIMEOUT_S = 10
 SOURCE = RANDOM_MODELS / "sensevoice-tiny-seed0"
 
 
@@ -33,21 +35,27 @@ def repository(tmp_path):
     return copy
 
 
-def start(repository, tmp_path, *more):
-    ports = free_ports(3)
-    return ports, subprocess.Popen(
-        [
-            *(sys.executable, "-m", "scripts.serve", "--log", str(tmp_path / "server.log")),
-            *("--model-repository", str(repository), *more),
-            *("--http-port", str(ports[0]), "--grpc-port", str(ports[1])),
-            *("--metrics-port", str(ports[2])),
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+@pytest.fixture
+def start(repository, tmp_path):
+    """Starts the command with further options; returns its ports and the process."""
+    with held_ports(3) as ports:
+
+        def run(*more):
+            return ports, subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "scripts.serve", "--log", str(tmp_path / "server.log")),
+                    *("--model-repository", str(repository), *more),
+                    *("--http-port", str(ports[0]), "--grpc-port", str(ports[1])),
+                    *("--metrics-port", str(ports[2])),
+                ],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+
+        yield run
 
 
 def read_until_ready(process) -> str:
@@ -60,24 +68,26 @@ def read_until_ready(process) -> str:
 
 
 @pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
-def test_serves_until_told_to_stop_and_leaves_nothing(repository, tmp_path, stop_signal):
-    ports, process = start(repository, tmp_path)
+def test_serves_until_told_to_stop_and_leaves_nothing(start, stop_signal):
+    ports, process = start()
     said = read_until_ready(process)
     assert re.search(rf"HTTP +http://127\.0\.0\.1:{ports[0]}\n", said)
     assert re.search(rf"gRPC +grpc://127\.0\.0\.1:{ports[1]}\n", said)
     assert f"http://127.0.0.1:{ports[2]}/metrics" in said
-    with urlopen(f"http://127.0.0.1:{ports[0]}/v2/models/sensevoice/ready", timeout=5) as answer:
+    with urlopen(
+        f"http://127.0.0.1:{ports[0]}/v2/models/sensevoice/ready", timeout=END_TIMEOUT_S
+    ) as answer:
         assert answer.status == 200
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 4  # the server and a stub for each part
     process.send_signal(stop_signal)
     assert process.wait(END_TIMEOUT_S) == 0
-    _, alive = psutil.wait_procs(family, timeout=5)
+    _, alive = psutil.wait_procs(family, timeout=END_TIMEOUT_S)
     assert not alive
 
 
-def test_the_server_ends_with_a_killed_starter(repository, tmp_path):
-    _, process = start(repository, tmp_path)
+def test_the_server_ends_with_a_killed_starter(start):
+    _, process = start()
     read_until_ready(process)
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
@@ -108,10 +118,10 @@ def test_the_server_ends_with_a_killed_starter(repository, tmp_path):
     ],
     ids=["missing graph", "truncated graph", "missing tokenizer", "broken am.mvn"],
 )
-def test_a_damaged_model_is_named_and_the_command_fails(repository, tmp_path, damage, words):
+def test_a_damaged_model_is_named_and_the_command_fails(repository, start, damage, words):
     damage(repository / "sensevoice_encoder" / "1" / "model.onnx")
-    _, process = start(repository, tmp_path)
-    said, _ = process.communicate(timeout=120)
+    _, process = start()
+    said, _ = process.communicate(timeout=RECOVERY_TIMEOUT_S)
     assert process.returncode == 1
     assert words in said
 
@@ -119,13 +129,13 @@ def test_a_damaged_model_is_named_and_the_command_fails(repository, tmp_path, da
 @pytest.mark.parametrize(
     "model", ["sensevoice_feature_extractor", "sensevoice_encoder", "sensevoice_scoring"]
 )
-def test_a_model_process_that_dies_is_replaced(repository, tmp_path, model):
+def test_a_model_process_that_dies_is_replaced(start, model):
     """Requests fail with a hint meanwhile, in bounded time, and are answered again afterwards."""
-    ports, process = start(repository, tmp_path)
+    ports, process = start()
     read_until_ready(process)
     samples = np.zeros(16_000, np.float32)
-    with Client(f"grpc://127.0.0.1:{ports[1]}", timeout_s=10) as client:
-        before = client.transcribe(samples, sample_rate=16_000)
+    with Client(f"grpc://127.0.0.1:{ports[1]}", timeout_s=REQUEST_TIMEOUT_S) as client:
+        before = client.transcribe(samples, sample_rate=16_000, timeout_s=END_TIMEOUT_S)
         (stub,) = (
             child
             for child in psutil.Process(process.pid).children(recursive=True)
@@ -140,15 +150,15 @@ def test_a_model_process_that_dies_is_replaced(repository, tmp_path, model):
                 outcomes.append(client.transcribe(samples, sample_rate=16_000))
             except AsrError as error:
                 outcomes.append(error)
-            assert time.monotonic() - begun < 12
+            assert time.monotonic() - begun < REQUEST_TIMEOUT_S + 60  # on a loaded machine
     process.terminate()
     said, _ = process.communicate(timeout=END_TIMEOUT_S)
     assert outcomes[-1] == before, outcomes[-3:]
     assert f"the process of {model}_0_0 died; starting the server anew" in said
 
 
-def test_a_server_that_dies_ends_the_command(repository, tmp_path):
-    _, process = start(repository, tmp_path)
+def test_a_server_that_dies_ends_the_command(start):
+    _, process = start()
     read_until_ready(process)
     (server,) = (
         child
@@ -161,13 +171,12 @@ def test_a_server_that_dies_ends_the_command(repository, tmp_path):
     assert "the server ended by itself" in said
 
 
-def test_a_gateway_beside_it(repository, tmp_path):
-    (port,) = free_ports(1)
-    options = ("--gateway", f"--gateway-option=--port={port}")
-    _, process = start(repository, tmp_path, *options)
-    said = read_until_ready(process)
+def test_a_gateway_beside_it(start):
+    with held_ports(1) as (port,):
+        _, process = start("--gateway", f"--gateway-option=--port={port}")
+        said = read_until_ready(process)
     assert f"http://127.0.0.1:{port}" in said
-    with urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=END_TIMEOUT_S) as answer:
         assert "sensevoice" in [model["id"] for model in json.load(answer)["data"]]
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
@@ -176,8 +185,8 @@ def test_a_gateway_beside_it(repository, tmp_path):
     assert not alive
 
 
-def test_a_gateway_that_dies_ends_the_command(repository, tmp_path):
-    _, process = start(repository, tmp_path, "--gateway", "--gateway-option=--port=0")
+def test_a_gateway_that_dies_ends_the_command(start):
+    _, process = start("--gateway", "--gateway-option=--port=0")
     read_until_ready(process)
     children = psutil.Process(process.pid).children(recursive=True)
     (gateway,) = (child for child in children if "asr_gateway" in child.cmdline())
@@ -185,4 +194,4 @@ def test_a_gateway_that_dies_ends_the_command(repository, tmp_path):
     said, _ = process.communicate(timeout=END_TIMEOUT_S)
     assert process.returncode == 1
     assert f"the gateway ended with status {-signal.SIGKILL}" in said
-    assert not psutil.wait_procs(children, timeout=5)[1]
+    assert not psutil.wait_procs(children, timeout=END_TIMEOUT_S)[1]

@@ -123,7 +123,7 @@ class VadSequence(Sequence):
 
 def open_sessions(server: TritonServer, model: str = "streaming_cif_search") -> int:
     """Streams whose state a model keeps, from the server's metrics."""
-    with urlopen(f"{server.metrics_url}", timeout=10) as answer:
+    with urlopen(f"{server.metrics_url}", timeout=60) as answer:
         metrics = answer.read().decode()
     pattern = rf'^asr_open_sessions\{{[^}}]*"{model}"[^}}]*\}} (\S+)$'
     found = re.search(pattern, metrics, re.M)

@@ -40,7 +40,7 @@ def read_statistics(http_url: str) -> dict[str, ModelStatistics]:
     Args:
         http_url: host:port.
     """
-    with urlopen(f"http://{http_url}/v2/models/stats", timeout=10) as response:
+    with urlopen(f"http://{http_url}/v2/models/stats", timeout=60) as response:
         models = json.load(response)["model_stats"]
     return {model["name"]: _parse(model) for model in models}
 

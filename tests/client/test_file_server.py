@@ -21,9 +21,10 @@ from asr_client import AsyncClient, Client, FileTranscript, count_errors, load_a
 from asr_client.alignment import text_units
 from asr_client.cli import main
 from asr_client.pipeline.sentences import split_sentences
-from scripts.benchmark.server_statistics import difference, read_statistics
+from scripts.benchmark.server_statistics import read_statistics
 from tests.client.media_files import ffmpeg, pictures
 from tests.recordings import SAMPLE_RATE, heldout
+from tests.server_counters import wait_for_inferences
 from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
 from tests.streams import VadSequence, wait_for_open_sessions
 from tests.vad_reference import join_segments
@@ -89,7 +90,7 @@ def recordings(tmp_path_factory) -> dict[str, Recording]:
 def nothing_left(server):
     before = set(psutil.Process().children(recursive=True))
     yield
-    _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=10)
+    _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=60)
     assert not left
     wait_for_open_sessions(server, 0, model="vad")
 
@@ -308,7 +309,7 @@ def test_a_short_file_waits_for_the_vad_once(server, recordings, tmp_path):
     before = read_statistics(server.http_url)
     with Client(f"grpc://{server.grpc_url}") as client:
         assert client.transcribe_file(tmp_path / "short.wav").summary.segments > 0
-    assert difference(read_statistics(server.http_url), before)["vad"].inferences == 1
+    assert wait_for_inferences(server, before, "vad", 1).inferences == 1
 
 
 def test_without_vad_a_file_is_one_request(server, recordings, capsys):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from scripts.benchmark.server_statistics import difference, read_statistics
+from scripts.benchmark.server_statistics import read_statistics
 from tests.recordings import cut, mixed_lengths
+from tests.server_counters import wait_for_inferences
 from tests.serving import EMBEDDED, ENSEMBLES, RawClient, serve_models
 
 KINDS = list(ENSEMBLES)
@@ -90,12 +90,6 @@ def test_mixed_lengths_form_batches_where_padding_is_allowed(padding_server, kin
         for start in range(0, len(recordings), 16):
             together = recordings[start : start + 16]
             list(pool.map(lambda samples: client.recognise(kind, [samples]), together))
-    # Triton counts a batch once `execute` has returned, which may be after the answers.
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        encoder = difference(read_statistics(server.http_url), before)[f"{kind}_encoder"]
-        if encoder.inferences == len(recordings):
-            break
-        time.sleep(0.05)
+    encoder = wait_for_inferences(server, before, f"{kind}_encoder", len(recordings))
     assert encoder.inferences == len(recordings)
     assert encoder.mean_batch >= 4

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from scripts.benchmark.server_statistics import difference, read_statistics
+from scripts.benchmark.server_statistics import read_statistics
 from scripts.model_install.funasr_punctuation_reference import (
     PunctuationOnlineReference,
     PunctuationReference,
@@ -19,6 +19,7 @@ from tests.punctuation_reference import (
     full_width,
     make_text,
 )
+from tests.server_counters import wait_for_inferences
 from tests.serving import RawClient, serve_models
 
 SEEDS = ("tiny-seed0", "small-seed1")
@@ -113,7 +114,7 @@ def test_every_answer_equals_its_solo_answer(served):
         for indices, rows in zip(requests, pool.map(infer, requests), strict=True):
             together.update(zip(indices, rows, strict=True))
     assert [together[index] for index in range(48)] == solo
-    encoder = difference(read_statistics(server.http_url), before)["punctuation_online_encoder"]
+    encoder = wait_for_inferences(server, before, "punctuation_online_encoder", 48)
     assert encoder.mean_batch > 1.5
 
 

@@ -14,9 +14,10 @@ from tritonclient.utils import InferenceServerException
 
 from asr_core.chunk_size import parse_chunk_size
 from asr_core.fbank import KaldiNativeFbank
-from scripts.benchmark.server_statistics import difference, read_statistics
+from scripts.benchmark.server_statistics import read_statistics
 from tests.funasr_reference import StreamingReference
 from tests.recordings import cut
+from tests.server_counters import wait_for_inferences
 from tests.serving import RANDOM_MODELS, serve_models
 from tests.streaming_graphs import ExportedGraphs, Session
 from tests.streams import Stream, wait_for_open_sessions
@@ -100,8 +101,7 @@ def test_small_pieces_cost_no_more_encoder_passes(server):
     for piece in (960, PIECE, len(samples)):
         before = read_statistics(server.http_url)
         texts.append(Stream(server).run(samples, piece))
-        done = difference(read_statistics(server.http_url), before)
-        passes.append(done["streaming_encoder"].inferences)
+        passes.append(wait_for_inferences(server, before, "streaming_encoder", 11).inferences)
     assert passes == [11, 11, 11]  # ten chunks and the look-ahead of the last
     assert len(set(texts)) == 1
 

@@ -11,11 +11,13 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from scripts.benchmark.server_statistics import difference, read_statistics
+from scripts.benchmark.server_statistics import read_statistics
+from scripts.install_model import KINDS, ROOT, copy_repository, install
 from scripts.model_install.funasr_vad_reference import VadReference
 from scripts.train_embedded.exported_graphs import ExportedVad
 from scripts.triton_server import TritonServer
-from tests.serving import serve_models
+from tests.server_counters import wait_for_inferences
+from tests.serving import READY_TIMEOUT_S, serve_models
 from tests.streams import Segments, VadSequence, wait_for_open_sessions
 from tests.vad_reference import (
     TINY_VAD,
@@ -28,6 +30,7 @@ from tests.vad_reference import (
 )
 
 IDLE_S = 3
+TOGETHER = 16
 ENDED = re.compile("START|no state for sequence")
 
 
@@ -42,6 +45,29 @@ def small_server(tmp_path_factory):
     """Room for three sessions."""
     parameters = {"max_sessions": "3"}
     with serve_models(tmp_path_factory.mktemp("few"), {"vad": TINY_VAD}, parameters) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gathering_server(tmp_path_factory):
+    """Requests wait ten seconds for each other, or until there are eight of them.
+
+    Else the speed of clients and machine would decide which of them meet.
+    """
+    work = tmp_path_factory.mktemp("gathering")
+    kind = KINDS["vad"]
+    repository = copy_repository(ROOT / kind.repository, work / kind.repository)
+    install(kind, TINY_VAD, repository)
+    config = repository / "vad" / "config.pbtxt"
+    text, changes = re.subn(
+        r"oldest \{(.*)\}",
+        r"oldest {\1 preferred_batch_size: [ 8 ] max_queue_delay_microseconds: 10000000 }",
+        config.read_text(),
+    )
+    assert changes == 1
+    config.write_text(text)
+    with TritonServer([repository], log=work / "server.log") as server:
+        server.wait_ready(READY_TIMEOUT_S)
         yield server
 
 
@@ -81,11 +107,10 @@ def compare_with_funasr(server: TritonServer, directory) -> None:
         assert VadSequence(server, **texts).run([samples]) == [offline.segments(samples, **options)]
 
 
-def test_streams_at_a_time_equal_themselves_alone_and_share_runs(server):
-    """Random cuts; a third are abandoned, ids are used again; many rows in one encoder run."""
+def test_streams_at_a_time_equal_themselves_alone(server):
+    """Random cuts; a third are abandoned, ids are used again."""
     rng = random.Random(1)
     recordings = [with_pauses(seed, 2)[: rng.randint(4000, 64_000)] for seed in range(60)]
-    before = read_statistics(server.http_url)
 
     def live(index: int) -> Segments:
         samples, key = recordings[index], 7000 + index
@@ -98,7 +123,18 @@ def test_streams_at_a_time_equal_themselves_alone_and_share_runs(server):
         found = list(pool.map(live, range(len(recordings))))
     assert found == [alone(samples) for samples in recordings]
     assert sum(map(bool, found)) > 30
-    encoder = difference(read_statistics(server.http_url), before)["vad_encoder"]
+
+
+def test_streams_that_wait_together_share_runs(gathering_server):
+    """Many rows in one encoder run."""
+    recordings = [with_pauses(seed)[:48_000] for seed in range(TOGETHER)]
+    before = read_statistics(gathering_server.http_url)
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        found = list(
+            pool.map(lambda samples: VadSequence(gathering_server).run([samples]), recordings)
+        )
+    assert [join_segments(segments) for segments in found] == [alone(each) for each in recordings]
+    encoder = wait_for_inferences(gathering_server, before, "vad_encoder", TOGETHER)
     assert encoder.mean_batch > 1.2
 
 

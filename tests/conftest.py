@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from scripts.triton_server import TritonServer
 from tests.serving import EMBEDDED, RawClient, serve_models
@@ -13,8 +13,9 @@ from tests.serving import EMBEDDED, RawClient, serve_models
 # How long an example takes says more about what else the machine does than about the code, and the
 # same code gets the same examples, so that a run fails by a change and not by luck. New ones, now
 # and then: --hypothesis-profile new
-settings.register_profile("same", deadline=None, derandomize=True)
-settings.register_profile("new", deadline=None)
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", untimed, derandomize=True)
+settings.register_profile("new", untimed)
 settings.load_profile("same")
 
 

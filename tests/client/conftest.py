@@ -6,6 +6,7 @@ import pytest
 
 from scripts.triton_server import ServerFlags, TritonServer
 from tests.client.toy_streaming import Received, Toy, write_repository
+from tests.serving import READY_TIMEOUT_S
 
 
 @pytest.fixture(scope="session")
@@ -14,5 +15,5 @@ def toy(tmp_path_factory):
     repository = write_repository(work / "repository")
     flags = ServerFlags(exit_timeout_s=3)
     with TritonServer([repository], log=work / "server.log", flags=flags) as server:
-        server.wait_ready(60)
+        server.wait_ready(READY_TIMEOUT_S)
         yield Toy(server, Received(repository))

@@ -285,16 +285,14 @@ def test_ctrl_c_ends_a_real_run_at_once(scheme, tmp_path):
     soundfile.write(path, np.zeros(16000), 16000)
     code = "import sys; from asr_client.cli import main; sys.exit(main())"
     with misbehaving.tcp_server(handle) as port:
-        command = [sys.executable, "-c", code, "transcribe", str(path), "--timeout", "60"]
+        command = [sys.executable, "-c", code, "transcribe", str(path), "--timeout", "3600"]
         url = f"{scheme}://127.0.0.1:{port}"
         process = subprocess.Popen([*command, "--url", url], stderr=subprocess.PIPE, text=True)
         assert connected.wait(60)
         time.sleep(0.5)  # it waits
-        start = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=120)  # far less than the command's
     assert process.returncode == 130
-    assert time.monotonic() - start < 15  # far less than the timeout
     assert err == "triton-asr: interrupted\n"
 
 
@@ -314,5 +312,5 @@ def test_a_reader_that_leaves_is_no_crash(tmp_path):
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=20) == 1
+    assert process.wait(timeout=120) == 1
     assert err == ""

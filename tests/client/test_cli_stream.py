@@ -98,7 +98,7 @@ def test_a_terminal_shows_the_text_as_it_grows(arguments, tmp_path):
             shown += part
     except OSError:
         pass  # the other end is closed
-    assert process.communicate(timeout=60)[0] == letters(32000).encode() + b"\n"
+    assert process.communicate(timeout=300)[0] == letters(32000).encode() + b"\n"
     assert process.returncode == 0
     drawn = [part for part in shown.decode().split("\r") if part]
     assert len(drawn) > 2
@@ -120,7 +120,7 @@ def test_ctrl_c_ends_the_sequence_and_the_command(arguments, toy, tmp_path, mome
         if moment == "waiting":
             time.sleep(0.5)
             toy.received.release()
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     finally:
         process.kill()
         toy.received.release()

@@ -27,27 +27,33 @@ from asr_client import (
 from tests.client import misbehaving
 
 TIMEOUT_S = 0.7
-# What a loaded machine may add before the exception is out.
-SLACK_S = 2.5
+# What a loaded machine may add before the exception is out; a call that has no end fails anyway.
+SLACK_S = 60
+LONG_S = 600  # a timeout that must not be waited for
 WAV = np.zeros(16000, np.float32)
 
 
 class Caller:
     """Calls one of the four clients in the same words."""
 
-    def __init__(self, scheme: str, asynchronous: bool) -> None:
+    def __init__(self, scheme: str, asynchronous: bool, timeout_s: float = LONG_S) -> None:
         self.scheme = scheme
         self.asynchronous = asynchronous
+        self.timeout_s = timeout_s
+
+    def impatient(self) -> Caller:
+        """The same with a short timeout, for servers that let one wait."""
+        return Caller(self.scheme, self.asynchronous, TIMEOUT_S)
 
     def call(self, port: int, method: str, *arguments, **options):
         """Make a client, call it, close it; returns what the call returned."""
         url = f"{self.scheme}://127.0.0.1:{port}"
         if not self.asynchronous:
-            with Client(url, timeout_s=TIMEOUT_S) as client:
+            with Client(url, timeout_s=self.timeout_s) as client:
                 return getattr(client, method)(*arguments, **options)
 
         async def run():
-            async with AsyncClient(url, timeout_s=TIMEOUT_S) as client:
+            async with AsyncClient(url, timeout_s=self.timeout_s) as client:
                 return await getattr(client, method)(*arguments, **options)
 
         return asyncio.run(run())
@@ -88,9 +94,9 @@ def test_nobody_listens(caller):
 
 def test_a_server_that_never_answers(caller):
     with misbehaving.tcp_server(misbehaving.silent) as port:
-        error = error_of(lambda: caller.transcribe(port))
+        error = error_of(lambda: caller.impatient().transcribe(port))
         assert isinstance(error, (RequestTimeout, ConnectionFailed))
-        assert isinstance(error_of(lambda: caller.call(port, "models")), RequestTimeout)
+        assert isinstance(error_of(lambda: caller.impatient().call(port, "models")), RequestTimeout)
         start = time.monotonic()
         assert caller.call(port, "is_ready", timeout_s=TIMEOUT_S) is False
         assert time.monotonic() - start < TIMEOUT_S + SLACK_S
@@ -107,7 +113,7 @@ def test_the_timeout_of_a_call_beats_that_of_the_client(caller):
 @pytest.mark.parametrize("handler", [misbehaving.hang_up, misbehaving.reset])
 def test_a_server_that_hangs_up(caller, handler):
     with misbehaving.tcp_server(handler) as port:
-        error = error_of(lambda: caller.transcribe(port, timeout_s=20), within_s=5)
+        error = error_of(lambda: caller.transcribe(port))
         assert type(error) is ConnectionFailed
 
 
@@ -115,25 +121,25 @@ def test_a_grpc_server_that_dies_during_the_call():
     for asynchronous in (False, True):
         with misbehaving.tcp_server(misbehaving.http2_then_close) as port:
             caller = Caller("grpc", asynchronous)
-            error = error_of(lambda: caller.transcribe(port, timeout_s=20), within_s=5)  # noqa: B023
+            error = error_of(lambda: caller.transcribe(port))  # noqa: B023
             assert type(error) is ConnectionFailed
 
 
 def test_a_server_that_speaks_something_else(caller):
     with misbehaving.tcp_server(misbehaving.garbage) as port:
-        error = error_of(lambda: caller.transcribe(port))
+        error = error_of(lambda: caller.impatient().transcribe(port))
         assert isinstance(error, (ConnectionFailed, RequestTimeout))
 
 
 def test_an_answer_that_never_ends(http_caller):
     with misbehaving.tcp_server(misbehaving.drip) as port:
-        assert type(error_of(lambda: http_caller.transcribe(port))) is RequestTimeout
+        assert type(error_of(lambda: http_caller.impatient().transcribe(port))) is RequestTimeout
 
 
 def test_an_answer_that_breaks_off(http_caller):
     handler = misbehaving.http_answer("200 OK", b'{"outputs"', declared=1000)
     with misbehaving.tcp_server(handler) as port:
-        error = error_of(lambda: http_caller.transcribe(port, timeout_s=20), within_s=5)
+        error = error_of(lambda: http_caller.transcribe(port))
         assert type(error) is ConnectionFailed
 
 
@@ -190,9 +196,9 @@ def test_waiting_says_why_it_was_in_vain(caller):
 
 def test_a_host_that_does_not_exist():
     with Client("http://no-such-host.invalid", timeout_s=5) as client:
-        assert isinstance(error_of(client.models, 8), (ConnectionFailed, RequestTimeout))
+        assert isinstance(error_of(client.models), (ConnectionFailed, RequestTimeout))
     with Client("grpc://no-such-host.invalid", timeout_s=5) as client:
-        assert isinstance(error_of(client.models, 8), (ConnectionFailed, RequestTimeout))
+        assert isinstance(error_of(client.models), (ConnectionFailed, RequestTimeout))
 
 
 def test_every_item_of_many_keeps_its_error(caller):
@@ -255,7 +261,7 @@ def test_tls(scheme, tmp_path):
         with pytest.raises(OptionError, match="ca_file"):
             client_class(f"{scheme}://127.0.0.1", ca_file=str(tmp_path / "missing.pem"))
     for asynchronous in (False, True):
-        caller = Caller(scheme, asynchronous)
+        caller = Caller(scheme, asynchronous, TIMEOUT_S)
         with misbehaving.tcp_server(misbehaving.garbage) as port:
             error = error_of(lambda: caller.transcribe(port))  # noqa: B023
             assert isinstance(error, (ConnectionFailed, RequestTimeout))
@@ -264,10 +270,10 @@ def test_tls(scheme, tmp_path):
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_closing_ends_the_calls_of_other_threads(scheme):
     with misbehaving.tcp_server(misbehaving.silent) as port:
-        client = Client(f"{scheme}://127.0.0.1:{port}")
+        client = Client(f"{scheme}://127.0.0.1:{port}", timeout_s=LONG_S)
         # gRPC gives up a connection that stays silent only later; closing must not wait for it.
         threading.Timer(0.3, client.close).start()
-        error = error_of(lambda: client.transcribe(WAV, sample_rate=16000), within_s=5)
+        error = error_of(lambda: client.transcribe(WAV, sample_rate=16000))
         assert type(error) is ClientClosed
         assert type(error_of(lambda: client.transcribe(WAV, sample_rate=16000))) is ClientClosed
         assert client.is_ready() is False
@@ -277,7 +283,7 @@ def test_closing_ends_the_calls_of_other_threads(scheme):
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_cancelling_an_awaited_call_gives_it_up(scheme):
     async def run(port: int) -> float:
-        async with AsyncClient(f"{scheme}://127.0.0.1:{port}") as client:
+        async with AsyncClient(f"{scheme}://127.0.0.1:{port}", timeout_s=LONG_S) as client:
             task = asyncio.create_task(client.transcribe(WAV, sample_rate=16000))
             await asyncio.sleep(0.3)
             start = time.monotonic()
@@ -287,7 +293,7 @@ def test_cancelling_an_awaited_call_gives_it_up(scheme):
             return time.monotonic() - start
 
     with misbehaving.tcp_server(misbehaving.silent) as port:
-        assert asyncio.run(run(port)) < 1
+        assert asyncio.run(run(port)) < SLACK_S
 
 
 def test_a_dropped_http_client_leaves_no_thread():
@@ -298,7 +304,7 @@ def test_a_dropped_http_client_leaves_no_thread():
     client = Client("http://127.0.0.1:1")
     assert http_threads() == before + 1
     del client
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + SLACK_S
     while http_threads() > before and time.monotonic() < deadline:
         time.sleep(0.02)
     assert http_threads() == before

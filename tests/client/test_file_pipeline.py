@@ -45,7 +45,7 @@ RATE = 16_000
 def no_ffmpeg_left():
     before = set(psutil.Process().children(recursive=True))
     yield
-    _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=10)
+    _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=60)
     assert not left
 
 
@@ -58,7 +58,7 @@ def speech(tmp_path_factory) -> Path:
 
 
 def transcription(models: LocalModels, path: Path, **options) -> AsyncFileTranscription:
-    return AsyncFileTranscription(models, "local", path, FileOptions(**options), 10.0)
+    return AsyncFileTranscription(models, "local", path, FileOptions(**options), 60.0)
 
 
 async def whole(models: LocalModels, path: Path, **options):
@@ -263,7 +263,7 @@ def test_an_answer_that_is_another_text_is_refused():
 
 
 def test_every_segment_is_recognised_once_and_in_order(speech):
-    models = LocalModels(delay_s=0.02, language="en")
+    models = LocalModels(delay_s=0.02, together=2, language="en")
     result = asyncio.run(whole(models, speech, itn=False))
     assert result.text == " ".join(f"word{i}" for i in range(8))
     assert models.most_at_a_time > 1
@@ -307,7 +307,7 @@ def test_options_that_make_no_sense_are_refused(options):
 
 
 def test_no_more_segments_than_allowed_are_under_way(speech):
-    models = LocalModels(delay_s=0.05)
+    models = LocalModels(delay_s=0.05, together=2)
     asyncio.run(whole(models, speech, in_flight=2))
     assert models.most_at_a_time == 2
 
@@ -426,11 +426,14 @@ def test_a_file_that_is_no_audio_is_told_and_leaves_nothing(tmp_path):
 # Leaving early
 
 
-def leaving(speech: Path, leave) -> LocalModels:
+NEVER_S = 3600.0  # of a recognition that is given up
+
+
+def leaving(speech: Path, leave, delay_s: float = 0.05) -> LocalModels:
     """Run `leave(file)` in the middle of a file; nothing may be left."""
 
     async def run():
-        models = LocalModels(delay_s=0.05)
+        models = LocalModels(delay_s=delay_s)
         file = transcription(models, speech)
         await leave(file)
         await file.close()
@@ -485,7 +488,7 @@ def test_a_sentence_that_was_given_up_is_not_skipped_silently(speech):
             with pytest.raises(ClientClosed, match="cancelled"):
                 await anext(file)
 
-    leaving(speech, leave)
+    leaving(speech, leave, NEVER_S)
 
 
 def test_what_is_not_open_is_told(speech):
@@ -505,7 +508,7 @@ def test_closing_wakes_who_waits(speech):
         with pytest.raises(ClientClosed):
             await waiting
 
-    leaving(speech, leave)
+    leaving(speech, leave, NEVER_S)
 
 
 # Memory

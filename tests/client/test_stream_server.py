@@ -36,6 +36,7 @@ from tests.client.toy_streaming import (
     letters,
     write_repository,
 )
+from tests.serving import READY_TIMEOUT_S
 
 SECOND = 16_000
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, 60 * SECOND).astype(np.float32)
@@ -244,6 +245,7 @@ def test_requests_are_pipelined_over_grpc_and_alone_over_http(side, toy):
         toy.received.hold()
         async with side.session(toy) as session:
             await session.send(trouble("hold"))
+            await until(lambda: len(toy.received.events(session.sequence_id)) == 2)
             for _ in range(6):
                 await session.send(NOISE[:1600])
             toy.received.release()
@@ -344,6 +346,7 @@ def test_one_session_too_many(side, toy):
                 await session.finish()
             for session in sessions[1:-1]:
                 await session.close()
+                await ended(toy, session.sequence_id)
 
     asyncio.run(run())
 
@@ -354,21 +357,26 @@ def test_one_session_too_many(side, toy):
         ("fail", ServerError, "no luck"),
         ("forget", ServerError, "the state of sequence"),
         ("garble", ProtocolError, "TEXT: expected it to begin with"),
-        ("slow", RequestTimeout, "no answer within 1 s"),
+        ("hold", RequestTimeout, "no answer within 5 s"),
     ],
 )
 def test_a_failed_request_loses_the_session_and_the_error_says_what(
-    side, toy, kind, cause, message
+    side, toy, monkeypatch, kind, cause, message
 ):
+    # END waits behind the held request until that is released.
+    monkeypatch.setattr("asr_client.session_aio.CLOSE_TIMEOUT_S", 60.0)
+
     async def run() -> None:
-        async with side.session(toy, timeout_s=1 if kind == "slow" else 30) as session:
+        toy.received.hold()
+        async with side.session(toy, timeout_s=5 if kind == "hold" else 60) as session:
             await session.send(NOISE[:4000])
             await until(lambda: session.acknowledged_s == 0.25)
             await session.send(trouble(kind))
             with pytest.raises(SessionLost, match=message) as caught:
-                for _ in range(1000):
+                while True:
                     await session.send(NOISE[:1600])
                     await asyncio.sleep(0.02)
+            toy.received.release()
             error = caught.value
             assert isinstance(error.__cause__, cause)
             assert error.acknowledged_s == 0.25
@@ -380,8 +388,7 @@ def test_a_failed_request_loses_the_session_and_the_error_says_what(
             with pytest.raises(SessionLost):
                 async for update in session.updates():
                     assert update.text == "ab"
-        if kind != "slow":  # there the END may still wait behind the request
-            await ended(toy, session.sequence_id)
+        await ended(toy, session.sequence_id)
 
     asyncio.run(run())
 
@@ -406,7 +413,7 @@ def test_a_killed_server_loses_the_session(side, tmp_path):
     repository = write_repository(tmp_path / "repository")
     flags = ServerFlags(exit_timeout_s=1)
     with TritonServer([repository], log=tmp_path / "log", flags=flags) as server:
-        server.wait_ready(60)
+        server.wait_ready(READY_TIMEOUT_S)
         asyncio.run(run(server))
 
 

@@ -19,6 +19,7 @@ from asr_client.cli import main
 from tests.client.virtual_microphone import virtual_microphone
 from tests.recordings import cut
 from tests.serving import RANDOM_MODELS, serve_models
+from tests.streams import wait_for_open_sessions
 
 CLIENTS = Path(__file__).parents[2] / "clients"
 TINY = RANDOM_MODELS / "paraformer_online-tiny-seed0"
@@ -33,6 +34,12 @@ def server(tmp_path_factory):
     parameters = {"max_sessions": str(MAX_SESSIONS)}
     with serve_models(work, {"paraformer-online": TINY}, parameters) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def patient_closing(monkeypatch):
+    """Leaving a session waits for the server's answer, however slow the machine is."""
+    monkeypatch.setattr("asr_client.session_aio.CLOSE_TIMEOUT_S", 60.0)
 
 
 @pytest.fixture(params=["grpc", "http"])
@@ -182,6 +189,7 @@ def test_the_demo_client_with_a_microphone(server, speech, tmp_path_factory):
             process.kill()
     assert process.returncode == 0, err
     assert out.rpartition("\r")[2].strip()  # the whole text, drawn last
+    wait_for_open_sessions(server, 0, timeout_s=50)  # before they count as idle
     with Client(f"grpc://{server.grpc_url}") as client:  # and its session is closed
         sessions = [client.stream() for _ in range(MAX_SESSIONS)]
         for session in sessions:

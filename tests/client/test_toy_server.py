@@ -21,7 +21,8 @@ from asr_client import (
     ServerNotReady,
 )
 from scripts.triton_server import ServerFlags, TritonServer
-from tests.client.toy_repository import TROUBLE, write_repository
+from tests.client.toy_repository import SLOW_S, TROUBLE, write_repository
+from tests.serving import READY_TIMEOUT_S
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def toy_server(tmp_path_factory):
     repository = write_repository(work / "repository")
     flags = ServerFlags(exit_timeout_s=3)
     with TritonServer([repository], log=work / "server.log", flags=flags) as server:
-        server.wait_ready(60)
+        server.wait_ready(READY_TIMEOUT_S)
         yield server
 
 
@@ -168,9 +169,9 @@ def test_the_timeout_ends_a_slow_request(url):
     options = {"language": "nospeech", "timeout_s": 0.5}
     for call in transcribe_on_both(url, TROUBLE["slow"], **options):
         start = time.monotonic()
-        with pytest.raises(RequestTimeout, match=r"no answer within 0\.[45]\d* s"):
+        with pytest.raises(RequestTimeout, match=r"no answer within 0\.\d+ s"):
             call()
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < SLOW_S
 
 
 def test_closing_ends_a_request(url):
@@ -181,7 +182,7 @@ def test_closing_ends_a_request(url):
         client.transcribe(
             audio(TROUBLE["slow"]), model="toy", language="nospeech", sample_rate=16000
         )
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < SLOW_S
 
     async def run() -> None:
         client = AsyncClient(url)
@@ -204,7 +205,7 @@ def test_readiness_and_models(url):
         assert call() is False
     for call in on_both(url, "models"):
         assert [model.name for model in call()] == ["identity", "toy", "toy_core"]
-    for call in on_both(url, "wait_ready", 5, model="toy"):
+    for call in on_both(url, "wait_ready", READY_TIMEOUT_S, model="toy"):
         call()
     for call in on_both(url, "wait_ready", 0.5, model="nothing"):
         with pytest.raises(ServerNotReady, match="'nothing'"):
@@ -218,14 +219,14 @@ def test_waiting_for_a_server_that_is_starting_and_losing_it(tmp_path):
     with TritonServer([repository], log=tmp_path / "log", flags=flags) as server:
         clients = [Client(f"grpc://{server.grpc_url}"), Client(f"http://{server.http_url}")]
         for client in clients:
-            client.wait_ready(60, model="toy")
+            client.wait_ready(READY_TIMEOUT_S, model="toy")
             client.transcribe(audio(9), model="toy", sample_rate=16000)
 
     for client in clients:
         start = time.monotonic()
         with pytest.raises(ConnectionError):
             client.transcribe(audio(9), model="toy", sample_rate=16000)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30  # and not the client's timeout
         assert client.is_ready() is False
         client.close()
 
@@ -234,7 +235,7 @@ def test_a_dead_model_process_is_reported(tmp_path):
     repository = write_repository(tmp_path / "repository")
     flags = ServerFlags(exit_timeout_s=1)
     with TritonServer([repository], log=tmp_path / "log", flags=flags) as server:
-        server.wait_ready(60)
+        server.wait_ready(READY_TIMEOUT_S)
         for url in (f"grpc://{server.grpc_url}", f"http://{server.http_url}"):
             crash = audio(TROUBLE["crash"])
             dead = pytest.raises(ServerError, match=r"is not healthy.*restart the server")

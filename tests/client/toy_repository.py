@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 TROUBLE = {"crash": 1, "slow": 2, "internal": 3, "invalid": 4, "raise": 5, "busy": 6}
-SLOW_S = 3  # how long "slow" takes
+SLOW_S = 8  # how long "slow" takes
 
 _TENSORS = """
 max_batch_size: 4

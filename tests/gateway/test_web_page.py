@@ -181,7 +181,7 @@ def test_a_key_is_asked_for_and_then_used(browser, triton_url):
 
 
 def test_a_gateway_that_ends_while_somebody_speaks_keeps_the_text(browser, triton_url):
-    with running_gateway(triton_url) as gateway:
+    with running_gateway(triton_url, shutdown_grace_s=120) as gateway:
         page = open_page(browser, gateway.http)
         page.get_by_role("button", name="Record").click()
         expect(page.locator(".sentences li").first).to_contain_text(HEARD)

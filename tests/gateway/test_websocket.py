@@ -297,7 +297,7 @@ def test_many_at_once_are_each_what_they_are_alone(gateway):
 
 
 def test_stopping_finishes_open_utterances_and_says_why(triton_url):
-    with running_gateway(triton_url) as gateway:
+    with running_gateway(triton_url, shutdown_grace_s=120) as gateway:
 
         async def run() -> tuple[list[dict], int, str]:
             async with client_of(gateway) as socket, client_of(gateway) as idle:
@@ -318,7 +318,7 @@ def test_stopping_finishes_open_utterances_and_says_why(triton_url):
 
 
 def test_a_lost_triton_is_an_error_and_a_close():
-    with running_gateway("grpc://127.0.0.1:1", triton_timeout_s=2) as gateway:
+    with running_gateway("grpc://127.0.0.1:1") as gateway:
 
         async def run() -> tuple[list[dict], int]:
             async with client_of(gateway) as socket:

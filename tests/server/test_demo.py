@@ -19,7 +19,7 @@ def test_demo_recognises_the_samples_and_stops():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -48,7 +48,7 @@ def session_of(pid):
     return names
 
 
-def gone(pid, within=20):
+def gone(pid, within=120):
     deadline = time.monotonic() + within
     while session_of(pid) and time.monotonic() < deadline:
         time.sleep(0.05)

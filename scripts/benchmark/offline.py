@@ -26,9 +26,9 @@ from scripts.benchmark.offline_peers import (
 from scripts.benchmark.running_server import running_server
 from scripts.benchmark.server_statistics import (
     ModelStatistics,
-    difference,
     memory_mb,
     read_statistics,
+    wait_for_difference,
 )
 from scripts.benchmark.workload import Recording
 from scripts.install_model import KINDS, VERSION, ModelKind
@@ -159,8 +159,9 @@ def measure_offline(
                     Round(timing.wall_s, spent_s, *percentiles)
                 )
                 if one.name == SERVER:
-                    after = read_statistics(server.http_url)
-                    result.models[one.calls] = difference(after, before)
+                    result.models[one.calls] = wait_for_difference(
+                        server.http_url, before, (result.ensemble, result.encoder), len(recordings)
+                    )
                 report(
                     f"{kind.name}: {one.name} x {one.calls}: {timing.wall_s:.2f} s, "
                     f"processor {spent_s:.2f} s"

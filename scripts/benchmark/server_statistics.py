@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import psutil
+
+COUNTED_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,36 @@ def difference(
         for name, now in after.items()
     }
     return {name: change for name, change in changes.items() if change.inferences}
+
+
+def wait_for_difference(
+    http_url: str,
+    before: dict[str, ModelStatistics],
+    names: Sequence[str],
+    inferences: int,
+) -> dict[str, ModelStatistics]:
+    """Return what happened since `before`, once it is counted.
+
+    Triton counts a batch when `execute` has returned, which may be after the answers.
+
+    Args:
+        http_url: host:port.
+        before: an earlier reading.
+        names: models to wait for.
+        inferences: rows that each of them has answered at least.
+
+    Raises:
+        TimeoutError: one has answered fewer.
+    """
+    deadline = time.monotonic() + COUNTED_TIMEOUT_S
+    while True:
+        done = difference(read_statistics(http_url), before)
+        if all(name in done and done[name].inferences >= inferences for name in names):
+            return done
+        if time.monotonic() > deadline:
+            found = {name: done.get(name) for name in names}
+            raise TimeoutError(f"expected {inferences} inferences, counted {found}")
+        time.sleep(0.05)
 
 
 @dataclass(frozen=True)

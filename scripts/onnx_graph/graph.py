@@ -17,6 +17,7 @@ from onnx import (
     helper,
     numpy_helper,
 )
+from onnx.reference import ReferenceEvaluator
 
 Dims = Sequence[str | int]  # of a tensor; a string is symbolic
 
@@ -98,6 +99,26 @@ class Graph:
                 if attribute.name == "value":
                     return numpy_helper.to_array(attribute.t)
         return None
+
+    def folded_value(self, tensor: str) -> np.ndarray[Any, Any] | None:
+        """Return the value of a tensor that no input decides, however many nodes compute it.
+
+        None if an input has a say.
+        """
+        nodes: list[NodeProto] = []
+        self._visit(tensor, nodes, set())
+        read = {name for node in nodes for name in used_names(node)} | {tensor}
+        leaves = sorted(read - {name for node in nodes for name in node.output})
+        if any(name not in self._initializers for name in leaves):
+            return None
+        constants = [self._initializers[name] for name in leaves]
+        result = onnx.ValueInfoProto(name=tensor)
+        part = helper.make_model(
+            helper.make_graph(nodes, "part", [], [result], constants),
+            opset_imports=self.model.opset_import,
+        )
+        (value,) = ReferenceEvaluator(part).run(None, {})
+        return np.asarray(value)
 
     def origin(self, tensor: str, stop: str = "") -> str:
         """Follow `tensor` back through casts and changes of shape to where its values come from.

@@ -15,6 +15,7 @@ from onnx import ModelProto
 
 from scripts.file_hashes import hash_file
 from scripts.onnx_graph import masks, patterns, verify
+from scripts.onnx_graph.convolutions import widen_convolutions
 from scripts.onnx_graph.errors import PrepareError
 from scripts.onnx_graph.graph import Graph
 from scripts.onnx_graph.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind, find_recipe
@@ -128,6 +129,7 @@ def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelPro
     try:
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
         edits = recipe.rewrite(graph, not row_by_row)
+        widened = 0 if row_by_row else widen_convolutions(graph)
     except PrepareError as error:
         way_out = "" if row_by_row or found in WITH_CACHES else f". {_WAY_OUT}"
         raise PrepareError(f"{source}: {error}{way_out}") from error
@@ -140,7 +142,7 @@ def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelPro
         precision="int8" if int8 else "fp32",
         row_by_row=int8 or row_by_row,
         source_sha256=hash_file(source),
-        edits={**edits, "mask_tables": computed},
+        edits={**edits, "mask_tables": computed, "convolutions": widened},
         mask_table_frames=frames,
         messages=tuple(_messages(found, int8, row_by_row, frames)),
     )

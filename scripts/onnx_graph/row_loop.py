@@ -75,6 +75,9 @@ def loop_over_rows(model: ModelProto, loop: RowLoop) -> None:
         shape = [dim.dim_value or dim.dim_param for dim in dims]
         element = output.type.tensor_type.elem_type
         body.output.append(helper.make_tensor_value_info(f"{output.name}_row", element, shape))
+    # Inside, where ONNX Runtime's optimiser looks for the weights of convolutions.
+    body.initializer.extend(model.graph.initializer)
+    del model.graph.initializer[:]
     names = [output.name for output in model.graph.output]
     outer.append(helper.make_node("Loop", ["num_rows", "loop_true"], names, body=body))
     del model.graph.node[:]

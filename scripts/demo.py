@@ -19,7 +19,7 @@ from scripts.serve import install_missing, report_line
 from scripts.triton_server import TritonServer
 
 SAMPLES = EMBEDDED_MODELS / "samples"
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 300.0
 TALK = SAMPLES / "talk.ogg"
 PARAFORMER_LANGUAGES = ("zh",)  # the embedded Paraformer knows Mandarin only
 SHOWN_WORDS = 6

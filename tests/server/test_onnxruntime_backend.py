@@ -15,6 +15,7 @@ from onnx import ModelProto, TensorProto, helper
 from tritonclient.utils import InferenceServerException
 
 from scripts.triton_server import ServerFlags, TritonServer
+from tests.serving import READY_TIMEOUT_S
 
 F, I32, I64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
 TRITON_TYPES = {F: "FP32", I32: "INT32", I64: "INT64", TensorProto.STRING: "STRING"}
@@ -297,7 +298,7 @@ def server(tmp_path_factory):
         flags=ServerFlags(exit_on_error=False, model_control_mode="explicit", load_models=["*"]),
     )
     with running:
-        running.wait_ready(300)
+        running.wait_ready(READY_TIMEOUT_S)
         yield running
 
 

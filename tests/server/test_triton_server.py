@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.triton_server import TritonServer, TritonServerError
+from tests.serving import READY_TIMEOUT_S
 
 ECHO = """
 import triton_python_backend_utils as pb_utils
@@ -57,7 +58,7 @@ def gone(pid, within=120):
 
 def test_nothing_is_left_after_stop(repository, tmp_path):
     with TritonServer([repository], log=tmp_path / "log") as server:
-        server.wait_ready(120)
+        server.wait_ready(READY_TIMEOUT_S)
         pid = server.pid
         assert len(session_of(pid)) >= 2  # the server and a stub
         with urllib.request.urlopen(server.metrics_url) as page:
@@ -73,7 +74,7 @@ def test_nothing_is_left_after_stop(repository, tmp_path):
 
 def test_a_killed_server_leaves_nothing(repository, tmp_path):
     with TritonServer([repository], log=tmp_path / "log") as server:
-        server.wait_ready(120)
+        server.wait_ready(READY_TIMEOUT_S)
         pid = server.pid
         prefix = server._shm_prefix
         os.kill(pid, signal.SIGKILL)
@@ -87,7 +88,7 @@ import pathlib, sys, time
 from scripts.triton_server import TritonServer
 log = pathlib.Path({str(tmp_path / "log")!r})
 server = TritonServer([pathlib.Path({str(repository)!r})], log=log)
-server.start(); server.wait_ready(120)
+server.start(); server.wait_ready({READY_TIMEOUT_S})
 print(server.pid, flush=True)
 time.sleep(600)
 """
@@ -106,7 +107,7 @@ def test_the_log_says_why_it_ended(repository, tmp_path):
     words = r"(?s)ended with status 1 .*no luck today"
     server = TritonServer([repository], log=tmp_path / "log")
     with server, pytest.raises(TritonServerError, match=words):
-        server.wait_ready(120)
+        server.wait_ready(READY_TIMEOUT_S)
 
 
 def test_a_repository_must_exist(tmp_path):

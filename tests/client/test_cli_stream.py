@@ -62,7 +62,7 @@ def test_several_files_and_one_that_fails(arguments, tmp_path, capsys):
 
 
 def test_json_tells_each_change_and_the_result(arguments, tmp_path):
-    path, output = recording(tmp_path / "a.wav", 2), tmp_path / "out"
+    path, output = recording(tmp_path / "a.wav", 5), tmp_path / "out"
     command = ["stream", path, *arguments, "--format", "json", "--output", str(output)]
     assert main([*command, "--chunk-ms", "100", "--simulate"]) == 0
     *updates, result = map(json.loads, output.read_text().splitlines())
@@ -73,9 +73,9 @@ def test_json_tells_each_change_and_the_result(arguments, tmp_path):
         assert update["text"] == update["final_text"] + update["partial_text"]
         assert result["text"].startswith(update["final_text"])
     assert result["is_final"] is True
-    assert result["text"] == letters(32000)
+    assert result["text"] == letters(80000)
     assert result["timestamps_ms"][0] == [0, 60]
-    assert len(result["tokens"]) == len(result["confidence"]) == 20
+    assert len(result["tokens"]) == len(result["confidence"]) == 50
 
 
 def test_simulate_sends_at_real_speed(arguments, tmp_path, capsys):
@@ -87,7 +87,7 @@ def test_simulate_sends_at_real_speed(arguments, tmp_path, capsys):
 
 
 def test_a_terminal_shows_the_text_as_it_grows(arguments, tmp_path):
-    path = recording(tmp_path / "a.wav", 2)
+    path = recording(tmp_path / "a.wav", 5)
     ours, theirs = pty.openpty()
     command = [*RUN, "stream", path, *arguments, "--chunk-ms", "100", "--simulate"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs)
@@ -98,12 +98,12 @@ def test_a_terminal_shows_the_text_as_it_grows(arguments, tmp_path):
             shown += part
     except OSError:
         pass  # the other end is closed
-    assert process.communicate(timeout=300)[0] == letters(32000).encode() + b"\n"
+    assert process.communicate(timeout=300)[0] == letters(80000).encode() + b"\n"
     assert process.returncode == 0
     drawn = [part for part in shown.decode().split("\r") if part]
     assert len(drawn) > 2
     assert drawn[-1] == "\x1b[K"  # empty in the end
-    assert all(letters(32000).startswith(part.removesuffix("\x1b[K")) for part in drawn)
+    assert all(letters(80000).startswith(part.removesuffix("\x1b[K")) for part in drawn)
 
 
 @pytest.mark.parametrize("moment", ["sending", "waiting"])

@@ -53,6 +53,8 @@ class BareStreaming:
     def __init__(self, encoder: Path, decoder: Path, model: OnlineModel, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # Else the decoder's idle threads take the cores from the encoder's.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._threads = threads
         self._model = model
         self._encoder, self._decoder = (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from scripts.file_hashes import hash_file
 from scripts.install_model import EMBEDDED_MODELS, ROOT, ModelKind, copy_repository, install
 
 Precision = Literal["fp32", "int8"]
@@ -15,7 +17,8 @@ Precision = Literal["fp32", "int8"]
 def installed(kind: ModelKind, source: Path, work: Path, precision: Precision = "fp32") -> Path:
     """Return a repository with a model in it, as this checkout has it.
 
-    The weights are those of an earlier run where there was one; all else is copied anew.
+    The weights are those of an earlier run where there was one with the same code for preparing
+    them; all else is copied anew.
 
     Args:
         kind: which model.
@@ -32,11 +35,21 @@ def installed(kind: ModelKind, source: Path, work: Path, precision: Precision = 
             _install_int8(kind, source, target)
 
     own = ROOT / kind.repository
-    repository = prepared(work / f"{kind.repository}-{precision}", write)
+    name = f"{kind.repository}-{precision}"
+    current = work / f"{name}-{_preparation()}"
+    for outdated in set(work.glob(f"{name}-*")) - {current}:
+        shutil.rmtree(outdated)
+    repository = prepared(current, write)
     for path in [*own.glob("*/config.pbtxt"), *own.glob("*/*/model.py")]:
         if precision == "fp32" or path.name == "model.py":  # int8 has batch sizes of its own
             shutil.copyfile(path, repository / path.relative_to(own))
     return repository
+
+
+def _preparation() -> str:
+    """Return what tells one version of the code that prepares graphs from another."""
+    files = sorted((ROOT / "scripts" / "onnx_graph").glob("*.py"))
+    return hashlib.sha256("".join(map(hash_file, files)).encode()).hexdigest()[:8]
 
 
 def _install_int8(kind: ModelKind, source: Path, target: Path) -> None:

@@ -18,7 +18,10 @@ from scripts.onnx_graph.speech_like import FEATURE_DIM, speech_like_features
 
 Features = NDArray[np.float32]  # [T, 560]
 
-TOLERANCE = 1e-4  # of scores and timestamps
+TOLERANCE = 1e-4  # of scores (logarithms of probabilities) and timestamps
+# Against the original, whose kernels are others: the full-size Paraformer differs by 1.6e-4 from
+# itself where ONNX Runtime's optimiser is off.
+ORIGINAL_TOLERANCE = 5e-4
 # Two candidates closer than the tolerance may change places; more of that is no coincidence.
 MAX_TIE_SHARE = 0.01
 _PEAK_THRESHOLD = 1.0 - 1e-4
@@ -176,7 +179,7 @@ def compare_with_original(
         alone.append(got)
         if wanted is not None:
             what = f"row {number} ({len(row.features)} frames), prepared graph against original"
-            compare(what, wanted, got, figures)
+            compare(what, wanted, got, figures, ORIGINAL_TOLERANCE)
     if figures.rows == 0:
         raise PrepareError("the original graph fails on every row of the proof")
     check_ties(figures)
@@ -264,7 +267,13 @@ def _check_empty(outputs: Outputs) -> None:
             raise PrepareError(f"a row without frames: {name} is not finite")
 
 
-def compare(what: str, expected: Outputs, got: Outputs, figures: TokenFigures) -> None:
+def compare(
+    what: str,
+    expected: Outputs,
+    got: Outputs,
+    figures: TokenFigures,
+    tolerance: float = TOLERANCE,
+) -> None:
     """Compare counts, token ids, scores and timestamps of one row and note them in `figures`.
 
     Args:
@@ -287,12 +296,12 @@ def compare(what: str, expected: Outputs, got: Outputs, figures: TokenFigures) -
         gap = expected["token_scores"] - scores
     else:
         gap = np.where(wanted == ids, 0.0, np.abs(scores - got["token_scores"]))
-    if np.any(gap > TOLERANCE):
+    if np.any(gap > tolerance):
         raise PrepareError(f"{what}: {int((wanted != ids).sum())} of {len(ids)} token ids differ")
     figures.ties += int((wanted != ids).sum())
     difference = largest(scores - got["token_scores"])
     figures.max_score_difference = max(figures.max_score_difference, difference)
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         raise PrepareError(f"{what}: token_scores differ by {difference:.2g}")
     for name in expected.keys() & {"us_alphas", "us_cif_peak"}:
         reference = expected[name]
@@ -304,7 +313,7 @@ def compare(what: str, expected: Outputs, got: Outputs, figures: TokenFigures) -
             apart = np.minimum(apart, np.abs(apart - _PEAK_THRESHOLD))
         difference = largest(apart)
         figures.max_timestamp_difference = max(figures.max_timestamp_difference, difference)
-        if not difference <= TOLERANCE:
+        if not difference <= tolerance:
             raise PrepareError(f"{what}: {name} differs by {difference:.2g}")
 
 

@@ -19,7 +19,7 @@ from ort_batch import Array, BatchPlan, Job, Result, run_jobs
 from ort_complete import complete_config, needs_completion
 from ort_session import graph_signature, open_instance
 from ort_settings import read_settings, run_options
-from ort_signature import check_config, read_signature
+from ort_signature import check_config
 from ort_workers import Workers, default_runs
 
 Config = dict[str, Any]
@@ -72,18 +72,19 @@ class TritonPythonModel:
         config: Config = json.loads(args["model_config"])
         with _naming(self._name):
             settings = read_settings(config)
-            self._session = open_instance(
+            runs = settings.concurrent_runs or default_runs(args["model_instance_kind"])
+            self._sessions = open_instance(
                 pb_utils.get_model_dir(),
                 config,
                 settings,
                 args["model_instance_kind"],
                 int(args["model_instance_device_id"]),
+                runs,
                 self._warn,
             )
-            signature = read_signature(self._session)
+            signature = self._sessions.signature
             check_config(config, signature)
         self._run_options = run_options(settings)
-        runs = settings.concurrent_runs or default_runs(args["model_instance_kind"])
         self._workers = Workers(runs) if runs > 1 else None
         scalar_outputs = {}
         for entry in config["output"]:
@@ -112,20 +113,28 @@ class TritonPythonModel:
             self._answer(senders, [error] * len(senders))
             return
         if self._workers is None:
-            self._work(senders, jobs)
+            self._work(senders, jobs, alone=True)
         else:
-            self._workers.submit(lambda: self._work(senders, jobs))
+            self._workers.submit(lambda alone: self._work(senders, jobs, alone))
 
     def finalize(self) -> None:
-        """Waits for the last answers, then frees the session and with it the arena."""
+        """Waits for the last answers, then frees the sessions and with them their arenas."""
         if self._workers is not None:
             self._workers.close()
-        self._session = None
+        self._sessions = None
 
-    def _work(self, senders: Sequence[Any], jobs: Sequence[Job]) -> None:
+    def _work(self, senders: Sequence[Any], jobs: Sequence[Job], alone: bool) -> None:
         """Runs a batch and answers its requests."""
+        session = self._sessions.alone if alone else self._sessions.beside_others
+
+        def run(outputs: Sequence[str], inputs: Mapping[str, Array]) -> Sequence[Array]:
+            if not outputs:
+                return []  # ONNX Runtime would take no names for all names
+            arrays: Sequence[Array] = session.run(list(outputs), inputs, self._run_options)
+            return arrays
+
         try:
-            results = run_jobs(jobs, self._run, self._plan, self._warn)
+            results = run_jobs(jobs, run, self._plan, self._warn)
         except Exception as error:
             results = [error] * len(senders)
         self._answer(senders, results)
@@ -134,13 +143,6 @@ class TritonPythonModel:
         """Sends each request its answer."""
         for sender, result in zip(senders, results, strict=True):
             sender.send(self._response(result), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-
-    def _run(self, outputs: Sequence[str], inputs: Mapping[str, Array]) -> Sequence[Array]:
-        """Runs the graph."""
-        if not outputs:
-            return []  # ONNX Runtime would take no names for all names
-        arrays: Sequence[Array] = self._session.run(list(outputs), inputs, self._run_options)
-        return arrays
 
     def _response(self, result: Result) -> Any:
         """Triton's answer for a result."""

@@ -10,6 +10,7 @@ import onnxruntime
 from ort_file import check_file, model_file
 from ort_providers import CPU, CUDA, Provider, choose_providers
 from ort_settings import Settings, session_options
+from ort_shared import Sessions, open_shared
 from ort_signature import Signature, read_signature
 
 
@@ -18,6 +19,7 @@ def open_session(
     settings: Settings,
     providers: list[Provider],
     warn: Callable[[str], None],
+    options: onnxruntime.SessionOptions | None = None,
 ) -> onnxruntime.InferenceSession:
     """Opens the file.
 
@@ -26,6 +28,7 @@ def open_session(
         settings: of the model.
         providers: from `choose_providers`.
         warn: takes a sentence for the log.
+        options: instead of those that the settings make.
 
     Raises:
         ValueError: ONNX Runtime refuses it; the message has the path and its words.
@@ -36,7 +39,7 @@ def open_session(
         onnxruntime.preload_dlls(directory="")
     try:
         session = onnxruntime.InferenceSession(
-            str(path), sess_options=session_options(settings), providers=providers
+            str(path), sess_options=options or session_options(settings), providers=providers
         )
     except Exception as error:
         # the classes of ONNX Runtime's errors have no public base but Exception
@@ -55,8 +58,9 @@ def open_instance(
     settings: Settings,
     kind: str,
     device_id: int,
+    runs: int,
     warn: Callable[[str], None],
-) -> onnxruntime.InferenceSession:
+) -> Sessions:
     """Opens the model for one instance.
 
     Args:
@@ -65,6 +69,7 @@ def open_instance(
         settings: read from it.
         kind: KIND_GPU, KIND_CPU or KIND_MODEL.
         device_id: the instance's GPU.
+        runs: at a time, at most.
         warn: takes a sentence for the log.
 
     Raises:
@@ -72,7 +77,16 @@ def open_instance(
     """
     available = onnxruntime.get_available_providers()
     providers = choose_providers(config, kind, device_id, settings.cuda_options, available, warn)
-    return open_session(model_file(version_dir, config), settings, providers, warn)
+    path = model_file(version_dir, config)
+
+    def opened(options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+        return open_session(path, settings, providers, warn, options)
+
+    on_cpu = all(name == CPU for name, _ in providers)
+    if on_cpu and runs > 1 and not settings.intra_op_threads:
+        return open_shared(opened, settings, runs, warn)
+    session = opened(session_options(settings))
+    return Sessions(read_signature(session), session, session)
 
 
 def graph_signature(version_dir: str, config: Mapping[str, Any], settings: Settings) -> Signature:

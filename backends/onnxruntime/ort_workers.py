@@ -33,15 +33,25 @@ class Workers:
     def __init__(self, count: int) -> None:
         self._free = threading.Semaphore(count)
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="onnxruntime")
+        self._running = 0
+        self._counting = threading.Lock()
 
-    def submit(self, work: Callable[[], None]) -> None:
-        """Start `work`, which must not raise, as soon as a worker is free; return when started."""
+    def submit(self, work: Callable[[bool], None]) -> None:
+        """Start `work`, which must not raise, as soon as a worker is free; return when started.
+
+        It is told whether it is alone when it starts.
+        """
         self._free.acquire()
 
         def run() -> None:
+            with self._counting:
+                self._running += 1
+                alone = self._running == 1
             try:
-                work()
+                work(alone)
             finally:
+                with self._counting:
+                    self._running -= 1
                 self._free.release()
 
         self._pool.submit(run)

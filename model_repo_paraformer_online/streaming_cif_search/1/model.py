@@ -17,7 +17,7 @@ from asr_triton.open_sessions import OpenSessions
 
 
 class TritonPythonModel:
-    """Answers the streams that wait in batches, one at a time for every two cores."""
+    """Answers the streams that wait in batches, one at a time on each core."""
 
     def initialize(self, args):
         config = json.loads(args["model_config"])
@@ -27,8 +27,7 @@ class TritonPythonModel:
         recogniser = OnlineRecogniser(model, encode, decode, settings["max_batch_size"])
         self.search = StreamingSearch(recogniser, self.sessions.table)
         on_gpu = args["model_instance_kind"] == "GPU"
-        cores = len(os.sched_getaffinity(0))
-        workers = settings["parallel_batches"] or (1 if on_gpu else max(cores // 2, 1))
+        workers = settings["parallel_batches"] or (1 if on_gpu else len(os.sched_getaffinity(0)))
         self.dispatcher = SequenceDispatcher(
             self.answer,
             workers,

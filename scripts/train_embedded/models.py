@@ -109,6 +109,7 @@ def paraformer_config() -> dict[str, Any]:
 def streaming_config() -> dict[str, Any]:
     """FunASR configuration of the ParaformerStreaming: 600 ms chunks, no look-back.
 
+    Two blocks more than offline: a window knows less, and its depth must make up for it.
     chunk_size, stride and pad_left are those of the stateless ONNX runtime's windows; sanm_shfit
     5 of a kernel of 11 makes the decoder's memory causal.
     """
@@ -123,6 +124,7 @@ def streaming_config() -> dict[str, Any]:
         "encoder": "SANMEncoderChunkOpt",
         "encoder_conf": {
             **ENCODER,
+            "num_blocks": 7,
             "input_layer": "pe_online",
             "chunk_size": [20],
             "stride": [10],

@@ -20,6 +20,7 @@ from torch import nn
 
 from .cif import integrate
 from .dataset import BatchStream, Item, Shards, pad_features
+from .deepen import silence_new_blocks
 from .devset import load_dev_set
 from .dropout import use_byte_dropout
 from .fused_attention import use_fused_attention
@@ -188,7 +189,8 @@ def main() -> None:
         weights = torch.load(arguments.initial, weights_only=True)
         fitting = {k: v for k, v in weights.items() if k in model.state_dict()}
         model.load_state_dict(fitting, strict=False)
-        print(f"initialised {len(fitting)} tensors", flush=True)
+        new = silence_new_blocks(model, fitting)
+        print(f"initialised {len(fitting)} tensors, new blocks: {new}", flush=True)
     print(f"{count_parameters(model)} parameters, {len(tokens)} tokens", flush=True)
     use_byte_dropout(model, 0.0)
     use_fused_attention(model)

@@ -121,7 +121,7 @@ class TritonPythonModel:
         """Waits for the last answers, then frees the sessions and with them their arenas."""
         if self._workers is not None:
             self._workers.close()
-        self._sessions = None
+        del self._sessions
 
     def _work(self, senders: Sequence[Any], jobs: Sequence[Job], alone: bool) -> None:
         """Runs a batch and answers its requests."""

@@ -146,7 +146,7 @@ def command(installation: FunasrInstallation, threads: int, calls: int) -> list[
         # FunASR keeps the settings of a call in the model, so that two would mix up their caches
         "concurrent_vad": "1",
         "asr_model": installation.recogniser,
-        "asr_model_online": str(KINDS["paraformer-online"].embedded),
+        "asr_model_online": str(KINDS["paraformer"].embedded),  # always loaded, never asked here
         "vad_model": str(_VAD_MODEL),
         "punc_model": "",  # none
     }

@@ -32,7 +32,7 @@ install-model: $(VENV)/install
 	$(BIN)/python -m scripts.install_model $(MODEL) $(if $(FROM),--from $(FROM)) $(INSTALL_FLAGS)
 
 test: lint
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile --timeout 600
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .

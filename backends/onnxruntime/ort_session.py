@@ -14,44 +14,6 @@ from ort_shared import Sessions, open_shared
 from ort_signature import Signature, read_signature
 
 
-def open_session(
-    path: Path,
-    settings: Settings,
-    providers: list[Provider],
-    warn: Callable[[str], None],
-    options: onnxruntime.SessionOptions | None = None,
-) -> onnxruntime.InferenceSession:
-    """Opens the file.
-
-    Args:
-        path: the model; weights in separate files are found beside it.
-        settings: of the model.
-        providers: from `choose_providers`.
-        warn: takes a sentence for the log.
-        options: instead of those that the settings make.
-
-    Raises:
-        ValueError: ONNX Runtime refuses it; the message has the path and its words.
-    """
-    check_file(path, settings.allow_newer_onnx)
-    if any(name == CUDA for name, _ in providers) and hasattr(onnxruntime, "preload_dlls"):
-        # finds CUDA and cuDNN in the nvidia-* wheels, which are on no library path
-        onnxruntime.preload_dlls(directory="")
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), sess_options=options or session_options(settings), providers=providers
-        )
-    except Exception as error:
-        # the classes of ONNX Runtime's errors have no public base but Exception
-        raise ValueError(
-            f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {error}"
-        ) from None
-    missing = {name for name, _ in providers} - set(session.get_providers())
-    if missing:
-        warn(f"{path}: {', '.join(sorted(missing))} did not start: running without it")
-    return session
-
-
 def open_instance(
     version_dir: str,
     config: Mapping[str, Any],
@@ -77,10 +39,10 @@ def open_instance(
     """
     available = onnxruntime.get_available_providers()
     providers = choose_providers(config, kind, device_id, settings.cuda_options, available, warn)
-    path = model_file(version_dir, config)
+    path = _checked_file(version_dir, config, settings)
 
     def opened(options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-        return open_session(path, settings, providers, warn, options)
+        return _open_session(path, options, providers, warn)
 
     on_cpu = all(name == CPU for name, _ in providers)
     if on_cpu and runs > 1 and not settings.intra_op_threads:
@@ -102,7 +64,40 @@ def graph_signature(version_dir: str, config: Mapping[str, Any], settings: Setti
         graph_level=2,
         session_entries=settings.session_entries,
         custom_op_libraries=settings.custom_op_libraries,
-        allow_newer_onnx=settings.allow_newer_onnx,
     )
+    path = _checked_file(version_dir, config, settings)
+    options = session_options(quick)
+    return read_signature(_open_session(path, options, [(CPU, {})], warn=lambda _: None))
+
+
+def _checked_file(version_dir: str, config: Mapping[str, Any], settings: Settings) -> Path:
     path = model_file(version_dir, config)
-    return read_signature(open_session(path, quick, [(CPU, {})], warn=lambda _: None))
+    check_file(path, settings.allow_newer_onnx)
+    return path
+
+
+def _open_session(
+    path: Path,
+    options: onnxruntime.SessionOptions,
+    providers: list[Provider],
+    warn: Callable[[str], None],
+) -> onnxruntime.InferenceSession:
+    """Opens the file; weights in separate files are found beside it.
+
+    Raises:
+        ValueError: ONNX Runtime refuses it; the message has the path and its words.
+    """
+    if any(name == CUDA for name, _ in providers) and hasattr(onnxruntime, "preload_dlls"):
+        # finds CUDA and cuDNN in the nvidia-* wheels, which are on no library path
+        onnxruntime.preload_dlls(directory="")
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:
+        # the classes of ONNX Runtime's errors have no public base but Exception
+        raise ValueError(
+            f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {error}"
+        ) from None
+    missing = {name for name, _ in providers} - set(session.get_providers())
+    if missing:
+        warn(f"{path}: {', '.join(sorted(missing))} did not start: running without it")
+    return session

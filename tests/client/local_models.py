@@ -103,7 +103,7 @@ class LocalModels:
         if self.at_a_time >= self.together:
             self._all_together.set()
         try:
-            await asyncio.wait_for(self._all_together.wait(), 60)
+            await self._all_together.wait()  # `wait_for` may swallow a cancellation before 3.12
             # The later ones are faster: order must not come from the speed.
             await asyncio.sleep(self.delay_s * (2 if number % 2 == 0 else 0.5))
         finally:

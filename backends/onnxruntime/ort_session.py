@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ort_providers import CPU, CUDA, Provider, choose_providers
 from ort_settings import Settings, session_options
 from ort_shared import Sessions, open_shared
 from ort_signature import Signature, read_signature
+from ort_workers import threads_beside_others
 
 
 def open_instance(
@@ -46,7 +48,10 @@ def open_instance(
 
     on_cpu = all(name == CPU for name, _ in providers)
     if on_cpu and runs > 1 and not settings.intra_op_threads:
-        return open_shared(opened, settings, runs, warn)
+        beside_others = replace(settings, intra_op_threads=threads_beside_others(runs))
+        if settings.spread_lone_runs:
+            return open_shared(opened, settings, beside_others, warn)
+        settings = beside_others
     session = opened(session_options(settings))
     return Sessions(read_signature(session), session, session)
 

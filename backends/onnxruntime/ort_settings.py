@@ -18,10 +18,10 @@ holds, as in C++, except for spinning:
   instead of 6.9, and 3 processes made 141 to 301 runs/s instead of 48 to 63. With one model alone
   on an idle machine `session.intra_op.allow_spinning: "1"` may be faster.
 
-Three kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
+Four kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
 configuration: `session.*`, handed to ONNX Runtime as session configuration entries (for instance
-`session.intra_op.allow_spinning`), `allow_newer_onnx` (see `ort_file`) and `concurrent_runs` (see
-`ort_workers`).
+`session.intra_op.allow_spinning`), `allow_newer_onnx` (see `ort_file`), `concurrent_runs` (see
+`ort_workers`) and `spread_lone_runs` (see `ort_shared`).
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Settings:
         custom_op_libraries: `model_operations.op_library_filename`.
         allow_newer_onnx: load files that the 24.10 container cannot.
         concurrent_runs: runs of the session at a time; 0 is one per core on a CPU, else one.
+        spread_lone_runs: a run that is alone gets all cores; only where there are several runs at
+            a time, and no number of threads is set.
     """
 
     intra_op_threads: int = 0
@@ -75,6 +77,7 @@ class Settings:
     custom_op_libraries: tuple[str, ...] = ()
     allow_newer_onnx: bool = False
     concurrent_runs: int = 0
+    spread_lone_runs: bool = True
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -89,6 +92,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     }
     graph = (config.get("optimization") or {}).get("graph") or {}
     operations = config.get("model_operations") or {}
+    spread_lone_runs = _boolean(values, "spread_lone_runs")
     return Settings(
         intra_op_threads=max(_integer(values, "intra_op_thread_count", 0), 0),
         inter_op_threads=max(_integer(values, "inter_op_thread_count", 0), 0),
@@ -102,6 +106,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         custom_op_libraries=tuple(operations.get("op_library_filename", [])),
         allow_newer_onnx=_boolean(values, "allow_newer_onnx") or False,
         concurrent_runs=max(_integer(values, "concurrent_runs", 0), 0),
+        spread_lone_runs=True if spread_lone_runs is None else spread_lone_runs,
     )
 
 

@@ -4,7 +4,9 @@ A session's threads are fixed when it is opened. On all cores a lone run answers
 a time are faster on few threads each, for all cores' threads would only wait for each other.
 Measured on two cores, full-size Paraformer: eight requests at a time take 1.01 to 1.02 x the time
 of bare sessions where one session took 1.09 to 1.12 x, and a lone request 0.21 s where a session
-with one thread takes 0.34 s.
+with one thread takes 0.34 s. Streaming Paraformer turns this off (`spread_lone_runs`): how many
+streams there can be matters more than how soon a lone one is answered, and a batch in its encoder
+and another in its decoder are each alone in their process, but not on the cores.
 
 Every session packs the weights for its kernels anew. So the graph is first written as the optimiser
 leaves it on this processor, with packed weights in a file beside it, which the sessions map: they
@@ -16,11 +18,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -54,14 +55,17 @@ class Sessions:
 
 
 def open_shared(
-    open_session: OpenSession, settings: Settings, runs: int, warn: Callable[[str], None]
+    open_session: OpenSession,
+    settings: Settings,
+    beside_others: Settings,
+    warn: Callable[[str], None],
 ) -> Sessions:
     """Opens both sessions on the CPU; where the weights cannot be shared, one that serves as both.
 
     Args:
         open_session: opens the model with the given options.
-        settings: of the model, without a number of threads.
-        runs: at a time, at most.
+        settings: of the session for runs alone, and of one that serves as both.
+        beside_others: of the session for the other runs.
         warn: takes a sentence for the log.
 
     Raises:
@@ -88,13 +92,12 @@ def open_shared(
         signature = read_signature(packing)
         del packing
         _give_memory_back()
-        threads = max(len(os.sched_getaffinity(0)) // runs, 1)
         # Both have mapped the file when the folder goes.
-        alone, beside_others = (
+        both = (
             onnxruntime.InferenceSession(str(path), session_options(each), providers=[(CPU, {})])
-            for each in (settings, replace(settings, intra_op_threads=threads))
+            for each in (settings, beside_others)
         )
-    return Sessions(signature, alone, beside_others)
+        return Sessions(signature, *both)
 
 
 def _check_alignment(graph: onnx.GraphProto) -> None:

@@ -23,6 +23,11 @@ def default_runs(kind: str) -> int:
     return 1 if kind.endswith("GPU") else len(os.sched_getaffinity(0))
 
 
+def threads_beside_others(runs: int) -> int:
+    """Threads for each of `runs` runs at a time, so that they share the cores; at least 1."""
+    return max(len(os.sched_getaffinity(0)) // runs, 1)
+
+
 class Workers:
     """Threads that each run one batch at a time.
 

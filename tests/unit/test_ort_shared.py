@@ -13,10 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
 
 import ort_shared
+from ort_session import open_instance
 from ort_settings import Settings, session_options
 from ort_signature import read_signature
 from ort_workers import Workers
 
+CORES = 4  # as far as the sessions are told
 MAPPED = "packed.weights (deleted)"  # in the list of the process's maps
 
 
@@ -61,11 +63,13 @@ def test_both_sessions_answer_like_one_and_map_large_weights(tmp_path, width, is
     write_model(tmp_path / "model.onnx", width)
     open_session, warnings = opener(tmp_path / "model.onnx"), []
     plain = open_session(session_options(Settings()))
-    sessions = ort_shared.open_shared(open_session, Settings(), 2, warnings.append)
+    settings = Settings(), Settings(intra_op_threads=1)
+    sessions = ort_shared.open_shared(open_session, *settings, warnings.append)
     assert warnings == []
     assert sessions.signature == read_signature(plain)
     assert sessions.alone is not sessions.beside_others
-    assert sessions.beside_others.get_session_options().intra_op_num_threads >= 1
+    assert sessions.alone.get_session_options().intra_op_num_threads == 0
+    assert sessions.beside_others.get_session_options().intra_op_num_threads == 1
     assert bool(mapped_files()) == is_mapped
     rng = np.random.default_rng(1)
     for rows, frames in ((1, 1), (1, 33), (5, 20)):
@@ -85,7 +89,7 @@ def test_weights_that_cannot_be_shared_leave_one_session(tmp_path, monkeypatch):
         raise ValueError("no multiple of 64")
 
     monkeypatch.setattr(ort_shared, "_check_alignment", refuse)
-    sessions = ort_shared.open_shared(open_session, Settings(), 2, warnings.append)
+    sessions = ort_shared.open_shared(open_session, Settings(), Settings(), warnings.append)
     assert sessions.alone is sessions.beside_others
     assert len(warnings) == 1
     assert "not shared" in warnings[0]
@@ -97,7 +101,30 @@ def test_a_model_that_cannot_be_opened_is_not_opened():
         raise ValueError("bad model")
 
     with pytest.raises(ValueError, match="bad model"):
-        ort_shared.open_shared(refuse, Settings(), 2, pytest.fail)
+        ort_shared.open_shared(refuse, Settings(), Settings(), pytest.fail)
+
+
+@pytest.mark.parametrize(
+    ("settings", "runs", "threads"),
+    [
+        (Settings(), 1, [0]),
+        (Settings(), CORES, [0, 1]),
+        (Settings(spread_lone_runs=False), CORES, [1]),
+        (Settings(spread_lone_runs=False), 1, [0]),
+        (Settings(intra_op_threads=3), CORES, [3]),
+    ],
+)
+def test_an_instance_has_the_sessions_that_its_settings_ask_for(
+    tmp_path, monkeypatch, settings, runs, threads
+):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(CORES)))
+    write_model(tmp_path / "model.onnx", 8192)
+    sessions = open_instance(str(tmp_path), {}, settings, "KIND_CPU", 0, runs, pytest.fail)
+    assert [
+        session.get_session_options().intra_op_num_threads
+        for session in dict.fromkeys([sessions.alone, sessions.beside_others])
+    ] == threads
+    assert bool(mapped_files()) == (len(threads) == 2)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
-"""Makes media files with the ffmpeg of the imageio-ffmpeg wheel, and finds clicks in audio."""
+"""Makes media files with the ffmpeg of the imageio-ffmpeg wheel, decodes them, and finds clicks."""
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import psutil
 import soundfile
+
+from asr_client.media import BLOCK_SAMPLES, MediaDecoder
 
 CLICKS_S = (0.5, 1.7, 3.1, 5.2)
 DURATION_S = 6.0
@@ -51,3 +55,31 @@ def endless_wav(path: Path, hours: float) -> Path:
         file.write(riff + b"data" + np.uint32(data_bytes).tobytes())
         file.truncate(44 + data_bytes)
     return path
+
+
+def children() -> list[psutil.Process]:
+    """Return the processes that this one has started and that still run, but for test servers."""
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "triton" not in child.name() and child.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+async def collect(source, **options) -> tuple[np.ndarray, MediaDecoder]:
+    async with MediaDecoder(source, **options) as media:
+        blocks = [block async for block in media]
+    assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
+    assert all(len(block) == BLOCK_SAMPLES for block in blocks[:-1])
+    assert all(len(block) > 0 for block in blocks)
+    return np.concatenate(blocks), media
+
+
+def decode(source, **options) -> tuple[np.ndarray, MediaDecoder]:
+    return asyncio.run(collect(source, **options))
+
+
+def assert_clicks(waveform: np.ndarray, shift_s: float = 0.0, tolerance_s: float = 0.02) -> None:
+    times = click_times(waveform)
+    assert len(times) == len(CLICKS_S), times
+    np.testing.assert_allclose(times, np.array(CLICKS_S) + shift_s, atol=tolerance_s)

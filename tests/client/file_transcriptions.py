@@ -1,0 +1,20 @@
+"""Transcriptions of files by models that run in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asr_client.pipeline.options import FileOptions
+from asr_client.pipeline.transcription import AsyncFileTranscription
+from tests.client.local_models import LocalModels
+
+
+def transcription(models: LocalModels, path: Path, **options) -> AsyncFileTranscription:
+    return AsyncFileTranscription(models, "local", path, FileOptions(**options), 60.0)
+
+
+async def whole(models: LocalModels, path: Path, **options):
+    async with transcription(models, path, **options) as file:
+        result = await file.result()
+    assert not models.streams
+    return result

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
-
-from asr_core.batch_limit import BatchLimit
 
 Job = TypeVar("Job")
 
@@ -16,15 +13,15 @@ Job = TypeVar("Job")
 class SequenceDispatcher(Generic[Job]):
     """Lets several workers take what waits, in batches, but never two jobs of one sequence at once.
 
-    A worker that becomes free takes its share of the sequences that wait, so that no core idles
-    while there is work and batches grow with the load, up to what takes `batch_s`. The jobs of a
-    sequence keep their order.
+    A worker that becomes free takes its share, an equal part of what waits and what the others are
+    at. So batches grow with the load, those of all workers are of one size, and no core idles while
+    there is work. (If it took all that waits, the batches of two workers would drift apart, and a
+    large one is a long wait for all in it.) The jobs of a sequence keep their order.
 
     Args:
-        work: gets at most `max_jobs` jobs of different sequences; an exception ends its worker.
+        work: gets jobs of different sequences; an exception ends its worker.
         workers: threads.
-        max_jobs: largest batch.
-        batch_s: how long a batch should take; beyond that the others wait for the next worker.
+        max_cost: of a batch, but for a job that alone costs more.
         cost: of a job, in units that take about equally long; 0 needs no worker.
     """
 
@@ -32,17 +29,16 @@ class SequenceDispatcher(Generic[Job]):
         self,
         work: Callable[[Sequence[Job]], None],
         workers: int,
-        max_jobs: int,
-        batch_s: float = float("inf"),
+        max_cost: int,
         cost: Callable[[Job], int] = lambda _: 1,
     ) -> None:
         self._work = work
-        self._max_jobs = max_jobs
-        self._limit = BatchLimit(batch_s, max_jobs)
+        self._workers = workers
+        self._max_cost = max_cost
         self._cost = cost
         self._waiting: dict[Hashable, deque[Job]] = {}  # sequences no worker is at, oldest first
         self._busy: dict[Hashable, deque[Job]] = {}  # the others, and what came meanwhile
-        self._idle_workers = workers
+        self._busy_cost = 0
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [
@@ -86,35 +82,32 @@ class SequenceDispatcher(Generic[Job]):
     def _run(self) -> None:
         while batch := self._take():
             jobs = [job for _, job in batch]
-            begun = time.perf_counter()
             try:
                 self._work(jobs)
             finally:
-                spent_s = time.perf_counter() - begun
-                self._give_back([key for key, _ in batch], sum(map(self._cost, jobs)), spent_s)
+                self._give_back([key for key, _ in batch], sum(map(self._cost, jobs)))
 
     def _take(self) -> list[tuple[Hashable, Job]]:
         """Wait for work and take a share of it; empty when there will be none."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or (self._closed and not self._busy))
-            share = min(-(-len(self._waiting) // self._idle_workers), self._max_jobs)
             batch: list[tuple[Hashable, Job]] = []
-            left = self._limit.items
-            for key in [*self._waiting][:share]:
-                left -= self._cost(self._waiting[key][0])
-                if batch and left < 0:
+            waiting_cost = sum(self._cost(queue[0]) for queue in self._waiting.values())
+            left = min((waiting_cost + self._busy_cost) // self._workers, self._max_cost)
+            for key, queue in [*self._waiting.items()]:
+                cost = self._cost(queue[0])
+                if batch and cost > left:
                     break
+                left -= cost
+                self._busy_cost += cost
+                batch.append((key, queue.popleft()))
                 self._busy[key] = self._waiting.pop(key)
-                batch.append((key, self._busy[key].popleft()))
-            self._idle_workers -= bool(batch)
             return batch
 
-    def _give_back(self, keys: Sequence[Hashable], cost: int, seconds: float) -> None:
+    def _give_back(self, keys: Sequence[Hashable], cost: int) -> None:
         """Let the sequences of a batch wait again if more of them has come."""
         with self._changed:
-            if cost:
-                self._limit.observe(cost, seconds)
-            self._idle_workers += 1
+            self._busy_cost -= cost
             for key in keys:
                 if queue := self._busy.pop(key):
                     self._waiting[key] = queue

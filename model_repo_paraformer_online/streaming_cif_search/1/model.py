@@ -32,7 +32,6 @@ class TritonPythonModel:
             self.answer,
             workers,
             int(config["max_batch_size"]),
-            settings["batch_ms"] / 1000,
             cost=lambda job: len(job[0].windows),
         )
 

@@ -11,6 +11,7 @@ import soundfile
 from scripts.triton_server import ServerFlags, TritonServer
 from tests.client.local_models import bursts
 from tests.client.media_files import DURATION_S, children, click_track, ffmpeg, pictures
+from tests.client.sides import Side
 from tests.client.toy_streaming import Received, Toy, write_repository
 from tests.serving import READY_TIMEOUT_S
 
@@ -61,3 +62,8 @@ def media_files(tmp_path_factory) -> Path:
     ffmpeg("-i", wav, "-c:a", "flac", folder / "clicks.flac")
     ffmpeg("-i", wav, "-c:a", "libopus", folder / "clicks.mkv")
     return folder
+
+
+@pytest.fixture(params=["grpc", "grpc-async", "http", "http-async"])
+def side(request) -> Side:
+    return Side(request.param)

@@ -1,10 +1,13 @@
-"""One Triton with all models and one gateway in front of it, for the tests that need no other."""
+"""One Triton with all models, one gateway in front of it, and the page alone in a browser."""
 
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import sync_playwright
 
+from tests.gateway.browser import chromium, open_page
 from tests.gateway.gateways import running_gateway
+from tests.gateway.static_server import static_server
 from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
 
 # Where no model is embedded: a VAD that follows the level, and marks that mean nothing.
@@ -31,3 +34,33 @@ def triton_url(triton):
 def gateway(triton_url):
     with running_gateway(triton_url) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(playwright):
+    with chromium(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address():
+    with static_server() as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser, address):
+    """The page without its gateway."""
+    page = open_page(browser, address)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda m: problems.append(m.text) if "Security Policy" in m.text else None)
+    yield page
+    page.context.close()
+    assert problems == []

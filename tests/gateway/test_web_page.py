@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import requests
 import soundfile
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from scripts.install_model import ROOT
 from tests.client.media_files import ffmpeg
@@ -19,12 +19,6 @@ from tests.gateway.gateways import running_gateway
 SAMPLES = ROOT / "embedded_models" / "samples"
 HEARD = re.compile("报告|发送")  # of zh_1.wav; what models this small are sure of
 PAUSE_S = 2  # longer than the VAD waits
-
-
-@pytest.fixture(scope="module")
-def playwright():
-    with sync_playwright() as playwright:
-        yield playwright
 
 
 @pytest.fixture(scope="module")

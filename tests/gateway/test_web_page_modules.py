@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from playwright.sync_api import sync_playwright
 
 from asr_client.alignment import text_units
 from asr_client.results import Sentence, Word
@@ -35,12 +34,6 @@ TEXTS = (
     "  spaces \t and\u3000none ",
     "",
 )
-
-
-@pytest.fixture(scope="module")
-def playwright():
-    with sync_playwright() as playwright:
-        yield playwright
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.types import Receive, Scope
+
+from asr_client.time_limit import within
 
 from .api_errors import ApiError
 
@@ -48,8 +49,8 @@ class UploadRequest(Request):
         body = super().stream()
         while True:
             try:
-                chunk = await asyncio.wait_for(anext(body, None), self._idle_timeout_s)
-            except asyncio.TimeoutError:
+                chunk = await within(self._idle_timeout_s, anext(body, None))
+            except TimeoutError:
                 raise ApiError(
                     408, f"nothing of the upload came for {self._idle_timeout_s:g} s"
                 ) from None

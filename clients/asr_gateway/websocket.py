@@ -13,6 +13,8 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from asr_client.time_limit import within
+
 from .connection import TRY_LATER, ChannelClosed, Connection
 from .gateway import Gateway
 from .limits import TooManySessions
@@ -44,17 +46,16 @@ class WebSocketChannel:
         text = json.dumps(reply, ensure_ascii=False)
         try:
             async with self._sending:
-                await asyncio.wait_for(self._websocket.send_text(text), self._send_timeout_s)
-        except (WebSocketDisconnect, RuntimeError, OSError, asyncio.TimeoutError):
+                await within(self._send_timeout_s, self._websocket.send_text(text))
+        except (WebSocketDisconnect, RuntimeError, OSError, TimeoutError):
             raise ChannelClosed from None
 
     async def close(self, code: int, reason: str) -> None:
         """As `Channel.close`."""
         shortened = reason.encode()[:_MAX_REASON].decode(errors="ignore")
         if self._websocket.application_state is WebSocketState.CONNECTED:
-            with suppress(RuntimeError, OSError, WebSocketDisconnect, asyncio.TimeoutError):
-                closing = self._websocket.close(code, shortened)
-                await asyncio.wait_for(closing, self._send_timeout_s)
+            with suppress(RuntimeError, OSError, WebSocketDisconnect, TimeoutError):
+                await within(self._send_timeout_s, self._websocket.close(code, shortened))
 
 
 class WebSocketEndpoint:

@@ -18,6 +18,7 @@ import numpy as np
 from ..audio import SAMPLE_RATE, Waveform, mix_down
 from ..errors import AudioError
 from ..sources import regular_file
+from ..time_limit import within
 from .command import decode_command, find_ffmpeg
 from .log import FfmpegLog
 
@@ -104,8 +105,8 @@ class MediaDecoder:
             log_reader = asyncio.create_task(self._read_log(started))
             stack.push_async_callback(self._stop, log_reader)
             try:
-                await asyncio.wait_for(started.wait(), self._stall_timeout_s)
-            except asyncio.TimeoutError:
+                await within(self._stall_timeout_s, started.wait())
+            except TimeoutError:
                 raise self._stalled() from None
             self.duration_s = self._log.duration_s
             if self._log.start_s is None:  # ffmpeg has ended
@@ -151,12 +152,10 @@ class MediaDecoder:
         if stdout is None:
             raise RuntimeError("ffmpeg was started without a pipe")
         try:
-            data = await asyncio.wait_for(
-                stdout.readexactly(count * _SAMPLE_BYTES), self._stall_timeout_s
-            )
+            data = await within(self._stall_timeout_s, stdout.readexactly(count * _SAMPLE_BYTES))
         except asyncio.IncompleteReadError as error:
             data = error.partial[: len(error.partial) // _SAMPLE_BYTES * _SAMPLE_BYTES]
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise self._stalled() from None
         block = np.frombuffer(data, "<f4").astype(np.float32)
         try:

@@ -188,9 +188,6 @@ class AsyncFileTranscription:
         self, detector: SpeechDetector, cutter: SegmentCutter, piece: Waveform, is_last: bool
     ) -> list[Segment]:
         """Give the next audio to the VAD, and return the segments that ended."""
-        if self._closing is not None:
-            # `wait_for`, which the decoder reads with, may swallow a cancellation before 3.12.
-            raise ClientClosed(f"{self._name}: the transcription was closed")
         sent_s, start_s = self._media.decoded_s, time.monotonic()
         with self._located(f"detection of speech, {sent_s:.1f} s into the file"):
             rows = await detector.accept(piece, is_last=is_last)

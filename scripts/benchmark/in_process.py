@@ -83,4 +83,6 @@ def sherpa_onnx(kind: str, source: Path, work: Path, threads: int, itn: bool = T
 
 def sherpa_folder(kind: str, source: Path, work: Path) -> Path:
     """What sherpa-onnx needs of an exported model, as an earlier run left it or made now."""
-    return prepared(work / f"sherpa-{kind}", lambda target: prepare_offline(kind, source, target))
+    return prepared(
+        work, f"sherpa-{kind}", source, lambda target: prepare_offline(kind, source, target)
+    )

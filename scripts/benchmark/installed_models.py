@@ -17,8 +17,8 @@ Precision = Literal["fp32", "int8"]
 def installed(kind: ModelKind, source: Path, work: Path, precision: Precision = "fp32") -> Path:
     """Return a repository with a model in it, as this checkout has it.
 
-    The weights are those of an earlier run where there was one with the same code for preparing
-    them; all else is copied anew.
+    The weights are those of an earlier run, where one had the same model and the same code for
+    preparing it; all else is copied anew.
 
     Args:
         kind: which model.
@@ -35,21 +35,11 @@ def installed(kind: ModelKind, source: Path, work: Path, precision: Precision = 
             _install_int8(kind, source, target)
 
     own = ROOT / kind.repository
-    name = f"{kind.repository}-{precision}"
-    current = work / f"{name}-{_preparation()}"
-    for outdated in set(work.glob(f"{name}-*")) - {current}:
-        shutil.rmtree(outdated)
-    repository = prepared(current, write)
+    repository = prepared(work, f"{kind.repository}-{precision}", source, write)
     for path in [*own.glob("*/config.pbtxt"), *own.glob("*/*/model.py")]:
         if precision == "fp32" or path.name == "model.py":  # int8 has batch sizes of its own
             shutil.copyfile(path, repository / path.relative_to(own))
     return repository
-
-
-def _preparation() -> str:
-    """Return what tells one version of the code that prepares graphs from another."""
-    files = sorted((ROOT / "scripts" / "onnx_graph").glob("*.py"))
-    return hashlib.sha256("".join(map(hash_file, files)).encode()).hexdigest()[:8]
 
 
 def _install_int8(kind: ModelKind, source: Path, target: Path) -> None:
@@ -64,11 +54,22 @@ def _install_int8(kind: ModelKind, source: Path, target: Path) -> None:
     install_converted(kind, source, target, choice, material)
 
 
-def prepared(folder: Path, write: Callable[[Path], object]) -> Path:
-    """Return a folder, written by `write` unless an earlier run completed it."""
+def prepared(work: Path, name: str, source: Path, write: Callable[[Path], object]) -> Path:
+    """Return a folder, written by `write` unless an earlier run did so from the same.
+
+    Args:
+        work: keeps it.
+        name: what it begins with; what else begins so was made from something else, and goes.
+        source: what it is made from: the files of this folder, and the code that prepares graphs.
+    """
+    files = sorted((ROOT / "scripts" / "onnx_graph").glob("*.py"))
+    files += sorted(path for path in source.iterdir() if path.is_file() and path.suffix != ".pt")
+    made_from = "".join(f"{path.name} {hash_file(path)}\n" for path in files)
+    folder = work / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
+    for other in set(work.glob(f"{name}-*")) - {folder}:
+        shutil.rmtree(other)
     if not folder.exists():
         unfinished = folder.with_name(folder.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         write(unfinished)
         unfinished.rename(folder)

@@ -161,7 +161,7 @@ def _measure_bare(
 @contextmanager
 def _sherpa(source: Path, work: Path) -> Iterator[SherpaServer]:
     """sherpa-onnx's server with a thread for each of two streams, its best layout on two cores."""
-    folder = prepared(work / "sherpa", lambda target: prepare_streaming(source, target))
+    folder = prepared(work, "sherpa", source, lambda target: prepare_streaming(source, target))
     threads, calls = LAYOUTS[1]
     with online_server(folder, threads, calls, work / "sherpa.log") as server:
         server.wait_ready(START_TIMEOUT_S)

@@ -140,12 +140,12 @@ def streaming_config() -> dict[str, Any]:
 
 
 def sensevoice_config() -> dict[str, Any]:
-    """FunASR configuration of the SenseVoiceSmall: five languages need two blocks more."""
+    """FunASR configuration of the SenseVoiceSmall: five languages need four blocks more."""
     return {
         "model": "SenseVoiceSmall",
         "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
         "encoder": "SenseVoiceEncoderSmall",
-        "encoder_conf": {**ENCODER, "num_blocks": 7, "tp_blocks": 1},
+        "encoder_conf": {**ENCODER, "num_blocks": 9, "tp_blocks": 1},
         "frontend": "WavFrontend",
         "frontend_conf": dict(FRONTEND),
         "specaug": "SpecAugLFR",

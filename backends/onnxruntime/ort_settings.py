@@ -92,7 +92,6 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     }
     graph = (config.get("optimization") or {}).get("graph") or {}
     operations = config.get("model_operations") or {}
-    spread_lone_runs = _boolean(values, "spread_lone_runs")
     return Settings(
         intra_op_threads=max(_integer(values, "intra_op_thread_count", 0), 0),
         inter_op_threads=max(_integer(values, "inter_op_thread_count", 0), 0),
@@ -106,7 +105,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         custom_op_libraries=tuple(operations.get("op_library_filename", [])),
         allow_newer_onnx=_boolean(values, "allow_newer_onnx") or False,
         concurrent_runs=max(_integer(values, "concurrent_runs", 0), 0),
-        spread_lone_runs=True if spread_lone_runs is None else spread_lone_runs,
+        spread_lone_runs=_boolean(values, "spread_lone_runs") is not False,
     )
 
 

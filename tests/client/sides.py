@@ -8,14 +8,8 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from asr_client import (
-    AsyncClient,
-    Client,
-)
-from tests.client.toy_streaming import (
-    TROUBLE,
-    Toy,
-)
+from asr_client import AsyncClient, Client
+from tests.client.toy_streaming import TROUBLE, Toy
 
 SECOND = 16_000
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, 60 * SECOND).astype(np.float32)

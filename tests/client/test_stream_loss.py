@@ -25,13 +25,7 @@ from asr_client import (
 from scripts.triton_server import ServerFlags, TritonServer
 from tests.client import misbehaving
 from tests.client.sides import NOISE, SECOND, ended, trouble, until
-from tests.client.toy_streaming import (
-    SESSION_LIMIT,
-    Received,
-    Toy,
-    letters,
-    write_repository,
-)
+from tests.client.toy_streaming import SESSION_LIMIT, Received, Toy, letters, write_repository
 from tests.serving import READY_TIMEOUT_S
 
 

@@ -13,10 +13,7 @@ from asr_client import (
     Client,
 )
 from tests.client.sides import NOISE, SECOND, trouble, until
-from tests.client.toy_streaming import (
-    SESSION_LIMIT,
-    letters,
-)
+from tests.client.toy_streaming import SESSION_LIMIT, letters
 
 
 def test_the_text_grows_and_the_result_is_whole(side, toy):

@@ -116,13 +116,14 @@ def test_every_kind_has_a_published_default():
         assert default_model(kind).kind == kind
 
 
-def test_names_are_unique():
-    names = [name for model in PUBLISHED_MODELS for name in model.names]
-    names += [m.modelscope for m in PUBLISHED_MODELS] + [
-        m.modelscope_onnx for m in PUBLISHED_MODELS
+def test_every_name_is_of_one_model():
+    names = [
+        (name, model)
+        for model in PUBLISHED_MODELS
+        for name in (*model.names, model.modelscope, model.modelscope_onnx)
+        if name
     ]
-    names = [name for name in names if name]
-    assert len(names) == len(set(names))
-    for name in names:
-        assert find_published(name) is not None
+    assert len(names) == len({name for name, _ in names})
+    for name, model in names:
+        assert find_published(name) is model
     assert find_published("someone/finetuned") is None

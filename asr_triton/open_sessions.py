@@ -41,8 +41,14 @@ class OpenSessions:
                 self._gauge.set(count)
 
     def close(self) -> None:
-        """Stop expiring."""
+        """Stop expiring, and take the metric back while the server can still be told.
+
+        Left to the interpreter's end, that is a call through a stub that is gone: a crash.
+        """
         self._reaper.stop()
+        with self._showing:
+            del self._gauge
+            del self._metrics
 
     def _expire(self) -> None:
         self.table.expire()

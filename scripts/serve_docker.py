@@ -13,6 +13,7 @@ import docker
 from docker.errors import DockerException, NotFound
 from docker.types import DeviceRequest
 
+from scripts.triton_flags import GRPC_POOL
 from scripts.triton_server import TritonServerError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class DockerServer:
             "command": [
                 "tritonserver",
                 *(f"--model-repository={mount['bind']}" for mount in mounts.values()),
+                f"--grpc-infer-allocation-pool-size={GRPC_POOL}",
             ],
             "volumes": mounts,
             "ports": ports,

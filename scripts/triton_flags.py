@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+GRPC_POOL = 4096
+"""gRPC requests that the server keeps for the next ones instead of deleting them.
+
+Triton's default is 8. With more requests on gRPC streams than the pool holds, release 24.10 (and
+the sources of 26.09) can crash: `ModelStreamInferHandler::StreamInferResponseComplete` hands an
+answer to the thread that writes it, and unlocks the request's mutex after that; the other thread
+may have written the answer and deleted the request by then. One that goes back to the pool stays
+valid. 4096 are the streams of `max_sessions` (1024) twice, for `vad` and `streaming_paraformer`,
+each with a request that waits to be read and one on its way.
+"""
+
 
 @dataclass(frozen=True)
 class ServerFlags:
@@ -19,6 +30,7 @@ class ServerFlags:
             ready (`--strict-readiness=false`) with models missing.
         log_verbose: 0 is off.
         log_info: False leaves warnings and errors.
+        grpc_pool: gRPC requests kept for reuse; see GRPC_POOL.
         exit_timeout_s: how long the server waits for running requests after SIGTERM.
         backend_config: (backend, key, value) triples.
     """
@@ -30,6 +42,7 @@ class ServerFlags:
     exit_on_error: bool = True
     log_verbose: int = 0
     log_info: bool = True
+    grpc_pool: int = GRPC_POOL
     exit_timeout_s: int = 10
     backend_config: Sequence[tuple[str, str, str]] = ()
 
@@ -47,6 +60,7 @@ class ServerFlags:
         words = [
             f"--exit-on-error={str(self.exit_on_error).lower()}",
             f"--exit-timeout-secs={self.exit_timeout_s}",
+            f"--grpc-infer-allocation-pool-size={self.grpc_pool}",
             f"--log-verbose={self.log_verbose}",
             f"--log-info={str(self.log_info).lower()}",
         ]

@@ -22,3 +22,13 @@ def integrate(alphas: torch.Tensor, hidden: torch.Tensor, tokens: int) -> torch.
 def length_mask(lengths: torch.Tensor, size: int) -> torch.Tensor:
     """Boolean mask [batch, size], true before each length."""
     return torch.arange(size, device=lengths.device)[None] < lengths[:, None]
+
+
+def firing_frames(alphas: torch.Tensor, tokens: int) -> torch.Tensor:
+    """Frame in which the sum of `alphas` [batch, frames] reaches 1, 2, ..., `tokens`.
+
+    int64 [batch, tokens]; the last frame for what it never reaches.
+    """
+    sums = torch.cumsum(alphas.detach().double(), dim=1)
+    due = torch.arange(1, tokens + 1, dtype=torch.float64).expand(len(sums), -1) - 1e-6
+    return torch.searchsorted(sums, due.contiguous()).clamp(max=alphas.size(1) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ EOS = 2
 FRAME_MS = 60.0
 ALIGNMENT_WEIGHT = 1.0
 FRAME_WEIGHT = 0.5
+LOCAL_WEIGHT = 0.5
 
 
 def paraformer_tokens() -> list[str]:
@@ -125,18 +126,27 @@ class CharacterFrames:
 
 @dataclass(frozen=True)
 class Losses:
-    """The parts of a batch's loss, scalars; `accuracy` is the first pass's, for the log."""
+    """The parts of a batch's loss, scalars; `accuracy` is the first pass's, for the log.
+
+    local: of a decoder that sees more than a window.
+    """
 
     cross_entropy: torch.Tensor
     count: torch.Tensor
     alignment: torch.Tensor
     frame: torch.Tensor
     accuracy: torch.Tensor
+    local: torch.Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def total(self) -> torch.Tensor:
         """What is minimised."""
-        weighted = ALIGNMENT_WEIGHT * self.alignment + FRAME_WEIGHT * self.frame
-        return self.cross_entropy + self.count + weighted
+        return (
+            self.cross_entropy
+            + self.count
+            + ALIGNMENT_WEIGHT * self.alignment
+            + FRAME_WEIGHT * self.frame
+            + LOCAL_WEIGHT * self.local
+        )
 
     def figures(self) -> dict[str, float]:
         """The parts under the log's names."""
@@ -145,6 +155,7 @@ class Losses:
             "count": self.count.item(),
             "align": self.alignment.item(),
             "frame": self.frame.item(),
+            "local": self.local.item(),
             "accuracy": self.accuracy.item(),
         }
 

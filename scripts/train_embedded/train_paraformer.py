@@ -17,11 +17,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from .cif import integrate, length_mask
+from .cif import firing_frames, integrate, length_mask
 from .dataset import JOIN_SHARE, BatchStream, Item, Shards, pad_features
 from .devset import load_dev_set
 from .dropout import use_byte_dropout
 from .fused_attention import use_fused_attention
+from .local_attention import keep_attention, local_attention_loss
 from .models import WIDTH, build_model, count_parameters, paraformer_config
 from .paraformer_parts import (
     CharacterFrames,
@@ -59,11 +60,15 @@ def paraformer_loss(
         acoustic = integrate(scaled, hidden, int(ys_lengths.max()))
     mixed, first_pass = model.sampler(hidden, lengths, ys, ys_lengths, acoustic)
     logits = model.decoder(hidden, lengths, mixed, ys_lengths)[0].float()
+    heard = (mixed == acoustic).all(-1) & length_mask(ys_lengths, mixed.size(1))
     return Losses(
         cross_entropy=model.criterion_att(logits, ys),
         count=model.criterion_pre(ys_lengths.type_as(alphas), alphas.sum(-1)),
         alignment=alignment_loss(alphas, items),
         frame=character_frames.loss(model.frame_head(hidden), items),
+        local=local_attention_loss(
+            model.decoder, firing_frames(scaled, mixed.size(1)), counted=heard
+        ),
         accuracy=(first_pass.argmax(-1) == ys).sum() / ys_lengths.sum(),
     )
 
@@ -114,6 +119,7 @@ def main() -> None:
         model.load_state_dict(torch.load(arguments.initial, weights_only=True), strict=False)
     use_byte_dropout(model, arguments.dropout, seed=1)
     use_fused_attention(model)
+    keep_attention(model)
     warmup_steps = 100 if arguments.initial else 400
     schedule = Schedule(arguments.minutes, arguments.rate, warmup_steps)
     trainer = Trainer(model, arguments.directory, schedule)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .cif import integrate
+from .cif import firing_frames, integrate
 from .dataset import BatchStream, Item, Shards, pad_features
 from .deepen import silence_new_blocks
 from .devset import load_dev_set
@@ -84,9 +84,7 @@ def decoder_memory(
     inside = torch.arange(most)[None] < counts[:, None]
     index = torch.where(inside, index, 0)
     memory = hidden[index].flatten(1, 2)
-    sums = torch.cumsum(alphas.detach().double(), dim=1)
-    due = torch.arange(1, tokens + 1, dtype=torch.float64).expand(len(sums), -1) - 1e-6
-    fired = torch.searchsorted(sums, due.contiguous()).clamp(max=windows.own.size(1) - 1)
+    fired = firing_frames(alphas, tokens).clamp(max=windows.own.size(1) - 1)
     window = windows.own.gather(1, fired) // WINDOW
     window = torch.where(window < 0, windows.first[1:, None] - 1, window)
     seen = (window[:, :, None] == index[:, None]) & inside[:, None]

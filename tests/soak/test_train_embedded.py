@@ -61,3 +61,60 @@ def test_every_frame_has_its_items_language():
     nothing, yue = SPOKEN_TAGS.index("nospeech"), SPOKEN_TAGS.index("yue")
     expected = [[nothing, nothing, IGNORED, IGNORED, IGNORED], [yue] * 4 + [IGNORED]]
     assert language_targets(items, 5).tolist() == expected
+
+
+def test_firing_frames_are_where_the_sum_passes_each_number():
+    import torch
+
+    from scripts.train_embedded.cif import firing_frames
+
+    alphas = torch.rand(3, 40)
+    found = firing_frames(alphas, 60)
+    for row, frames in zip(alphas.double().tolist(), found.tolist(), strict=True):
+        total, fired = 0.0, []
+        for frame, alpha in enumerate(row):
+            total += alpha
+            fired += [frame] * (int(total + 1e-6) - len(fired))
+        assert frames == fired + [39] * (60 - len(fired))
+
+
+@pytest.fixture
+def decoder_attention():
+    """A Paraformer's decoder that keeps its attention, and that of tokens to random frames."""
+    import torch
+
+    from scripts.train_embedded.local_attention import keep_attention
+    from scripts.train_embedded.models import build_model, paraformer_config
+
+    decoder = build_model(paraformer_config(), 20).decoder.eval()
+    inputs = (torch.randn(1, 90, 128), torch.tensor([90]), torch.randn(1, 5, 128))
+    before = decoder(*inputs, torch.tensor([5]))[0]
+    keep_attention(decoder)
+    kept = decoder(*inputs, torch.tensor([5]))[0]
+    return decoder, before, kept
+
+
+def test_keeping_the_attention_changes_nothing(decoder_attention):
+    _, before, kept = decoder_attention
+    assert (kept - before).abs().max() < 1e-5
+
+
+def test_local_attention_loss_is_the_log_of_what_falls_near(decoder_attention):
+    import torch
+
+    from scripts.train_embedded.local_attention import NEAR_FRAMES, local_attention_loss
+
+    decoder = decoder_attention[0]
+    layers = [m for m in decoder.modules() if type(m).__name__ == "MultiHeadedAttentionCrossAtt"]
+    frames = torch.tensor([[0, 20, 40, 60, 89]])
+    counted = torch.tensor([[True, True, False, True, True]])
+    logs = []
+    for layer in layers:
+        for token in (0, 1, 3, 4):
+            first = max(0, int(frames[0, token]) - NEAR_FRAMES)
+            last = int(frames[0, token]) + NEAR_FRAMES + 1
+            logs.append(-layer.attn[0, :, token, first:last].sum(-1).log().mean())
+    loss = local_attention_loss(decoder, frames, counted)
+    assert len(layers) == 2
+    assert torch.isclose(loss, torch.stack(logs).mean())
+    assert all(layer.attn is None for layer in layers)  # else the graph of a step stays in memory

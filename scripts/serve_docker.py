@@ -84,7 +84,7 @@ class DockerServer:
             "command": [
                 "tritonserver",
                 *(f"--model-repository={mount['bind']}" for mount in mounts.values()),
-                f"--grpc-infer-allocation-pool-size={GRPC_POOL}",
+                GRPC_POOL,
             ],
             "volumes": mounts,
             "ports": ports,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-GRPC_POOL = 4096
-"""gRPC requests that the server keeps for the next ones instead of deleting them.
+GRPC_POOL = "--grpc-infer-allocation-pool-size=4096"
+"""How many gRPC requests the server keeps for the next ones instead of deleting them.
 
 Triton's default is 8. With more requests on gRPC streams than the pool holds, release 24.10 (and
 the sources of 26.09) can crash: `ModelStreamInferHandler::StreamInferResponseComplete` hands an
@@ -30,7 +30,6 @@ class ServerFlags:
             ready (`--strict-readiness=false`) with models missing.
         log_verbose: 0 is off.
         log_info: False leaves warnings and errors.
-        grpc_pool: gRPC requests kept for reuse; see GRPC_POOL.
         exit_timeout_s: how long the server waits for running requests after SIGTERM.
         backend_config: (backend, key, value) triples.
     """
@@ -42,7 +41,6 @@ class ServerFlags:
     exit_on_error: bool = True
     log_verbose: int = 0
     log_info: bool = True
-    grpc_pool: int = GRPC_POOL
     exit_timeout_s: int = 10
     backend_config: Sequence[tuple[str, str, str]] = ()
 
@@ -60,7 +58,7 @@ class ServerFlags:
         words = [
             f"--exit-on-error={str(self.exit_on_error).lower()}",
             f"--exit-timeout-secs={self.exit_timeout_s}",
-            f"--grpc-infer-allocation-pool-size={self.grpc_pool}",
+            GRPC_POOL,
             f"--log-verbose={self.log_verbose}",
             f"--log-info={str(self.log_info).lower()}",
         ]

@@ -36,11 +36,14 @@ def _forward(
     return output
 
 
+def _cross_attentions(model: nn.Module) -> list[Any]:
+    return [m for m in model.modules() if type(m).__name__ == "MultiHeadedAttentionCrossAtt"]
+
+
 def keep_attention(model: nn.Module) -> None:
     """Gives every cross-attention of `model` a forward that keeps its weights for the loss."""
-    for module in model.modules():
-        if type(module).__name__ == "MultiHeadedAttentionCrossAtt":
-            vars(module)["forward"] = MethodType(_forward, module)
+    for layer in _cross_attentions(model):
+        vars(layer)["forward"] = MethodType(_forward, layer)
 
 
 def local_attention_loss(
@@ -52,11 +55,10 @@ def local_attention_loss(
     frames: [batch, tokens].
     """
     losses = []
-    for module in model.modules():
-        if type(module).__name__ == "MultiHeadedAttentionCrossAtt":
-            attention, module.attn = module.attn, None
-            position = torch.arange(attention.size(-1))
-            near = (position - frames[:, :, None]).abs() <= NEAR_FRAMES
-            mass = (attention.float() * near[:, None]).sum(-1).clamp(min=LEAST_MASS)
-            losses.append(-mass.log().mean(1)[counted].mean())
+    for layer in _cross_attentions(model):
+        attention, layer.attn = layer.attn, None
+        position = torch.arange(attention.size(-1))
+        near = (position - frames[:, :, None]).abs() <= NEAR_FRAMES
+        mass = (attention.float() * near[:, None]).sum(-1).clamp(min=LEAST_MASS)
+        losses.append(-mass.log().mean(1)[counted].mean())
     return torch.stack(losses).mean()

@@ -128,7 +128,7 @@ class CharacterFrames:
 class Losses:
     """The parts of a batch's loss, scalars; `accuracy` is the first pass's, for the log.
 
-    local: of a decoder that sees more than a window.
+    local: of the offline model, whose decoder sees the whole recording; else zero.
     """
 
     cross_entropy: torch.Tensor

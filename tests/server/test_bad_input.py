@@ -9,6 +9,7 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
+from scripts.benchmark.server_statistics import memory_mb
 from tests.recordings import cut
 from tests.serving import ENSEMBLES, request_inputs
 
@@ -126,13 +127,6 @@ def test_hours_of_audio_in_one_request(triton_server):
     assert triton_server.client.recognise("paraformer", [cut(2.0, 1.0)])[0].text
 
 
-def memory_mb(server) -> float:
-    """Proportional memory of the server and its stubs."""
-    process = psutil.Process(server.pid)
-    family = [process, *process.children(recursive=True)]
-    return sum(member.memory_full_info().pss for member in family) / 2**20
-
-
 def test_a_thousand_bad_requests_harm_no_good_one(triton_server):
     """Bad and good requests at once: good ones are answered as alone, no process dies or grows."""
     client = triton_server.client
@@ -170,8 +164,8 @@ def test_a_thousand_bad_requests_harm_no_good_one(triton_server):
     round_of(250, 50)  # pools and arenas reach their size
     for kind in KINDS:  # for the largest batch that may form, too
         client.recognise(kind, [speech[-1]] * 12)
-    settled = memory_mb(triton_server.server)
+    settled = sum(memory_mb(triton_server.server.pid).values())
     round_of(1000, 200)
-    assert memory_mb(triton_server.server) - settled < 40
+    assert sum(memory_mb(triton_server.server.pid).values()) - settled < 40
     alive = {p.pid for p in psutil.Process(triton_server.server.pid).children(recursive=True)}
     assert processes <= alive

@@ -14,11 +14,11 @@ import sys
 import threading
 
 import numpy as np
-import psutil
 import pytest
 import soundfile
 
 from asr_gateway.settings import Settings
+from scripts.benchmark.server_statistics import memory_mb
 from scripts.triton_server import free_ports
 from tests.funasr_checkout import funasr_file
 from tests.gateway.gateways import RunningGateway, running_gateway, spoken_pcm
@@ -52,7 +52,7 @@ class MemoryWatch:
     """
 
     def __init__(self, **pids: int) -> None:
-        self._processes = {name: psutil.Process(pid) for name, pid in pids.items()}
+        self._pids = pids
         self._samples: dict[str, list[float]] = {name: [] for name in pids}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory")
@@ -73,10 +73,8 @@ class MemoryWatch:
 
     def _run(self) -> None:
         while not self._stopped.wait(SAMPLE_S):
-            for name, process in self._processes.items():
-                tree = [process, *process.children(recursive=True)]
-                used = sum(each.memory_full_info().pss for each in tree)
-                self._samples[name].append(used / (1 << 20))
+            for name, pid in self._pids.items():
+                self._samples[name].append(sum(memory_mb(pid).values()))
 
 
 def test_a_hundred_live_sessions(triton):

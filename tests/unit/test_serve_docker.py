@@ -13,7 +13,6 @@ from scripts.triton_flags import GRPC_POOL
 from scripts.triton_server import TritonServerError
 
 ENDPOINTS = Endpoints("127.0.0.1", 9000, 9001, 9002)
-POOL = f"--grpc-infer-allocation-pool-size={GRPC_POOL}"
 REPOSITORIES = [ROOT / kind.repository for kind in KINDS.values()]
 
 
@@ -51,7 +50,7 @@ def test_the_repositories_are_mounted_read_only_and_served():
         mount = options["volumes"][str(path)]
         assert mount["mode"] == "ro"
         assert f"--model-repository={mount['bind']}" in options["command"]
-    assert POOL in options["command"]
+    assert GRPC_POOL in options["command"]
     assert options["ports"]["8001/tcp"] == ("127.0.0.1", 9001)
     assert options["shm_size"] == "2g"
     assert server.is_running()
@@ -60,7 +59,7 @@ def test_the_repositories_are_mounted_read_only_and_served():
 
 
 def test_the_image_has_the_pool_too():
-    assert f'"{POOL}"' in (ROOT / "Dockerfile").read_text()
+    assert f'"{GRPC_POOL}"' in (ROOT / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize(("gpus", "count"), [("all", -1), ("2", 2)])

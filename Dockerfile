@@ -10,4 +10,4 @@ COPY clients clients
 RUN pip install --no-cache-dir -c constraints.txt ".[models,gateway]"
 
 EXPOSE 8000 8001 8002
-CMD ["tritonserver", "--grpc-infer-allocation-pool-size=4096", "--model-repository=/opt/triton-asr/model_repo_sensevoice", "--model-repository=/opt/triton-asr/model_repo_paraformer_offline", "--model-repository=/opt/triton-asr/model_repo_paraformer_online", "--model-repository=/opt/triton-asr/model_repo_vad", "--model-repository=/opt/triton-asr/model_repo_punctuation", "--model-repository=/opt/triton-asr/model_repo_punctuation_online"]
+CMD ["tritonserver", "--grpc-infer-allocation-pool-size=4096", "--model-repository=/opt/triton-asr/model_repo_sensevoice", "--model-repository=/opt/triton-asr/model_repo_paraformer_offline", "--model-repository=/opt/triton-asr/model_repo_paraformer_online", "--model-repository=/opt/triton-asr/model_repo_auxiliary"]

@@ -38,7 +38,6 @@ lint: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy -p scripts
 	cd backends/onnxruntime && $(CURDIR)/$(BIN)/mypy --strict --ignore-missing-imports *.py
 
 soak: $(VENV)/test export-env

@@ -9,7 +9,7 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from asr_core.feature_extractor import FeatureExtractor, Features, load_feature_extractor
+from asr_core.features.requests import FeatureExtractor, Features, load_feature_extractor
 from asr_triton.answers import refuse, respond
 
 Extract = Callable[[Any], tuple[Sequence[Features], Mapping[str, NDArray[Any]]]]

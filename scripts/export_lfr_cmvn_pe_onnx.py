@@ -1,58 +1,8 @@
-"""Writes the streaming encoder's front end as an ONNX graph of its own: LFR, CMVN, positions.
+"""Writes the streaming front end as a graph; see `asr_server.commands.export_front_end`."""
 
-    python -m scripts.export_lfr_cmvn_pe_onnx lfr_cmvn_pe.onnx --from DIRECTORY
-    python -m scripts.export_lfr_cmvn_pe_onnx lfr_cmvn_pe.onnx --mvn am.mvn --output-size 512
-
-DIRECTORY is an exported streaming Paraformer: `config.yaml` and `am.mvn`. `scripts.prepare_onnx`
-puts the same nodes in front of the encoder, so serving does not need this file.
-"""
-
-from __future__ import annotations
-
-import argparse
 import sys
-from pathlib import Path
 
-import onnx
-
-from asr_core.cmvn import load_cmvn
-from asr_core.lfr import LFR_SHIFT, LFR_WINDOW
-from scripts.onnx_graph.errors import PrepareError
-from scripts.onnx_graph.front_end import FrontEnd, front_end_model, load_front_end
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Write the file named on the command line; return 0, or 1 where the model is refused."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("target", type=Path, help="the file to write")
-    parser.add_argument("--from", dest="source", type=Path, help="directory of the model")
-    parser.add_argument("--mvn", type=Path, help="default: am.mvn in that directory")
-    parser.add_argument("--output-size", type=int, help="width of the encoder, without --from")
-    parser.add_argument("--mel-bins", type=int, default=80, help="without --from; %(default)s")
-    parser.add_argument("--lfr-m", type=int, default=LFR_WINDOW, help="the same; %(default)s")
-    parser.add_argument("--lfr-n", type=int, default=LFR_SHIFT, help="the same; %(default)s")
-    options = parser.parse_args(arguments)
-    if options.source is None and (options.mvn is None or options.output_size is None):
-        parser.error("expected --from DIRECTORY, or --mvn and --output-size")
-    try:
-        if options.source is not None:
-            front_end = load_front_end(options.source, options.mvn)
-        else:
-            front_end = FrontEnd(
-                load_cmvn(options.mvn),
-                options.output_size,
-                options.mel_bins,
-                options.lfr_m,
-                options.lfr_n,
-            )
-        onnx.save(front_end_model(front_end), str(options.target))
-    except (PrepareError, OSError, ValueError) as error:
-        print(f"export_lfr_cmvn_pe_onnx: {error}", file=sys.stderr)
-        return 1
-    return 0
-
+from asr_server.commands.export_front_end import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,6 @@
 """What `funasr_onnx` says of a recording: the reference of the parity tests and of installing."""
 
-from scripts.model_install.funasr_reference import (
+from asr_server.install.funasr_reference import (
     DROPPED,
     FIRE_THRESHOLD,
     ParaformerReference,

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 from onnx import ModelProto, numpy_helper
 
-from scripts.install_model import KINDS
-from scripts.onnx_graph.graph import Graph
-from scripts.prepare_onnx import prepare, read_features
+from asr_server.commands.prepare import prepare, read_features
+from asr_server.graphs.graph import Graph
+from asr_server.install.models import KINDS
 from tests.recordings import HELDOUT
 
 SAMPLES = KINDS["paraformer"].embedded.parent / "samples"

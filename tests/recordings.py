@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.benchmark.held_out import read_held_out
+from lab.benchmark.held_out import read_held_out
 
 HELDOUT = Path(__file__).parent / "data" / "heldout"
 SAMPLE_RATE = 16_000

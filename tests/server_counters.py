@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scripts.benchmark.server_statistics import ModelStatistics, wait_for_difference
-from scripts.triton_server import TritonServer
+from asr_server.run.triton_server import TritonServer
+from lab.benchmark.server_statistics import ModelStatistics, wait_for_difference
 
 
 def wait_for_inferences(

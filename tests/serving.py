@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import tritonclient.grpc
 
-from asr_core.sensevoice import LANGUAGE_IDS, TEXT_NORM_IDS
-from scripts.install_model import KINDS, ROOT, copy_repository, install
-from scripts.triton_server import ServerFlags, TritonServer
+from asr_core.sensevoice.scoring import LANGUAGE_IDS, TEXT_NORM_IDS
+from asr_server.install.models import KINDS, copy_repository, install
+from asr_server.places import ROOT
+from asr_server.run.triton_server import ServerFlags, TritonServer
 
 ENSEMBLES = {"sensevoice": "sensevoice", "paraformer": "infer_pipeline"}
 EMBEDDED = {name: kind.embedded for name, kind in KINDS.items() if kind.embedded.is_dir()}
@@ -37,11 +38,12 @@ def serve_models(
     repositories = []
     for name, source in sources.items():
         kind = KINDS[name]
-        repository = copy_repository(ROOT / kind.repository, work / kind.repository)
+        repository = copy_repository(kind, work / kind.repository)
         install(kind, source, repository)
         for key, value in (parameters or {}).items():
             set_parameter(repository, key, value)
-        repositories.append(repository)
+        if repository not in repositories:
+            repositories.append(repository)
     with TritonServer(repositories, log=work / "server.log", flags=flags) as server:
         server.wait_ready(READY_TIMEOUT_S)
         yield server

@@ -1,4 +1,4 @@
-"""FunASR's streaming export behind the interfaces of `asr_core.online`, window by window.
+"""FunASR's streaming export behind `asr_core.streaming.recogniser`'s interfaces, by windows.
 
 An implementation independent of the prepared graphs: LFR, CMVN and positions in NumPy, the graphs
 as exported, every window alone and without padding.
@@ -12,10 +12,10 @@ import numpy as np
 import onnxruntime
 from funasr_onnx.utils.frontend import SinusoidalPositionEncoderOnline
 
-from asr_core.cmvn import load_cmvn
-from asr_core.lfr import LFR_SHIFT, LFR_WINDOW
-from asr_core.online import OnlineRecogniser, Step, load_online_model
-from asr_core.streaming_frontend import StreamingFrontend
+from asr_core.features.cmvn import load_cmvn
+from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
+from asr_core.streaming.frontend import StreamingFrontend
+from asr_core.streaming.recogniser import OnlineRecogniser, Step, load_online_model
 
 
 class ExportedGraphs:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from funasr_onnx.vad_bin import Fsmn_vad_online
 
-from asr_core.vad_options import override_options
-from scripts.model_install.funasr_vad_reference import Segments
-from scripts.train_embedded.exported_graphs import ExportedVad
+from asr_core.vad.options import override_options
+from asr_server.install.funasr_vad_reference import Segments
+from lab.training.exported_graphs import ExportedVad
 from tests.recordings import SAMPLE_RATE, heldout
 
 VAD_MODELS = {

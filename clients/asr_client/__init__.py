@@ -12,10 +12,14 @@
 `AsyncClient` has the same methods to be awaited. `errors` lists what can go wrong.
 """
 
-from .aio import AsyncClient
-from .audio import AudioInput, Pcm
-from .cer import ErrorCount, count_errors
-from .client import Client
+from .aio.client import AsyncClient
+from .aio.session import AsyncStreamSession
+from .aio.transcription import AsyncFileTranscription
+from .audio.loading import load_audio
+from .audio.waveform import AudioInput, Pcm
+from .blocking.client import Client
+from .blocking.session import StreamSession
+from .blocking.transcription import FileTranscription
 from .errors import (
     AsrError,
     AudioError,
@@ -32,9 +36,6 @@ from .errors import (
     SessionLost,
 )
 from .languages import LANGUAGE_IDS
-from .loading import load_audio
-from .pipeline.transcription import AsyncFileTranscription
-from .pipeline.transcription_sync import FileTranscription
 from .results import (
     FileSummary,
     FileTimings,
@@ -46,8 +47,7 @@ from .results import (
     Transcript,
     Word,
 )
-from .session import StreamSession
-from .session_aio import AsyncStreamSession
+from .text.cer import ErrorCount, count_errors
 
 __all__ = [
     "LANGUAGE_IDS",

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import SAMPLE_RATE, Waveform
+from .audio.waveform import SAMPLE_RATE, Waveform
 from .errors import OptionError, ProtocolError
 from .hotwords import HOTWORDS_PARAMETER, Hotwords, encode_hotwords
 from .languages import language_id, text_norm_id

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr_client.pipeline.options import FileOptions
-from asr_client.pipeline.transcription import AsyncFileTranscription
+from asr_client.aio.transcription import AsyncFileTranscription
+from asr_client.files.options import FileOptions
 from tests.client.local_models import LocalModels
 
 

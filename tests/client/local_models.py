@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from asr_client.audio import SAMPLE_RATE
+from asr_client.audio.waveform import SAMPLE_RATE
 from asr_client.protocol import InferRequest
-from asr_client.request_stream import HttpRequestStream
-from asr_core.vad import VadStream, score_streams
-from scripts.train_embedded.exported_graphs import ExportedVad
+from asr_client.transport.request_stream import HttpRequestStream
+from asr_core.vad.scoring import VadStream, score_streams
+from lab.training.exported_graphs import ExportedVad
 from tests.vad_reference import TINY_VAD
 
 

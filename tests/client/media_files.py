@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import soundfile
 
-from asr_client.media import BLOCK_SAMPLES, MediaDecoder
+from asr_client.audio.media import BLOCK_SAMPLES, MediaDecoder
 
 CLICKS_S = (0.5, 1.7, 3.1, 5.2)
 DURATION_S = 6.0

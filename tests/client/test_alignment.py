@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_client.alignment import align_words, text_units
-from asr_client.itn import find_numbers, normalize_numbers
 from asr_client.results import Word
+from asr_client.text.alignment import align_words, text_units
+from asr_client.text.itn import find_numbers, normalize_numbers
 
 
 def heard(text: str, step_ms: int = 100) -> list[Word]:

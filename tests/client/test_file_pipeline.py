@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-import asr_client.pipeline.speech_detection as speech_detection
-from asr_client import (
-    AudioError,
-    ClientClosed,
-    ModelNotFound,
-    OptionError,
-    ServerError,
-)
-from asr_client.pipeline.options import FileOptions
+import asr_client.files.speech_detection as speech_detection
+from asr_client import AudioError, ClientClosed, ModelNotFound, OptionError, ServerError
+from asr_client.files.options import FileOptions
 from tests.client.file_transcriptions import transcription, whole
 from tests.client.local_models import LocalModels, bursts
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_client import ProtocolError
-from asr_client.pipeline.segments import SegmentCutter
+from asr_client.files.segments import SegmentCutter
 
 RATE = 16_000
 

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_client import ProtocolError, Transcript, Word
-from asr_client.alignment import text_units
-from asr_client.pipeline.punctuation import parse_punctuation
-from asr_client.pipeline.sentences import (
+from asr_client.files.punctuation import parse_punctuation
+from asr_client.files.sentences import (
     SentenceMaker,
     join_texts,
     split_sentences,
     spoken_in,
     timed_sentences,
 )
+from asr_client.text.alignment import text_units
 from tests.client.local_models import LocalModels
 
 

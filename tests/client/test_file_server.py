@@ -18,10 +18,10 @@ import soundfile
 import webvtt
 
 from asr_client import AsyncClient, Client, FileTranscript, count_errors, load_audio
-from asr_client.alignment import text_units
 from asr_client.cli import main
-from asr_client.pipeline.sentences import split_sentences
-from scripts.benchmark.server_statistics import read_statistics
+from asr_client.files.sentences import split_sentences
+from asr_client.text.alignment import text_units
+from lab.benchmark.server_statistics import read_statistics
 from tests.client.media_files import ffmpeg, pictures
 from tests.recordings import SAMPLE_RATE, heldout
 from tests.server_counters import wait_for_inferences

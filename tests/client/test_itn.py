@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_client import OptionError
-from asr_client.itn import find_numbers, normalize_numbers
+from asr_client.text.itn import find_numbers, normalize_numbers
 
 CHINESE = {
     "二零二六年十一月二十一日": "2026年11月21日",
@@ -191,7 +191,7 @@ def test_threads_do_not_disturb_each_other():
 def test_grammars_are_loaded_only_when_needed_and_missed_with_a_reason():
     script = (
         "import sys; sys.modules['wetext'] = None\n"
-        "from asr_client.itn import normalize_numbers\n"
+        "from asr_client.text.itn import normalize_numbers\n"
         "assert normalize_numbers('no number') == 'no number'\n"
         "normalize_numbers('二十')\n"
     )

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from asr_client import AudioError, load_audio
-from asr_client.loading import load_audio_async
+from asr_client.audio.loading import load_audio_async
 from tests.client.media_files import (
     CLICKS_S,
     DURATION_S,

@@ -15,16 +15,10 @@ import psutil
 import pytest
 
 from asr_client import AudioError
-from asr_client.loading import load_audio_async
-from asr_client.media import BLOCK_SAMPLES, MediaDecoder, find_ffmpeg
-from asr_client.media.log import MAX_LINE_BYTES, FfmpegLog
-from tests.client.media_files import (
-    assert_clicks,
-    children,
-    collect,
-    decode,
-    endless_wav,
-)
+from asr_client.audio.loading import load_audio_async
+from asr_client.audio.media import BLOCK_SAMPLES, MediaDecoder, find_ffmpeg
+from asr_client.audio.media.log import MAX_LINE_BYTES, FfmpegLog
+from tests.client.media_files import assert_clicks, children, collect, decode, endless_wav
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
@@ -138,7 +132,7 @@ def test_ffmpeg_ends_with_a_parent_that_is_killed(tmp_path):
     path = endless_wav(tmp_path / "hours.wav", 9)
     script = (
         "import asyncio, sys, psutil\n"
-        "from asr_client.media import MediaDecoder\n"
+        "from asr_client.audio.media import MediaDecoder\n"
         "async def main():\n"
         "    async with MediaDecoder(sys.argv[1]) as media:\n"
         "        async for block in media:\n"

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_client.endpoint import Endpoint
 from asr_client.errors import OptionError, ProtocolError
 from asr_client.languages import LANGUAGE_IDS
 from asr_client.protocol import (
@@ -22,6 +21,7 @@ from asr_client.protocol import (
     parse_response,
     triton_name,
 )
+from asr_client.transport.endpoint import Endpoint
 
 SENSEVOICE = KNOWN_MODELS["sensevoice"]
 PARAFORMER = KNOWN_MODELS["paraformer"]

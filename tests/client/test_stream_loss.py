@@ -22,7 +22,7 @@ from asr_client import (
     SessionLimitReached,
     SessionLost,
 )
-from scripts.triton_server import ServerFlags, TritonServer
+from asr_server.run.triton_server import ServerFlags, TritonServer
 from tests.client import misbehaving
 from tests.client.sides import NOISE, SECOND, ended, trouble, until
 from tests.client.toy_streaming import SESSION_LIMIT, Received, Toy, letters, write_repository
@@ -133,7 +133,7 @@ def test_a_failed_request_loses_the_session_and_the_error_says_what(
     side, toy, monkeypatch, kind, cause, message
 ):
     # END waits behind the held request until that is released.
-    monkeypatch.setattr("asr_client.session_aio.CLOSE_TIMEOUT_S", 60.0)
+    monkeypatch.setattr("asr_client.aio.session.CLOSE_TIMEOUT_S", 60.0)
 
     async def run() -> None:
         toy.received.hold()

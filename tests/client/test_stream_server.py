@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 import soxr
 
-from asr_client import (
-    Client,
-)
+from asr_client import Client
 from tests.client.sides import NOISE, SECOND, trouble, until
 from tests.client.toy_streaming import SESSION_LIMIT, letters
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from asr_client import AudioError, OptionError, ProtocolError, ServerError, ServerNotReady
 from asr_client.errors import SessionLimitReached
-from asr_client.stream_audio import MAX_PIECE_S, Outbox, StreamResampler, live_frames
-from asr_client.streaming import (
+from asr_client.streaming.audio import MAX_PIECE_S, Outbox, StreamResampler, live_frames
+from asr_client.streaming.protocol import (
     SequenceRequests,
     StreamTranscript,
     UpdateReader,

@@ -39,7 +39,7 @@ def server(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def patient_closing(monkeypatch):
     """Leaving a session waits for the server's answer, however slow the machine is."""
-    monkeypatch.setattr("asr_client.session_aio.CLOSE_TIMEOUT_S", 60.0)
+    monkeypatch.setattr("asr_client.aio.session.CLOSE_TIMEOUT_S", 60.0)
 
 
 @pytest.fixture(params=["grpc", "http"])

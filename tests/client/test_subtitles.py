@@ -11,9 +11,9 @@ import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_client.alignment import text_units
 from asr_client.results import Sentence, Word
-from asr_client.subtitles import LINE_COLUMNS, make_cues, srt, tsv, vtt
+from asr_client.text.alignment import text_units
+from asr_client.text.subtitles import LINE_COLUMNS, make_cues, srt, tsv, vtt
 
 CHINESE = (
     "今天我们来介绍一下如何在服务器上部署语音识别模型，首先需要准备好环境，然后下载模型，"

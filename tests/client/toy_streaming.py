@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.triton_server import TritonServer
+from asr_server.run.triton_server import TritonServer
 
 LETTER_SAMPLES = 1600
 SESSION_LIMIT = 4

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import websockets
 
-from asr_gateway.server import GatewayServer
-from asr_gateway.settings import Settings
+from asr_gateway.service.server import GatewayServer
+from asr_gateway.service.settings import Settings
 from tests.recordings import SAMPLE_RATE, heldout
 
 STARTED_S = 120

@@ -8,7 +8,7 @@ import numpy as np
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from scripts.install_model import ROOT
+from asr_server.places import ROOT
 
 SAMPLE = ROOT / "embedded_models" / "samples" / "zh_1.wav"
 

@@ -13,10 +13,10 @@ import pytest
 import requests
 import websockets
 
-from asr_gateway.command_line import main
-from asr_gateway.limits import SessionLimits, TooManySessions
-from asr_gateway.settings import Settings, SettingsError, is_loopback
-from scripts.triton_server import held_ports
+from asr_gateway.service.command_line import main
+from asr_gateway.service.limits import SessionLimits, TooManySessions
+from asr_gateway.service.settings import Settings, SettingsError, is_loopback
+from asr_server.run.triton_server import held_ports
 
 TIMEOUT_S = 120
 

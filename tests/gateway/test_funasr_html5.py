@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect, sync_playwright
 
-from scripts.install_model import ROOT
+from asr_server.places import ROOT
 from tests.funasr_checkout import funasr_file
 from tests.gateway.browser import chromium, open_page
 from tests.gateway.static_server import static_server

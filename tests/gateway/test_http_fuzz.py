@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from asr_gateway.openapi import openapi_document
+from asr_gateway.openai.openapi import openapi_document
 
 TIMEOUT_S = 120
 SCHEMA = schemathesis.openapi.from_dict(openapi_document())

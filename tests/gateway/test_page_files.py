@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.gateway.page_answers import (
-    SAMPLE,
-    TWO_SENTENCES,
-    answer_upload,
-    delta,
-    wait_for,
-)
+from tests.gateway.page_answers import SAMPLE, TWO_SENTENCES, answer_upload, delta, wait_for
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.gateway.browser import chromium, open_page
-from tests.gateway.page_answers import (
-    SAMPLE,
-    Recogniser,
-    loudest,
-    start_recording,
-    wait_for,
-)
+from tests.gateway.page_answers import SAMPLE, Recogniser, loudest, start_recording, wait_for
 from tests.gateway.static_server import static_server
 
 

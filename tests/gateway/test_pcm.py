@@ -11,8 +11,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_gateway.inbox import MAX_WAITING_SAMPLES, AudioInbox
-from asr_gateway.pcm import PcmError, PcmReader, wav_header
+from asr_gateway.funasr.inbox import MAX_WAITING_SAMPLES, AudioInbox
+from asr_gateway.funasr.pcm import PcmError, PcmReader, wav_header
 
 SAMPLES = (np.arange(2000) * 7 % 4001 - 2000).astype("<i2")
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_client.alignment import text_units
 from asr_client.results import Sentence, Word
-from asr_gateway.protocol import (
+from asr_client.text.alignment import text_units
+from asr_gateway.funasr.protocol import (
     MessageError,
     UtteranceOptions,
     closing_reply,
@@ -21,7 +21,7 @@ from asr_gateway.protocol import (
     recording_reply,
     sentence_reply,
 )
-from asr_gateway.stamps import stamped_sentences, timestamp
+from asr_gateway.funasr.stamps import stamped_sentences, timestamp
 
 
 def options_after(*messages: dict[str, object]) -> UtteranceOptions:

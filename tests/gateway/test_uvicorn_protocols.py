@@ -9,7 +9,7 @@ import threading
 import uvicorn
 from starlette.responses import StreamingResponse
 
-from asr_gateway.uvicorn_protocols import http_protocol
+from asr_gateway.service.uvicorn_protocols import http_protocol
 
 TIMEOUT_S = 60
 PART = bytes(65536)

@@ -11,7 +11,7 @@ import requests
 import soundfile
 from playwright.sync_api import Page, expect
 
-from scripts.install_model import ROOT
+from asr_server.places import ROOT
 from tests.client.media_files import ffmpeg
 from tests.gateway.browser import chromium, note_highlights, open_page, wait_for_highlight
 from tests.gateway.gateways import running_gateway

@@ -13,9 +13,9 @@ import pytest
 import soundfile
 import soxr
 
-from asr_client.alignment import text_units
 from asr_client.results import Sentence, Word
-from asr_client.subtitles import srt, vtt
+from asr_client.text.alignment import text_units
+from asr_client.text.subtitles import srt, vtt
 from tests.gateway.browser import chromium, open_page
 from tests.gateway.static_server import STATIC, static_server
 from tests.recordings import cut

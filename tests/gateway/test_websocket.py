@@ -11,11 +11,11 @@ import pytest
 import soundfile
 
 from asr_client import AsyncClient
-from asr_client.alignment import text_units
-from asr_client.pipeline.options import FileOptions
-from asr_client.pipeline.segments import Segment
-from asr_client.pipeline.sentences import split_sentences
-from asr_gateway.recogniser import SegmentRecogniser
+from asr_client.files.options import FileOptions
+from asr_client.files.segments import Segment
+from asr_client.files.sentences import split_sentences
+from asr_client.text.alignment import text_units
+from asr_gateway.funasr.recogniser import SegmentRecogniser
 from tests.gateway.gateways import (
     END,
     begin,

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from scripts.benchmark.server_statistics import memory_mb
+from lab.benchmark.server_statistics import memory_mb
 from tests.recordings import cut
 from tests.serving import ENSEMBLES, request_inputs
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from scripts.benchmark.server_statistics import read_statistics
+from lab.benchmark.server_statistics import read_statistics
 from tests.recordings import cut, mixed_lengths
 from tests.server_counters import wait_for_inferences
 from tests.serving import EMBEDDED, ENSEMBLES, RawClient, serve_models

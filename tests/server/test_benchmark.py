@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from scripts.benchmark.__main__ import main
-from scripts.benchmark.workload import make_recordings, total_seconds
-from scripts.install_model import EMBEDDED_MODELS
+from asr_server.install.models import EMBEDDED_MODELS
+from lab.benchmark.__main__ import main
+from lab.benchmark.workload import make_recordings, total_seconds
 from tests.serving import RANDOM_MODELS
 
 SAMPLES = sorted((EMBEDDED_MODELS / "samples").glob("*.wav"))

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 from asr_client import ErrorCount, count_errors
-from scripts.demo import read_samples
-from scripts.install_model import ROOT
+from asr_server.commands.demo import read_samples
+from asr_server.places import ROOT
 
 SENTENCE = re.compile(r"  \d+:\d\d\.\d - \d+:\d\d\.\d   \S.*[。？]")
 

@@ -12,9 +12,9 @@ from tritonclient.utils import InferenceServerException
 
 from asr_client import AsyncClient, Client, RequestRejected
 from asr_client.cli import main
-from asr_core.paraformer import load_pieces
-from scripts.install_model import KINDS, ROOT, copy_repository, install
-from scripts.triton_server import TritonServer
+from asr_core.paraformer.scoring import load_pieces
+from asr_server.install.models import KINDS, copy_repository, install
+from asr_server.run.triton_server import TritonServer
 from tests.funasr_reference import ParaformerReference
 from tests.recordings import cut, heldout
 from tests.serving import RANDOM_MODELS, READY_TIMEOUT_S, RawClient, serve_models, set_parameter
@@ -64,7 +64,7 @@ def small(tmp_path_factory):
     source = RANDOM_MODELS / NAMES[-1]
     work = tmp_path_factory.mktemp("list")
     kind = KINDS["paraformer"]
-    repository = copy_repository(ROOT / kind.repository, work / kind.repository)
+    repository = copy_repository(kind, work / kind.repository)
     install(kind, source, repository)
     set_parameter(repository, "max_hotwords", "20")
     listed = words_of(source, 3, seed=9)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.install_model import KINDS, ROOT, copy_repository, main
-from scripts.triton_server import TritonServer
+from asr_server.install.models import KINDS, copy_repository, main
+from asr_server.run.triton_server import TritonServer
 from tests.recordings import mixed_lengths
 from tests.serving import READY_TIMEOUT_S, RawClient
 
@@ -17,7 +17,7 @@ def client(request, tmp_path_factory):
     repositories = []
     for name in ("paraformer", "sensevoice"):
         kind = KINDS[name]
-        repository = copy_repository(ROOT / kind.repository, work / kind.repository)
+        repository = copy_repository(kind, work / kind.repository)
         places = ["--store", str(work / "store"), "--repository", str(repository)]
         assert main([name, "--precision", request.param, *places]) == 0
         repositories.append(repository)

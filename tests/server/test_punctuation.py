@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from scripts.benchmark.server_statistics import read_statistics
-from scripts.model_install.funasr_punctuation_reference import (
+from asr_server.install.funasr_punctuation_reference import (
     PunctuationOnlineReference,
     PunctuationReference,
 )
+from lab.benchmark.server_statistics import read_statistics
 from tests.punctuation_reference import (
     PUNCTUATION_MODELS,
     PUNCTUATION_ONLINE_MODELS,

@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from asr_client import AsrError, Client
-from scripts.install_model import KINDS, ROOT, copy_repository, install
-from scripts.triton_server import held_ports
+from asr_server.install.models import KINDS, copy_repository, install
+from asr_server.places import ROOT
+from asr_server.run.triton_server import held_ports
 from tests.serving import RANDOM_MODELS
 
 # For what should happen, on however slow a machine.
@@ -30,7 +31,7 @@ SOURCE = RANDOM_MODELS / "sensevoice-tiny-seed0"
 @pytest.fixture
 def repository(tmp_path):
     kind = KINDS["sensevoice"]
-    copy = copy_repository(ROOT / kind.repository, tmp_path / kind.repository)
+    copy = copy_repository(kind, tmp_path / kind.repository)
     install(kind, SOURCE, copy)
     return copy
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from asr_core.chunk_size import parse_chunk_size
-from asr_core.fbank import KaldiNativeFbank
-from scripts.benchmark.server_statistics import read_statistics
+from asr_core.features.fbank import KaldiNativeFbank
+from asr_core.streaming.chunk_size import parse_chunk_size
+from lab.benchmark.server_statistics import read_statistics
 from tests.funasr_reference import StreamingReference
 from tests.recordings import cut
 from tests.server_counters import wait_for_inferences

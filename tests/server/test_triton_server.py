@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.triton_server import TritonServer, TritonServerError
+from asr_server.run.triton_server import TritonServer, TritonServerError
 from tests.serving import READY_TIMEOUT_S
 
 ECHO = """
@@ -85,7 +85,7 @@ def test_a_killed_server_leaves_nothing(repository, tmp_path):
 def test_it_ends_with_its_starter(repository, tmp_path):
     code = f"""
 import pathlib, sys, time
-from scripts.triton_server import TritonServer
+from asr_server.run.triton_server import TritonServer
 log = pathlib.Path({str(tmp_path / "log")!r})
 server = TritonServer([pathlib.Path({str(repository)!r})], log=log)
 server.start(); server.wait_ready({READY_TIMEOUT_S})

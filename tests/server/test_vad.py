@@ -11,11 +11,11 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from scripts.benchmark.server_statistics import read_statistics
-from scripts.install_model import KINDS, ROOT, copy_repository, install
-from scripts.model_install.funasr_vad_reference import VadReference
-from scripts.train_embedded.exported_graphs import ExportedVad
-from scripts.triton_server import TritonServer
+from asr_server.install.funasr_vad_reference import VadReference
+from asr_server.install.models import KINDS, copy_repository, install
+from asr_server.run.triton_server import TritonServer
+from lab.benchmark.server_statistics import read_statistics
+from lab.training.exported_graphs import ExportedVad
 from tests.server_counters import wait_for_inferences
 from tests.serving import READY_TIMEOUT_S, serve_models
 from tests.streams import Segments, VadSequence, wait_for_open_sessions
@@ -56,7 +56,7 @@ def gathering_server(tmp_path_factory):
     """
     work = tmp_path_factory.mktemp("gathering")
     kind = KINDS["vad"]
-    repository = copy_repository(ROOT / kind.repository, work / kind.repository)
+    repository = copy_repository(kind, work / kind.repository)
     install(kind, TINY_VAD, repository)
     config = repository / "vad" / "config.pbtxt"
     text, changes = re.subn(

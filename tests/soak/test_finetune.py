@@ -10,11 +10,12 @@ import sys
 import pytest
 import soundfile
 
-from scripts.file_hashes import hash_file
-from scripts.install_model import EMBEDDED_MODELS, KINDS, ROOT, copy_repository, main
-from scripts.model_install.installed import Material, load_paraformer
-from scripts.model_install.store import read_manifest
-from scripts.triton_server import TritonServer
+from asr_server.install.file_hashes import hash_file
+from asr_server.install.installed import Material, load_paraformer
+from asr_server.install.models import EMBEDDED_MODELS, KINDS, copy_repository, main
+from asr_server.install.store import read_manifest
+from asr_server.places import ROOT
+from asr_server.run.triton_server import TritonServer
 from tests.serving import READY_TIMEOUT_S, RawClient
 
 pytestmark = pytest.mark.soak
@@ -58,7 +59,7 @@ def test_the_list_has_what_was_spoken(finetuned):
 def test_the_trained_model_is_installed_verified_and_served(finetuned, tmp_path, capsys):
     assert hash_file(finetuned / "model.pt") != hash_file(KIND.embedded / "model.pt")
     assert not (finetuned / "model.onnx").exists()
-    repository = copy_repository(ROOT / KIND.repository, tmp_path / KIND.repository)
+    repository = copy_repository(KIND, tmp_path / KIND.repository)
     places = ["--store", str(tmp_path / "store"), "--repository", str(repository)]
     assert main(["paraformer", "--from", str(finetuned), *places]) == 0
     assert "verified against funasr_onnx" in capsys.readouterr().out

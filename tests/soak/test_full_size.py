@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-from scripts.export_random_models import CACHE
-from scripts.install_model import ROOT
+from asr_server.places import ROOT
+from lab.random_models.command import CACHE
 from tests.funasr_reference import ParaformerReference, SenseVoiceReference, StreamingReference
 from tests.recordings import cut
 from tests.serving import RawClient, serve_models

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_gateway.settings import Settings
-from scripts.benchmark.server_statistics import memory_mb
-from scripts.triton_server import free_ports
+from asr_gateway.service.settings import Settings
+from asr_server.run.triton_server import free_ports
+from lab.benchmark.server_statistics import memory_mb
 from tests.funasr_checkout import funasr_file
 from tests.gateway.gateways import RunningGateway, running_gateway, spoken_pcm
 from tests.gateway.load import run_load

@@ -14,10 +14,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from scripts.onnx_graph.convert import convert
-from scripts.onnx_graph.feeds import make_feeds
-from scripts.onnx_graph.speech_like import speech_like_features
-from scripts.prepare_onnx import prepare, read_features
+from asr_server.commands.prepare import prepare, read_features
+from asr_server.graphs.convert import convert
+from asr_server.graphs.feeds import make_feeds
+from asr_server.graphs.speech_like import speech_like_features
 from tests.precision_models import SAMPLES, load
 from tests.soak.test_full_size import exported
 

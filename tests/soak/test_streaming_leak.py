@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scripts.benchmark.server_statistics import memory_mb
+from lab.benchmark.server_statistics import memory_mb
 from tests.recordings import cut
 from tests.serving import RANDOM_MODELS, serve_models
 from tests.streams import Stream, wait_for_open_sessions

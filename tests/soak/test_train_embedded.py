@@ -11,8 +11,8 @@ pytestmark = pytest.mark.soak
 @pytest.fixture(scope="module")
 def encoders():
     """SenseVoice encoders with two blocks fewer and with all, and the shorter one's weights."""
-    from scripts.train_embedded.deepen import silence_new_blocks
-    from scripts.train_embedded.models import build_model, sensevoice_config
+    from lab.training.deepen import silence_new_blocks
+    from lab.training.models import build_model, sensevoice_config
 
     config = sensevoice_config()
     deep = build_model(config, 20)
@@ -48,8 +48,8 @@ def test_new_blocks_learn(encoders):
 
 
 def test_every_frame_has_its_items_language():
-    from scripts.train_embedded.dataset import Item
-    from scripts.train_embedded.train_sensevoice import IGNORED, SPOKEN_TAGS, language_targets
+    from lab.training.dataset import Item
+    from lab.training.train_sensevoice import IGNORED, SPOKEN_TAGS, language_targets
 
     def item(frames, languages):
         records = [
@@ -66,7 +66,7 @@ def test_every_frame_has_its_items_language():
 def test_firing_frames_are_where_the_sum_passes_each_number():
     import torch
 
-    from scripts.train_embedded.cif import firing_frames
+    from lab.training.cif import firing_frames
 
     alphas = torch.rand(3, 40)
     found = firing_frames(alphas, 60)
@@ -83,8 +83,8 @@ def decoder_attention():
     """A Paraformer's decoder that keeps its attention, and that of tokens to random frames."""
     import torch
 
-    from scripts.train_embedded.local_attention import keep_attention
-    from scripts.train_embedded.models import build_model, paraformer_config
+    from lab.training.local_attention import keep_attention
+    from lab.training.models import build_model, paraformer_config
 
     decoder = build_model(paraformer_config(), 20).decoder.eval()
     inputs = (torch.randn(1, 90, 128), torch.tensor([90]), torch.randn(1, 5, 128))
@@ -102,7 +102,7 @@ def test_keeping_the_attention_changes_nothing(decoder_attention):
 def test_local_attention_loss_is_the_log_of_what_falls_near(decoder_attention):
     import torch
 
-    from scripts.train_embedded.local_attention import NEAR_FRAMES, local_attention_loss
+    from lab.training.local_attention import NEAR_FRAMES, local_attention_loss
 
     decoder = decoder_attention[0]
     layers = [m for m in decoder.modules() if type(m).__name__ == "MultiHeadedAttentionCrossAtt"]

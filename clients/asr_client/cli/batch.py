@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..cer import ErrorCount
+from ..text.cer import ErrorCount
 from .common import EXIT_FAILED, EXIT_OK
 from .references import Score, reference_for
 from .utterances import Utterance

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
-from ..client import Client
+from ..blocking.client import Client
 from ..options import DEFAULT_TIMEOUT_S
-from ..streaming import STREAMING_MODEL
+from ..streaming.protocol import STREAMING_MODEL
 
 EXIT_OK = 0
 EXIT_FAILED = 1

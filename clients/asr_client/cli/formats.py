@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from ..pipeline.sentences import split_sentences, spoken_in, timed_sentences
+from ..files.sentences import split_sentences, spoken_in, timed_sentences
 from ..results import FileTranscript, Sentence, Transcript
-from ..subtitles import srt, tsv, vtt
+from ..text.subtitles import srt, tsv, vtt
 from .utterances import Utterance
 
 FORMATS = ("txt", "json", "srt", "vtt", "tsv", "kaldi")

@@ -10,10 +10,10 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from ..client import Client
+from ..blocking.client import Client
+from ..blocking.transcription import FileTranscription
 from ..errors import ClientClosed, ModelNotFound, OptionError
-from ..pipeline.sentences import whole_transcript
-from ..pipeline.transcription_sync import FileTranscription
+from ..files.sentences import whole_transcript
 from ..results import Sentence
 from .batch import Batch
 from .common import UsageError

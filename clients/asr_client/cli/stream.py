@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..audio import SAMPLE_RATE, Waveform
-from ..client import Client
+from ..audio.loading import load_audio
+from ..audio.waveform import SAMPLE_RATE, Waveform
+from ..blocking.client import Client
+from ..blocking.session import StreamSession
 from ..errors import AsrError, AudioError, SessionLost
-from ..loading import load_audio
 from ..options import READY_TIMEOUT_S
 from ..results import StreamUpdate, Transcript
-from ..session import StreamSession
 from .common import (
     EXIT_FAILED,
     EXIT_OK,

@@ -11,20 +11,14 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from ..audio import PCM_FORMATS, AudioInput, Pcm
-from ..client import Client
+from ..audio.waveform import PCM_FORMATS, AudioInput, Pcm
+from ..blocking.client import Client
+from ..files.speech_detection import VAD_MODEL
 from ..languages import LANGUAGE_IDS
 from ..options import READY_TIMEOUT_S
-from ..pipeline.speech_detection import VAD_MODEL
 from ..results import Outcome
 from .batch import Batch
-from .common import (
-    ClientFactory,
-    UsageError,
-    add_connection_options,
-    output_file,
-    positive_count,
-)
+from .common import ClientFactory, UsageError, add_connection_options, output_file, positive_count
 from .formats import (
     FILE_FORMATS,
     FORMATS,

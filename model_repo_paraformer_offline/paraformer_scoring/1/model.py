@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from asr_core.paraformer import ParaformerRow, load_scoring
-from asr_core.timestamps import CIF_UPSAMPLING
-from asr_core.word_tensors import pack_words
-from asr_core.words import join_words
+from asr_core.paraformer.scoring import ParaformerRow, load_scoring
+from asr_core.text.timestamps import CIF_UPSAMPLING
+from asr_core.text.word_tensors import pack_words
+from asr_core.text.words import join_words
 from asr_triton.answers import read, respond
 
 ROW_INPUTS = ("token_ids", "token_scores", "us_alphas", "us_cif_peak")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import triton_python_backend_utils as pb_utils
 
-from asr_core.dispatcher import SequenceDispatcher
-from asr_core.online import OnlineRecogniser, load_online_model
-from asr_core.streaming_frontend import Windows
-from asr_core.streaming_models import SearchRequest, StreamingSearch
-from asr_core.turns import read_turn
+from asr_core.sequences.dispatcher import SequenceDispatcher
+from asr_core.sequences.turns import read_turn
+from asr_core.streaming.frontend import Windows
+from asr_core.streaming.recogniser import OnlineRecogniser, load_online_model
+from asr_core.streaming.requests import SearchRequest, StreamingSearch
 from asr_triton.answers import read, refuse, respond
 from asr_triton.calls import run_model
 from asr_triton.open_sessions import OpenSessions

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 
-from asr_core.fbank import KaldiNativeFbank
-from asr_core.sessions import Reaper, SessionTable
-from asr_core.streaming_frontend import no_windows
-from asr_core.streaming_models import StreamingExtractor
-from asr_core.turns import read_turn
+from asr_core.features.fbank import KaldiNativeFbank
+from asr_core.sequences.sessions import Reaper, SessionTable
+from asr_core.sequences.turns import read_turn
+from asr_core.streaming.frontend import no_windows
+from asr_core.streaming.requests import StreamingExtractor
 from asr_triton.answers import read, respond
 
 

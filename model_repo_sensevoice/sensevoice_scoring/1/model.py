@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from asr_core.sensevoice import EMPTY_RESULT, TOKENIZER_NAME, SenseVoiceScoring
-from asr_core.word_tensors import pack_words
+from asr_core.sensevoice.scoring import EMPTY_RESULT, TOKENIZER_NAME, SenseVoiceScoring
+from asr_core.text.word_tensors import pack_words
 from asr_triton.answers import read, respond
 
 TEXT_OUTPUTS = {

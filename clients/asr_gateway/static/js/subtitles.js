@@ -1,6 +1,6 @@
 /**
  * Writes sentences as plain text and as subtitles (SRT, WebVTT), with the same cues as
- * `asr_client.subtitles`, so that a file from this page equals one from the server.
+ * `asr_client.text.subtitles`, so that a file from this page equals one from the server.
  *
  * A sentence is {text, startMs, endMs, words: {startMs, endMs}[]}; `words` are those of
  * `textUnits(text)` in order, or empty.

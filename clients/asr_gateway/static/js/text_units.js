@@ -1,6 +1,6 @@
 /**
  * The words and characters of a text that can be heard, without punctuation: what the times of a
- * sentence belong to. The rules are those of `asr_client.alignment.text_units`.
+ * sentence belong to. The rules are those of `asr_client.text.alignment.text_units`.
  */
 
 // Scripts without spaces: every character is a unit. Hangul has spaces.

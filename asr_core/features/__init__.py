@@ -1,0 +1,1 @@
+"""Waveforms to features: fbank, LFR, CMVN, and the feature extractors' requests."""

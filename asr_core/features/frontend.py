@@ -1,0 +1,115 @@
+"""Waveform to model features: fbank, LFR, CMVN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_core.config import load_config
+from asr_core.features import fbank as kaldi
+from asr_core.features.cmvn import Cmvn, load_cmvn
+from asr_core.features.fbank import FbankExtractor, KaldiNativeFbank
+from asr_core.features.kaldifeat_fbank import KaldifeatFbank
+from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, stack_frames
+
+# What this front end computes; a model trained on anything else must not be served with it.
+_SUPPORTED = {
+    "fs": kaldi.SAMPLE_RATE,
+    "window": "hamming",
+    "frame_length": kaldi.FRAME_LENGTH_MS,
+    "frame_shift": kaldi.FRAME_SHIFT_MS,
+}
+
+
+class Frontend:
+    """The front end of one model.
+
+    Args:
+        cmvn: normalisation of the stacked frames, dimension `lfr_window` x mel bins.
+        fbank: the fbank implementation.
+
+    Raises:
+        ValueError: CMVN and stacked frames differ in dimension.
+    """
+
+    def __init__(
+        self,
+        cmvn: Cmvn,
+        fbank: FbankExtractor | None = None,
+        lfr_window: int = LFR_WINDOW,
+        lfr_shift: int = LFR_SHIFT,
+    ) -> None:
+        self._fbank = fbank or KaldiNativeFbank()
+        self._cmvn = cmvn
+        self._lfr_window = lfr_window
+        self._lfr_shift = lfr_shift
+        self.feature_dim = lfr_window * self._fbank.num_mel_bins
+        if cmvn.shift.shape != (self.feature_dim,):
+            raise ValueError(
+                f"am.mvn: expected {self.feature_dim} dimensions ({lfr_window} frames of "
+                f"{self._fbank.num_mel_bins} mel bins), got {len(cmvn.shift)}"
+            )
+
+    def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn float32 samples [S] in [-1, 1] into features [T, feature_dim].
+
+        T is 0 for audio shorter than one fbank frame (400 samples).
+        """
+        stacked = stack_frames(self._fbank(waveform), self._lfr_window, self._lfr_shift)
+        return self._cmvn(stacked)
+
+
+def make_fbank(num_mel_bins: int, device: str) -> FbankExtractor:
+    """Return `kaldifeat`'s fbank on a CUDA device where it is installed, else the CPU one."""
+    if device != "cpu":
+        try:
+            return KaldifeatFbank(num_mel_bins, device)
+        except ImportError:
+            pass
+    return KaldiNativeFbank(num_mel_bins)
+
+
+def read_frontend_conf(model_dir: Path) -> dict[str, Any]:
+    """Read `frontend_conf` of a model's `config.yaml`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the settings are not those this front end computes.
+    """
+    settings: dict[str, Any] = load_config(model_dir)["frontend_conf"]
+    for name, expected in _SUPPORTED.items():
+        if settings.get(name, expected) != expected:
+            raise ValueError(f"frontend_conf.{name}: expected {expected}, got {settings[name]}")
+    return settings
+
+
+def load_frontend(model_dir: Path, device: str = "cpu") -> Frontend:
+    """Build the front end that a model's `config.yaml` describes, with the `am.mvn` beside it.
+
+    Args:
+        model_dir: holds `config.yaml` and `am.mvn`.
+        device: "cpu", or a torch device such as "cuda:0".
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: the settings are not those this front end computes.
+    """
+    settings = read_frontend_conf(model_dir)
+    return Frontend(
+        load_cmvn(model_dir / "am.mvn"),
+        make_fbank(settings.get("n_mels", 80), device),
+        settings.get("lfr_m", LFR_WINDOW),
+        settings.get("lfr_n", LFR_SHIFT),
+    )
+
+
+def pad_features(rows: Sequence[NDArray[np.float32]], num_frames: int) -> NDArray[np.float32]:
+    """Stack rows of features [T_i, D] into float32 [R, num_frames, D], zeros after each row."""
+    padded = np.zeros((len(rows), num_frames, rows[0].shape[1]), np.float32)
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    return padded

@@ -1,0 +1,1 @@
+"""Paraformer: CIF, hotwords, tokens to words."""

@@ -1,0 +1,127 @@
+"""From a request's hotwords to what the encoder attends to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, HotwordEmbedder, load_embedder
+from asr_core.paraformer.hotwords import (
+    PARAMETER,
+    SEGMENTATION_FILE,
+    Hotword,
+    HotwordTokenizer,
+    load_segmentation,
+    parse_hotwords,
+    refuse_hotwords,
+)
+from asr_core.paraformer.scoring import START, load_pieces
+
+BiasEmbed = NDArray[np.float32]  # [N, D]
+SERVER_LIST = "hotwords.txt"
+
+
+class HotwordBias:
+    """Embeds the hotwords of requests, those of the server's own list with them.
+
+    Args:
+        tokenizer: word to token ids.
+        embedder: token ids to embeddings.
+        server_words: added to every request's.
+        max_hotwords: of both together.
+
+    Raises:
+        ValueError: the server's own words are too many or unusable.
+    """
+
+    def __init__(
+        self,
+        tokenizer: HotwordTokenizer,
+        embedder: HotwordEmbedder,
+        server_words: Sequence[Hotword] = (),
+        max_hotwords: int = 500,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._embedder = embedder
+        self._max_hotwords = max_hotwords
+        self._server_ids: tuple[tuple[int, ...], ...] = ()
+        self._server_ids = self._tokenize(server_words)
+
+    def __call__(self, text: str) -> BiasEmbed:
+        """Embed a request's hotwords: float32 [N, D], the last row for "no hotword".
+
+        Args:
+            text: as `hotwords.parse_hotwords` reads it, "" for none.
+
+        Raises:
+            ValueError: it cannot be read, or the words are too many or unusable.
+        """
+        return self._embedder([*self._tokenize(parse_hotwords(text)), (START,)])
+
+    def _tokenize(self, words: Sequence[Hotword]) -> tuple[tuple[int, ...], ...]:
+        if len(words) > self._max_hotwords:  # before the work of looking each up
+            raise self._too_many(len(words))
+        found = tuple(
+            dict.fromkeys([*(self._tokenizer(word.text) for word in words), *self._server_ids])
+        )
+        if len(found) > self._max_hotwords:
+            raise self._too_many(len(found))
+        return found
+
+    def _too_many(self, number: int) -> ValueError:
+        return ValueError(
+            f"{PARAMETER}: expected at most {self._max_hotwords} (max_hotwords), the server's own "
+            f"included; got {number}"
+        )
+
+
+def no_hotwords(text: str) -> BiasEmbed:
+    """Stand in for `HotwordBias` in a model without: a float32 [1, 1] that its graph ignores.
+
+    Raises:
+        ValueError: hotwords are given all the same.
+    """
+    refuse_hotwords(text, "the installed Paraformer")
+    return np.zeros((1, 1), np.float32)
+
+
+def load_hotword_bias(model_dir: Path, parameters: Mapping[str, str]) -> Callable[[str], BiasEmbed]:
+    """Build what embeds hotwords for the installed model.
+
+    Args:
+        model_dir: holds `hotword_embedder.npz` and `tokens.json` if the model takes hotwords; the
+            server's own list is `hotwords.txt` in the folder above it.
+        parameters: the model's `max_hotwords`.
+
+    Raises:
+        ValueError: a file, or a word of the server's list, is not what it should be.
+    """
+    server_list = model_dir.parent / SERVER_LIST
+    if not (model_dir / EMBEDDER_FILE).is_file():
+        if server_list.is_file():
+            logging.getLogger(__name__).warning(
+                "%s is ignored: the installed model takes no hotwords", server_list
+            )
+        return no_hotwords
+    words, max_hotwords = _read_server_list(server_list), int(parameters["max_hotwords"])
+    tokenizer = HotwordTokenizer(
+        load_pieces(model_dir), load_segmentation(model_dir / SEGMENTATION_FILE)
+    )
+    embedder = load_embedder(model_dir / EMBEDDER_FILE)
+    try:
+        return HotwordBias(tokenizer, embedder, words, max_hotwords)
+    except ValueError as error:
+        raise ValueError(f"{server_list}: {error}") from error
+
+
+def _read_server_list(path: Path) -> list[Hotword]:
+    if not path.is_file():
+        return []
+    try:
+        return parse_hotwords(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,85 @@
+"""Paraformer's decoder output to words with times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_core.config import load_config
+from asr_core.text.timestamps import cif_spans_ms
+from asr_core.text.words import Word, join_pieces
+
+BLANK, START, END = 0, 1, 2  # <blank>, <s>, </s> in every Paraformer vocabulary
+SPECIAL_PIECES = frozenset({"<blank>", "<s>", "</s>", "<unk>"})
+
+
+@dataclass(frozen=True)
+class ParaformerRow:
+    """What the encoder graph gives for one recording, padding cut off.
+
+    Attributes:
+        token_ids: integer [N], best id per decoder step.
+        token_scores: float32 [N], their log-probabilities.
+        us_alphas, us_cif_peak: float32 [3T], CIF weights and integrals at 20 ms steps; all zero
+            for a model without timestamps.
+    """
+
+    token_ids: NDArray[np.int32]
+    token_scores: NDArray[np.float32]
+    us_alphas: NDArray[np.float32]
+    us_cif_peak: NDArray[np.float32]
+
+
+class ParaformerScoring:
+    """Words of a Paraformer.
+
+    Args:
+        pieces: the vocabulary, id to piece.
+        predictor_bias: decoder steps that the predictor counts beyond the text (the end of the
+            sentence), `model_conf.predictor_bias` of the model's `config.yaml`.
+    """
+
+    def __init__(self, pieces: Sequence[str], predictor_bias: int) -> None:
+        self._pieces = pieces
+        self._predictor_bias = predictor_bias
+
+    def __call__(self, row: ParaformerRow) -> list[Word]:
+        """Turn one row into words."""
+        kept = [i for i, token in enumerate(row.token_ids.tolist()) if token not in (BLANK, END)]
+        kept = kept[: max(len(row.token_ids) - self._predictor_bias, 0)]
+        spans = cif_spans_ms(row.us_alphas, row.us_cif_peak, len(kept))
+        words = [
+            Word(self._pieces[row.token_ids[i]], start, end, float(row.token_scores[i]))
+            for i, (start, end) in zip(kept, spans, strict=True)
+        ]
+        return join_pieces(word for word in words if word.text not in SPECIAL_PIECES)
+
+
+def load_scoring(model_dir: Path) -> ParaformerScoring:
+    """Build the scoring of the model whose `tokens.json` and `config.yaml` lie in `model_dir`.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: one is not what it should be.
+    """
+    settings = load_config(model_dir).get("model_conf", {})
+    return ParaformerScoring(load_pieces(model_dir), int(settings.get("predictor_bias", 0)))
+
+
+def load_pieces(model_dir: Path) -> list[str]:
+    """Read a vocabulary, `tokens.json`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is not a list of strings.
+    """
+    path = model_dir / "tokens.json"
+    pieces = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
+        raise ValueError(f"{path}: expected a list of strings, the vocabulary")
+    return pieces

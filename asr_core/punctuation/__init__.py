@@ -1,0 +1,1 @@
+"""CT-Transformer: texts to texts with marks."""

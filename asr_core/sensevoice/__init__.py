@@ -1,0 +1,1 @@
+"""SenseVoice: prompts, CTC, tags."""

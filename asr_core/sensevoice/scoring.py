@@ -1,0 +1,153 @@
+"""SenseVoice: the ids of its prompts, and its CTC frames to tags, text and words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+from numpy.typing import NDArray
+
+from asr_core.sensevoice.ctc import CtcToken, greedy_search
+from asr_core.text.timestamps import ctc_span_ms
+from asr_core.text.words import Word, merge_words
+
+# Rows of the embedding table that are put in front of the features.
+LANGUAGE_IDS = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeech": 13}
+TEXT_NORM_IDS = {"withitn": 14, "woitn": 15}
+
+NUM_TAG_FRAMES = 4  # language, emotion, event and text norm, one frame each before the audio
+TOKENIZER_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
+
+_TAG = re.compile(r"<\|(.*?)\|>")
+_WORD_START = "\u2581"  # SentencePiece's mark of a space
+
+
+@dataclass(frozen=True)
+class SenseVoiceResult:
+    """What SenseVoice says of one recording.
+
+    Attributes:
+        transcript: all frames collapsed, tags in the text, as `funasr_onnx` writes it.
+        text: the audio's frames alone, without tags.
+        language, emotion, event: first three tags without their brackets, '' where a frame holds
+            no tag.
+        words: words and characters of the text with times.
+    """
+
+    transcript: str
+    text: str
+    language: str
+    emotion: str
+    event: str
+    words: list[Word]
+
+
+EMPTY_RESULT = SenseVoiceResult("", "", "", "", "", [])
+
+
+def check_prompt_ids(
+    language: NDArray[np.int32], text_norm: NDArray[np.int32], num_rows: int
+) -> None:
+    """Refuse ids that the model has no embedding for.
+
+    Args:
+        language, text_norm: int32 [R, 1].
+        num_rows: R, as given by the audio.
+
+    Raises:
+        ValueError: an id is unknown, or the number of rows differs.
+    """
+    for name, values, known in (
+        ("LANGUAGE", language, LANGUAGE_IDS),
+        ("TEXT_NORM", text_norm, TEXT_NORM_IDS),
+    ):
+        if values.shape != (num_rows, 1):
+            raise ValueError(f"{name}: expected shape [{num_rows}, 1], got {list(values.shape)}")
+        for value in values[:, 0].tolist():
+            if value not in known.values():
+                listing = ", ".join(f"{number} ({word})" for word, number in known.items())
+                raise ValueError(f"{name}: expected one of {listing}, got {value}")
+
+
+class SenseVoiceScoring:
+    """Tags, text and words of SenseVoice's best token ids per frame.
+
+    Args:
+        tokenizer_path: the SentencePiece model.
+
+    Raises:
+        OSError, RuntimeError: there is no such file, or it is not a SentencePiece model (which of
+            the two depends on the version of `sentencepiece`).
+    """
+
+    def __init__(self, tokenizer_path: Path) -> None:
+        self._tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer_path))
+
+    def __call__(
+        self, best_ids: NDArray[np.int32], best_log_probs: NDArray[np.float32]
+    ) -> SenseVoiceResult:
+        """Decode one row.
+
+        Args:
+            best_ids: integer [4 + T], best id of each frame, cut to the row's own length.
+            best_log_probs: float32 [4 + T].
+        """
+        everything = greedy_search(best_ids, best_log_probs)
+        spoken = greedy_search(best_ids[NUM_TAG_FRAMES:], best_log_probs[NUM_TAG_FRAMES:])
+        language, emotion, event = (self._tag(token) for token in best_ids[:3].tolist())
+        return SenseVoiceResult(
+            transcript=self._decode(everything),
+            text=_TAG.sub("", self._decode(spoken)).strip(),
+            language=language,
+            emotion=emotion,
+            event=event,
+            words=self._words(spoken, len(best_ids) - NUM_TAG_FRAMES),
+        )
+
+    def _decode(self, tokens: Iterable[CtcToken]) -> str:
+        text: str = self._tokenizer.decode([token.token_id for token in tokens])
+        return text
+
+    def _tag(self, token_id: int) -> str:
+        match = _TAG.fullmatch(self._tokenizer.id_to_piece(token_id).removeprefix(_WORD_START))
+        return match[1] if match else ""
+
+    def _words(self, tokens: Sequence[CtcToken], num_frames: int) -> list[Word]:
+        pieces = [
+            Word(
+                self._tokenizer.id_to_piece(token.token_id),
+                *ctc_span_ms(token.start_frame, token.end_frame, num_frames),
+                token.log_prob,
+            )
+            for token in tokens
+        ]
+        return join_sentencepieces([piece for piece in pieces if not _TAG.search(piece.text)])
+
+
+def join_sentencepieces(pieces: Sequence[Word]) -> list[Word]:
+    """Join pieces into words: ASCII letters that follow letters without a space between.
+
+    Source: FunASR `funasr/models/sense_voice/model.py`, `post`, with one difference: a lone space
+    mark ends a word there only if the next piece brings its own.
+    """
+    words: list[Word] = []
+    starts_word = True
+    for piece in pieces:
+        starts_word |= piece.text.startswith(_WORD_START)
+        text = piece.text.removeprefix(_WORD_START)
+        if not text:
+            continue
+        if not starts_word and _is_ascii_word(text) and _is_ascii_word(words[-1].text):
+            words[-1] = merge_words([words[-1], piece], words[-1].text + text)
+        else:
+            words.append(replace(piece, text=text))
+        starts_word = False
+    return words
+
+
+def _is_ascii_word(text: str) -> bool:
+    return text.isascii() and text.isalpha()

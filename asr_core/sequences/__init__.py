@@ -1,0 +1,1 @@
+"""Sequences of requests: their order, their limit, their end."""

@@ -1,0 +1,1 @@
+"""Streaming Paraformer: windows of many streams to text."""

@@ -1,0 +1,1 @@
+"""Tokens to words to text, and when each word was said."""

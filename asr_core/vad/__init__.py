@@ -1,0 +1,1 @@
+"""FSMN-VAD: frames of many streams to segments of speech."""

@@ -1,0 +1,128 @@
+"""Switches a model repository's ONNX models between the ways to run on a GPU.
+
+    python -m scripts.configure_gpu cuda model_repo_sensevoice
+    python -m scripts.configure_gpu tensorrt model_repo_paraformer_offline --precision fp16
+    python -m scripts.configure_gpu show model_repo_sensevoice
+
+`cuda` is what the repositories come with. `tensorrt` adds Triton's TensorRT accelerator for the
+C++ ONNX Runtime backend, with a cache of engines. Only the block between two marks in
+`config.pbtxt` is written; the rest stays as it is. The Python-based backend, which serves where the
+C++ one is absent, ignores the block.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+BEGIN, END = "# >>> configure_gpu", "# <<< configure_gpu"
+FP_PRECISIONS = ("fp32", "fp16")
+BOUNDS = ("min", "opt", "max")
+CACHE = "/tmp/tensorrt_engines"  # in the container; mount a folder there to keep engines
+WORKSPACE_BYTES = 4 << 30
+
+
+def tensorrt_block(
+    precision: str, cache: str, workspace_bytes: int, profile: Mapping[str, str] | None = None
+) -> str:
+    """Return the text that lets ONNX Runtime give what it can to TensorRT.
+
+    Source: Triton's onnxruntime_backend, `src/onnxruntime.cc`, which reads these keys and refuses
+    a model with others.
+
+    Args:
+        precision: "fp16" lets TensorRT compute in float16.
+        cache: folder for engines, which take minutes to build, one for each range of shapes.
+        workspace_bytes: that TensorRT may use while it builds.
+        profile: "min", "opt" and "max" shapes of the inputs, as ONNX Runtime writes them; without
+            one an engine is built anew when a shape lies outside all seen before.
+    """
+    settings = {
+        "precision_mode": precision.upper(),
+        "max_workspace_size_bytes": str(workspace_bytes),
+        "trt_engine_cache_enable": "true",
+        "trt_engine_cache_path": cache,
+        "trt_timing_cache_enable": "true",
+    }
+    settings |= {f"trt_profile_{name}_shapes": text for name, text in (profile or {}).items()}
+    parameters = "\n".join(
+        f'      parameters {{ key: "{key}" value: "{value}" }}' for key, value in settings.items()
+    )
+    return (
+        "optimization {\n"
+        "  execution_accelerators {\n"
+        "    gpu_execution_accelerator [ {\n"
+        '      name: "tensorrt"\n'
+        f"{parameters}\n"
+        "    } ]\n"
+        "  }\n"
+        "}"
+    )
+
+
+def set_block(text: str, block: str | None) -> str:
+    """Return a configuration with this block in place of the present one; None takes it out."""
+    start = text.find(BEGIN)
+    if start >= 0:
+        end = text.index(END, start) + len(END)
+        text = text[:start].rstrip("\n") + "\n" + text[end:].lstrip("\n")
+    if block is None:
+        return text
+    return f"{text.rstrip()}\n\n{BEGIN}\n{block}\n{END}\n"
+
+
+def onnx_configs(repository: Path) -> list[Path]:
+    """Return the configurations of a repository's ONNX models.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = [
+        path
+        for path in sorted(repository.glob("*/config.pbtxt"))
+        if 'backend: "onnxruntime"' in path.read_text(encoding="utf-8")
+    ]
+    if not found:
+        raise ValueError(f"{repository}: expected a model repository with ONNX models")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("provider", choices=("cuda", "tensorrt", "show"))
+    parser.add_argument("repository", type=Path, nargs="+")
+    parser.add_argument("--precision", choices=FP_PRECISIONS, default="fp32", help="of TensorRT")
+    parser.add_argument("--cache", default=CACHE, help="engine folder, default: %(default)s")
+    parser.add_argument("--workspace-bytes", type=int, default=WORKSPACE_BYTES)
+    for bound in BOUNDS:
+        parser.add_argument(
+            f"--{bound}-shapes", metavar="NAME:1x84x560,...", help="shape profile, all three bounds"
+        )
+    options = parser.parse_args(arguments)
+    profile = {bound: getattr(options, f"{bound}_shapes") for bound in BOUNDS}
+    profile = {bound: text for bound, text in profile.items() if text}
+    if len(profile) not in (0, len(BOUNDS)):
+        parser.error("expected all of --min-shapes, --opt-shapes and --max-shapes, or none")
+    block = None
+    if options.provider == "tensorrt":
+        block = tensorrt_block(options.precision, options.cache, options.workspace_bytes, profile)
+    try:
+        for path in [path for one in options.repository for path in onnx_configs(one)]:
+            text = path.read_text(encoding="utf-8")
+            if options.provider != "show":
+                path.write_text(set_block(text, block), encoding="utf-8")
+            in_use = "tensorrt" if BEGIN in path.read_text(encoding="utf-8") else "cuda"
+            print(f"{path.parent.name}: {in_use}")
+    except (ValueError, OSError) as error:
+        print(f"configure_gpu: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

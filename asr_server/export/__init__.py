@@ -1,0 +1,1 @@
+"""Exports checkpoints by FunASR; needs torch."""

@@ -1,0 +1,51 @@
+"""Exports a PyTorch checkpoint (`model.pt` with `config.yaml`) to ONNX, in a process of its own.
+
+Only this needs torch and FunASR (the `export` extra), and only where no ONNX was published.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+from asr_server.install.errors import InstallError
+from asr_server.install.layout import CHECKPOINT, Precision
+from asr_server.places import ROOT
+
+_NEEDED = ("torch", "funasr", "onnx")
+_REPORTED_LINES = 15
+
+
+def check_exporter(what: str) -> None:
+    """Raise `InstallError` unless torch and FunASR are installed.
+
+    Args:
+        what: whose checkpoint needs them.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InstallError(
+            f"{what}: has a checkpoint ({CHECKPOINT}) but no ONNX; exporting it needs "
+            f"{', '.join(missing)}: make export-env"
+        )
+
+
+def export_checkpoint(source: Path, target: Path, precision: Precision) -> None:
+    """Export the model of a directory through FunASR's classes.
+
+    Args:
+        source: holds `model.pt`, `config.yaml` and the tables it needs.
+        target: folder that gets `model.onnx` (and `decoder.onnx`), or `*_quant.onnx` for int8.
+
+    Raises:
+        InstallError: torch or FunASR is missing, or the export fails.
+    """
+    check_exporter(str(source))
+    program = "asr_server.export.run_export"
+    command = [sys.executable, "-m", program, str(source), str(target), precision]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        tail = "\n".join((result.stdout + result.stderr).splitlines()[-_REPORTED_LINES:])
+        raise InstallError(f"{source}: the export of {CHECKPOINT} failed:\n{tail}")

@@ -1,0 +1,36 @@
+"""The process that exports a checkpoint; started by `asr_server.export.checkpoint`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from funasr import AutoModel
+
+from lab.random_models.export import export_onnx, quantize_like_funasr
+
+MAX_FRAMES = 512  # size of the dummy input's mask; the exported graph takes any length
+
+
+def main() -> None:
+    """Export argv[1] into argv[2] in the precision argv[3]."""
+    source, target, precision = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    auto = AutoModel(model=str(source.resolve()), device="cpu", disable_update=True)
+    settings = {key: value for key, value in auto.kwargs.items() if key != "model"}
+    settings |= {"type": "onnx", "device": "cpu", "max_seq_len": MAX_FRAMES}
+    auto.model.eval()
+    with torch.no_grad():
+        forms = auto.model.export(**settings)
+    for form in forms if isinstance(forms, (list, tuple)) else (forms,):
+        form.eval()
+        name = form.export_name if isinstance(form.export_name, str) else form.export_name()
+        graph = target / f"{name.removesuffix('.onnx')}.onnx"
+        export_onnx(form, graph)
+        if precision == "int8":
+            quantize_like_funasr(graph, graph.with_name(f"{graph.stem}_quant.onnx"))
+            graph.unlink()
+
+
+if __name__ == "__main__":
+    main()

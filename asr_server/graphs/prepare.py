@@ -1,0 +1,252 @@
+"""From FunASR's ONNX file to the file that is served, or nothing at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto
+
+from asr_server.graphs import masks, patterns, verify
+from asr_server.graphs.convolutions import widen_convolutions
+from asr_server.graphs.errors import PrepareError
+from asr_server.graphs.graph import Graph
+from asr_server.graphs.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind, find_recipe
+from asr_server.graphs.report import Kind, Report, append_figures, is_prepared, write_metadata
+from asr_server.graphs.row_loop import loop_over_rows
+from asr_server.graphs.session import Outputs
+from asr_server.graphs.versions import limit_versions
+from asr_server.install.file_hashes import hash_file
+
+_MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
+
+KindChoice = Literal[
+    "auto",
+    "paraformer",
+    "sensevoice",
+    "streaming_encoder",
+    "streaming_decoder",
+    "vad",
+    "punctuation",
+    "punctuation_online",
+]
+
+_ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
+_WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
+
+# What is installed in one place, whatever its outputs.
+_FAMILIES: dict[Kind, KindChoice] = dict.fromkeys(
+    ("bicif_paraformer", "contextual_paraformer", "seaco_paraformer"), "paraformer"
+)
+
+
+def prepare(
+    source: Path,
+    target: Path,
+    *,
+    kind: KindChoice = "auto",
+    recordings: Sequence[verify.Features] = (),
+    row_by_row: bool = False,
+    threads: int = 2,
+) -> Report:
+    """Rewrite `source`, prove the result and put it at `target`.
+
+    Args:
+        source: FunASR's `model.onnx` or `model_quant.onnx` of Paraformer, BiCifParaformer,
+            ContextualParaformer, SeacoParaformer, SenseVoiceSmall or ParaformerStreaming, and the
+            latter's `decoder.onnx` or `decoder_quant.onnx`; or of FSMN-VAD or CT-Transformer. The
+            streaming encoder needs `config.yaml` and `am.mvn` beside it, the VAD `config.yaml`.
+        target: is replaced in one step, after the proof.
+        kind: what `source` must be; "auto" takes any.
+        recordings: features [T, 560] of real recordings to prove it on, besides made ones; for
+            offline recognisers only.
+        row_by_row: for graphs without the expected patterns: change nothing but the end, and run
+            the rows of a batch one by one inside the graph. Dynamic int8 always does so. Not for
+            graphs with caches.
+        threads: CPU threads of the proof.
+
+    Returns:
+        What was found, changed and proved.
+
+    Raises:
+        PrepareError: the graph is of another kind, lacks the expected patterns, or the prepared
+            one is not equal to it or depends on padding. `target` is untouched.
+        OSError: a file cannot be read or written.
+    """
+    model, report, recipe = _rewrite(source, kind, row_by_row)
+    if recipe.prove is not None and recordings:
+        raise PrepareError(f"{source}: {report.kind} is proved on made windows only")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", suffix=".onnx", dir=target.parent)
+    os.close(handle)
+    work = Path(name)
+    try:
+        onnx.save(model, str(work))
+        del model  # the proof needs the memory
+        if recipe.prove is not None:
+            report = _prove_by(recipe.prove, source, work, report, threads)
+        else:
+            rows = verify.make_rows(recordings, recipe.hotword_dim)
+            report = _prove(source, work, report, rows, row_by_row, threads)
+        append_figures(work, report.figures)
+        work.chmod(0o644)
+        os.replace(work, target)
+    finally:
+        work.unlink(missing_ok=True)
+    return report
+
+
+def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelProto, Report, Recipe]:
+    try:
+        model = onnx.load(str(source))
+    except DecodeError as error:
+        raise PrepareError(f"{source}: is not an ONNX file: {error}") from error
+    outputs = {value.name for value in model.graph.output}
+    if is_prepared(model) or not outputs.isdisjoint({"token_ids", "silence_probs", "punctuations"}):
+        raise PrepareError(f"{source}: is a prepared graph already; give FunASR's own export")
+    model = limit_versions(model)
+    graph = Graph(model)
+    found = find_kind(graph)
+    if kind not in ("auto", _FAMILIES.get(found, found)):
+        raise PrepareError(
+            f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
+        )
+    if found in WITH_CACHES and row_by_row:
+        raise PrepareError(
+            f"{source}: --row-by-row does not work for {found}, whose caches must end with each "
+            "row's own last column"
+        )
+    recipe = find_recipe(found, source.parent, graph)
+    int8 = patterns.is_dynamic_int8(graph)
+    tables = patterns.mask_tables(graph)
+    frames = min((table.frames for table in tables), default=None)
+    try:
+        computed = 0 if row_by_row else masks.compute_mask_tables(graph)
+        edits = recipe.rewrite(graph, not row_by_row)
+        widened = 0 if row_by_row else widen_convolutions(graph)
+    except PrepareError as error:
+        way_out = "" if row_by_row or found in WITH_CACHES else f". {_WAY_OUT}"
+        raise PrepareError(f"{source}: {error}{way_out}") from error
+    if int8 or row_by_row:
+        loop_over_rows(model, ROW_LOOPS[found])
+    if model.ByteSize() > _MAX_BYTES:
+        raise PrepareError(f"{source}: {model.ByteSize()} bytes; expected at most {_MAX_BYTES}")
+    report = Report(
+        kind=found,
+        precision="int8" if int8 else "fp32",
+        row_by_row=int8 or row_by_row,
+        source_sha256=hash_file(source),
+        edits={**edits, "mask_tables": computed, "convolutions": widened},
+        mask_table_frames=frames,
+        messages=tuple(_messages(found, int8, row_by_row, frames)),
+    )
+    write_metadata(model, report)
+    return model, report, recipe
+
+
+def _messages(kind: Kind, int8: bool, row_by_row: bool, mask_table_frames: int | None) -> list[str]:
+    messages = []
+    if int8 and kind == "vad":
+        messages.append(
+            "With int8 the scores of a stream depend on the pieces in which it arrives; fp32 is "
+            "small and does not."
+        )
+    if int8:
+        messages.append(
+            "Dynamic int8 takes one activation scale for a whole batch, so that neighbours and "
+            f"padding would change a row: {_ROW_BY_ROW}"
+        )
+    if row_by_row and kind not in ("punctuation", "punctuation_online"):
+        messages.append(
+            "The graph's inside was left as it was: a recording in which no token fires may fail, "
+            "and with it its batch."
+        )
+    if mask_table_frames is not None:
+        limit = f"{mask_table_frames} frames ({mask_table_frames * 0.06:.1f} s)"
+        messages.append(
+            f"The export looks its masks up in a table of {limit}, beyond which it is wrong; "
+            + ("that limit remains." if row_by_row else "they are now computed, for any length.")
+        )
+    return messages
+
+
+def _prove_by(
+    prove: Callable[[Path, Path, int, bool], dict[str, float]],
+    source: Path,
+    work: Path,
+    report: Report,
+    threads: int,
+) -> Report:
+    try:
+        # The graphs as written where they are int8, for the reason given in `_prove`.
+        figures = prove(source, work, threads, report.precision != "int8")
+    except PrepareError as error:
+        raise _proof_failed(source, error) from error
+    return replace(report, figures=figures)
+
+
+def _proof_failed(source: Path, error: PrepareError) -> PrepareError:
+    return PrepareError(f"{source}: proof failed, nothing is written: {error}")
+
+
+def _prove(
+    source: Path,
+    work: Path,
+    report: Report,
+    rows: Sequence[verify.Row],
+    row_by_row: bool,
+    threads: int,
+) -> Report:
+    # Before dynamic int8 a difference in the last bit becomes a whole quantum, and ONNX Runtime's
+    # fusions make such differences; only the graphs as written can be compared strictly.
+    optimise = report.precision != "int8"
+    try:
+        # One after the other: two full-size sessions at a time would need twice the memory.
+        expected = verify.run_original(source, rows, threads, optimise)
+        failed = [result is None for result in expected]
+        if row_by_row:  # its inside is the original's and may fail on the same rows
+            rows = [row for row, bad in zip(rows, failed, strict=True) if not bad]
+            expected = [result for result in expected if result is not None]
+        model = verify.Model(work, threads, optimise)
+        verify.check_output_shapes(model)
+        alone, against_original = verify.compare_with_original(expected, model, rows)
+        figures = against_original.as_dict("original")
+        figures["original_failed_rows"] = sum(failed)
+        independence = verify.check_independence(model, rows, alone, with_empty=not row_by_row)
+        figures |= independence.as_dict("independence")
+        if not optimise:
+            del model
+            figures |= _int8_as_served(source, work, rows, expected, threads)
+    except PrepareError as error:
+        raise _proof_failed(source, error) from error
+    return replace(report, figures=figures)
+
+
+def _int8_as_served(
+    source: Path,
+    work: Path,
+    rows: Sequence[verify.Row],
+    unoptimised: Sequence[Outputs | None],
+    threads: int,
+) -> dict[str, float]:
+    """Count the token ids that ONNX Runtime's optimiser changes, in the original and between both.
+
+    Args:
+        unoptimised: of the original, None for a row on which it failed.
+    """
+    original = verify.run_original(source, rows, threads)
+    model = verify.Model(work, threads)
+    prepared = [
+        None if result is None else model([row])[0]
+        for result, row in zip(original, rows, strict=True)
+    ]
+    return {
+        "optimiser_changed_ids_of_original": verify.count_changed_ids(unoptimised, original),
+        "optimiser_changed_ids_between_both": verify.count_changed_ids(original, prepared),
+    }

@@ -1,0 +1,63 @@
+"""ONNX Runtime as the proofs use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from asr_server.graphs.errors import PrepareError
+
+Outputs = dict[str, NDArray[Any]]
+
+
+class Session:
+    """An ONNX model in ONNX Runtime on the CPU.
+
+    Args:
+        model: a file, or a serialised model.
+        threads: CPU threads of one operator.
+        optimise: let ONNX Runtime fuse operators, as when serving.
+
+    Raises:
+        PrepareError: ONNX Runtime refuses the model.
+    """
+
+    def __init__(self, model: Path | bytes, threads: int, optimise: bool) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        if not optimise:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.log_severity_level = 4  # calls that a model fails on are reported by the caller
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model),
+                options,
+                providers=["CPUExecutionProvider"],
+            )
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+            name = "the graph" if isinstance(model, bytes) else model.name
+            raise PrepareError(f"ONNX Runtime cannot load {name}: {error}") from error
+        self.input_shapes = {value.name: value.shape for value in self._session.get_inputs()}
+        self._types = {value.name: value.type for value in self._session.get_inputs()}
+        self.output_shapes = {value.name: value.shape for value in self._session.get_outputs()}
+
+    def __call__(self, feed: dict[str, Any]) -> Outputs:
+        """Run one batch; what the graph does not take is left out.
+
+        Raises:
+            PrepareError: the graph fails on it.
+        """
+        integers = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
+        typed = {
+            name: np.asarray(feed[name], integers.get(element_type, np.float32))
+            for name, element_type in self._types.items()
+        }
+        try:
+            return dict(zip(self.output_shapes, self._session.run(None, typed), strict=True))
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+            shapes = {name: value.shape for name, value in typed.items()}
+            raise PrepareError(f"the graph fails on {shapes}: {error}") from error

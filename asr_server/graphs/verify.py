@@ -1,0 +1,328 @@
+"""Proves that a prepared graph says what the original says, whatever it is batched with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_server.graphs.errors import PrepareError
+from asr_server.graphs.figures import Figures
+from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
+from asr_server.graphs.session import Outputs, Session
+from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
+
+Features = NDArray[np.float32]  # [T, 560]
+
+TOLERANCE = 1e-4  # of scores (logarithms of probabilities) and timestamps
+# Against the original, whose kernels are others: the full-size Paraformer differs by 1.6e-4 from
+# itself where ONNX Runtime's optimiser is off.
+ORIGINAL_TOLERANCE = 5e-4
+# Two candidates closer than the tolerance may change places; more of that is no coincidence.
+MAX_TIE_SHARE = 0.01
+_PEAK_THRESHOLD = 1.0 - 1e-4
+_LANGUAGES = (0, 3, 4, 7, 11, 12)
+_TEXT_NORMS = (15, 14)
+_HOTWORDS = 60
+
+
+@dataclass
+class TokenFigures(Figures):
+    """Counts of token ids, and largest deviations of what comes with them."""
+
+    tokens: int = 0
+    ties: int = 0
+    max_score_difference: float = 0.0
+    max_timestamp_difference: float = 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One utterance: features [T, 560], SenseVoice's prompts, and hotwords [W, D]."""
+
+    features: Features
+    language: int = 0
+    textnorm: int = 15
+    bias_embed: NDArray[np.float32] = field(default_factory=lambda: np.zeros((1, 1), np.float32))
+
+
+class Model:
+    """An offline recogniser in ONNX Runtime on the CPU, run on rows.
+
+    Args:
+        path: the file.
+        threads: CPU threads of one operator.
+        optimise: let ONNX Runtime fuse operators, as when serving.
+
+    Raises:
+        PrepareError: ONNX Runtime refuses the file.
+    """
+
+    def __init__(self, path: Path, threads: int = 2, optimise: bool = True) -> None:
+        self._session = Session(path, threads, optimise)
+        self.output_shapes = self._session.output_shapes
+
+    def __call__(
+        self, rows: Sequence[Row], num_frames: int | None = None, padding: float = 0.0
+    ) -> list[Outputs]:
+        """Run one batch and return each row's outputs, cut to what belongs to the row.
+
+        Args:
+            rows: the batch.
+            num_frames: frames to pad to, at least 1; by default the longest row's.
+            padding: deviation of the noise after each row's end; NaN fills it with NaN.
+        """
+        longest = max(len(row.features) for row in rows)
+        num_frames = max(num_frames or longest, 1)
+        rng = np.random.default_rng(num_frames)
+        speech = rng.standard_normal((len(rows), num_frames, FEATURE_DIM)) * padding
+        for target, row in zip(speech, rows, strict=True):
+            target[: len(row.features)] = row.features
+        inputs = {
+            "speech": speech,
+            "speech_lengths": [len(row.features) for row in rows],
+            "language": [row.language for row in rows],
+            "textnorm": [row.textnorm for row in rows],
+            "bias_embed": np.stack([row.bias_embed for row in rows]),
+        }
+        outputs = self._session(inputs)
+        return [_cut(outputs, index, row, num_frames) for index, row in enumerate(rows)]
+
+
+def _cut(outputs: Outputs, index: int, row: Row, num_frames: int) -> Outputs:
+    mine = {name: value[index] for name, value in outputs.items()}
+    count = int(mine["token_num"] if "token_num" in mine else mine["encoder_out_lens"])
+    for name in mine.keys() & {"token_ids", "token_scores", "logits", "ctc_logits"}:
+        mine[name] = mine[name][:count]
+    for name in mine.keys() & {"us_alphas", "us_cif_peak"}:
+        steps_per_frame = len(mine[name]) // num_frames
+        mine[name] = mine[name][: len(row.features) * steps_per_frame]
+    return mine
+
+
+def make_rows(recordings: Sequence[Features], hotword_dim: int = 1, seed: int = 0) -> list[Row]:
+    """Return the rows of the proof: recordings, made speech, random numbers, very short ones.
+
+    Each has hotwords of its own, more than SeACo attends to at a time.
+    """
+    rng = np.random.default_rng(seed)
+    features = list(recordings)
+    features += [speech_like_features(rng, length) for length in (83, 57, 40, 24)]
+    features += [
+        rng.standard_normal((length, FEATURE_DIM)).astype(np.float32) for length in (61, 30)
+    ]
+    features += [speech_like_features(rng, length) for length in (5, 2, 1)]
+    return [
+        Row(
+            row,
+            _LANGUAGES[i % len(_LANGUAGES)],
+            _TEXT_NORMS[i % len(_TEXT_NORMS)],
+            rng.uniform(-1, 1, (_HOTWORDS, hotword_dim)).astype(np.float32),
+        )
+        for i, row in enumerate(features)
+    ]
+
+
+def run_original(
+    path: Path, rows: Sequence[Row], threads: int, optimise: bool = True
+) -> list[Outputs | None]:
+    """Return what the original gives for each row alone: ids and scores in place of logits.
+
+    None where it fails, which some exports do on rows without tokens.
+    """
+    model = Model(path, threads, optimise)
+    results: list[Outputs | None] = []
+    for row in rows:
+        try:
+            results.append(with_token_ids(model([row])[0]))
+        except Exception:  # ONNX Runtime's exceptions have no common base but this
+            results.append(None)
+    return results
+
+
+def with_token_ids(outputs: Outputs) -> Outputs:
+    """Put `log_probs`, `token_ids` and `token_scores` in the place of the logits."""
+    name = "logits" if "logits" in outputs else "ctc_logits"
+    logits = outputs.pop(name).astype(np.float64)
+    if logits.size:
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        log_probs = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    else:
+        log_probs = logits
+    outputs["log_probs"] = log_probs
+    outputs["token_ids"] = log_probs.argmax(axis=-1)
+    outputs["token_scores"] = log_probs.max(axis=-1, initial=-np.inf)
+    return outputs
+
+
+def compare_with_original(
+    expected: Sequence[Outputs | None],
+    model: Model,
+    rows: Sequence[Row],
+) -> tuple[list[Outputs], TokenFigures]:
+    """Compare each row alone with the original, and return what the prepared graph gave.
+
+    Args:
+        expected: of the original, None for a row on which it failed.
+
+    Raises:
+        PrepareError: they differ, or the original failed on every row.
+    """
+    figures = TokenFigures()
+    alone = []
+    for number, (wanted, row) in enumerate(zip(expected, rows, strict=True)):
+        got = _run(model, [row], max(len(row.features), 1), 0.0)[0]
+        alone.append(got)
+        if wanted is not None:
+            what = f"row {number} ({len(row.features)} frames), prepared graph against original"
+            compare(what, wanted, got, figures, ORIGINAL_TOLERANCE)
+    if figures.rows == 0:
+        raise PrepareError("the original graph fails on every row of the proof")
+    check_ties(figures)
+    return alone, figures
+
+
+def check_independence(
+    model: Model, rows: Sequence[Row], alone: Sequence[Outputs], with_empty: bool = True
+) -> TokenFigures:
+    """Check that padding and neighbours change no row.
+
+    Each row is run padded alone (zeros, noise and NaN, 1 to 100 frames), then all are batched in
+    shuffled orders with longer and shorter neighbours.
+
+    Args:
+        model: the prepared graph.
+        rows: the rows.
+        alone: what it gives for each alone, without padding.
+        with_empty: put a row without any frame into every batch.
+
+    Raises:
+        PrepareError: a result depends on padding or neighbours, or a batch fails.
+    """
+    figures = TokenFigures()
+    amounts = ((1, 0.0), (17, GARBAGE), (100, float("nan")), (40, 0.0))
+    for number, row in enumerate(rows):
+        extra, padding = amounts[number % len(amounts)]
+        got = _run(model, [row], len(row.features) + extra, padding)[0]
+        what = f"row {number} ({len(row.features)} frames), {extra} frames of padding"
+        compare(what, alone[number], got, figures)
+    empty = replace(rows[0], features=np.zeros((0, FEATURE_DIM), np.float32))
+    for numbers, extra, padding in shuffled_batches(len(rows), 9):
+        batch = [*(rows[n] for n in numbers), *[empty] * with_empty]
+        longest = max(len(row.features) for row in batch)
+        results = _run(model, batch, longest + extra, padding)
+        for n, got in zip(numbers, results, strict=False):
+            what = f"row {n} ({len(rows[n].features)} frames), in a batch of {len(batch)}"
+            compare(what, alone[n], got, figures)
+        if with_empty:
+            _check_empty(results[-1])
+    if with_empty:
+        for result in _run(model, [empty, empty], 3, 0.0):
+            _check_empty(result)
+    check_ties(figures)
+    return figures
+
+
+def count_changed_ids(expected: Sequence[Outputs | None], got: Sequence[Outputs | None]) -> int:
+    """Count token ids that differ, missing and additional ones included; no judgement."""
+    changed = 0
+    for first, second in zip(expected, got, strict=True):
+        if first is None or second is None:
+            continue
+        ids, others = first["token_ids"], second["token_ids"]
+        common = min(len(ids), len(others))
+        changed += int((ids[:common] != others[:common]).sum()) + abs(len(ids) - len(others))
+    return changed
+
+
+def check_output_shapes(model: Model) -> None:
+    """Raise `PrepareError` unless ONNX Runtime sees only symbolic dimensions in the outputs.
+
+    Triton's C++ backend compares them exactly with the `-1` of `config.pbtxt`.
+    """
+    for name, shape in model.output_shapes.items():
+        if not shape or any(isinstance(dim, int) for dim in shape):
+            raise PrepareError(f"output {name}: expected dynamic dimensions, got {shape}")
+
+
+def _run(model: Model, rows: list[Row], num_frames: int, padding: float) -> list[Outputs]:
+    try:
+        return model(rows, num_frames, padding)
+    except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+        lengths = [len(row.features) for row in rows]
+        raise PrepareError(
+            f"the prepared graph fails on rows of {lengths} frames padded to {num_frames}: {error}"
+        ) from error
+
+
+def _check_empty(outputs: Outputs) -> None:
+    if outputs.get("token_num", 0) != 0:
+        raise PrepareError(f"a row without frames: expected 0 tokens, got {outputs['token_num']}")
+    for name, value in outputs.items():
+        if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+            raise PrepareError(f"a row without frames: {name} is not finite")
+
+
+def compare(
+    what: str,
+    expected: Outputs,
+    got: Outputs,
+    figures: TokenFigures,
+    tolerance: float = TOLERANCE,
+) -> None:
+    """Compare counts, token ids, scores and timestamps of one row and note them in `figures`.
+
+    Args:
+        what: names the row in messages.
+        expected: with `log_probs` [N, V], another id may have been chosen that scores as well.
+
+    Raises:
+        PrepareError: they differ.
+    """
+    figures.rows += 1
+    for name in ("token_num", "encoder_out_lens"):
+        if name in expected and expected[name] != got[name]:
+            raise PrepareError(f"{what}: {name}: expected {expected[name]}, got {got[name]}")
+    wanted, ids = expected["token_ids"], got["token_ids"]
+    figures.tokens += len(ids)
+    scores = expected["token_scores"]
+    if "log_probs" in expected and len(ids):
+        # What the original thinks of the id that was chosen: with a tie, nearly as much.
+        scores = np.take_along_axis(expected["log_probs"], ids[:, None].astype(int), 1)[:, 0]
+        gap = expected["token_scores"] - scores
+    else:
+        gap = np.where(wanted == ids, 0.0, np.abs(scores - got["token_scores"]))
+    if np.any(gap > tolerance):
+        raise PrepareError(f"{what}: {int((wanted != ids).sum())} of {len(ids)} token ids differ")
+    figures.ties += int((wanted != ids).sum())
+    difference = largest(scores - got["token_scores"])
+    figures.max_score_difference = max(figures.max_score_difference, difference)
+    if not difference <= tolerance:
+        raise PrepareError(f"{what}: token_scores differ by {difference:.2g}")
+    for name in expected.keys() & {"us_alphas", "us_cif_peak"}:
+        reference = expected[name]
+        if np.isnan(reference).any():
+            continue  # the original divides by a sum of weights that is zero
+        apart = np.abs(reference - got[name])
+        if name == "us_cif_peak":
+            # An integral that meets the threshold within rounding may fire one step later.
+            apart = np.minimum(apart, np.abs(apart - _PEAK_THRESHOLD))
+        difference = largest(apart)
+        figures.max_timestamp_difference = max(figures.max_timestamp_difference, difference)
+        if not difference <= tolerance:
+            raise PrepareError(f"{what}: {name} differs by {difference:.2g}")
+
+
+def largest(values: NDArray[Any]) -> float:
+    """Return the largest magnitude, 0 of nothing; NaN if any is."""
+    return float(np.abs(values).max(initial=0.0))
+
+
+def check_ties(figures: TokenFigures) -> None:
+    """Raise `PrepareError` where more ids differ within the tolerance than chance explains."""
+    if figures.ties > max(1.0, MAX_TIE_SHARE * figures.tokens):
+        raise PrepareError(f"{figures.ties} of {figures.tokens} token ids differ within tolerance")

@@ -1,0 +1,175 @@
+"""Installs a model in int8 or float16, made from its float32 graph, and says what that costs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rapidfuzz.distance import Levenshtein
+
+from asr_core.features.frontend import load_frontend
+from asr_server.commands.prepare import Report
+from asr_server.graphs.convert import ConversionReport, convert
+from asr_server.graphs.int8 import DEFAULT_RECIPE, Recipe
+from asr_server.install.agreement import LOADERS, Agreement, count_agreement
+from asr_server.install.errors import InstallError
+from asr_server.install.installed import Material
+from asr_server.install.layout import CHECKPOINT, Precision, has_graphs
+from asr_server.install.models import VERSION, ModelKind, install
+
+ServedPrecision = Literal["fp32", "int8", "fp16"]
+RecipeChoice = Literal["signed", "funasr", "per_frame", "published"]
+
+CONVERTIBLE = ("sensevoice", "paraformer")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """In which precision a model is installed.
+
+    Attributes:
+        precision: of the installed graph.
+        recipe: by which the float32 graph is quantised; None where nothing is.
+    """
+
+    precision: ServedPrecision
+    recipe: Recipe | None = None
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether the graph is made here from float32."""
+        return self.precision == "fp16" or self.recipe is not None
+
+    @property
+    def of_files(self) -> Precision:
+        """Precision of the files to install from."""
+        return "int8" if self.precision == "int8" and not self.is_converted else "fp32"
+
+
+def choose(
+    kind: ModelKind, precision: ServedPrecision, recipe: RecipeChoice | None, source: str | None
+) -> Choice:
+    """Return what to do, given the command line.
+
+    int8 is made here from float32, which keeps the CIF predictor precise and is faster than the
+    published int8; that one is taken where it is asked for, or the directory holds no other.
+
+    Raises:
+        InstallError: the kind of model, or the precision, does not go with it.
+    """
+    if recipe is not None and precision != "int8":
+        raise InstallError(f"--recipe {recipe}: expected with --precision int8, got {precision}")
+    if precision == "fp32":
+        return Choice(precision)
+    if kind.name not in CONVERTIBLE:
+        if precision == "fp16" or recipe not in (None, "published"):
+            raise InstallError(
+                f"{kind.name}: is served in fp32 and in published int8; expected one of "
+                f"{', '.join(CONVERTIBLE)} for fp16 and other int8"
+            )
+        return Choice(precision)
+    if precision == "fp16":
+        return Choice(precision)
+    if recipe == "published" or (recipe is None and _holds_int8_only(kind, source)):
+        return Choice(precision)
+    return Choice(precision, recipe or DEFAULT_RECIPE)
+
+
+def _holds_int8_only(kind: ModelKind, source: str | None) -> bool:
+    graphs = [graph.stem for graph in kind.graphs]
+    directory = Path(source) if source is not None else None
+    return (
+        directory is not None
+        and has_graphs(directory, graphs, "int8")
+        and not has_graphs(directory, graphs, "fp32")
+        and not (directory / CHECKPOINT).is_file()
+    )
+
+
+@dataclass(frozen=True)
+class PrecisionReport:
+    """What a precision costs, on recordings.
+
+    Attributes:
+        conversion: of the graph.
+        agreement: of the texts with those of the float32 graph.
+        error_rate: edits that make float32's texts of these, over float32's characters.
+    """
+
+    conversion: ConversionReport
+    agreement: Agreement
+    error_rate: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "conversion": self.conversion.as_dict(),
+            "agreement": asdict(self.agreement),
+            "error_rate": self.error_rate,
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"{self.conversion}\n"
+            f"texts against fp32: {self.agreement}; error rate {self.error_rate:.2%}"
+        )
+
+
+def install_converted(
+    kind: ModelKind, files: Path, repository: Path, choice: Choice, material: Material
+) -> tuple[list[Report], PrecisionReport]:
+    """Install a model in float32 elsewhere, and from there in another precision.
+
+    Args:
+        kind: which model.
+        files: as exported, in float32.
+        repository: the model repository to fill.
+        choice: the precision, one that is made here.
+        material: its recordings calibrate float16, and are recognised in both precisions.
+
+    Raises:
+        InstallError: a file is missing, or nothing is recognised.
+        PrepareError: the graph cannot be served, or not in this precision.
+    """
+    if choice.precision == "fp32":
+        raise ValueError("expected another precision than fp32")
+    with tempfile.TemporaryDirectory(prefix="fp32-") as work:
+        fp32 = Path(work)
+        reports = install(kind, files, fp32)
+        shutil.copytree(fp32, repository, dirs_exist_ok=True)
+        graph = Path(kind.encoder) / VERSION / "model.onnx"
+        frontend = load_frontend(_feature_extractor(kind, fp32))
+        conversion = convert(
+            fp32 / graph,
+            repository / graph,
+            choice.precision,
+            [frontend(samples) for samples in material.recordings],
+            recipe=choice.recipe or DEFAULT_RECIPE,
+        )
+        load, _ = LOADERS[kind.name]
+        expected = load(fp32)(material)
+        texts = load(repository)(material)
+    report = PrecisionReport(
+        conversion, count_agreement(expected, texts), character_error_rate(expected, texts)
+    )
+    return reports, report
+
+
+def _feature_extractor(kind: ModelKind, repository: Path) -> Path:
+    (model,) = (name for name in kind.files if name.endswith("feature_extractor"))
+    return repository / model / VERSION
+
+
+def character_error_rate(expected: Sequence[str], texts: Sequence[str]) -> float:
+    """Return edits over expected characters, spaces left out; 0 where nothing is expected."""
+    pairs = [
+        (one.replace(" ", ""), other.replace(" ", ""))
+        for one, other in zip(expected, texts, strict=True)
+    ]
+    characters = sum(len(one) for one, _ in pairs)
+    edits = sum(Levenshtein.distance(one, other) for one, other in pairs)
+    return edits / characters if characters else 0.0

@@ -1,0 +1,302 @@
+"""The transcription of one file, asynchronous: decoder, VAD, recogniser and sentences at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from ..audio.media import MediaDecoder, MediaSource
+from ..audio.waveform import SAMPLE_RATE, Waveform
+from ..errors import AsrError, ClientClosed
+from ..files.options import FileOptions
+from ..files.segments import Segment, SegmentCutter
+from ..files.sentences import SentenceMaker, spoken_in, whole_transcript
+from ..files.served_models import ServedModels
+from ..files.speech_detection import SpeechDetector
+from ..results import FileSummary, FileTimings, FileTranscript, Sentence, Transcript
+from ..transport.interface import AsyncTransport
+
+# Audio in one request to the VAD: its answer is awaited before the next is sent.
+PIECE_SAMPLES = 5 * SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class _Recognition:
+    """A segment on its way through the recogniser."""
+
+    start_ms: int
+    end_ms: int
+    task: asyncio.Task[Transcript]
+
+
+class AsyncFileTranscription:
+    """The sentences of one file as they are recognised; `FileTranscription` says what it promises.
+
+    `AsyncClient.stream_file` makes it. It belongs to the event loop that runs. Cancelling a task
+    that waits for a sentence ends the transcription.
+    """
+
+    def __init__(
+        self,
+        transport: AsyncTransport,
+        url: str,
+        source: MediaSource,
+        options: FileOptions,
+        timeout_s: float,
+    ) -> None:
+        self._media = MediaDecoder(source)
+        self._name = self._media.name
+        self._transport = transport
+        self._options = options
+        self._timeout_s = timeout_s
+        self._models = ServedModels(transport, url, options, timeout_s)
+        self._maker: SentenceMaker | None = None
+        self._recognitions: asyncio.Queue[_Recognition | None] = asyncio.Queue()
+        self._slots = asyncio.Semaphore(options.in_flight)
+        self._tasks: set[asyncio.Task[Transcript]] = set()
+        self._producer: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._ready: deque[Sentence] = deque()
+        self._failure: AsrError | None = None
+        self._summary: FileSummary | None = None
+        self._languages: Counter[str] = Counter()  # ms of speech
+        self._recognised_ms = 0
+        self._segments = 0
+        self._speech_ms = 0
+        self._started_s = time.monotonic()
+        self._first_sentence_s: float | None = None
+        self._vad_s = 0.0
+
+    async def __aenter__(self) -> AsyncFileTranscription:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[Sentence]:
+        return self
+
+    @property
+    def duration_s(self) -> float | None:
+        """What the file says its duration is, in seconds; for a progress bar only."""
+        return self._media.duration_s
+
+    @property
+    def recognised_s(self) -> float:
+        """How far recognition has come in the file, in seconds."""
+        return self._recognised_ms / 1000
+
+    @property
+    def summary(self) -> FileSummary:
+        """What is known when all sentences were read.
+
+        Raises:
+            ClientClosed: they were not.
+        """
+        if self._summary is None:
+            raise ClientClosed(f"{self._name}: not all of the file was transcribed")
+        return self._summary
+
+    async def open(self) -> None:
+        """Start; `async with` does it. As `FileTranscription.open`."""
+        if self._producer is not None or self._closing is not None:
+            raise ClientClosed(f"{self._name}: a transcription is opened once")
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._started_s = time.monotonic()
+        self._producer = asyncio.create_task(self._produce(opened))
+        try:
+            await asyncio.wait({opened, self._producer}, return_when=asyncio.FIRST_COMPLETED)
+            if not opened.done():
+                await self._check_producer()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def __anext__(self) -> Sentence:
+        try:
+            while not self._ready:
+                if self._failure is not None:
+                    raise self._failure
+                if self._summary is not None:
+                    break
+                await self._advance()
+        except BaseException as error:
+            if self._failure is None:  # what was under way is lost, so nothing may follow
+                self._failure = ClientClosed(f"{self._name}: the transcription was cancelled")
+                if isinstance(error, AsrError):
+                    self._failure = error
+            await self.close()
+            raise
+        if not self._ready:
+            raise StopAsyncIteration
+        return self._ready.popleft()
+
+    async def result(self) -> FileTranscript:
+        """Return the whole, with the sentences that were not read yet."""
+        sentences = [sentence async for sentence in self]
+        return whole_transcript(sentences, self.summary)
+
+    async def close(self) -> None:
+        """Leave the transcription; as `FileTranscription.close`."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._stop())
+        await asyncio.wait({self._closing})
+
+    async def _stop(self) -> None:
+        """End all that runs, and wait until it has."""
+        if self._failure is None and self._summary is None:
+            self._failure = ClientClosed(f"{self._name}: the transcription was closed")
+        running = [*self._tasks, *([self._producer] if self._producer else [])]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _produce(self, opened: asyncio.Future[None]) -> None:
+        """Decode, find speech, and put each segment on its way as soon as it has ended."""
+        options = self._options
+        try:
+            await self._models.check()
+            self._maker = SentenceMaker(
+                self._models.punctuate, self._models.itn_language, options.timestamps
+            )
+            detector = SpeechDetector(self._transport, options.vad_parameters, self._timeout_s)
+            cutter = SegmentCutter(options.max_segment_ms, options.history_ms)
+            async with self._media as media, detector, aclosing(_pieces(media)) as pieces:
+                async for piece, is_last in pieces:
+                    segments = await self._detect(detector, cutter, piece, is_last)
+                    if not opened.done():
+                        opened.set_result(None)
+                    for segment in segments:
+                        await self._submit(segment)
+        finally:
+            self._recognitions.put_nowait(None)
+
+    async def _detect(
+        self, detector: SpeechDetector, cutter: SegmentCutter, piece: Waveform, is_last: bool
+    ) -> list[Segment]:
+        """Give the next audio to the VAD, and return the segments that ended."""
+        sent_s, start_s = self._media.decoded_s, time.monotonic()
+        with self._located(f"detection of speech, {sent_s:.1f} s into the file"):
+            rows = await detector.accept(piece, is_last=is_last)
+            segments = [*cutter.accept(piece, rows)]
+            if is_last:
+                cutter.finish()
+        self._vad_s += time.monotonic() - start_s
+        return segments
+
+    async def _submit(self, segment: Segment) -> None:
+        """Send a segment to the recogniser when there is room; who reads sentences makes room."""
+        await self._slots.acquire()
+        task = asyncio.create_task(self._models.recognise(segment))
+        self._tasks.add(task)
+        task.add_done_callback(self._recognised)
+        self._recognitions.put_nowait(_Recognition(segment.start_ms, segment.end_ms, task))
+
+    def _recognised(self, task: asyncio.Task[Transcript]) -> None:
+        """Look at a failure, so that one nobody waits for any more is not logged as forgotten."""
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _advance(self) -> None:
+        """Take in the next segment's transcript, or the end."""
+        if self._producer is None:
+            raise ClientClosed(
+                f"{self._name}: the transcription is not open; use `with`, or open()"
+            )
+        recognition = await self._recognitions.get()
+        maker = self._maker
+        if recognition is None or maker is None:
+            await self._check_producer()
+            if maker is not None:
+                self._take(await maker.finish())
+            self._summary = self._summarise()
+            return
+        start_ms, end_ms = recognition.start_ms, recognition.end_ms
+        await asyncio.wait({recognition.task})
+        if recognition.task.cancelled():
+            raise ClientClosed(f"{self._name}: the transcription was closed")
+        with self._located(f"segment {start_ms / 1000:.2f}-{end_ms / 1000:.2f} s"):
+            transcript = recognition.task.result()
+            self._slots.release()
+            speech_end_ms = end_ms - self._options.silence_behind_ms
+            spoken = spoken_in(transcript, start_ms, end_ms, speech_end_ms)
+            if spoken is not None:
+                self._take(await maker.accept(spoken))
+        self._segments += 1
+        self._speech_ms += end_ms - start_ms
+        self._recognised_ms = end_ms
+        if spoken is not None and spoken.language is not None:
+            self._languages[spoken.language] += end_ms - start_ms
+
+    def _take(self, sentences: list[Sentence]) -> None:
+        """Have sentences ready to be read."""
+        self._ready += sentences
+        if sentences and self._first_sentence_s is None:
+            self._first_sentence_s = time.monotonic() - self._started_s
+
+    async def _check_producer(self) -> None:
+        """Wait for the end of the producer, and raise what it ended with."""
+        producer = self._producer
+        if producer is None:
+            return
+        await asyncio.wait({producer})
+        if producer.cancelled():
+            raise self._failure or ClientClosed(f"{self._name}: the transcription was closed")
+        producer.result()
+
+    @contextmanager
+    def _located(self, where: str) -> Iterator[None]:
+        """Say of an error in which part of the file it happened; its kind stays."""
+        try:
+            yield
+        except AsrError as error:
+            message = f"{self._name}: {where}: {error}"
+            raise type(error)(message, server_message=error.server_message) from error
+
+    def _summarise(self) -> FileSummary:
+        duration_s = self._media.decoded_s
+        self._recognised_ms = round(duration_s * 1000)
+        return FileSummary(
+            duration_s=duration_s,
+            speech_s=self._speech_ms / 1000,
+            segments=self._segments,
+            language=max(self._languages, key=self._languages.__getitem__, default=None),
+            warnings=list(self._media.warnings),
+            timings=FileTimings(
+                total_s=time.monotonic() - self._started_s,
+                first_sentence_s=self._first_sentence_s,
+                detection_s=self._vad_s,
+                recognition_s=self._models.recognition_s,
+                punctuation_s=self._models.punctuation_s,
+            ),
+        )
+
+
+async def _pieces(media: MediaDecoder) -> AsyncGenerator[tuple[Waveform, bool], None]:
+    """Join blocks to pieces of `PIECE_SAMPLES`; say of each whether it is the last.
+
+    A piece is held back until another block has come, for only then it is known not to be the
+    last, which may be empty.
+    """
+    blocks = [np.zeros(0, np.float32)]
+    async with aclosing(aiter(media)) as stream:
+        async for block in stream:
+            if sum(map(len, blocks)) >= PIECE_SAMPLES:
+                yield np.concatenate(blocks), False
+                blocks.clear()
+            blocks.append(block)
+    yield np.concatenate(blocks), True

@@ -1,0 +1,1 @@
+"""Whatever holds audio, as 16 kHz mono float32."""

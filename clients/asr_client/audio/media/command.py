@@ -1,0 +1,77 @@
+"""Which ffmpeg is run, and with what arguments.
+
+Nothing in a file can make ffmpeg open a second file or a connection:
+
+- only the protocol `file` may be opened, so no playlist reaches a network;
+- only the container formats below may be opened, none of which refers to other files (playlists
+  such as m3u8, ffconcat and DASH, session descriptions, and image sequences are left out);
+- the input is an absolute path behind `file:`, so a name is never an option, a URL or a pattern.
+
+Works with ffmpeg 4.2 and newer.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ...errors import AudioError
+from ..waveform import SAMPLE_RATE
+
+# Demuxers that hold their audio themselves; names as `ffmpeg -demuxers` lists them.
+FORMATS = (
+    *("aac", "loas", "ac3", "eac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf"),
+    *("dts", "flac", "flv", "matroska", "webm", "mov", "mp4", "m4a", "3gp", "3g2", "mp3", "mpc"),
+    *("mpc8", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm", "sox", "tak", "tta", "voc", "w64"),
+    *("wav", "wtv", "wv"),
+)
+
+
+def find_ffmpeg() -> str:
+    """Return the path of ffmpeg: the one on PATH, else that of the `imageio-ffmpeg` wheel.
+
+    Raises:
+        AudioError: there is neither.
+    """
+    on_path = shutil.which("ffmpeg")
+    if on_path is not None:
+        return on_path
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        raise AudioError(
+            "this file needs ffmpeg; got none: install it with the system's package manager or "
+            "with pip install 'triton-asr[media]'"
+        ) from None
+
+
+def decode_command(ffmpeg: str, path: Path) -> list[str]:
+    """Return the arguments that make ffmpeg write a file's first audio stream to its stdout.
+
+    The stream comes as float32 in the machine's byte order, 16 kHz, mono, 1.0 at full scale.
+
+    Args:
+        path: absolute.
+    """
+    filters = (
+        # async=1: gaps between packets become silence and overlaps are cut, so that the time of
+        # a sample is its place in the output. rematrix_maxval: else channels are mixed for equal
+        # power, and two that are alike come out 3 dB too loud.
+        f"aresample={SAMPLE_RATE}:async=1:rematrix_maxval=1.0",
+        "aformat=sample_fmts=flt:channel_layouts=mono",
+        # Says in the log at what time the first sample is. `aresample=first_pts=0` would fill up
+        # to there by itself, but once more wherever the stream changes its rate or channels.
+        "asplit[out][first];[first]atrim=end_sample=1,ashowinfo,anullsink;[out]anull",
+    )
+    return [
+        ffmpeg,
+        *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"),
+        *("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS)),
+        *("-threads", "1"),  # audio gains nothing from more, and many files may run at once
+        *("-i", f"file:{path}"),
+        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
+        *("-af", ",".join(filters)),
+        *("-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"),
+    ]

@@ -1,0 +1,114 @@
+"""What ffmpeg says on stderr: the duration, the start, and what is wrong with the file.
+
+Its text is partly the file's (titles, names), so it is read in bounded pieces and never trusted
+with more than a message and a progress bar.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import AudioError
+
+MAX_LINE_BYTES = 1_000  # the rest of a longer line is dropped
+MAX_PROBLEMS = 5  # the first ones say what is wrong, later ones repeat it
+
+# The two spaces keep a title of the same words out: those are indented further.
+_DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?), ")
+_FIRST_SAMPLE = re.compile(r"\[Parsed_ashowinfo_\d+ @ \w+\] \[info\] n: *0 pts:\S+ pts_time:(\S+)")
+_PROBLEM = re.compile(r"\[(error|fatal|panic)\] (?P<text>.*)")
+_ESTIMATED = "Estimating duration from bitrate"
+_CORRUPT = "corrupt input packet"  # a warning to ffmpeg, the sign of a cut file to us
+
+_REFUSED = ("not on whitelist", "Not detecting m3u8")
+
+# What follows from another problem, and says less.
+_CONSEQUENCES = (
+    "Error opening",
+    "Error parsing options",
+    "Failed to set value",
+    "Error submitting packet to decoder",
+    "Task finished with error",
+    "Terminating thread",
+    "Nothing was written into output file",
+    "Could not open encoder",
+    "Conversion failed",
+)
+
+
+class FfmpegLog:
+    """Collects what matters of ffmpeg's messages, in bounded memory.
+
+    Attributes:
+        duration_s: what the file says its duration is, in seconds; None if it does not.
+        estimated: whether the duration is only ffmpeg's guess from the bit rate.
+        start_s: when the first sample is heard, in seconds of the file; None until it is known.
+        problems: the first error messages, without repetitions.
+    """
+
+    def __init__(self) -> None:
+        self.duration_s: float | None = None
+        self.estimated = False
+        self.start_s: float | None = None
+        self.problems: list[str] = []
+        self._partial = b""
+        self._no_audio_stream = False
+        self._refused_format = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of stderr."""
+        *lines, rest = (self._partial + data).split(b"\n")
+        for line in lines:
+            self._line(line[:MAX_LINE_BYTES].decode("utf-8", "replace").rstrip())
+        self._partial = rest[:MAX_LINE_BYTES]
+
+    def _line(self, line: str) -> None:
+        first_sample = _FIRST_SAMPLE.match(line)
+        if first_sample is not None:
+            if self.start_s is None:
+                self.start_s = _seconds(first_sample[1])
+            return
+        duration = _DURATION.match(line)
+        if duration is not None and self.duration_s is None:
+            hours, minutes, seconds = duration.groups()
+            self.duration_s = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+        self.estimated |= _ESTIMATED in line
+        self._no_audio_stream |= "matches no streams" in line
+        self._refused_format |= any(sign in line for sign in _REFUSED)
+        problem = _PROBLEM.search(line)
+        if problem is not None:
+            text = problem["text"]
+        elif _CORRUPT in line and "[warning]" in line:
+            text = _CORRUPT
+        else:
+            return
+        known = text in self.problems or text.startswith(_CONSEQUENCES)
+        if text and not known and len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(text)
+
+    def failure(self, name: str) -> AudioError:
+        """Return the error for a file of which not a single sample came.
+
+        Args:
+            name: what the user calls the file.
+        """
+        detail = f" ({self.problems[0]})" if self.problems else ""
+        if self._refused_format:
+            return AudioError(
+                f"{name}: expected a file that holds its audio itself; got a format that is not "
+                "read, such as a text, a playlist, a session description or pictures"
+            )
+        if self._no_audio_stream:
+            return AudioError(f"{name}: expected a file with an audio track; got one without")
+        return AudioError(
+            f"{name}: expected audio or video that ffmpeg reads; got something else or a broken "
+            f"file{detail}. Raw samples go in as Pcm(data, sample_rate)"
+        )
+
+
+def _seconds(text: str) -> float:
+    """Return a time that ffmpeg printed; NOPTS, which it prints for an unknown one, is 0."""
+    try:
+        return max(float(text), 0.0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,1 @@
+"""The blocking client: faces over `aio`, file by file."""

@@ -1,0 +1,1 @@
+"""Text after recognition: figures, times, subtitles, error rates."""

@@ -1,0 +1,1 @@
+"""Carries requests to a server, over gRPC or HTTP."""

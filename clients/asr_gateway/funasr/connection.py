@@ -1,0 +1,247 @@
+"""One websocket connection: which message begins, feeds and ends an utterance, and its failures."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import replace
+from typing import Any, Protocol
+
+from asr_client import AsrError, AudioError
+
+from ..service.gateway import SHUTDOWN_MESSAGE, Gateway
+from ..service.logs import log_event
+from .pcm import PcmError
+from .protocol import (
+    MessageError,
+    UtteranceOptions,
+    end_acknowledgement,
+    error_reply,
+    parse_message,
+)
+from .recorded import TooMuchAudio
+from .utterance import Utterance, make_utterance
+
+# Close codes (RFC 6455, 7.4.1)
+NORMAL = 1000
+GOING_AWAY = 1001
+BAD_DATA = 1007
+REFUSED = 1008
+TOO_BIG = 1009
+FAILED = 1011
+TRY_LATER = 1013
+
+
+class ChannelClosed(Exception):
+    """The client has gone."""
+
+
+class Channel(Protocol):
+    """The socket, as a connection sees it."""
+
+    async def receive(self) -> str | bytes:
+        """Wait for the next message.
+
+        Raises:
+            ChannelClosed: there is none.
+        """
+
+    async def send(self, reply: dict[str, Any]) -> None:
+        """Send a reply; waits for a client that does not read.
+
+        Raises:
+            ChannelClosed: it does not read for too long, or has gone.
+        """
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the connection; harmless when it is closed."""
+
+
+class _Stopped(Exception):
+    """The gateway ends the connection."""
+
+
+class _Idle(Exception):
+    """Nothing came from the client for too long."""
+
+
+class Connection:
+    """Speaks the protocol on one channel.
+
+    One utterance is recognised at a time: audio of the next waits until the results of the one
+    before are sent.
+    """
+
+    def __init__(self, gateway: Gateway, channel: Channel, number: int) -> None:
+        self._gateway = gateway
+        self._channel = channel
+        self._number = number
+        self._options: UtteranceOptions | None = None  # None before the first text message
+        self._announced = False  # an utterance may have audio, or has
+        self._wants_end = False
+        self._utterance: Utterance | None = None  # takes audio
+        self._work: asyncio.Task[None] | None = None  # its recognition, or of the one before
+        self._last_message_s = time.monotonic()
+        self._stopping = asyncio.Event()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Serve the client until it, a failure or the gateway ends the connection."""
+        reading = asyncio.create_task(self._read())
+        watching = asyncio.create_task(self._watch())
+        stopping = asyncio.create_task(self._stop_when_told())
+        tasks: set[asyncio.Task[None]] = {reading, watching, stopping}
+        code, reason = NORMAL, ""
+        try:
+            await asyncio.wait({*tasks, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (self._failed, *tasks):
+                if task.done():
+                    task.result()
+        except ChannelClosed:
+            pass
+        except _Stopped as stopped:
+            code, reason = GOING_AWAY, str(stopped)
+        except Exception as error:
+            code, reason = self._judge(error)
+            await self._tell(reason)
+        finally:
+            if self._work is not None:
+                tasks.add(self._work)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._channel.close(code, reason)
+
+    def stop(self) -> None:
+        """End the audio; what is there is still recognised and reported."""
+        self._stopping.set()
+
+    async def _read(self) -> None:
+        """Follow the client's messages."""
+        while True:
+            message = await self._channel.receive()
+            self._last_message_s = time.monotonic()
+            if isinstance(message, str):
+                await self._on_text(message)
+            else:
+                await self._on_audio(message)
+
+    async def _on_text(self, text: str) -> None:
+        """Take in what a text message says."""
+        message = parse_message(text)
+        if message.is_speaking is not False and self._utterance is None:
+            await self._previous_done()
+        self._options = message.apply(self._options or UtteranceOptions())
+        if self._gateway.settings.service == "offline":
+            self._options = replace(self._options, mode="offline")
+        if message.is_speaking is not False:
+            self._announced = True
+            return
+        self._wants_end = message.wants_end
+        if self._announced or self._work is None:
+            self._end(self._utterance or self._begin(self._options))
+        elif message.wants_end:  # of an utterance that has ended already
+            await self._previous_done()
+            await self._channel.send(end_acknowledgement(self._options))
+
+    async def _on_audio(self, data: bytes) -> None:
+        """Give audio to the utterance, which it may begin."""
+        if self._options is None:
+            raise MessageError("expected a JSON message before audio; got audio")
+        if self._utterance is None:
+            await self._previous_done()
+            self._utterance = self._begin(self._options)
+        await self._utterance.put(data)
+
+    def _begin(self, options: UtteranceOptions) -> Utterance:
+        """Open an utterance."""
+        self._announced = True
+        utterance = make_utterance(self._gateway, options, self._send)
+        self._work = asyncio.create_task(self._recognise(utterance))
+        return utterance
+
+    def _end(self, utterance: Utterance) -> None:
+        """Close an utterance; its results will come."""
+        utterance.end()
+        self._utterance, self._announced = None, False
+
+    async def _send(self, reply: dict[str, Any]) -> None:
+        """Send a reply, and log its text if that is wanted."""
+        await self._channel.send(reply)
+        if self._gateway.settings.log_text:
+            log_event("reply", session=self._number, mode=reply["mode"], text=reply["text"])
+
+    async def _previous_done(self) -> None:
+        """Wait for the results of the utterance before."""
+        if self._work is not None:
+            await asyncio.wait({self._work})
+
+    async def _recognise(self, utterance: Utterance) -> None:
+        """See an utterance through, and count how it ended."""
+        metrics, outcome, begun_s = self._gateway.metrics, "left", time.monotonic()
+        try:
+            await utterance.run()
+            if self._wants_end and self._options is not None:
+                await self._channel.send(end_acknowledgement(self._options))
+            outcome = "ok"
+        except Exception as error:
+            outcome = "left" if isinstance(error, ChannelClosed) else "error"
+            if not self._failed.done():
+                self._failed.set_exception(error)
+        finally:
+            metrics.utterances.labels(utterance.mode, outcome).inc()
+            metrics.audio_s.labels(utterance.mode).inc(utterance.audio_s)
+            log_event(
+                "utterance",
+                session=self._number,
+                mode=utterance.mode,
+                outcome=outcome,
+                audio_s=round(utterance.audio_s, 3),
+                elapsed_s=round(time.monotonic() - begun_s, 3),
+            )
+
+    async def _watch(self) -> None:
+        """Raise _Idle when nothing came for too long, unless the client waits for results."""
+        timeout_s = self._gateway.settings.idle_timeout_s
+        while True:
+            idle_s = time.monotonic() - self._last_message_s
+            is_waiting = self._work is not None and not self._work.done() and not self._announced
+            if is_waiting:
+                await asyncio.wait({self._work} if self._work else ())
+                self._last_message_s = time.monotonic()
+            elif idle_s >= timeout_s:
+                raise _Idle(f"nothing came for {timeout_s:g} s")
+            else:
+                await asyncio.sleep(timeout_s - idle_s)
+
+    async def _stop_when_told(self) -> None:
+        """Finish the utterance that is open, and raise _Stopped."""
+        await self._stopping.wait()
+        if self._utterance is not None:
+            self._end(self._utterance)
+        await self._previous_done()
+        raise _Stopped(SHUTDOWN_MESSAGE)
+
+    def _judge(self, error: Exception) -> tuple[int, str]:
+        """Return the close code for a failure and what the client is told."""
+        code, reason, level = FAILED, str(error), logging.WARNING
+        if isinstance(error, (MessageError, PcmError, AudioError)):
+            code = BAD_DATA
+        elif isinstance(error, TooMuchAudio):
+            code = TOO_BIG
+        elif isinstance(error, _Idle):
+            code = REFUSED
+        elif not isinstance(error, AsrError):
+            reason, level = "the gateway failed; its log says how", logging.ERROR
+        log_event(
+            "session failed", level=level, session=self._number, code=code, error=repr(error)[:500]
+        )
+        return code, reason
+
+    async def _tell(self, reason: str) -> None:
+        """Send the client an error."""
+        options = self._options or UtteranceOptions()
+        with contextlib.suppress(ChannelClosed):
+            await self._channel.send(error_reply(options, reason, wants_end=self._wants_end))

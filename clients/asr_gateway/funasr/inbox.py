@@ -1,0 +1,78 @@
+"""Live audio between the socket it comes from and the models it goes to: a bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+
+from asr_client.audio.waveform import SAMPLE_RATE, Waveform
+from asr_client.streaming.audio import Outbox, StreamResampler, live_frames
+
+from .pcm import PcmReader
+
+# What waits before `put` makes the socket wait; the sender's own buffers come on top.
+MAX_WAITING_SAMPLES = 10 * SAMPLE_RATE
+MAX_PIECE_SAMPLES = 5 * SAMPLE_RATE
+
+
+class AudioInbox:
+    """Takes bytes of PCM in frames of any size and gives 16 kHz audio in pieces worth a request.
+
+    Args:
+        sample_rate: of the PCM, in Hz.
+        piece_samples: a piece has at least so many, unless it is the last.
+
+    Attributes:
+        received_samples: of 16 kHz, so far.
+    """
+
+    def __init__(self, sample_rate: int, piece_samples: int) -> None:
+        self._reader = PcmReader(sample_rate)
+        self._resampler = StreamResampler()
+        self._piece_samples = piece_samples
+        self._outbox = Outbox()
+        self._changed = asyncio.Event()
+        self._ended = False
+        self.received_samples = 0
+
+    async def put(self, data: bytes) -> None:
+        """Take audio in; waits while too much of it waits.
+
+        Raises:
+            PcmError: it begins with the header of another format.
+            AudioError: it cannot be used.
+        """
+        samples = self._reader.read(data)
+        if len(samples):
+            for piece in self._resampler.convert(live_frames(samples), self._reader.sample_rate):
+                self._add(piece)
+        while self._outbox.samples > MAX_WAITING_SAMPLES:
+            await self._wait()
+
+    def end(self) -> None:
+        """Nothing follows."""
+        self._add(self._resampler.flush())
+        self._ended = True
+        self._notify()
+
+    async def take(self) -> Waveform | None:
+        """Wait for the next piece, [samples] float32 at 16 kHz; None after the last."""
+        while self._outbox.samples < self._piece_samples and not self._ended:
+            await self._wait()
+        if not self._outbox.samples:
+            return None
+        piece = self._outbox.take(MAX_PIECE_SAMPLES)
+        self._notify()
+        return piece
+
+    def _add(self, piece: Waveform) -> None:
+        self.received_samples += piece.size
+        self._outbox.put(piece)
+        if self._outbox.samples >= self._piece_samples:
+            self._notify()
+
+    async def _wait(self) -> None:
+        await self._changed.wait()
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,0 +1,267 @@
+"""One utterance that is recognised while it is spoken (modes `online` and `2pass`).
+
+    inbox ──> `vad` ──> a stretch of speech ──┬─> `streaming_paraformer` ──> partial texts
+                                              └─> when it has ended, second pass ──> its sentence
+
+Silence goes to the VAD only. What is reported about a stretch comes before anything of the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from asr_client import AsyncClient, AsyncStreamSession
+from asr_client.audio.waveform import SAMPLE_RATE, Waveform
+from asr_client.files.options import FileOptions
+from asr_client.files.segments import Segment, SegmentCutter
+from asr_client.files.speech_detection import SpeechDetector
+from asr_client.results import Sentence, StreamUpdate
+
+from .inbox import AudioInbox
+from .recogniser import SegmentRecogniser
+
+T = TypeVar("T")
+
+# Stretches that ended and wait to be reported. Who reads slowly makes the rest wait.
+_MAX_WAITING_SPEECH = 2
+
+
+@dataclass(frozen=True)
+class Partial:
+    """New text of the stretch of speech number `index`, which is still spoken.
+
+    Attributes:
+        text: what is new; a partial text is never taken back, but by its sentence.
+        first: nothing of this stretch was reported before.
+        end_ms: where its last word ends in the utterance; None if unknown.
+        heard_ms: how much of the utterance had to be heard for it.
+    """
+
+    text: str
+    index: int
+    first: bool
+    end_ms: int | None
+    heard_ms: float
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """The stretch of speech number `index` after the second pass; `heard_ms` as in `Partial`."""
+
+    sentence: Sentence
+    index: int
+    heard_ms: float
+
+
+Report = Callable[["Partial | Spoken"], Awaitable[None]]
+
+
+class _Speech:
+    """A stretch of speech, from the moment the VAD sees it begin.
+
+    Attributes:
+        fed_samples: how much of it the streaming model was given.
+        ended_ms: how much of the utterance was heard when the VAD saw its end.
+    """
+
+    def __init__(self, index: int, start_ms: int, session: AsyncStreamSession | None) -> None:
+        self.index = index
+        self.start_ms = start_ms
+        self.session = session
+        self.fed_samples = 0
+        self.ended_ms = 0.0
+        self._ended: asyncio.Future[asyncio.Task[Sentence | None] | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    async def feed(self, waveform: Waveform) -> None:
+        """Give audio to the streaming model."""
+        if self.session is not None and waveform.size:
+            self.fed_samples += waveform.size
+            await self.session.send(waveform)
+
+    def end(self, second_pass: asyncio.Task[Sentence | None] | None, ended_ms: float) -> None:
+        """Say that it has ended, and what recognises it once more."""
+        self.ended_ms = ended_ms
+        self._ended.set_result(second_pass)
+
+    async def partials(self) -> AsyncGenerator[Partial, None]:
+        """Yield its text while it grows."""
+        if self.session is None:
+            return
+        first = True
+        async for update in self.session.updates():
+            if update.new_text:
+                yield self._partial(update, first)
+                first = False
+
+    async def sentence(self) -> Sentence | None:
+        """Wait for the second pass; None if there is none, or nothing was said."""
+        second_pass = await self._ended
+        return None if second_pass is None else await second_pass
+
+    def _partial(self, update: StreamUpdate, first: bool) -> Partial:
+        times = update.timestamps_ms
+        return Partial(
+            text=update.new_text,
+            index=self.index,
+            first=first,
+            end_ms=self.start_ms + times[-1][1] if times else None,
+            heard_ms=self.start_ms + 1000 * update.acknowledged_s,
+        )
+
+
+class LiveUtterance:
+    """Recognises the audio of an inbox until that ends.
+
+    Args:
+        client: of the Triton server.
+        options: of the second pass and the VAD.
+        chunk_size: of the streaming model.
+        second_pass: whether to recognise each stretch once more. Without, the partial texts are
+            the result, and complete.
+        report: is told what was heard; what waits for it makes the inbox full.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        inbox: AudioInbox,
+        options: FileOptions,
+        *,
+        chunk_size: Sequence[int],
+        second_pass: bool,
+        report: Report,
+    ) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._options = options
+        self._chunk_size = list(chunk_size)
+        self._recogniser = SegmentRecogniser(client, options) if second_pass else None
+        self._report = report
+        self._speeches: asyncio.Queue[_Speech | None] = asyncio.Queue(_MAX_WAITING_SPEECH)
+        self._current: _Speech | None = None
+        self._count = 0
+        self._heard_samples = 0
+        self._sessions: set[AsyncStreamSession] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self) -> None:
+        """Recognise, and return when all is reported. Cancelling it leaves nothing behind.
+
+        Raises:
+            AsrError: of `asr_client.errors`.
+        """
+        listening = asyncio.create_task(self._listen())
+        reporting = asyncio.create_task(self._report_all())
+        tasks = (listening, reporting)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            await self._stop([*tasks, *self._tasks])
+
+    async def _stop(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        """End everything that runs."""
+        for task in tasks:
+            task.cancel()
+        leaving = [session.close() for session in self._sessions]
+        await asyncio.gather(*tasks, *leaving, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """Follow the audio, and put each stretch of speech in the queue when it begins."""
+        if self._recogniser is not None:
+            await self._recogniser.open()
+        options = self._options
+        cutter = SegmentCutter(options.max_segment_ms, options.history_ms)
+        detector = SpeechDetector(
+            self._client.transport, options.vad_parameters, self._client.timeout_s
+        )
+        async with detector:
+            while (piece := await self._inbox.take()) is not None:
+                self._heard_samples += piece.size
+                rows = await detector.accept(piece)
+                await self._follow(cutter, cutter.accept(piece, rows), piece)
+            nothing = np.zeros(0, np.float32)
+            await self._follow(cutter, cutter.accept(nothing, await detector.finish()), nothing)
+            cutter.finish()
+        await self._speeches.put(None)
+
+    async def _follow(
+        self, cutter: SegmentCutter, ended: Iterator[Segment], piece: Waveform
+    ) -> None:
+        """Do what the VAD's answer to a piece means."""
+        for segment in ended:
+            # Of what is over already, only what has no second pass needs a session.
+            speech = self._current or await self._begin(
+                segment.start_ms, streamed=self._recogniser is None
+            )
+            self._current = None
+            await self._end(speech, segment)
+        if cutter.open_ms is None:
+            return
+        if self._current is None:
+            self._current = await self._begin(cutter.open_ms, streamed=True)
+            piece = cutter.open_audio()
+        await self._current.feed(piece)
+
+    async def _begin(self, start_ms: int, *, streamed: bool) -> _Speech:
+        """Open a stretch of speech, with a session of the streaming model or not."""
+        session = None
+        if streamed:
+            session = self._client.stream(chunk_size=self._chunk_size)
+            self._sessions.add(session)
+            await session.open()
+        speech = _Speech(self._count, start_ms, session)
+        self._count += 1
+        await self._speeches.put(speech)
+        return speech
+
+    async def _end(self, speech: _Speech, segment: Segment) -> None:
+        """Close a stretch of speech and have it recognised as a whole."""
+        second_pass = None
+        if self._recogniser is not None:
+            second_pass = self._start(self._recogniser.recognise(segment))
+        if speech.session is not None:
+            if second_pass is None:  # its last words are missing
+                await speech.feed(segment.waveform[speech.fed_samples :])
+                await speech.session.finish()
+                self._sessions.discard(speech.session)
+            else:
+                self._start(self._leave(speech.session))
+        speech.end(second_pass, 1000 * self._heard_samples / SAMPLE_RATE)
+
+    async def _leave(self, session: AsyncStreamSession) -> None:
+        """End a session whose last words the second pass will say."""
+        await session.close()
+        self._sessions.discard(session)
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Do something beside the rest."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        """Look at a failure: whoever waits for it may have been cancelled."""
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _report_all(self) -> None:
+        """Report each stretch of speech after the one before it."""
+        while (speech := await self._speeches.get()) is not None:
+            async with aclosing(speech.partials()) as partials:
+                async for partial in partials:
+                    await self._report(partial)
+            sentence = await speech.sentence()
+            if sentence is not None:
+                await self._report(Spoken(sentence, speech.index, speech.ended_ms))

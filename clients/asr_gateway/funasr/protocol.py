@@ -1,0 +1,312 @@
+"""The messages of FunASR's websocket protocol, without any input or output.
+
+A client sends text messages (JSON objects) and binary ones (audio). `is_speaking: true` begins an
+utterance, `is_speaking: false` ends its audio. What it may say is in `ClientMessage`; replies are
+dictionaries for `json.dumps`. (FunASR: runtime/docs/websocket_protocol.md, its servers and clients)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from asr_client.audio.waveform import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from asr_client.languages import LANGUAGE_IDS
+from asr_client.results import Sentence
+
+from ..service.settings import MODELS
+from .stamps import stamped_sentences, timestamp
+
+MODES = ("offline", "online", "2pass")
+DEFAULT_CHUNK_SIZE = (5, 10, 5)
+MAX_MESSAGE_CHARACTERS = 1_000_000  # of JSON; hotword lists are the longest
+_MAX_NAME = 1_000
+_MAX_CHUNK_STEPS = 1_000
+
+
+class MessageError(ValueError):
+    """A client's message is not what the protocol says; the text says what was expected."""
+
+
+@dataclass(frozen=True)
+class UtteranceOptions:
+    """What a client has said about its audio; later messages replace single fields.
+
+    Attributes:
+        mode: "offline", "online" or "2pass".
+        wav_name: echoed in replies.
+        wav_format: "pcm", or anything else for a file as it is.
+        sample_rate: of PCM, in Hz.
+        chunk_size: (look-back, chunk, look-ahead) in steps of 60 ms.
+        hotwords: in a form that the SDK takes; "" for none.
+        itn: figures for numbers; for SenseVoice marks too, unless `svs_itn` says otherwise.
+        svs_lang, svs_itn: SenseVoice's language and ITN; None where not said.
+        model: of the second pass, where it is not to be the gateway's own; a field that only this
+            gateway knows.
+    """
+
+    mode: str = "2pass"
+    wav_name: str = "wav-default-id"
+    wav_format: str = "pcm"
+    sample_rate: int = 16_000
+    chunk_size: tuple[int, int, int] = DEFAULT_CHUNK_SIZE
+    hotwords: str = ""
+    itn: bool = True
+    svs_lang: str | None = None
+    svs_itn: bool | None = None
+    model: str | None = None
+
+    @property
+    def is_pcm(self) -> bool:
+        """Whether the audio is raw 16-bit little-endian mono samples."""
+        return self.wav_format.lower() == "pcm"
+
+
+@dataclass(frozen=True)
+class ClientMessage:
+    """A text message.
+
+    Attributes:
+        fields: of `UtteranceOptions`, those that it names.
+        is_speaking: None where it does not say.
+        wants_end: whether the end of the results is to be acknowledged (`is_end`).
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    is_speaking: bool | None = None
+    wants_end: bool = False
+
+    def apply(self, options: UtteranceOptions) -> UtteranceOptions:
+        """Return the options after this message."""
+        return replace(options, **self.fields)
+
+
+def parse_message(text: str) -> ClientMessage:
+    """Read a client's text message; fields that the protocol does not know are ignored.
+
+    Raises:
+        MessageError: it is no JSON object, or a field has a value that makes no sense.
+    """
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        raise MessageError(
+            f"expected a message of at most {MAX_MESSAGE_CHARACTERS} characters; got {len(text)}"
+        )
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"expected JSON; got {_shown(text)} ({error})") from None
+    if not isinstance(message, dict):
+        raise MessageError(f"expected a JSON object; got {_shown(message)}")
+    fields: dict[str, Any] = {}
+    for name, (target, read) in _FIELDS.items():
+        if message.get(name) is not None:
+            fields[target] = read(name, message[name])
+            _check_encodable(name, fields[target])
+    is_speaking: bool | None = None
+    if message.get("is_speaking") is not None:
+        is_speaking = _flag("is_speaking", message["is_speaking"])
+    elif message.get("is_finished") is not None and _flag("is_finished", message["is_finished"]):
+        is_speaking = False
+    wants_end = message.get("is_end") is not None and _flag("is_end", message["is_end"])
+    return ClientMessage(fields, is_speaking, wants_end)
+
+
+# Replies
+
+
+def partial_reply(
+    options: UtteranceOptions, text: str, index: int, *, first: bool, end_ms: int | None
+) -> dict[str, Any]:
+    """Text that has become known: what is new only. `end_ms`: where its last word ends."""
+    mode = "online" if options.mode == "online" else "2pass-online"
+    reply = _reply(options, mode, text)
+    reply |= {"slice_type": 0 if first else 1, "index": index}
+    if end_ms is not None:
+        reply["end_time"] = end_ms
+    return reply
+
+
+def sentence_reply(options: UtteranceOptions, sentence: Sentence, index: int) -> dict[str, Any]:
+    """The second pass of a stretch of speech; its partial texts are void."""
+    reply = _reply(options, "2pass-offline", sentence.text)
+    reply |= {"slice_type": 2, "index": index}
+    reply |= {"start_time": sentence.start_ms, "end_time": sentence.end_ms}
+    return reply | _stamps([sentence])
+
+
+def recording_reply(
+    options: UtteranceOptions,
+    text: str,
+    sentences: list[Sentence],
+    *,
+    mode: str = "offline",
+    is_final: bool = True,
+    warning: str | None = None,
+) -> dict[str, Any]:
+    """The text of a whole recording, in reply to the end of its audio."""
+    reply = _reply(options, mode, text, is_final=is_final)
+    return reply | _stamps(sentences) | _warning(warning)
+
+
+def closing_reply(options: UtteranceOptions, warning: str | None = None) -> dict[str, Any]:
+    """The last message about an utterance that was heard while it was spoken."""
+    mode = "online" if options.mode == "online" else "2pass-offline"
+    return _reply(options, mode, "", is_final=True) | _warning(warning)
+
+
+def end_acknowledgement(options: UtteranceOptions) -> dict[str, Any]:
+    """Says that nothing follows, to a client that asked for it."""
+    return _reply(options, options.mode, "", is_final=True) | {"is_end": True}
+
+
+def error_reply(options: UtteranceOptions, message: str, *, wants_end: bool) -> dict[str, Any]:
+    """Says what went wrong; the connection is closed behind it."""
+    reply = _reply(options, options.mode, "", is_final=not wants_end) | {"error": message}
+    return reply | ({"is_end": True} if wants_end else {})
+
+
+def _reply(
+    options: UtteranceOptions, mode: str, text: str, *, is_final: bool = False
+) -> dict[str, Any]:
+    """The fields that every client expects in every message."""
+    return {"mode": mode, "wav_name": options.wav_name, "text": text, "is_final": is_final}
+
+
+def _stamps(sentences: list[Sentence]) -> dict[str, Any]:
+    """The times of words, where they are known. Clients expect `timestamp` to be text."""
+    if not any(sentence.words for sentence in sentences):
+        return {}
+    words = [word for sentence in sentences for word in sentence.words]
+    stamps = [stamp for sentence in sentences for stamp in stamped_sentences(sentence)]
+    return {"timestamp": timestamp(words), "stamp_sents": stamps}
+
+
+def _warning(warning: str | None) -> dict[str, Any]:
+    return {} if warning is None else {"warning": warning}
+
+
+# Fields
+
+
+def _mode(name: str, value: Any) -> str:
+    if value not in MODES:
+        raise _error(name, f"one of {', '.join(MODES)}", value)
+    return str(value)
+
+
+def _name(name: str, value: Any) -> str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or len(value) > _MAX_NAME:
+        raise _error(name, f"text of at most {_MAX_NAME} characters", value)
+    return value
+
+
+def _sample_rate(name: str, value: Any) -> int:
+    """A number; some clients send it as text or with a fraction of zero."""
+    number = _number(value)
+    if number is None or not MIN_SAMPLE_RATE <= number <= MAX_SAMPLE_RATE or number % 1:
+        raise _error(name, f"Hz, {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}", value)
+    return int(number)
+
+
+def _chunk_size(name: str, value: Any) -> tuple[int, int, int]:
+    """Three numbers, or a text with commas between them, as a C# client sends."""
+    parts = value.strip("[] ").split(",") if isinstance(value, str) else value
+    numbers = [_number(part) for part in parts] if isinstance(parts, list) else []
+    whole = [
+        int(number)
+        for number in numbers
+        if number is not None and number % 1 == 0 and 0 <= number <= _MAX_CHUNK_STEPS
+    ]
+    if len(numbers) != 3 or len(whole) != 3 or whole[1] == 0:
+        raise _error(name, "[look-back, chunk, look-ahead], such as [5, 10, 5]", value)
+    return whole[0], whole[1], whole[2]
+
+
+def _hotwords(name: str, value: Any) -> str:
+    """Text, or the list or object that others write as text."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text[:1] not in ("{", "["):
+            return text
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            raise _error(name, "words, or a JSON object {word: weight}", value) from None
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return json.dumps(value, ensure_ascii=False) if value else ""
+    if isinstance(value, dict):
+        # A Java client writes its weights as text.
+        weights = {word: _number(weight) for word, weight in value.items()}
+        if all(weight is not None for weight in weights.values()):
+            return json.dumps(weights, ensure_ascii=False) if weights else ""
+    raise _error(name, "words, a list of them, or an object {word: weight}", value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    """True or false; also as 0 and 1, and as text."""
+    if isinstance(value, str) and value.lower() in ("true", "false", "0", "1"):
+        return value.lower() in ("true", "1")
+    if isinstance(value, bool) or value in (0, 1):
+        return bool(value)
+    raise _error(name, "true or false", value)
+
+
+def _language(name: str, value: Any) -> str:
+    if not isinstance(value, str) or value.lower() not in ("", *LANGUAGE_IDS):
+        raise _error(name, f"one of {', '.join(LANGUAGE_IDS)}", value)
+    return value.lower() or "auto"
+
+
+def _model(name: str, value: Any) -> str:
+    if value not in MODELS:
+        raise _error(name, f"one of {', '.join(MODELS)}", value)
+    return str(value)
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, perhaps written as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _check_encodable(name: str, value: Any) -> None:
+    """JSON can write halves of characters (\\ud800), which no text can hold."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise _error(name, "whole characters", value) from None
+
+
+def _error(name: str, expected: str, got: Any) -> MessageError:
+    return MessageError(f"{name}: expected {expected}; got {_shown(got)}")
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, shortened."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "…"
+
+
+# Name in the protocol → (name in `UtteranceOptions`, how to read it)
+_FIELDS = {
+    "mode": ("mode", _mode),
+    "wav_name": ("wav_name", _name),
+    "wav_format": ("wav_format", _name),
+    "audio_fs": ("sample_rate", _sample_rate),
+    "chunk_size": ("chunk_size", _chunk_size),
+    "hotwords": ("hotwords", _hotwords),
+    "itn": ("itn", _flag),
+    "svs_lang": ("svs_lang", _language),
+    "svs_itn": ("svs_itn", _flag),
+    "model": ("model", _model),
+}

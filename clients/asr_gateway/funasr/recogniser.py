@@ -1,0 +1,53 @@
+"""The second pass: one stretch of speech at a time through the offline models."""
+
+from __future__ import annotations
+
+from asr_client import AsyncClient
+from asr_client.files.options import FileOptions
+from asr_client.files.segments import Segment
+from asr_client.files.sentences import SentenceMaker, join_texts, spoken_in
+from asr_client.files.served_models import ServedModels
+from asr_client.results import Sentence
+
+
+class SegmentRecogniser:
+    """Recognises segments with the parts of the SDK's file pipeline, each for itself.
+
+    So its text is what the pipeline gives for the same segments; only that a sentence of
+    Paraformer's that goes on in the next segment, which the pipeline would join, ends here.
+    """
+
+    def __init__(self, client: AsyncClient, options: FileOptions) -> None:
+        self._silence_behind_ms = options.silence_behind_ms
+        self._models = ServedModels(client.transport, client.url, options, client.timeout_s)
+
+    async def open(self) -> None:
+        """Look the models up.
+
+        Raises:
+            AsrError: one is missing, or the server cannot be reached.
+        """
+        await self._models.check()
+
+    async def recognise(self, segment: Segment) -> Sentence | None:
+        """Return what is said in a segment as one sentence; None if nothing is.
+
+        Raises:
+            AsrError: of `asr_client.errors`.
+        """
+        transcript = await self._models.recognise(segment)
+        speech_end_ms = segment.end_ms - self._silence_behind_ms
+        spoken = spoken_in(transcript, segment.start_ms, segment.end_ms, speech_end_ms)
+        if spoken is None:
+            return None
+        maker = SentenceMaker(self._models.punctuate, self._models.itn_language, True)
+        sentences = await maker.accept(spoken) + await maker.finish()
+        if not sentences:
+            return None
+        return Sentence(
+            text=join_texts([sentence.text for sentence in sentences]),
+            start_ms=segment.start_ms,
+            end_ms=segment.end_ms,
+            words=[word for sentence in sentences for word in sentence.words],
+            language=spoken.language,
+        )

@@ -1,0 +1,233 @@
+"""The HTTP API in OpenAPI's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asr_client.languages import LANGUAGE_IDS
+
+from ..service.settings import MODELS
+from .form import DEFAULT_MODEL_NAME, GRANULARITIES, RESPONSE_FORMATS
+
+_ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+_SECONDS = {"type": "number", "minimum": 0}
+_WORD: dict[str, Any] = {
+    "type": "object",
+    "required": ["word", "start", "end"],
+    "properties": {"word": {"type": "string"}, "start": _SECONDS, "end": _SECONDS},
+}
+_WORDS = {"type": "array", "items": {"$ref": "#/components/schemas/Word"}}
+_SEGMENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "start", "end", "text"],
+    "properties": {
+        "id": {"type": "integer"},
+        "start": _SECONDS,
+        "end": _SECONDS,
+        "text": {"type": "string"},
+        "words": _WORDS,
+    },
+}
+_TRANSCRIPTION: dict[str, Any] = {
+    "type": "object",
+    "required": ["text"],
+    "properties": {
+        "text": {"type": "string"},
+        "task": {"const": "transcribe"},
+        "language": {"type": "string"},
+        "duration": _SECONDS,
+        "segments": {"type": "array", "items": {"$ref": "#/components/schemas/Segment"}},
+        "words": _WORDS,
+        "warnings": {"type": "array", "items": {"type": "string"}},
+        "usage": {"type": "object"},
+    },
+}
+_MODEL: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "object", "created", "owned_by"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"const": "model"},
+        "created": {"type": "integer"},
+        "owned_by": {"type": "string"},
+    },
+}
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary", "description": "audio or video"},
+        "model": {"type": "string", "enum": [*MODELS, DEFAULT_MODEL_NAME]},
+        "language": {"type": "string", "enum": list(LANGUAGE_IDS)},
+        "prompt": {"type": "string", "description": "words to expect (hotwords)"},
+        "itn": {
+            "type": "boolean",
+            "default": True,
+            "description": "numbers as figures; not one of OpenAI's",
+        },
+        "response_format": {"type": "string", "enum": list(RESPONSE_FORMATS), "default": "json"},
+        "timestamp_granularities[]": {
+            "type": "array",
+            "items": {"type": "string", "enum": list(GRANULARITIES)},
+            "description": "of verbose_json; segment if left out",
+        },
+        "stream": {
+            "type": "boolean",
+            "default": False,
+            "description": "sentences as server-sent events (transcript.text.delta, …done)",
+        },
+        "temperature": {"type": "number", "description": "of no effect"},
+    },
+}
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the document."""
+    secured: list[dict[str, list[str]]] = [{}, {"bearer": []}]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "triton-asr gateway",
+            "version": "1",
+            "description": "Transcription of files as OpenAI's API has it. Live audio goes over a "
+            "websocket on any other path, in FunASR's protocol.",
+        },
+        "paths": {
+            "/v1/audio/transcriptions": {
+                "post": {
+                    "operationId": "transcribe",
+                    "summary": "Transcribe a file of any length and container",
+                    "security": secured,
+                    "requestBody": {
+                        "required": True,
+                        "content": {
+                            "multipart/form-data": {
+                                "schema": _FORM,
+                                # one field for each value, as OpenAI's clients send it
+                                "encoding": {
+                                    "timestamp_granularities[]": {"style": "form", "explode": True}
+                                },
+                            }
+                        },
+                    },
+                    "responses": {
+                        "200": {
+                            "description": "the transcript",
+                            "content": {
+                                "application/json": {"schema": _ref("Transcription")},
+                                "text/plain": {"schema": {"type": "string"}},
+                                "application/x-subrip": {"schema": {"type": "string"}},
+                                "text/vtt": {"schema": {"type": "string"}},
+                                "text/event-stream": {"schema": {"type": "string"}},
+                            },
+                        },
+                        **_errors(400, 401, 404, 408, 413, 429, 500, 502, 503, 504),
+                    },
+                }
+            },
+            "/v1/models": {
+                "get": {
+                    "operationId": "listModels",
+                    "summary": "The models that are ready",
+                    "security": secured,
+                    "responses": {
+                        "200": _json(
+                            "the models",
+                            {
+                                "type": "object",
+                                "required": ["object", "data"],
+                                "properties": {
+                                    "object": {"const": "list"},
+                                    "data": {"type": "array", "items": _ref("Model")},
+                                },
+                            },
+                        ),
+                        **_errors(401, 500),
+                    },
+                }
+            },
+            "/v1/models/{model}": {
+                "get": {
+                    "operationId": "getModel",
+                    "summary": "One model",
+                    "security": secured,
+                    "parameters": [
+                        {
+                            "name": "model",
+                            "in": "path",
+                            "required": True,
+                            "schema": {"type": "string", "minLength": 1},
+                        }
+                    ],
+                    "responses": {
+                        "200": _json("the model", _ref("Model")),
+                        **_errors(401, 404, 500),
+                    },
+                }
+            },
+            "/healthz": {"get": _probe("The process lives", "200")},
+            "/readyz": {"get": _probe("Triton has the models ready", "200", "503")},
+            "/metrics": {
+                "get": {
+                    "summary": "Counters for Prometheus",
+                    "security": secured,
+                    "responses": {
+                        "200": {
+                            "description": "the counters",
+                            "content": {"text/plain": {"schema": {"type": "string"}}},
+                        },
+                        **_errors(401),
+                    },
+                }
+            },
+        },
+        "components": {
+            "schemas": {
+                "Error": _ERROR,
+                "Word": _WORD,
+                "Segment": _SEGMENT,
+                "Transcription": _TRANSCRIPTION,
+                "Model": _MODEL,
+            },
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    return {str(status): _json("an error", _ref("Error")) for status in statuses}
+
+
+def _probe(summary: str, *statuses: str) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "required": ["status"],
+        "properties": {"status": {"type": "string"}, "reason": {"type": "string"}},
+    }
+    return {
+        "summary": summary,
+        "responses": {status: _json("the state", schema) for status in statuses},
+    }

@@ -1,0 +1,1 @@
+"""What every door of a gateway shares: settings, limits, keys, logs, metrics."""

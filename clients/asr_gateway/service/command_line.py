@@ -1,0 +1,201 @@
+"""The command line of the gateway: FunASR's names where FunASR has the option."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr_client import OptionError
+from asr_client.cli.transcribe import vad_option
+from asr_client.files.options import FileOptions
+
+from .logs import log_event, set_up_logging
+from .server import GatewayServer
+from .settings import MAX_UPLOAD_MB, MODELS, SERVICES, Settings, SettingsError
+
+_DEFAULTS = Settings()
+_KEY_VARIABLE = "TRITON_ASR_API_KEY"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a gateway until SIGINT or SIGTERM; returns the exit status, 2 for wrong options."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        settings = read_settings(options)
+        server = GatewayServer(settings, lambda host, port: _announce(settings, host, port))
+    except (SettingsError, OptionError, OSError) as error:
+        parser.error(str(error))
+    set_up_logging()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal that stopped it once more; the exit status shall be ours.
+        signal.signal(number, lambda *_: None)
+    server.run()
+    return 0 if server.started else 1
+
+
+def read_settings(options: argparse.Namespace) -> Settings:
+    """Return what the command line and the environment say.
+
+    Raises:
+        SettingsError, OptionError: it makes no sense.
+        OSError: a file cannot be read.
+    """
+    vad_options = dict(options.vad_option)
+    FileOptions(vad_options=vad_options)  # checks them
+    return Settings(
+        triton_url=options.triton,
+        triton_timeout_s=options.triton_timeout,
+        host=options.host,
+        port=options.port,
+        certfile=_file_or_none(options.certfile),
+        keyfile=_file_or_none(options.keyfile),
+        service=options.service,
+        offline_is_final=options.offline_is_final,
+        model=options.model,
+        hotwords=_read_text(options.hotword),
+        vad_options=vad_options,
+        step_ms=options.step_ms,
+        api_keys=_api_keys(options),
+        allow_anyone=options.no_api_key,
+        max_upload_bytes=options.max_upload_mb * 1_000_000,
+        max_sessions=options.max_sessions,
+        max_sessions_per_client=options.max_sessions_per_client,
+        idle_timeout_s=options.idle_timeout,
+        send_timeout_s=options.send_timeout,
+        header_timeout_s=options.header_timeout,
+        upload_idle_timeout_s=options.upload_idle_timeout,
+        shutdown_grace_s=options.shutdown_grace,
+        log_text=options.log_text,
+    )
+
+
+def _announce(settings: Settings, host: str, port: int) -> None:
+    """Say where the gateway is: on stdout for people and scripts, and in the log."""
+    scheme = "https" if settings.certfile else "http"
+    address = f"[{host}]" if ":" in host else host
+    print(f"page      {scheme}://{address}:{port}/")
+    print(f"websocket {scheme.replace('http', 'ws')}://{address}:{port}/ws")
+    print(f"OpenAI    {scheme}://{address}:{port}/v1", flush=True)
+    log_event("started", host=host, port=port, triton=settings.triton_url, model=settings.model)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="triton-asr-gateway",
+        description="FunASR's websocket protocol, OpenAI's transcription API and a web page, in "
+        "front of a Triton server.",
+    )
+    add = parser.add_argument
+    add("--triton", default=_DEFAULTS.triton_url, metavar="URL", help=_help("of the server"))
+    add("--triton-timeout", type=_seconds, default=_DEFAULTS.triton_timeout_s, metavar="S")
+    add("--host", "--listen-ip", default=_DEFAULTS.host, help=_help("where to listen"))
+    add("--port", type=_port, default=_DEFAULTS.port, help=_help("0 picks a free one"))
+    add("--certfile", default="", metavar="PEM", help='for TLS; "0" or "" for none')
+    add("--keyfile", default="", metavar="PEM", help='for TLS; "0" or "" for none')
+    add(
+        "--service",
+        choices=SERVICES,
+        default=_DEFAULTS.service,
+        help=_help("offline: one reply at the end of input, whatever mode a client names"),
+    )
+    add(
+        "--offline-is-final",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="is_final of that reply; FunASR's C++ server says false (default: yes)",
+    )
+    add("--model", choices=MODELS, default=_DEFAULTS.model, help=_help("second pass and files"))
+    add("--hotword", default="", metavar="FILE", help="words to expect in every request")
+    add(
+        "--vad-option",
+        type=vad_option,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="such as max_end_silence_time=500; FunASR's names",
+    )
+    add("--step-ms", type=_count, default=_DEFAULTS.step_ms, help=_help("of live audio, a request"))
+    access = parser.add_argument_group(f"access (keys may come in {_KEY_VARIABLE}, too)")
+    access.add_argument("--api-key-file", metavar="FILE", help="keys, one a line")
+    access.add_argument(
+        "--no-api-key",
+        action="store_true",
+        help="let everybody in, though other machines can reach the gateway",
+    )
+    limits = parser.add_argument_group("limits")
+    add = limits.add_argument
+    add("--max-upload-mb", type=_upload_size, default=_DEFAULTS.max_upload_bytes // 1_000_000)
+    add("--max-sessions", type=_count, default=_DEFAULTS.max_sessions)
+    add("--max-sessions-per-client", type=_count, default=_DEFAULTS.max_sessions_per_client)
+    add("--idle-timeout", type=_seconds, default=_DEFAULTS.idle_timeout_s, metavar="S")
+    add("--send-timeout", type=_seconds, default=_DEFAULTS.send_timeout_s, metavar="S")
+    add("--header-timeout", type=_seconds, default=_DEFAULTS.header_timeout_s, metavar="S")
+    add(
+        "--upload-idle-timeout",
+        type=_seconds,
+        default=_DEFAULTS.upload_idle_timeout_s,
+        metavar="S",
+    )
+    add("--shutdown-grace", type=_seconds, default=_DEFAULTS.shutdown_grace_s, metavar="S")
+    parser.add_argument("--log-text", action="store_true", help="log recognised text")
+    return parser
+
+
+def _help(text: str) -> str:
+    return f"{text} (default: %(default)s)"
+
+
+def _api_keys(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the keys of the environment and the file."""
+    keys = [os.environ[_KEY_VARIABLE]] if os.environ.get(_KEY_VARIABLE) else []
+    if options.api_key_file:
+        lines = _read_text(options.api_key_file).splitlines()
+        keys += [line.strip() for line in lines if line.strip()]
+        if not keys:
+            raise SettingsError(f"--api-key-file: expected keys; {options.api_key_file} is empty")
+    return tuple(keys)
+
+
+def _file_or_none(name: str) -> Path | None:
+    """Return a path; None for "0" and "", which switch TLS off in FunASR's servers."""
+    return None if name in ("", "0") else Path(name)
+
+
+def _read_text(name: str) -> str:
+    """Return the text of a file; "" for no name."""
+    try:
+        return Path(name).read_text(encoding="utf-8").strip() if name else ""
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{name}: expected UTF-8 text ({error})") from None
+
+
+def _seconds(word: str) -> float:
+    value = float(word)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0; got {word}")
+    return value
+
+
+def _count(word: str) -> int:
+    value = int(word)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0; got {word}")
+    return value
+
+
+def _port(word: str) -> int:
+    value = int(word)
+    if not 0 <= value < 1 << 16:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535; got {word}")
+    return value
+
+
+def _upload_size(word: str) -> int:
+    value = _count(word)
+    if value > MAX_UPLOAD_MB:
+        raise argparse.ArgumentTypeError(f"expected at most {MAX_UPLOAD_MB}; got {word}")
+    return value

@@ -1,0 +1,63 @@
+"""What all sessions of a gateway share."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Protocol
+
+from asr_client import AsyncClient
+
+from ..funasr.hotwords import HotwordCheck
+from .auth import ApiKeys
+from .limits import SessionLimits
+from .logs import log_event
+from .metrics import Metrics
+from .settings import Settings
+
+SHUTDOWN_MESSAGE = "the gateway is shutting down"
+
+
+class Stoppable(Protocol):
+    """A session that can be asked to finish."""
+
+    def stop(self) -> None:
+        """End the audio; what is there is still recognised and reported."""
+
+
+class Gateway:
+    """Settings, the way to Triton, limits and counters of one gateway.
+
+    Attributes:
+        client: for all sessions; its calls share a connection.
+        sessions: websockets that are open.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.client = AsyncClient(settings.triton_url, timeout_s=settings.triton_timeout_s)
+        self.hotwords = HotwordCheck(self.client)
+        self.keys = ApiKeys(settings.api_keys)
+        self.limits = SessionLimits(settings.max_sessions, settings.max_sessions_per_client)
+        self.metrics = Metrics()
+        self.metrics.sessions.set_function(lambda: self.limits.open)
+        self.sessions: set[Stoppable] = set()
+        self._numbers = itertools.count(1)
+
+    def next_number(self) -> int:
+        """Return a number for a session, for the log."""
+        return next(self._numbers)
+
+    async def drain(self) -> None:
+        """Take nothing new, and let what is under way finish for a while."""
+        self.limits.draining = True
+        log_event("shutdown", open_sessions=self.limits.open)
+        for session in list(self.sessions):
+            session.stop()
+        deadline = asyncio.get_running_loop().time() + self.settings.shutdown_grace_s
+        while self.limits.open and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Close the connection to Triton."""
+        await self.client.close()

@@ -1,0 +1,70 @@
+"""What every HTTP request passes: its API key, and the log and counters of what became of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..openai.api_errors import ApiError
+from .gateway import Gateway
+from .logs import log_event
+
+# What needs a key where there are keys. The page does not: it asks its user for one.
+_PROTECTED = ("/v1", "/metrics")
+_ROUTES = ("/v1/audio/transcriptions", "/v1/models", "/healthz", "/readyz", "/metrics", "/static")
+_PROBES = ("/healthz", "/readyz", "/metrics")  # which come all the time
+
+
+class Guard:
+    """ASGI middleware for HTTP; websockets pass to their endpoint, which does the same."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        metrics, path = self._gateway.metrics, scope["path"]
+        route = next((route for route in _ROUTES if _is_under(path, route)), "other")
+        status, begun_s = 0, time.monotonic()
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            connection = HTTPConnection(scope)
+            protected = any(_is_under(path, prefix) for prefix in _PROTECTED)
+            if protected and not self._gateway.keys.admit(connection):
+                metrics.refused.labels("api_key").inc()
+                refusal = ApiError(401, "expected an API key", code="invalid_api_key")
+                await refusal.response()(scope, receive, send_noting_status)
+            else:
+                await self._app(scope, receive, send_noting_status)
+        finally:
+            elapsed_s = time.monotonic() - begun_s
+            metrics.requests.labels(route, status or "none").inc()
+            metrics.request_duration_s.labels(route).observe(elapsed_s)
+            log_event(
+                "http",
+                level=logging.DEBUG
+                if route in ("/healthz", "/readyz", "/metrics")
+                else logging.INFO,
+                method=scope["method"],
+                route=route,
+                status=status,
+                elapsed_s=round(elapsed_s, 3),
+            )
+
+
+def _is_under(path: str, prefix: str) -> bool:
+    """Whether a path is a prefix, or below it."""
+    return path == prefix or path.startswith(prefix + "/")

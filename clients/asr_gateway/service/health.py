@@ -1,0 +1,77 @@
+"""`/healthz` (the process lives), `/readyz` (Triton has the models) and `/metrics`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from asr_client import AsrError
+from asr_client.files.punctuation import PUNCTUATION_MODEL
+from asr_client.files.speech_detection import VAD_MODEL
+from asr_client.options import READY_TIMEOUT_S
+from asr_client.protocol import triton_name
+from asr_client.streaming.protocol import STREAMING_MODEL
+
+from .gateway import Gateway
+from .settings import Settings
+
+_KEPT_S = 1.0  # so that probes, however many, are one question to Triton
+
+
+def needed_models(settings: Settings) -> list[str]:
+    """Return the Triton models without which the gateway cannot do what its settings say."""
+    names = [triton_name(settings.model), VAD_MODEL]
+    if settings.model == "paraformer":
+        names.append(PUNCTUATION_MODEL)
+    if settings.service == "2pass":
+        names.append(STREAMING_MODEL)
+    return names
+
+
+class Health:
+    """Answers probes."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._looking = asyncio.Lock()
+        self._looked_s = float("-inf")
+        self._problem: str | None = None
+
+    async def live(self, request: Request) -> Response:
+        """The process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        """503 with the reason unless a session could begin."""
+        problem = await self.problem()
+        if problem is not None:
+            return JSONResponse({"status": "not ready", "reason": problem}, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        """What was counted."""
+        return Response(
+            self._gateway.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8"
+        )
+
+    async def problem(self) -> str | None:
+        """Return why no session could begin; None if one could."""
+        if self._gateway.limits.draining:
+            return "the gateway is shutting down"
+        async with self._looking:
+            if time.monotonic() - self._looked_s > _KEPT_S:
+                self._problem = await self._look()
+                self._looked_s = time.monotonic()
+        return self._problem
+
+    async def _look(self) -> str | None:
+        client = self._gateway.client
+        try:
+            for name in needed_models(self._gateway.settings):
+                await client.check_ready(name, timeout_s=READY_TIMEOUT_S)
+        except AsrError as error:
+            return str(error)
+        return None

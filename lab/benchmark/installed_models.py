@@ -1,0 +1,79 @@
+"""Models prepared once and kept: preparing full-size ones takes longer than measuring them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from asr_server.install.file_hashes import hash_file
+from asr_server.install.models import EMBEDDED_MODELS, ModelKind, copy_repository, install
+from asr_server.places import ROOT
+
+Precision = Literal["fp32", "int8"]
+
+
+def installed(kind: ModelKind, source: Path, work: Path, precision: Precision = "fp32") -> Path:
+    """Return a repository with a model in it, as this checkout has it.
+
+    The weights are those of an earlier run, where one had the same model and the same code for
+    preparing it; all else is copied anew.
+
+    Args:
+        kind: which model.
+        source: the exported model.
+        work: keeps it.
+        precision: int8 is made by the default recipe.
+    """
+
+    def write(target: Path) -> None:
+        copy_repository(kind, target)
+        if precision == "fp32":
+            install(kind, source, target)
+        else:
+            _install_int8(kind, source, target)
+
+    own = ROOT / kind.repository
+    repository = prepared(work, f"{kind.name}-{precision}", source, write)
+    models = [own / model for model in kind.models]
+    configs = [model / "config.pbtxt" for model in models]
+    for path in [*configs, *(path for model in models for path in model.glob("*/model.py"))]:
+        if precision == "fp32" or path.name == "model.py":  # int8 has batch sizes of its own
+            shutil.copyfile(path, repository / path.relative_to(own))
+    return repository
+
+
+def _install_int8(kind: ModelKind, source: Path, target: Path) -> None:
+    from asr_server.install import agreement
+    from asr_server.install.installed import Material
+    from asr_server.install.precision import choose, install_converted
+
+    samples = EMBEDDED_MODELS / "samples"
+    recordings = agreement.read_recordings(sorted(samples.glob("*.wav")))
+    material = Material(recordings, agreement.read_texts(samples / "transcripts.tsv"))
+    choice = choose(kind, "int8", None, str(source))
+    install_converted(kind, source, target, choice, material)
+
+
+def prepared(work: Path, name: str, source: Path, write: Callable[[Path], object]) -> Path:
+    """Return a folder, written by `write` unless an earlier run did so from the same.
+
+    Args:
+        work: keeps it.
+        name: what it begins with; what else begins so was made from something else, and goes.
+        source: what it is made from: the files of this folder, and the code that prepares graphs.
+    """
+    files = sorted((ROOT / "scripts" / "onnx_graph").glob("*.py"))
+    files += sorted(path for path in source.iterdir() if path.is_file() and path.suffix != ".pt")
+    made_from = "".join(f"{path.name} {hash_file(path)}\n" for path in files)
+    folder = work / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
+    for other in set(work.glob(f"{name}-*")) - {folder}:
+        shutil.rmtree(other)
+    if not folder.exists():
+        unfinished = folder.with_name(folder.name + ".unfinished")
+        unfinished.mkdir(parents=True)
+        write(unfinished)
+        unfinished.rename(folder)
+    return folder

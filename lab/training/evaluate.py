@@ -1,0 +1,186 @@
+"""Measures the embedded models on held-out synthetic speech, without torch.
+
+    python -m lab.training.evaluate --models embedded_models --json .cache/heldout.json
+
+Texts and voices occur in no training shard; "noisy" adds an equaliser, a room and noise at
+10-20 dB SNR. Needs espeak-ng, and festival with festvox-kdlpc16k for the engine that training
+never heard; the sets are made once, from a seed, in the cache directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .augmentation import Waveform
+from .corpus import LANGUAGES
+from .error_rate import character_error_rate
+from .heldout_sets import TestUtterance, joined_recordings, load_set, nonspeech_set
+from .recognisers import ParaformerRecogniser, SenseVoiceRecogniser, StreamingRecogniser
+from .voices import HELD_OUT_ENGLISH_ENGINE
+
+MODELS = ("paraformer", "paraformer_online", "sensevoice")
+CONDITIONS = ("clean", "noisy")
+PER_LANGUAGE = 130
+Figures = dict[str, float]
+
+
+def error_rate(
+    utterances: list[TestUtterance],
+    condition: str,
+    transcribe: Callable[[Waveform], str],
+    form: str = "spoken",
+) -> float:
+    """CER of single utterances against their `form` text."""
+    heard = [transcribe(utterance.waveform(condition)) for utterance in utterances]
+    return character_error_rate([str(u.record[form]) for u in utterances], heard)
+
+
+def joined_figures(
+    utterances: list[TestUtterance], condition: str, transcribe: Callable[[Waveform], str]
+) -> Figures:
+    """CER of 20 s joins, of the same utterances alone, and their ratio."""
+    references, heard, members = [], [], []
+    for waveform, parts in joined_recordings(utterances, condition):
+        references.append(" ".join(str(part.record["spoken"]) for part in parts))
+        heard.append(transcribe(waveform))
+        members += parts
+    joined = character_error_rate(references, heard)
+    single = error_rate(members, condition, transcribe)
+    return {
+        f"joined_{condition}": joined,
+        f"joined_{condition}_single": single,
+        f"joined_{condition}_ratio": joined / max(single, 1e-9),
+    }
+
+
+def word_start_errors_ms(
+    recogniser: ParaformerRecogniser, utterances: list[TestUtterance], condition: str
+) -> list[float]:
+    """Distances between predicted and true word starts, of rightly recognised utterances."""
+    errors: list[float] = []
+    for utterance in utterances:
+        words = recogniser.words(utterance.waveform(condition))
+        if "".join(word.text for word in words) != utterance.record["spoken"]:
+            continue
+        position = 0
+        for text, start_ms in utterance.record["words"]:
+            errors.append(abs(words[position].start_ms - start_ms))
+            position += len(text)
+    return errors
+
+
+def mandarin_figures(test: list[TestUtterance], transcribe: Callable[[Waveform], str]) -> Figures:
+    """What is measured of every Mandarin recogniser."""
+    figures: Figures = {"utterances": len(test)}
+    for condition in CONDITIONS:
+        figures[f"cer_{condition}"] = error_rate(test, condition, transcribe)
+        figures |= joined_figures(test, condition, transcribe)
+    clips = list(nonspeech_set())
+    figures["nonspeech_empty"] = sum(transcribe(clip) == "" for clip in clips)
+    figures["nonspeech_clips"] = len(clips)
+    return figures
+
+
+def evaluate_paraformer(model_dir: Path, cache: Path) -> Figures:
+    """All figures of the offline Paraformer."""
+    recogniser = ParaformerRecogniser(model_dir)
+    test = load_set(cache, "zh")
+    figures = mandarin_figures(test, recogniser.text)
+    errors = word_start_errors_ms(recogniser, test, "noisy")
+    figures["word_start_error_ms_median"] = statistics.median(errors) if errors else -1.0
+    figures["word_start_error_ms_mean"] = statistics.fmean(errors) if errors else -1.0
+    return figures
+
+
+def evaluate_streaming(model_dir: Path, cache: Path) -> Figures:
+    """All figures of the streaming Paraformer, in chunks of 600 ms."""
+    return mandarin_figures(load_set(cache, "zh"), StreamingRecogniser(model_dir).text)
+
+
+def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
+    """All figures of SenseVoice: one row a language, and one over all."""
+    recogniser = SenseVoiceRecogniser(model_dir)
+    rows: dict[str, Figures] = {}
+
+    def auto(waveform: Waveform) -> str:
+        return recogniser(waveform).text
+
+    for language in LANGUAGES:
+        test = load_set(cache, language)[:PER_LANGUAGE]
+
+        def told(waveform: Waveform, language: str = language) -> str:
+            return recogniser(waveform, language).text
+
+        def itn(waveform: Waveform) -> str:
+            return recogniser(waveform, "auto", "withitn").text
+
+        row: Figures = {"utterances": len(test)}
+        for condition in CONDITIONS:
+            row[f"cer_auto_{condition}"] = error_rate(test, condition, auto)
+            row[f"cer_told_{condition}"] = error_rate(test, condition, told)
+        row["cer_withitn_noisy"] = error_rate(test, "noisy", itn, "written")
+        tags = [recogniser(u.waveform("noisy")).language for u in test]
+        row["language_right"] = sum(tag == language for tag in tags) / len(test)
+        row |= joined_figures(test, "noisy", auto)
+        rows[language] = row
+    keys = [key for key in rows["zh"] if key != "utterances"]
+    rows["all"] = {key: statistics.fmean(rows[name][key] for name in LANGUAGES) for key in keys}
+    rows["all"]["utterances"] = sum(rows[name]["utterances"] for name in LANGUAGES)
+    joined = rows["all"]
+    joined["joined_noisy_ratio"] = joined["joined_noisy"] / joined["joined_noisy_single"]
+    clips = list(nonspeech_set())
+    results = [recogniser(clip) for clip in clips]
+    rows["nonspeech"] = {
+        "clips": len(clips),
+        "empty": sum(result.text == "" for result in results),
+        "tagged_nospeech": sum(result.language == "nospeech" for result in results),
+    }
+    engine = load_set(cache, "en", HELD_OUT_ENGLISH_ENGINE)
+    rows[f"en {HELD_OUT_ENGLISH_ENGINE}"] = {
+        "utterances": len(engine),
+        **{f"cer_auto_{c}": error_rate(engine, c, auto) for c in CONDITIONS},
+    }
+    return rows
+
+
+def print_table(rows: dict[str, Figures]) -> None:
+    """One line a figure; rates in per cent."""
+    for name, row in rows.items():
+        for figure, value in row.items():
+            is_rate = figure.startswith(("cer", "joined", "language")) and "ratio" not in figure
+            shown = f"{100 * value:7.2f} %" if is_rate else f"{value:7.2f}"
+            print(f"{name:22s} {figure:28s} {shown}")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=Path("embedded_models"))
+    parser.add_argument("--cache", type=Path, default=Path(".cache/heldout"))
+    parser.add_argument("--only", choices=MODELS)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    report: dict[str, Any] = {}
+    for name in [arguments.only] if arguments.only else MODELS:
+        model_dir: Path = arguments.models / name
+        if name == "sensevoice":
+            rows = evaluate_sensevoice(model_dir, arguments.cache)
+            report[name] = rows
+            print_table({f"{name} {key}": row for key, row in rows.items()})
+        else:
+            evaluate = evaluate_paraformer if name == "paraformer" else evaluate_streaming
+            report[name] = evaluate(model_dir, arguments.cache)
+            print_table({name: report[name]})
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(report, indent=2)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Hotwords as clients write them, their token ids and their embeddings."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from funasr_onnx import ContextualParaformer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_core.paraformer import hotword_embedder
+from asr_core.paraformer.hotword_bias import HotwordBias, load_hotword_bias
+from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, load_embedder
+from asr_core.paraformer.hotwords import (
+    Hotword,
+    HotwordTokenizer,
+    load_segmentation,
+    parse_hotwords,
+    read_parameter,
+)
+from asr_core.paraformer.scoring import load_pieces
+from asr_server.graphs.errors import PrepareError
+from asr_server.graphs.hotword_embedder import convert_embedder
+from asr_server.install.installed import sample_hotwords
+from tests.serving import RANDOM_MODELS
+
+NAMES = [
+    f"{kind}_paraformer-{size}"
+    for kind in ("contextual", "seaco")
+    for size in ("tiny-seed0", "small-seed1")
+]
+SMALL = RANDOM_MODELS / "seaco_paraformer-small-seed1"
+PARAMETERS = {"max_hotwords": "30"}
+
+
+def plain(*words: str) -> list[Hotword]:
+    return [Hotword(word) for word in words]
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("", []),
+        (" \n ,， ", []),
+        ("阿里巴巴", plain("阿里巴巴")),
+        ("阿里巴巴 达摩院", plain("阿里巴巴", "达摩院")),
+        ("阿里巴巴,达摩院，腾讯、百度;华为", plain("阿里巴巴", "达摩院", "腾讯", "百度", "华为")),
+        ("阿里巴巴 20\n达摩院 30.5\r\n", [Hotword("阿里巴巴", 20.0), Hotword("达摩院", 30.5)]),
+        ("阿里巴巴\t20\n\n腾讯", [Hotword("阿里巴巴", 20.0), Hotword("腾讯")]),
+        ("阿里巴巴 20 腾讯 -5", [Hotword("阿里巴巴", 20.0), Hotword("腾讯", -5.0)]),
+        ("2024\n110 20", [Hotword("2024"), Hotword("110", 20.0)]),
+        ("腾讯 20\n腾讯 30", [Hotword("腾讯", 30.0)]),
+        (
+            '{"阿里巴巴": 20, "hello world": 40}',
+            [Hotword("阿里巴巴", 20), Hotword("hello world", 40)],
+        ),
+        (' ["阿里巴巴", " ", "2024"]', plain("阿里巴巴", "2024")),
+        ("{}", []),
+        ("[]", []),
+    ],
+)
+def test_forms(text: str, expected: list[Hotword]) -> None:
+    assert parse_hotwords(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('{"阿里巴巴": }', r"hotwords: expected words .* got broken JSON"),
+        ("[1, 2]", "got the word 1"),
+        ('[["阿里巴巴", 20]]', "got the word"),
+        ('{"阿里巴巴": "20"}', "expected a number as the weight of '阿里巴巴', got \"20\""),
+        ('{"阿里巴巴": true}', "expected a number as the weight"),
+    ],
+)
+def test_broken_forms_say_what_was_expected(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_hotwords(text)
+
+
+@given(st.dictionaries(st.text("的一是ab'", min_size=1), st.integers(-99, 99)))
+def test_all_forms_say_the_same(weights: dict[str, int]) -> None:
+    expected = [Hotword(word, float(weight)) for word, weight in weights.items()]
+    assert parse_hotwords(json.dumps(weights)) == expected
+    assert parse_hotwords("\n".join(f"{word} {n}" for word, n in weights.items())) == expected
+    assert parse_hotwords(json.dumps(list(weights))) == plain(*weights)
+    assert parse_hotwords(" ".join(weights)) == plain(*weights)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        words = parse_hotwords(text)
+    except ValueError as error:
+        assert "expected" in str(error)
+    else:
+        assert len({word.text for word in words}) == len(words)
+
+
+def test_parameter_of_a_request() -> None:
+    assert read_parameter("") == read_parameter("{}") == read_parameter('{"chunk_size": "1"}') == ""
+    assert read_parameter('{"hotwords": "{\\"腾讯\\": 20}"}') == '{"腾讯": 20}'
+    with pytest.raises(ValueError, match="expected text, got int"):
+        read_parameter('{"hotwords": 20}')
+
+
+def test_ids_are_those_of_funasr_onnx() -> None:
+    reference = ContextualParaformer(str(SMALL), intra_op_num_threads=1)
+    tokenizer = HotwordTokenizer(load_pieces(SMALL))
+    words = [*sample_hotwords(SMALL).split(), "的", "的一是在不了有和人这"]
+    ids, last = reference.proc_hotword(" ".join(words))
+    for word, row, length in zip(words, ids, last + 1, strict=False):
+        assert tokenizer(word) == tuple(row[:length].tolist())
+
+
+def test_words_that_cannot_be_used() -> None:
+    tokenizer = HotwordTokenizer(["<blank>", "<s>", "</s>", "的", "a"])
+    assert tokenizer("的A a") == (3, 4, 4)
+    with pytest.raises(ValueError, match="hotword '的龘': the model's vocabulary has no '龘'"):
+        tokenizer("的龘")
+    assert len(tokenizer("的" * 10)) == 10
+    with pytest.raises(ValueError, match="expected at most 10 characters, got 11"):
+        tokenizer("的" * 11)
+
+
+def test_english_words_are_cut_as_the_model_was_trained(tmp_path: Path) -> None:
+    (tmp_path / "seg_dict").write_text("hello hel@@ lo\nthe the\n的 的\n", encoding="utf-8")
+    segmentation = load_segmentation(tmp_path / "seg_dict")
+    tokenizer = HotwordTokenizer(["hel@@", "lo", "the", "的", "t", "h", "o"], segmentation)
+    assert tokenizer("the Hello的") == tokenizer("the Hello 的") == (2, 0, 1, 3)
+    assert tokenizer("tho") == (4, 5, 6)
+    assert load_segmentation(tmp_path / "absent") == {}
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    source = RANDOM_MODELS / request.param
+    target = tmp_path_factory.mktemp("embedder") / EMBEDDER_FILE
+    assert convert_embedder(source / "model_eb.onnx", target) < 1e-5
+    return source, target
+
+
+def test_embeddings_are_those_of_funasr_onnx(converted: tuple[Path, Path]) -> None:
+    source, target = converted
+    reference = ContextualParaformer(str(source), intra_op_num_threads=1)
+    words = sample_hotwords(source)
+    ids, last = reference.proc_hotword(words)
+    (states,) = reference.eb_infer(ids, last)
+    expected = states.transpose(1, 0, 2)[np.arange(len(ids)), last]
+    bias = HotwordBias(HotwordTokenizer(load_pieces(source)), load_embedder(target))
+    np.testing.assert_allclose(bias(words), expected, atol=1e-5)
+    np.testing.assert_allclose(bias(""), expected[-1:], atol=1e-5)
+    assert np.abs(np.diff(expected, axis=0)).max() > 0.1  # they do differ
+
+
+def test_int8_export_has_the_same_embedder(tmp_path: Path) -> None:
+    source = RANDOM_MODELS / "contextual_paraformer-tiny-seed0"
+    for name in ("model_eb.onnx", "model_eb_quant.onnx"):
+        convert_embedder(source / name, tmp_path / name)
+    first, second = (np.load(tmp_path / n) for n in ("model_eb.onnx", "model_eb_quant.onnx"))
+    for array in first.files:
+        np.testing.assert_array_equal(first[array], second[array])
+
+
+def test_a_word_s_embedding_depends_on_no_other(
+    converted: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hotword_embedder, "MAX_REMEMBERED", 7)
+    rng = np.random.default_rng(0)
+    words = [tuple(rng.integers(0, 60, length).tolist()) for length in (1, 10, 3, 2, 10, 1, 5, 4)]
+    alone = [load_embedder(converted[1])([word])[0] for word in words]
+    embed = load_embedder(converted[1])
+    for _ in range(20):  # remembered ones and new ones mixed, some forgotten
+        order = rng.permutation(len(words))[: rng.integers(1, len(words) + 1)].tolist()
+        got = embed([words[index] for index in order])
+        np.testing.assert_allclose(got, np.stack([alone[i] for i in order]), atol=1e-6)
+
+
+def test_other_graphs_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PrepareError, match="expected embedding and LSTM of hotwords"):
+        convert_embedder(SMALL / "model.onnx", tmp_path / EMBEDDER_FILE)
+    (tmp_path / "broken.onnx").write_bytes(b"no graph")
+    with pytest.raises(PrepareError):
+        convert_embedder(tmp_path / "broken.onnx", tmp_path / EMBEDDER_FILE)
+    assert not (tmp_path / EMBEDDER_FILE).exists()
+
+
+@pytest.fixture
+def model_dir(tmp_path: Path) -> Path:
+    """An installed feature extractor's version folder, `hotwords.txt` belongs above it."""
+    folder = tmp_path / "1"
+    folder.mkdir()
+    (folder / "tokens.json").write_bytes((SMALL / "tokens.json").read_bytes())
+    convert_embedder(SMALL / "model_eb.onnx", folder / EMBEDDER_FILE)
+    return folder
+
+
+def test_the_server_s_own_list_is_added(model_dir: Path) -> None:
+    without = load_hotword_bias(model_dir, PARAMETERS)
+    (model_dir.parent / "hotwords.txt").write_text("的一 20\n人 30\n", encoding="utf-8")
+    with_list = load_hotword_bias(model_dir, PARAMETERS)
+    np.testing.assert_allclose(with_list(""), without("的一 人"), atol=1e-6)
+    np.testing.assert_allclose(with_list("在 人"), without("在 人 的一"), atol=1e-6)
+
+
+def test_limit(model_dir: Path) -> None:
+    characters = [piece for piece in load_pieces(SMALL) if "一" <= piece <= "龥"][:31]
+    bias = load_hotword_bias(model_dir, PARAMETERS)
+    assert len(bias(" ".join(characters[:30]))) == 31
+    with pytest.raises(ValueError, match=r"expected at most 30 \(max_hotwords\).* got 31"):
+        bias(" ".join(characters))
+    (model_dir.parent / "hotwords.txt").write_text(characters[0], encoding="utf-8")
+    bias = load_hotword_bias(model_dir, PARAMETERS)
+    assert len(bias(" ".join(characters[:30]))) == 31  # one of them is the server's
+    with pytest.raises(ValueError, match="got 31"):
+        bias(" ".join(characters[1:]))
+
+
+def test_a_bad_server_list_is_named(model_dir: Path) -> None:
+    (model_dir.parent / "hotwords.txt").write_text("的龘", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"hotwords\.txt: hotword '的龘'"):
+        load_hotword_bias(model_dir, PARAMETERS)
+    (model_dir.parent / "hotwords.txt").write_text("[1]", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"hotwords\.txt: hotwords: expected"):
+        load_hotword_bias(model_dir, PARAMETERS)
+
+
+def test_a_model_without_hotwords_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "hotwords.txt").write_text("的一", encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        bias = load_hotword_bias(tmp_path / "1", PARAMETERS)
+    assert "is ignored: the installed model takes no hotwords" in caplog.text
+    assert bias("").shape == bias(" ").shape == bias("[]").shape == (1, 1)
+    with pytest.raises(ValueError, match="takes none; expected a contextual or SeACo Paraformer"):
+        bias("的一")

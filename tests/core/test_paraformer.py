@@ -1,0 +1,46 @@
+"""Paraformer's ids to words."""
+
+import json
+
+import numpy as np
+import pytest
+
+from asr_core.paraformer.scoring import ParaformerRow, ParaformerScoring, load_scoring
+from asr_core.text.words import join_words
+
+PIECES = ["<blank>", "<s>", "</s>", "你", "好", "he@@", "llo", "<unk>"]
+
+
+def row(*ids):
+    zeros = np.zeros(30, np.float32)
+    return ParaformerRow(np.array(ids, np.int32), np.full(len(ids), -0.1, np.float32), zeros, zeros)
+
+
+@pytest.mark.parametrize(
+    ("ids", "bias", "text"),
+    [
+        ([3, 4, 2], 1, "你好"),
+        ([3, 4, 2], 0, "你好"),
+        ([3, 4], 1, "你"),  # the step counted for the end of the sentence is not text
+        ([5, 6, 2], 1, "hello"),
+        ([3, 0, 7, 1, 4, 2], 1, "你好"),
+        ([2], 1, ""),
+        ([], 1, ""),
+    ],
+)
+def test_text(ids, bias, text):
+    assert join_words(ParaformerScoring(PIECES, bias)(row(*ids))) == text
+
+
+def test_vocabulary_and_bias_come_from_the_models_files(tmp_path):
+    (tmp_path / "tokens.json").write_text(json.dumps(PIECES))
+    (tmp_path / "config.yaml").write_text("model_conf: {predictor_bias: 1}\n")
+    assert join_words(load_scoring(tmp_path)(row(3, 4, 4))) == "你好"
+
+
+@pytest.mark.parametrize("content", ['{"a": 1}', "[1, 2]"])
+def test_a_vocabulary_of_another_form_is_refused(tmp_path, content):
+    (tmp_path / "tokens.json").write_text(content)
+    (tmp_path / "config.yaml").write_text("{}\n")
+    with pytest.raises(ValueError, match=r"tokens\.json: expected a list of strings"):
+        load_scoring(tmp_path)

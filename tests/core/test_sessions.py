@@ -1,0 +1,74 @@
+"""Open sequences: the limit, the idle timeout, and what a lost one is told."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from asr_core.sequences.sessions import Reaper, SessionLimitError, SessionTable, UnknownSessionError
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_limit_refuses_the_new_and_keeps_the_old():
+    table = SessionTable[str](2, 10.0, Clock())
+    table.open(1, "first")
+    table.open("two", "second")
+    with pytest.raises(SessionLimitError, match="at most 2 open sessions"):
+        table.open(3, "third")
+    assert (table.get(1), table.get("two")) == ("first", "second")
+
+
+def test_reused_key_begins_anew_even_at_the_limit():
+    table = SessionTable[str](1, 10.0, Clock())
+    table.open(1, "old")
+    table.open(1, "new")
+    assert table.get(1) == "new"
+
+
+def test_idle_sessions_make_room_and_used_ones_stay():
+    clock = Clock()
+    table = SessionTable[str](2, 10.0, clock)
+    table.open(1, "idle")
+    table.open(2, "used")
+    clock.now_s = 6.0
+    table.get(2)
+    clock.now_s = 11.0
+    table.open(3, "new")
+    assert table.get(2) == "used"
+    with pytest.raises(UnknownSessionError, match="no state for sequence 1"):
+        table.get(1)
+
+
+def test_closing_frees_and_may_be_repeated():
+    table = SessionTable[str](1, 10.0, Clock())
+    table.open(1, "first")
+    table.close(1)
+    table.close(1)
+    table.open(2, "second")
+    assert len(table) == 1
+
+
+def test_no_limit():
+    table = SessionTable[int](0, 10.0, Clock())
+    for key in range(100):
+        table.open(key, key)
+    assert len(table) == 100
+
+
+def test_reaper_works_until_stopped():
+    worked = threading.Event()
+    reaper = Reaper(worked.set, 0.001)
+    assert worked.wait(60)
+    reaper.stop()
+    worked.clear()
+    assert not worked.wait(0.05)

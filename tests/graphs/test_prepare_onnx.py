@@ -1,0 +1,303 @@
+"""Promises of the prepared graphs, on small random-weight exports of FunASR's own making."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from asr_server.commands.prepare import Report, prepare, read_metadata
+from asr_server.graphs.speech_like import speech_like_features
+
+MODELS = Path(__file__).parents[1] / "data" / "random_models"
+FP32_NAMES = [
+    "paraformer-tiny-seed0",
+    "paraformer-small-seed1",
+    "bicif_paraformer-tiny-seed0",
+    "bicif_paraformer-small-seed1",
+    "contextual_paraformer-tiny-seed0",
+    "contextual_paraformer-small-seed1",
+    "seaco_paraformer-tiny-seed0",
+    "seaco_paraformer-small-seed1",
+    "sensevoice-tiny-seed0",
+    "sensevoice-small-seed1",
+]
+TOLERANCE = 1e-4
+# Frames of 60 ms; the short ones fire no token.
+LENGTHS = (1, 90, 2, 45, 33, 70)
+
+EAGER = "contextual"  # the random weights of these fire in a single frame
+
+Outputs = dict[str, NDArray[Any]]
+
+
+class Session:
+    """Runs rows of features as one batch and gives each row's own outputs."""
+
+    def __init__(self, path: Path, optimise: bool = True, num_hotwords: int = 60) -> None:
+        self._hotwords = (num_hotwords, 48 if "-small-" in str(path) else 32)
+        options = onnxruntime.SessionOptions()
+        if not optimise:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 4
+        self.session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+
+    def raw(self, rows: list[NDArray[np.float32]], num_frames: int, fill: float) -> Outputs:
+        speech = np.full((len(rows), num_frames, 560), fill, np.float32)
+        for target, row in zip(speech, rows, strict=True):
+            target[: len(row)] = row
+        inputs = {
+            "speech": speech,
+            "speech_lengths": np.array([len(row) for row in rows], np.int32),
+            # Prompts must stay with their row, so they are made from it.
+            "language": np.array([(0, 3, 4)[len(row) % 3] for row in rows], np.int32),
+            "textnorm": np.array([(14, 15)[len(row) % 2] for row in rows], np.int32),
+            "bias_embed": np.stack([self._bias_embed(len(row)) for row in rows]),
+        }
+        feed = {value.name: inputs[value.name] for value in self.session.get_inputs()}
+        names = [value.name for value in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(None, feed), strict=True))
+
+    def _bias_embed(self, seed: int) -> NDArray[np.float32]:
+        """Hotwords of a row: more than SeACo attends to at a time, unless told otherwise."""
+        return np.random.default_rng(seed).uniform(-1, 1, self._hotwords).astype(np.float32)
+
+    def __call__(
+        self, rows: list[NDArray[np.float32]], extra: int = 0, fill: float = 0.0
+    ) -> list[Outputs]:
+        num_frames = max(1, *(len(row) for row in rows)) + extra
+        outputs = self.raw(rows, num_frames, fill)
+        results = []
+        for index, row in enumerate(rows):
+            mine = {name: value[index] for name, value in outputs.items()}
+            count = mine.get("token_num", mine.get("encoder_out_lens"))
+            for name in mine.keys() & {"token_ids", "token_scores", "logits", "ctc_logits"}:
+                mine[name] = mine[name][:count]
+            for name in mine.keys() & {"us_alphas", "us_cif_peak"}:
+                steps = len(mine[name]) // num_frames
+                assert not mine[name][len(row) * steps :].any(), "timestamps in the padding"
+                mine[name] = mine[name][: len(row) * steps]
+            results.append(mine)
+        return results
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Report]]:
+    """Every fp32 export, prepared."""
+    folder = tmp_path_factory.mktemp("prepared")
+    made = {}
+    for name in FP32_NAMES:
+        target = folder / f"{name}.onnx"
+        made[name] = (target, prepare(MODELS / name / "model.onnx", target, threads=1))
+    return made
+
+
+@pytest.fixture
+def features() -> list[NDArray[np.float32]]:
+    rng = np.random.default_rng(5)
+    return [speech_like_features(rng, length) for length in LENGTHS]
+
+
+def assert_same(expected: Outputs, got: Outputs) -> None:
+    for name in ("token_num", "encoder_out_lens", "token_ids"):
+        if name in expected:
+            np.testing.assert_array_equal(expected[name], got[name], err_msg=name)
+    for name in ("token_scores", "us_alphas", "us_cif_peak"):
+        if name in expected:
+            np.testing.assert_allclose(got[name], expected[name], atol=TOLERANCE, err_msg=name)
+
+
+@pytest.mark.parametrize("name", FP32_NAMES)
+def test_row_alone_equals_the_original(
+    name: str, prepared: dict[str, tuple[Path, Report]], features: list[NDArray[np.float32]]
+) -> None:
+    original, graph = Session(MODELS / name / "model.onnx"), Session(prepared[name][0])
+    spoken = [row for row in features if len(row) > 5]  # the original fails where nothing fires
+    for row in spoken:
+        assert_says_what_the_original_says(name, original([row])[0], graph([row])[0], len(row))
+
+
+@pytest.mark.parametrize("num_hotwords", [1, 2, 51, 52, 200])
+@pytest.mark.parametrize(
+    "name", [name for name in FP32_NAMES if "contextual" in name or "seaco" in name]
+)
+def test_any_number_of_hotwords(
+    name: str,
+    num_hotwords: int,
+    prepared: dict[str, tuple[Path, Report]],
+    features: list[NDArray[np.float32]],
+) -> None:
+    original = Session(MODELS / name / "model.onnx", num_hotwords=num_hotwords)
+    graph = Session(prepared[name][0], num_hotwords=num_hotwords)
+    spoken = [row for row in features if len(row) > 5]
+    together = graph(spoken, extra=3, fill=4.0)
+    for row, got in zip(spoken, together, strict=True):
+        assert_says_what_the_original_says(name, original([row])[0], got, len(row))
+
+
+@pytest.mark.parametrize("kind", ["contextual_paraformer", "seaco_paraformer"])
+def test_hotwords_matter(
+    kind: str, prepared: dict[str, tuple[Path, Report]], features: list[NDArray[np.float32]]
+) -> None:
+    path = prepared[f"{kind}-small-seed1"][0]
+    (with_one,) = Session(path, num_hotwords=1)([features[1]])
+    (with_many,) = Session(path, num_hotwords=60)([features[1]])
+    assert (with_one["token_ids"] != with_many["token_ids"]).any()
+
+
+def assert_says_what_the_original_says(
+    name: str, expected: Outputs, got: Outputs, num_frames: int
+) -> None:
+    logits = expected.pop("logits" if "logits" in expected else "ctc_logits").astype(float)
+    expected["token_ids"] = logits.argmax(-1)
+    total = np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1)) + logits.max(-1)
+    expected["token_scores"] = logits.max(-1) - total
+    assert len(set(expected["token_ids"].tolist())) > 1, "random weights say one thing only"
+    if name.startswith(("paraformer", "contextual")):
+        assert not got["us_cif_peak"].any(), "a model without timestamps gives zeros"
+        assert got["us_cif_peak"].shape == (num_frames,)
+    assert_same(expected, got)
+
+
+@pytest.mark.parametrize("name", FP32_NAMES)
+@pytest.mark.parametrize("extra, fill", [(1, 0.0), (7, 50.0), (100, -3.0), (20, np.nan)])
+def test_padding_changes_nothing(
+    name: str,
+    extra: int,
+    fill: float,
+    prepared: dict[str, tuple[Path, Report]],
+    features: list[NDArray[np.float32]],
+) -> None:
+    graph = Session(prepared[name][0])
+    for row in features:
+        assert_same(graph([row])[0], graph([row], extra, fill)[0])
+
+
+@pytest.mark.parametrize("name", FP32_NAMES)
+def test_neighbours_change_nothing(
+    name: str, prepared: dict[str, tuple[Path, Report]], features: list[NDArray[np.float32]]
+) -> None:
+    graph = Session(prepared[name][0])
+    alone = [graph([row])[0] for row in features]
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        order = rng.permutation(len(features))[: rng.integers(2, len(features) + 1)].tolist()
+        extra = int(rng.integers(10))
+        for index, got in zip(order, graph([features[i] for i in order], extra, 9.0), strict=True):
+            assert_same(alone[index], got)
+
+
+@pytest.mark.parametrize("name", FP32_NAMES)
+def test_rows_that_say_nothing(
+    name: str, prepared: dict[str, tuple[Path, Report]], features: list[NDArray[np.float32]]
+) -> None:
+    graph = Session(prepared[name][0])
+    empty = np.zeros((0, 560), np.float32)
+    spoken = features[1]
+    alone = graph([spoken])[0]
+    # First, last and middle: the exported CIF fails only where the last row fires nothing.
+    for rows in ([empty, spoken], [spoken, empty], [features[0], spoken, empty, features[0]]):
+        results = graph(rows, extra=2, fill=5.0)
+        assert_same(alone, next(r for r, row in zip(results, rows, strict=True) if row is spoken))
+    for rows in ([empty], [empty, empty], [features[0]], [features[0], empty]):
+        raw = graph.raw(rows, 3, 0.0)
+        assert raw["token_ids"].shape[1] >= 1
+        for name_, value in raw.items():
+            assert np.isfinite(value).all(), name_
+        if "token_num" in raw:
+            silent = [len(row) == 0 or not name.startswith(EAGER) for row in rows]
+            np.testing.assert_array_equal(raw["token_num"][silent], 0)
+
+
+@pytest.mark.parametrize("name", FP32_NAMES)
+def test_tensors_are_those_of_the_contract(
+    name: str, prepared: dict[str, tuple[Path, Report]]
+) -> None:
+    path, report = prepared[name]
+    session = Session(path).session
+    inputs = {value.name: (value.type, value.shape) for value in session.get_inputs()}
+    outputs = {value.name: (value.type, len(value.shape)) for value in session.get_outputs()}
+    integers, floats = "tensor(int32)", "tensor(float)"
+    assert inputs.pop("speech") == (floats, ["batch", "frames", 560])
+    expected = {"token_ids": (integers, 2), "token_scores": (floats, 2)}
+    if report.kind == "sensevoice":
+        assert set(inputs) == {"speech_lengths", "language", "textnorm"}
+        expected["encoder_out_lens"] = (integers, 1)
+    else:
+        assert inputs.pop("bias_embed") == (floats, ["batch", "hotwords", "hidden"])
+        assert set(inputs) == {"speech_lengths"}
+        expected |= {"token_num": (integers, 1)}
+        expected |= dict.fromkeys(("us_alphas", "us_cif_peak"), (floats, 2))
+    assert all(value == (integers, ["batch"]) for value in inputs.values())
+    assert outputs == expected
+    # Triton's C++ backend compares with -1 exactly: all dimensions symbolic.
+    dims = [dim for value in session.get_outputs() for dim in value.shape]
+    assert all(isinstance(dim, str) for dim in dims), dims
+
+
+@pytest.mark.parametrize("name", FP32_NAMES)
+def test_report_and_metadata(name: str, prepared: dict[str, tuple[Path, Report]]) -> None:
+    path, report = prepared[name]
+    assert report.kind == name.split("-")[0]
+    assert report.precision == "fp32"
+    assert not report.row_by_row
+    assert report.mask_table_frames is None
+    assert report.messages == ()
+    assert report.figures["independence_max_score_difference"] < TOLERANCE
+    stored = read_metadata(path)
+    assert stored["row_by_row"] == "false"
+    assert stored["kind"] == report.kind
+    assert stored["source_sha256"] == report.source_sha256
+    assert "original_max_score_difference" in stored["proof"]
+    onnx.checker.check_model(onnx.load(path))
+
+
+@pytest.mark.parametrize("name", FP32_NAMES)
+def test_nothing_of_loops_and_logits_is_left(
+    name: str, prepared: dict[str, tuple[Path, Report]]
+) -> None:
+    model = onnx.load(prepared[name][0])
+    operators = {node.op_type for node in model.graph.node}
+    assert operators.isdisjoint({"Loop", "If", "NonZero", "ScatterND"})
+    assert model.ir_version <= 10
+    assert max(entry.version for entry in model.opset_import) <= 21
+
+
+@pytest.mark.parametrize("kind", [name.removesuffix("-tiny-seed0") for name in FP32_NAMES[::2]])
+def test_int8_runs_row_by_row_inside_the_graph(
+    kind: str, tmp_path: Path, features: list[NDArray[np.float32]]
+) -> None:
+    target = tmp_path / "model.onnx"
+    source = MODELS / f"{kind}-tiny-seed0" / "model_quant.onnx"
+    report = prepare(source, target, threads=1)
+    assert report.precision == "int8"
+    assert report.row_by_row
+    assert "one by one" in report.messages[0]
+    assert read_metadata(target)["row_by_row"] == "true"
+    assert report.figures["independence_max_score_difference"] == 0
+    # As written: ONNX Runtime's fusions change last bits, which int8 turns into whole quanta.
+    original, graph = Session(source, optimise=False), Session(target, optimise=False)
+    assert report.figures["original_max_score_difference"] < TOLERANCE
+    for row in features:
+        if len(row) > 5:
+            expected, got = original([row])[0], graph([row])[0]
+            expected["token_ids"] = expected[
+                "logits" if "logits" in expected else "ctc_logits"
+            ].argmax(-1)
+            assert_same({k: v for k, v in expected.items() if k != "token_scores"}, got)
+    served = Session(target)
+    together = served([*features, features[0][:0]])
+    for row, got in zip(features, together, strict=False):
+        for name, value in served([row])[0].items():
+            np.testing.assert_array_equal(value, got[name])
+    silent = Session(target)([features[0]])[0]  # nothing fires: must not fail, optimised or not
+    graph([features[0]])
+    assert silent.get("token_num", 0) == 0 or kind.startswith(EAGER)

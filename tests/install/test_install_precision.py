@@ -1,0 +1,86 @@
+"""Installing a model in a precision that is made from its float32 graph."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from asr_server.commands.prepare import read_metadata
+from asr_server.install.errors import InstallError
+from asr_server.install.models import KINDS, MANIFEST, copy_repository, main
+from asr_server.install.precision import Choice, character_error_rate, choose
+from tests.serving import RANDOM_MODELS
+
+SOURCE = RANDOM_MODELS / "paraformer-tiny-seed0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "precision", "recipe", "expected", "of_files"),
+    [
+        ("paraformer", "fp32", None, Choice("fp32"), "fp32"),
+        ("paraformer", "int8", None, Choice("int8", "signed"), "fp32"),
+        ("paraformer", "int8", "per_frame", Choice("int8", "per_frame"), "fp32"),
+        ("paraformer", "int8", "published", Choice("int8"), "int8"),
+        ("sensevoice", "fp16", None, Choice("fp16"), "fp32"),
+        ("vad", "int8", None, Choice("int8"), "int8"),
+    ],
+)
+def test_what_is_installed(kind, precision, recipe, expected, of_files):
+    choice = choose(KINDS[kind], precision, recipe, "owner/name")
+    assert choice == expected
+    assert choice.of_files == of_files
+    assert choice.is_converted is (precision != "fp32" and of_files == "fp32")
+
+
+def test_a_directory_with_int8_only_is_installed_as_it_is(tmp_path):
+    shutil.copy(SOURCE / "model_quant.onnx", tmp_path)
+    assert choose(KINDS["paraformer"], "int8", None, str(tmp_path)) == Choice("int8")
+    (tmp_path / "model.pt").touch()  # then float32 can be had
+    assert choose(KINDS["paraformer"], "int8", None, str(tmp_path)) == Choice("int8", "signed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "precision", "recipe", "message"),
+    [
+        ("paraformer", "fp16", "signed", "expected with --precision int8, got fp16"),
+        ("vad", "fp16", None, "vad: is served in fp32 and in published int8"),
+        ("punctuation", "int8", "signed", "expected one of sensevoice, paraformer"),
+    ],
+)
+def test_what_does_not_go_together(kind, precision, recipe, message):
+    with pytest.raises(InstallError, match=message):
+        choose(KINDS[kind], precision, recipe, None)
+
+
+def test_error_rate():
+    assert character_error_rate(["今天 天气", "好"], ["今天天", "好"]) == pytest.approx(1 / 5)
+    assert character_error_rate([""], [""]) == 0
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+@pytest.mark.parametrize("name", ["paraformer", "sensevoice"])
+def test_an_embedded_model_in_another_precision(tmp_path, capsys, name, precision):
+    kind = KINDS[name]
+    repository = copy_repository(kind, tmp_path / "repository")
+    places = ["--store", str(tmp_path / "store"), "--repository", str(repository)]
+    assert main([name, "--precision", precision, *places]) == 0
+    printed = capsys.readouterr().out
+    assert "texts against fp32: " in printed
+    folder = repository / kind.encoder / "1"
+    assert read_metadata(folder / "model.onnx")["precision"] == precision
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert manifest["name"] == f"embedded-{precision}"
+    assert manifest["precision"] == precision
+    assert manifest["recipe"] == ("signed" if precision == "int8" else None)
+    report = manifest["precision_report"]
+    tokens, equal = report["agreement"]["tokens"], report["agreement"]["equal_tokens"]
+    # One token more, as the samples hold some 80: the shares are tested on larger sets.
+    assert equal + 1 >= 0.99 * tokens > 50
+    assert report["error_rate"] <= 0.03
+    assert report["conversion"]["logits"]["largest"] < 10
+    if precision == "int8":
+        assert report["conversion"]["batch_changed_ids"] == 0
+    else:
+        assert report["conversion"]["float16"]["largest"] < 65504 / 4

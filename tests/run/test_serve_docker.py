@@ -1,0 +1,86 @@
+"""What the docker engine is asked for; no engine runs here, so a recorder stands in for it."""
+
+from types import SimpleNamespace
+
+import docker
+import pytest
+from docker.errors import DockerException
+
+from asr_server.install.models import KINDS
+from asr_server.places import ROOT
+from asr_server.run.docker_server import DockerServer
+from asr_server.run.flags import GRPC_POOL
+from asr_server.run.serve import Endpoints
+from asr_server.run.triton_server import TritonServerError
+
+ENDPOINTS = Endpoints("127.0.0.1", 9000, 9001, 9002)
+REPOSITORIES = [ROOT / name for name in {kind.repository for kind in KINDS.values()}]
+
+
+class RecordingEngine:
+    """Keeps what it was asked; its container runs until stopped."""
+
+    def __init__(self):
+        self.built = self.ran = None
+        self.stopped = False
+        self.images = SimpleNamespace(build=self.build)
+        self.containers = SimpleNamespace(run=self.run)
+
+    def build(self, **options):
+        self.built = options
+        return "image", []
+
+    def run(self, image, **options):
+        self.ran = (image, options)
+        return SimpleNamespace(
+            status="running", reload=lambda: None, stop=self.stop, logs=lambda tail: b"log"
+        )
+
+    def stop(self, timeout):
+        self.stopped = True
+
+
+def test_the_repositories_are_mounted_read_only_and_served():
+    engine = RecordingEngine()
+    server = DockerServer(REPOSITORIES, ENDPOINTS, "all", "2g", client=engine)
+    server.start()
+    assert engine.built["path"] == str(ROOT)
+    image, options = engine.ran
+    assert image == "image"
+    for path in REPOSITORIES:
+        mount = options["volumes"][str(path)]
+        assert mount["mode"] == "ro"
+        assert f"--model-repository={mount['bind']}" in options["command"]
+    assert GRPC_POOL in options["command"]
+    assert options["ports"]["8001/tcp"] == ("127.0.0.1", 9001)
+    assert options["shm_size"] == "2g"
+    assert server.is_running()
+    server.stop()
+    assert engine.stopped
+
+
+def test_the_image_has_the_pool_too():
+    assert f'"{GRPC_POOL}"' in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(("gpus", "count"), [("all", -1), ("2", 2)])
+def test_gpus_are_requested(gpus, count):
+    (request,) = DockerServer([], ENDPOINTS, gpus, "1g", client=RecordingEngine()).run_options()[
+        "device_requests"
+    ]
+    assert request["Count"] == count
+    assert request["Capabilities"] == [["gpu"]]
+
+
+def test_none_requests_no_gpu():
+    server = DockerServer([], ENDPOINTS, "none", "1g", client=RecordingEngine())
+    assert server.run_options()["device_requests"] == []
+
+
+def test_without_an_engine_it_says_so(monkeypatch):
+    def no_engine():
+        raise DockerException("Error while fetching server API version")
+
+    monkeypatch.setattr(docker, "from_env", no_engine)
+    with pytest.raises(TritonServerError, match="docker: Error while fetching"):
+        DockerServer([], ENDPOINTS, "none", "1g").start()

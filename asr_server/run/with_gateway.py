@@ -18,7 +18,7 @@ _STOP_S = 30.0  # it lets sessions finish
 
 
 class ServerWithGateway:
-    """A Triton server, and a gateway that runs as long as it does; `scripts.serve.Server`.
+    """A Triton server, and a gateway that runs as long as it does; `asr_server.run.serve.Server`.
 
     Args:
         server: Triton.

@@ -156,6 +156,6 @@ def test_every_kind_is_verified(kind, source, tmp_path, capsys):
 
 
 def test_a_kind_without_embedded_model_asks_for_one(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("scripts.install_model.EMBEDDED_MODELS", tmp_path)
+    monkeypatch.setattr("asr_server.install.models.EMBEDDED_MODELS", tmp_path)
     assert main(["vad", "--store", str(tmp_path)]) == 1
     assert "give --from" in capsys.readouterr().err

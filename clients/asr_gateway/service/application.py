@@ -22,7 +22,7 @@ from .gateway import Gateway
 from .guard import Guard
 from .health import Health
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).resolve().parents[1] / "static"
 
 # The page needs nothing from elsewhere, and may not be framed.
 _PAGE_HEADERS = {

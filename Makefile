@@ -38,6 +38,8 @@ lint: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/check_glue.py
 	cd backends/onnxruntime && $(CURDIR)/$(BIN)/mypy --strict --ignore-missing-imports *.py
 
 soak: $(VENV)/test export-env

@@ -35,7 +35,9 @@ from .errors import (
     SessionLimitReached,
     SessionLost,
 )
+from .files.options import FileOptions
 from .languages import LANGUAGE_IDS
+from .protocol import triton_name
 from .results import (
     FileSummary,
     FileTimings,
@@ -61,6 +63,7 @@ __all__ = [
     "ClientClosed",
     "ConnectionFailed",
     "ErrorCount",
+    "FileOptions",
     "FileSummary",
     "FileTimings",
     "FileTranscript",
@@ -84,4 +87,5 @@ __all__ = [
     "Word",
     "count_errors",
     "load_audio",
+    "triton_name",
 ]

@@ -13,8 +13,8 @@ from asr_client.files.punctuation import parse_punctuation
 from asr_client.files.sentences import (
     SentenceMaker,
     join_texts,
+    recognised_segment,
     split_sentences,
-    spoken_in,
     timed_sentences,
 )
 from asr_client.text.alignment import text_units
@@ -67,10 +67,10 @@ def transcript(tokens: str, text: str | None = None, duration_s: float = 5.0, ti
 
 
 def test_words_are_placed_in_the_file_and_stay_in_their_segment():
-    spoken = spoken_in(transcript("a b c"), 1000, 1250)
+    spoken = recognised_segment(transcript("a b c"), 1000, 1250)
     assert spoken.words == [Word("a", 1000, 1100), Word("b", 1100, 1200), Word("c", 1200, 1250)]
-    assert spoken_in(transcript("", "。"), 0, 100) is None
-    untimed = spoken_in(transcript("a b", timed=False), 1000, 2000)
+    assert recognised_segment(transcript("", "。"), 0, 100) is None
+    untimed = recognised_segment(transcript("a b", timed=False), 1000, 2000)
     assert untimed.words == [Word("a", 1000, 1500), Word("b", 1500, 2000)]
     assert [s.words for s in timed_sentences(untimed, ["a b"])] == [[]]
 
@@ -80,7 +80,7 @@ def test_words_are_placed_in_the_file_and_stay_in_their_segment():
     [(1450, 1450), (1900, 1600), (1250, 1250), (1100, 1200), (900, 1200)],
 )
 def test_the_last_word_ends_with_the_speech_but_not_much_later(speech_end_ms, expected_ms):
-    spoken = spoken_in(transcript("a b c 。"), 1000, 2000, speech_end_ms)
+    spoken = recognised_segment(transcript("a b c 。"), 1000, 2000, speech_end_ms)
     assert spoken.words == [
         *(Word("a", 1000, 1100), Word("b", 1100, 1200), Word("c", 1200, expected_ms)),
         Word("。", expected_ms, expected_ms),
@@ -88,7 +88,7 @@ def test_the_last_word_ends_with_the_speech_but_not_much_later(speech_end_ms, ex
 
 
 def test_figures_have_the_time_of_the_words_they_were_made_from():
-    spoken = spoken_in(transcript("三 十 块 好 吗", "三十块好吗"), 1000, 2000)
+    spoken = recognised_segment(transcript("三 十 块 好 吗", "三十块好吗"), 1000, 2000)
     (sentence,) = timed_sentences(spoken, ["三十块，好吗？"], itn="zh")
     assert sentence.text == "30块，好吗？"
     assert sentence.words[:2] == [Word("30", 1000, 1200), Word("块", 1200, 1300)]
@@ -102,7 +102,7 @@ def make(segments, models: LocalModels | None = None):
         maker = SentenceMaker(punctuate if models else None, None, True)
         found = []
         for text, start_ms in segments:
-            spoken = spoken_in(transcript(text), start_ms, start_ms + 5000)
+            spoken = recognised_segment(transcript(text), start_ms, start_ms + 5000)
             found.append(await maker.accept(spoken))
         return [*found, await maker.finish()]
 

@@ -71,7 +71,7 @@ class AsyncClient:
 
     @property
     def transport(self) -> AsyncTransport:
-        """The way to the server, for what is built from the parts of `pipeline`."""
+        """The way to the server, for what is built from the parts of `files`."""
         return self._transport
 
     async def __aenter__(self) -> AsyncClient:
@@ -250,6 +250,12 @@ class AsyncClient:
             vad_options=dict(vad_options or {}),
             in_flight=in_flight,
         )
+        return self.file_transcription(path, options, timeout_s=timeout_s)
+
+    def file_transcription(
+        self, path: MediaSource, options: FileOptions, *, timeout_s: float | None = None
+    ) -> AsyncFileTranscription:
+        """Return the sentences of a file as `stream_file`, with the options as one object."""
         timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
         file = AsyncFileTranscription(self._transport, self.url, path, options, timeout_s)
         self._sessions.add(file)

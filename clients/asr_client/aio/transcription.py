@@ -17,7 +17,7 @@ from ..audio.waveform import SAMPLE_RATE, Waveform
 from ..errors import AsrError, ClientClosed
 from ..files.options import FileOptions
 from ..files.segments import Segment, SegmentCutter
-from ..files.sentences import SentenceMaker, spoken_in, whole_transcript
+from ..files.sentences import SentenceMaker, recognised_segment, whole_transcript
 from ..files.served_models import ServedModels
 from ..files.speech_detection import SpeechDetector
 from ..results import FileSummary, FileTimings, FileTranscript, Sentence, Transcript
@@ -233,7 +233,7 @@ class AsyncFileTranscription:
             transcript = recognition.task.result()
             self._slots.release()
             speech_end_ms = end_ms - self._options.silence_behind_ms
-            spoken = spoken_in(transcript, start_ms, end_ms, speech_end_ms)
+            spoken = recognised_segment(transcript, start_ms, end_ms, speech_end_ms)
             if spoken is not None:
                 self._take(await maker.accept(spoken))
         self._segments += 1

@@ -312,6 +312,12 @@ class Client:
             vad_options=dict(vad_options or {}),
             in_flight=in_flight,
         )
+        return self.file_transcription(path, options, timeout_s=timeout_s)
+
+    def file_transcription(
+        self, path: MediaSource, options: FileOptions, *, timeout_s: float | None = None
+    ) -> FileTranscription:
+        """Return the sentences of a file as `stream_file`, with the options as one object."""
         timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
         background = self._transport.background()
         file = FileTranscription(background, self.url, path, options, timeout_s)

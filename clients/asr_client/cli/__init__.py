@@ -22,8 +22,11 @@ from .common import (
     ClientFactory,
     UsageError,
     connect,
+    vad_option,
 )
 from .microphone import MicrophoneError
+
+__all__ = ["build_parser", "main", "vad_option"]
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -120,3 +120,14 @@ def positive_count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {text!r}")
     return value
+
+
+def vad_option(text: str) -> tuple[str, float]:
+    """Parse NAME=VALUE, for argparse."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=VALUE with a number such as max_end_silence_time=500; got {text!r}"
+        ) from None

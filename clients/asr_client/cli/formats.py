@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from ..files.sentences import split_sentences, spoken_in, timed_sentences
+from ..files.sentences import recognised_segment, split_sentences, timed_sentences
 from ..results import FileTranscript, Sentence, Transcript
 from ..text.subtitles import srt, tsv, vtt
 from .utterances import Utterance
@@ -51,7 +51,7 @@ def format_line(
 
 def sentences_of(transcript: Transcript) -> list[Sentence]:
     """Split a recording that was recognised in one piece."""
-    spoken = spoken_in(transcript, 0, round(transcript.duration_s * 1000))
+    spoken = recognised_segment(transcript, 0, round(transcript.duration_s * 1000))
     return [] if spoken is None else timed_sentences(spoken, split_sentences(spoken.text))
 
 

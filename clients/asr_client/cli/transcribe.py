@@ -18,7 +18,14 @@ from ..languages import LANGUAGE_IDS
 from ..options import READY_TIMEOUT_S
 from ..results import Outcome
 from .batch import Batch
-from .common import ClientFactory, UsageError, add_connection_options, output_file, positive_count
+from .common import (
+    ClientFactory,
+    UsageError,
+    add_connection_options,
+    output_file,
+    positive_count,
+    vad_option,
+)
 from .formats import (
     FILE_FORMATS,
     FORMATS,
@@ -222,17 +229,6 @@ def _transcribe_whole(
         itn=options.itn,
         hotwords=hotwords,
     )
-
-
-def vad_option(text: str) -> tuple[str, float]:
-    """Parse NAME=VALUE, for argparse."""
-    name, _, value = text.partition("=")
-    try:
-        return name, float(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected NAME=VALUE with a number such as max_end_silence_time=500; got {text!r}"
-        ) from None
 
 
 def _hotwords(value: str | None) -> str | None:

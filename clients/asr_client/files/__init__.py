@@ -5,6 +5,38 @@
 
 `speech_detection` speaks to the model `vad`, `segments` cuts the audio where it says, `punctuation`
 speaks to the model of that name, `sentences` makes sentences of what was recognised, and
-`transcription` runs all of it at once, bounded at every step: whoever reads the sentences sets the
-pace, back to ffmpeg.
+`aio.transcription` runs all of it at once, bounded at every step: whoever reads the sentences sets
+the pace, back to ffmpeg. A server that hears speech live uses the same parts one by one.
 """
+
+from .options import DEFAULT_SEGMENT_MS, VAD_OPTIONS, FileOptions
+from .punctuation import PUNCTUATION_MODEL
+from .segments import Segment, SegmentCutter
+from .sentences import (
+    RecognisedSegment,
+    SentenceMaker,
+    join_texts,
+    recognised_segment,
+    split_sentences,
+    whole_transcript,
+)
+from .served_models import ServedModels
+from .speech_detection import VAD_MODEL, SpeechDetector
+
+__all__ = [
+    "DEFAULT_SEGMENT_MS",
+    "PUNCTUATION_MODEL",
+    "VAD_MODEL",
+    "VAD_OPTIONS",
+    "FileOptions",
+    "RecognisedSegment",
+    "Segment",
+    "SegmentCutter",
+    "SentenceMaker",
+    "ServedModels",
+    "SpeechDetector",
+    "join_texts",
+    "recognised_segment",
+    "split_sentences",
+    "whole_transcript",
+]

@@ -36,7 +36,7 @@ Punctuate = Callable[[str], Awaitable[Sequence[PunctuatedSentence]]]
 
 
 @dataclass(frozen=True)
-class Spoken:
+class RecognisedSegment:
     """What was recognised in a segment of a file.
 
     Attributes:
@@ -52,9 +52,9 @@ class Spoken:
     language: str | None
 
 
-def spoken_in(
+def recognised_segment(
     transcript: Transcript, start_ms: int, end_ms: int, speech_end_ms: int | None = None
-) -> Spoken | None:
+) -> RecognisedSegment | None:
     """Place a segment's transcript in the file; None if nothing was said.
 
     Args:
@@ -77,9 +77,9 @@ def spoken_in(
     if audible:
         if speech_end_ms is not None:
             words = _ended(words, audible[-1], speech_end_ms)
-        return Spoken(text, words, True, transcript.language)
+        return RecognisedSegment(text, words, True, transcript.language)
     words = align_words([Word(text, start_ms, end_ms)], text)  # shares the time evenly
-    return Spoken(text, words, False, transcript.language)
+    return RecognisedSegment(text, words, False, transcript.language)
 
 
 def _ended(words: list[Word], last: int, speech_end_ms: int) -> list[Word]:
@@ -142,10 +142,10 @@ class SentenceMaker:
         self._punctuate = punctuate
         self._itn = itn
         self._timestamps = timestamps
-        self._open: Spoken | None = None  # of a sentence without end, without marks
+        self._open: RecognisedSegment | None = None  # of a sentence without end, without marks
         self._open_text = ""  # the same with marks, as if it ended
 
-    async def accept(self, spoken: Spoken) -> list[Sentence]:
+    async def accept(self, spoken: RecognisedSegment) -> list[Sentence]:
         """Take the next segment; return the sentences that ended."""
         if self._punctuate is None:
             return await self._finished(spoken, split_sentences(spoken.text))
@@ -161,9 +161,9 @@ class SentenceMaker:
         letters = sum(sentence.letters for sentence in complete)
         units = align_words(spoken.words, join_texts([each.text for each in punctuated]))
         done = sum(len(text_units(sentence.text)) for sentence in complete)
-        head = Spoken(spoken.text, units[:done], spoken.timed, spoken.language)
+        head = RecognisedSegment(spoken.text, units[:done], spoken.timed, spoken.language)
         rest = _behind(spoken.text, letters)
-        self._open = Spoken(rest, units[done:], spoken.timed, spoken.language)
+        self._open = RecognisedSegment(rest, units[done:], spoken.timed, spoken.language)
         self._open_text = last.text
         return sentences + await self._finished(head, [sentence.text for sentence in complete])
 
@@ -172,7 +172,7 @@ class SentenceMaker:
         spoken, self._open = self._open, None
         return [] if spoken is None else await self._finished(spoken, [self._open_text])
 
-    async def _finished(self, spoken: Spoken, texts: Sequence[str]) -> list[Sentence]:
+    async def _finished(self, spoken: RecognisedSegment, texts: Sequence[str]) -> list[Sentence]:
         # In a thread: texts without marks make long alignments.
         return await asyncio.to_thread(
             timed_sentences, spoken, texts, itn=self._itn, timestamps=self._timestamps
@@ -180,7 +180,11 @@ class SentenceMaker:
 
 
 def timed_sentences(
-    spoken: Spoken, texts: Sequence[str], *, itn: str | None = None, timestamps: bool = True
+    spoken: RecognisedSegment,
+    texts: Sequence[str],
+    *,
+    itn: str | None = None,
+    timestamps: bool = True,
 ) -> list[Sentence]:
     """Give each sentence of what was spoken its times, its figures and its words.
 
@@ -203,9 +207,9 @@ def timed_sentences(
     return sentences
 
 
-def _joined(first: Spoken, second: Spoken) -> Spoken:
+def _joined(first: RecognisedSegment, second: RecognisedSegment) -> RecognisedSegment:
     """Join what was said in two segments."""
-    return Spoken(
+    return RecognisedSegment(
         join_texts([first.text, second.text]),
         first.words + second.words,
         first.timed and second.timed,

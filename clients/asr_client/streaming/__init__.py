@@ -1,1 +1,19 @@
-"""Live audio: what is said in a streaming session, and what the answers mean."""
+"""Live audio: what is said in a streaming session, and what the answers mean.
+
+`audio` takes pieces of any rate and keeps what waits to be sent, `protocol` builds the requests of
+a session and reads their answers. `AsyncClient.stream` puts both on a connection.
+"""
+
+from .audio import LiveAudio, Outbox, StreamResampler, live_frames
+from .protocol import STREAMING_MODEL, SequenceRequests, StreamTranscript, UpdateReader
+
+__all__ = [
+    "STREAMING_MODEL",
+    "LiveAudio",
+    "Outbox",
+    "SequenceRequests",
+    "StreamResampler",
+    "StreamTranscript",
+    "UpdateReader",
+    "live_frames",
+]

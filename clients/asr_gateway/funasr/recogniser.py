@@ -5,7 +5,7 @@ from __future__ import annotations
 from asr_client import AsyncClient
 from asr_client.files.options import FileOptions
 from asr_client.files.segments import Segment
-from asr_client.files.sentences import SentenceMaker, join_texts, spoken_in
+from asr_client.files.sentences import SentenceMaker, join_texts, recognised_segment
 from asr_client.files.served_models import ServedModels
 from asr_client.results import Sentence
 
@@ -37,7 +37,7 @@ class SegmentRecogniser:
         """
         transcript = await self._models.recognise(segment)
         speech_end_ms = segment.end_ms - self._silence_behind_ms
-        spoken = spoken_in(transcript, segment.start_ms, segment.end_ms, speech_end_ms)
+        spoken = recognised_segment(transcript, segment.start_ms, segment.end_ms, speech_end_ms)
         if spoken is None:
             return None
         maker = SentenceMaker(self._models.punctuate, self._models.itn_language, True)

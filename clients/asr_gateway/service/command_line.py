@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_client import OptionError
-from asr_client.cli.transcribe import vad_option
+from asr_client.cli import vad_option
 from asr_client.files.options import FileOptions
 
 from .logs import log_event, set_up_logging

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, HotwordEmbedder, load_embedder
-from asr_core.paraformer.hotwords import (
+from asr_contract.hotwords import (
     PARAMETER,
     SEGMENTATION_FILE,
     Hotword,
@@ -19,6 +18,7 @@ from asr_core.paraformer.hotwords import (
     parse_hotwords,
     refuse_hotwords,
 )
+from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, HotwordEmbedder, load_embedder
 from asr_core.paraformer.scoring import START, load_pieces
 
 BiasEmbed = NDArray[np.float32]  # [N, D]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract.chunk_size import ChunkSize
 from asr_core.features.fbank import StreamingFbankExtractor
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, num_lfr_frames
-from asr_core.streaming.chunk_size import ChunkSize
 
 PADDING = -1  # in `positions`: no row at all
 

@@ -10,12 +10,12 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract.chunk_size import ChunkSize
 from asr_core.config import load_config
 from asr_core.features.fbank import FRAME_SHIFT_MS
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
 from asr_core.paraformer.cif import CifIntegrator, Fires
 from asr_core.paraformer.scoring import BLANK, END, SPECIAL_PIECES, load_pieces
-from asr_core.streaming.chunk_size import ChunkSize
 from asr_core.streaming.frontend import PADDING, Windows
 from asr_core.streaming.text import StreamingText
 from asr_core.text.word_tensors import pack_words

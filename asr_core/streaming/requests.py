@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract.chunk_size import ChunkSize, parse_chunk_size
 from asr_core.features.fbank import StreamingFbankExtractor
 from asr_core.features.waveform import split_rows
 from asr_core.sequences.sessions import SessionTable
 from asr_core.sequences.turns import Turn
-from asr_core.streaming.chunk_size import ChunkSize, parse_chunk_size
 from asr_core.streaming.frontend import StreamingFrontend, Windows
 from asr_core.streaming.recogniser import OnlineRecogniser, Step, Stream, Update
 

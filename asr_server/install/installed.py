@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from asr_contract.chunk_size import DEFAULT_CHUNK_SIZE
 from asr_core.features.fbank import SAMPLE_RATE, KaldiNativeFbank
 from asr_core.features.frontend import Frontend, load_frontend
 from asr_core.paraformer.hotword_bias import load_hotword_bias
@@ -28,7 +29,6 @@ from asr_core.sensevoice.scoring import (
     TOKENIZER_NAME,
     SenseVoiceScoring,
 )
-from asr_core.streaming.chunk_size import DEFAULT_CHUNK_SIZE
 from asr_core.streaming.frontend import StreamingFrontend
 from asr_core.streaming.recogniser import OnlineRecogniser, Step, load_online_model
 from asr_core.text.timestamps import CIF_UPSAMPLING

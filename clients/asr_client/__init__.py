@@ -12,6 +12,9 @@
 `AsyncClient` has the same methods to be awaited. `errors` lists what can go wrong.
 """
 
+from asr_contract.error_rate import ErrorCount, count_errors
+from asr_contract.languages import LANGUAGE_IDS
+
 from .aio.client import AsyncClient
 from .aio.session import AsyncStreamSession
 from .aio.transcription import AsyncFileTranscription
@@ -36,7 +39,6 @@ from .errors import (
     SessionLost,
 )
 from .files.options import FileOptions
-from .languages import LANGUAGE_IDS
 from .protocol import triton_name
 from .results import (
     FileSummary,
@@ -49,7 +51,6 @@ from .results import (
     Transcript,
     Word,
 )
-from .text.cer import ErrorCount, count_errors
 
 __all__ = [
     "LANGUAGE_IDS",

@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract.languages import language_id, text_norm_id
+
 from .audio.waveform import SAMPLE_RATE, Waveform
 from .errors import OptionError, ProtocolError
 from .hotwords import HOTWORDS_PARAMETER, Hotwords, encode_hotwords
-from .languages import language_id, text_norm_id
 from .results import Transcript
 
 _AUDIO_INPUTS = frozenset({"WAV", "WAV_LENS"})

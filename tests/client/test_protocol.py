@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_client.errors import OptionError, ProtocolError
-from asr_client.languages import LANGUAGE_IDS
 from asr_client.protocol import (
     KNOWN_MODELS,
     InferRequest,
@@ -22,6 +21,7 @@ from asr_client.protocol import (
     triton_name,
 )
 from asr_client.transport.endpoint import Endpoint
+from asr_contract.languages import LANGUAGE_IDS
 
 SENSEVOICE = KNOWN_MODELS["sensevoice"]
 PARAFORMER = KNOWN_MODELS["paraformer"]

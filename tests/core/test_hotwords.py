@@ -12,16 +12,16 @@ from funasr_onnx import ContextualParaformer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_core.paraformer import hotword_embedder
-from asr_core.paraformer.hotword_bias import HotwordBias, load_hotword_bias
-from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, load_embedder
-from asr_core.paraformer.hotwords import (
+from asr_contract.hotwords import (
     Hotword,
     HotwordTokenizer,
     load_segmentation,
     parse_hotwords,
     read_parameter,
 )
+from asr_core.paraformer import hotword_embedder
+from asr_core.paraformer.hotword_bias import HotwordBias, load_hotword_bias
+from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, load_embedder
 from asr_core.paraformer.scoring import load_pieces
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.hotword_embedder import convert_embedder

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
+from asr_contract.languages import language_id
+
 from ..audio.loading import load_audio
 from ..audio.media import MediaSource
 from ..audio.waveform import AudioInput
 from ..errors import AsrError, AudioError, ServerNotReady
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords, encode_hotwords
-from ..languages import language_id
 from ..options import (
     DEFAULT_TIMEOUT_S,
     POLL_INTERVAL_S,

@@ -9,7 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..text.cer import ErrorCount
+from asr_contract.error_rate import ErrorCount
+
 from .common import EXIT_FAILED, EXIT_OK
 from .references import Score, reference_for
 from .utterances import Utterance

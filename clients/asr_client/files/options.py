@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from asr_contract.languages import language_id
+
 from ..errors import OptionError
 from ..hotwords import Hotwords
-from ..languages import language_id
 
 MAX_SEGMENT_TIME = "max_single_segment_time"
 

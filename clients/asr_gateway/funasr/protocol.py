@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asr_client.audio.waveform import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
-from asr_client.languages import LANGUAGE_IDS
 from asr_client.results import Sentence
+from asr_contract.languages import LANGUAGE_IDS
 
 from ..service.settings import MODELS
 from .stamps import stamped_sentences, timestamp

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
 
-from asr_client.languages import LANGUAGE_IDS
+from asr_contract.languages import LANGUAGE_IDS
 
 from ..service.settings import MODELS
 from .api_errors import ApiError
@@ -23,7 +23,7 @@ class TranscriptionForm:
     Attributes:
         file: the upload.
         model: "sensevoice" or "paraformer".
-        language: a word of `asr_client.languages`.
+        language: a word of `asr_contract.languages`.
         prompt: words to expect.
         itn: whether numbers become figures; OpenAI has no such field.
         words: whether `verbose_json` has words.

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from asr_contract.hotwords import read_parameter
 from asr_core.paraformer.hotword_bias import load_hotword_bias
-from asr_core.paraformer.hotwords import read_parameter
 from asr_triton.answers import read
 from asr_triton.feature_extraction import answer_in_groups, build_extractor
 

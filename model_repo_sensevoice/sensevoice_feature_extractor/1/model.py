@@ -2,7 +2,7 @@
 
 import json
 
-from asr_core.paraformer.hotwords import read_parameter, refuse_hotwords
+from asr_contract.hotwords import read_parameter, refuse_hotwords
 from asr_core.sensevoice.scoring import check_prompt_ids
 from asr_triton.answers import read
 from asr_triton.feature_extraction import answer_in_groups, build_extractor

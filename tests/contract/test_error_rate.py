@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_client import ErrorCount, count_errors
-from asr_client.text.cer import normalize
+from asr_contract.error_rate import normalize
 
 
 def edit_distance(a: str, b: str) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .errors import OptionError
+
+class OptionError(ValueError):
+    """An option has a value that is not known."""
+
 
 # Rows of SenseVoice's query-embedding table; the numbers are part of the trained model.
 LANGUAGE_IDS = {

@@ -3,7 +3,8 @@
 FROM nvcr.io/nvidia/tritonserver:24.10-py3
 
 WORKDIR /opt/triton-asr
-COPY pyproject.toml constraints.txt ./
+COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
+COPY asr_contract asr_contract
 COPY asr_core asr_core
 COPY asr_triton asr_triton
 COPY clients clients

@@ -1,1 +1,78 @@
-"""What client and server both speak, without NumPy."""
+"""What client and server both speak: names, ids and grammars, without NumPy.
+
+    audio        the sample rate
+    models       names of the models that clients call
+    tensors      names of their tensors and of request parameters
+    languages    SenseVoice's languages and text normalisation, and the ids that are sent
+    hotwords     the text in which hotwords are sent: read, written, joined
+    chunk_size   how a stream is cut, and the sizes that are served
+    error_rate   how transcripts are compared
+
+Here a rule stands that both sides would otherwise spell out, each for itself. Values that are
+wrong raise `ValueError` with what was expected and what came; the SDK makes its own of them.
+"""
+
+from .audio import SAMPLE_RATE
+from .chunk_size import (
+    CHUNK_SIZES,
+    DEFAULT_CHUNK_SIZE,
+    ChunkSize,
+    chunk_size_of,
+    parse_chunk_size,
+    parse_served_chunk_size,
+)
+from .error_rate import ErrorCount, character_error_rate, count_edits, count_errors
+from .hotwords import (
+    Hotword,
+    join_hotwords,
+    parse_hotwords,
+    refuse_hotwords,
+    requested_hotwords,
+    write_hotwords,
+)
+from .languages import LANGUAGE_IDS, TEXT_NORM_IDS, language_id, read_language, text_norm_id
+from .models import (
+    DEFAULT_RECOGNISER,
+    PARAFORMER_MODEL,
+    PUNCTUATION_MODEL,
+    PUNCTUATION_ONLINE_MODEL,
+    RECOGNISERS,
+    SENSEVOICE_MODEL,
+    STREAMING_MODEL,
+    VAD_MODEL,
+    triton_name,
+)
+
+__all__ = [
+    "CHUNK_SIZES",
+    "DEFAULT_CHUNK_SIZE",
+    "DEFAULT_RECOGNISER",
+    "LANGUAGE_IDS",
+    "PARAFORMER_MODEL",
+    "PUNCTUATION_MODEL",
+    "PUNCTUATION_ONLINE_MODEL",
+    "RECOGNISERS",
+    "SAMPLE_RATE",
+    "SENSEVOICE_MODEL",
+    "STREAMING_MODEL",
+    "TEXT_NORM_IDS",
+    "VAD_MODEL",
+    "ChunkSize",
+    "ErrorCount",
+    "Hotword",
+    "character_error_rate",
+    "chunk_size_of",
+    "count_edits",
+    "count_errors",
+    "join_hotwords",
+    "language_id",
+    "parse_chunk_size",
+    "parse_hotwords",
+    "parse_served_chunk_size",
+    "read_language",
+    "refuse_hotwords",
+    "requested_hotwords",
+    "text_norm_id",
+    "triton_name",
+    "write_hotwords",
+]

@@ -1,6 +1,7 @@
 """Character error rate: the edit distance between two texts over the reference's length.
 
-Both texts are normalised first, so that only what was said counts, not how it is set:
+`count_edits` takes texts as they are, `count_errors` normalises both first, so that only what was
+said counts, not how it is set:
 
 1. Unicode NFKC (full-width letters and digits become plain ones),
 2. lower case (`str.casefold`),
@@ -10,11 +11,15 @@ Both texts are normalised first, so that only what was said counts, not how it i
 Every remaining character counts one, in every language: for English this is a character error
 rate too, without spaces, and not the word error rate. "12" against "twelve" is an error: give
 references in the form that the model writes (see its ITN option).
+
+`character_error_rate` leaves out spaces and nothing else: for texts that models write in one form,
+as in training and where two precisions of a model are compared.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
@@ -58,10 +63,28 @@ def normalize(text: str) -> str:
     return unicodedata.normalize("NFC", kept)
 
 
+def count_edits(reference: str, hypothesis: str) -> ErrorCount:
+    """Count the edits between two texts as they are."""
+    counts = {"replace": 0, "delete": 0, "insert": 0}
+    for edit in Levenshtein.editops(reference, hypothesis):
+        counts[edit.tag] += 1
+    return ErrorCount(counts["replace"], counts["delete"], counts["insert"], len(reference))
+
+
 def count_errors(reference: str, hypothesis: str) -> ErrorCount:
     """Count the edits between two texts, after normalising both."""
-    expected, got = normalize(reference), normalize(hypothesis)
-    counts = {"replace": 0, "delete": 0, "insert": 0}
-    for edit in Levenshtein.editops(expected, got):
-        counts[edit.tag] += 1
-    return ErrorCount(counts["replace"], counts["delete"], counts["insert"], len(expected))
+    return count_edits(normalize(reference), normalize(hypothesis))
+
+
+def character_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
+    """Return edits over reference characters of all pairs together, spaces left out.
+
+    Raises:
+        ValueError: the two differ in number, or the references hold no character.
+    """
+    total = ErrorCount()
+    for reference, hypothesis in zip(references, hypotheses, strict=True):
+        total += count_edits(reference.replace(" ", ""), hypothesis.replace(" ", ""))
+    if not total.reference_length:
+        raise ValueError("expected references with characters; got none")
+    return total.rate

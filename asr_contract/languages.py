@@ -1,13 +1,11 @@
-"""The words for SenseVoice's languages and text normalisation, and the ids the server wants."""
+"""SenseVoice's languages and text normalisation: the words for them, and the ids that are sent.
+
+The ids are rows of an embedding table that is put in front of the features; they are part of the
+trained model.
+"""
 
 from __future__ import annotations
 
-
-class OptionError(ValueError):
-    """An option has a value that is not known."""
-
-
-# Rows of SenseVoice's query-embedding table; the numbers are part of the trained model.
 LANGUAGE_IDS = {
     "auto": 0,
     "zh": 3,
@@ -17,21 +15,28 @@ LANGUAGE_IDS = {
     "ko": 12,
     "nospeech": 13,
 }
-WITH_ITN_ID = 14
-WITHOUT_ITN_ID = 15
+TEXT_NORM_IDS = {"withitn": 14, "woitn": 15}
 
 
-def language_id(language: str) -> int:
-    """Return the id of a language word such as "zh" (case does not matter).
+def read_language(word: object) -> str:
+    """Return a language word as `LANGUAGE_IDS` has it; case does not matter.
 
     Raises:
-        OptionError: the word is not one of `LANGUAGE_IDS`.
+        ValueError: it is none of them.
     """
-    number = LANGUAGE_IDS.get(language.lower()) if isinstance(language, str) else None
-    if number is None:
-        words = ", ".join(LANGUAGE_IDS)
-        raise OptionError(f"language: expected one of {words}; got {language!r}")
-    return number
+    language = word.lower() if isinstance(word, str) else None
+    if language not in LANGUAGE_IDS:
+        raise ValueError(f"language: expected one of {', '.join(LANGUAGE_IDS)}; got {word!r}")
+    return language
+
+
+def language_id(word: object) -> int:
+    """Return the id of a language word such as "zh".
+
+    Raises:
+        ValueError: it is none of `LANGUAGE_IDS`.
+    """
+    return LANGUAGE_IDS[read_language(word)]
 
 
 def text_norm_id(itn: bool) -> int:
@@ -39,4 +44,4 @@ def text_norm_id(itn: bool) -> int:
 
     SenseVoice's "with ITN" also means with punctuation.
     """
-    return WITH_ITN_ID if itn else WITHOUT_ITN_ID
+    return TEXT_NORM_IDS["withitn" if itn else "woitn"]

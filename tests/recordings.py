@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_contract import SAMPLE_RATE
 from lab.benchmark.held_out import read_held_out
 
 HELDOUT = Path(__file__).parent / "data" / "heldout"
-SAMPLE_RATE = 16_000
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tritonclient.grpc
 
-from asr_core.sensevoice.scoring import LANGUAGE_IDS, TEXT_NORM_IDS
+from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_server.install.models import KINDS, copy_repository, install
 from asr_server.places import ROOT
 from asr_server.run.triton_server import ServerFlags, TritonServer

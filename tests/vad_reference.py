@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from funasr_onnx.vad_bin import Fsmn_vad_online
 
+from asr_contract import SAMPLE_RATE
 from asr_core.vad.options import override_options
 from asr_server.install.funasr_vad_reference import Segments
 from lab.training.exported_graphs import ExportedVad
-from tests.recordings import SAMPLE_RATE, heldout
+from tests.recordings import heldout
 
 VAD_MODELS = {
     path.name: path

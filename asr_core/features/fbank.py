@@ -11,7 +11,8 @@ import kaldi_native_fbank as knf
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000  # Hz, what every model here was trained on
+from asr_contract import SAMPLE_RATE
+
 FRAME_LENGTH_MS = 25
 FRAME_SHIFT_MS = 10
 FRAME_LENGTH_SAMPLES = SAMPLE_RATE * FRAME_LENGTH_MS // 1000

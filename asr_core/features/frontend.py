@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract import SAMPLE_RATE
 from asr_core.config import load_config
 from asr_core.features import fbank as kaldi
 from asr_core.features.cmvn import Cmvn, load_cmvn
@@ -18,7 +19,7 @@ from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, stack_frames
 
 # What this front end computes; a model trained on anything else must not be served with it.
 _SUPPORTED = {
-    "fs": kaldi.SAMPLE_RATE,
+    "fs": SAMPLE_RATE,
     "window": "hamming",
     "frame_length": kaldi.FRAME_LENGTH_MS,
     "frame_shift": kaldi.FRAME_SHIFT_MS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
 
 
 def split_rows(

@@ -9,16 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract.hotwords import (
-    PARAMETER,
+from asr_contract import Hotword, parse_hotwords, refuse_hotwords
+from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, HotwordEmbedder, load_embedder
+from asr_core.paraformer.hotword_tokenizer import (
     SEGMENTATION_FILE,
-    Hotword,
     HotwordTokenizer,
     load_segmentation,
-    parse_hotwords,
-    refuse_hotwords,
 )
-from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, HotwordEmbedder, load_embedder
 from asr_core.paraformer.scoring import START, load_pieces
 
 BiasEmbed = NDArray[np.float32]  # [N, D]
@@ -55,7 +52,7 @@ class HotwordBias:
         """Embed a request's hotwords: float32 [N, D], the last row for "no hotword".
 
         Args:
-            text: as `hotwords.parse_hotwords` reads it, "" for none.
+            text: as `parse_hotwords` reads it, "" for none.
 
         Raises:
             ValueError: it cannot be read, or the words are too many or unusable.
@@ -74,7 +71,7 @@ class HotwordBias:
 
     def _too_many(self, number: int) -> ValueError:
         return ValueError(
-            f"{PARAMETER}: expected at most {self._max_hotwords} (max_hotwords), the server's own "
+            f"hotwords: expected at most {self._max_hotwords} (max_hotwords), the server's own "
             f"included; got {number}"
         )
 

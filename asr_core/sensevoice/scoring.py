@@ -11,13 +11,11 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
+from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
+from asr_contract.tensors import LANGUAGE, TEXT_NORM
 from asr_core.sensevoice.ctc import CtcToken, greedy_search
 from asr_core.text.timestamps import ctc_span_ms
 from asr_core.text.words import Word, merge_words
-
-# Rows of the embedding table that are put in front of the features.
-LANGUAGE_IDS = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeech": 13}
-TEXT_NORM_IDS = {"withitn": 14, "woitn": 15}
 
 NUM_TAG_FRAMES = 4  # language, emotion, event and text norm, one frame each before the audio
 TOKENIZER_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
@@ -62,8 +60,8 @@ def check_prompt_ids(
         ValueError: an id is unknown, or the number of rows differs.
     """
     for name, values, known in (
-        ("LANGUAGE", language, LANGUAGE_IDS),
-        ("TEXT_NORM", text_norm, TEXT_NORM_IDS),
+        (LANGUAGE, language, LANGUAGE_IDS),
+        (TEXT_NORM, text_norm, TEXT_NORM_IDS),
     ):
         if values.shape != (num_rows, 1):
             raise ValueError(f"{name}: expected shape [{num_rows}, 1], got {list(values.shape)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract.chunk_size import ChunkSize
+from asr_contract import ChunkSize
 from asr_core.features.fbank import StreamingFbankExtractor
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, num_lfr_frames
 

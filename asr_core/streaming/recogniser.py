@@ -10,7 +10,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract.chunk_size import ChunkSize
+from asr_contract import ChunkSize
+from asr_contract.tensors import IS_FINAL, TEXT, TRANSCRIPTS
 from asr_core.config import load_config
 from asr_core.features.fbank import FRAME_SHIFT_MS
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
@@ -159,10 +160,10 @@ class Update:
     def outputs(self) -> dict[str, NDArray[Any]]:
         """Return the outputs of one row: those of `WordTensors`, TRANSCRIPTS, TEXT and IS_FINAL."""
         return {
-            "TRANSCRIPTS": np.array([[self.new_text]], np.object_),
-            "TEXT": np.array([[self.text]], np.object_),
+            TRANSCRIPTS: np.array([[self.new_text]], np.object_),
+            TEXT: np.array([[self.text]], np.object_),
             **pack_words([self.words]).outputs(),
-            "IS_FINAL": np.array([[self.is_final]]),
+            IS_FINAL: np.array([[self.is_final]]),
         }
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract.chunk_size import ChunkSize, parse_chunk_size
+from asr_contract import DEFAULT_CHUNK_SIZE, ChunkSize, parse_served_chunk_size
+from asr_contract.tensors import CHUNK_SIZE_PARAMETER
 from asr_core.features.fbank import StreamingFbankExtractor
 from asr_core.features.waveform import split_rows
 from asr_core.sequences.sessions import SessionTable
@@ -27,7 +28,8 @@ def chunk_size_of(turn: Turn) -> ChunkSize:
     Raises:
         ValueError: there is no such chunk size.
     """
-    return parse_chunk_size(str(turn.parameters.get("chunk_size", "5,10,5")))
+    asked = turn.parameters.get(CHUNK_SIZE_PARAMETER, DEFAULT_CHUNK_SIZE)
+    return parse_served_chunk_size(str(asked))
 
 
 class StreamingExtractor:

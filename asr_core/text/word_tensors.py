@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract.tensors import CONFIDENCE, TIMESTAMPS, TOKENS
 from asr_core.text.words import Word
 
 
@@ -29,9 +30,9 @@ class WordTensors:
     def outputs(self) -> dict[str, NDArray[Any]]:
         """Return the outputs TOKENS, TIMESTAMPS and CONFIDENCE."""
         return {
-            "TOKENS": self.tokens,
-            "TIMESTAMPS": self.timestamps,
-            "CONFIDENCE": self.confidence,
+            TOKENS: self.tokens,
+            TIMESTAMPS: self.timestamps,
+            CONFIDENCE: self.confidence,
         }
 
 

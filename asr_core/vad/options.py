@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from asr_core.features.fbank import FRAME_LENGTH_MS, FRAME_SHIFT_MS, SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
+from asr_core.features.fbank import FRAME_LENGTH_MS, FRAME_SHIFT_MS
 
 SINGLE_UTTERANCE, MULTIPLE_UTTERANCES = 0, 1  # `detect_mode`
 

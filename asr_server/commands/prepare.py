@@ -31,6 +31,7 @@ def read_features(wavs: list[Path], am_mvn: Path) -> list[Features]:
     """
     import soundfile
 
+    from asr_contract import SAMPLE_RATE
     from asr_core.features.cmvn import load_cmvn
     from asr_core.features.frontend import Frontend
 
@@ -38,9 +39,9 @@ def read_features(wavs: list[Path], am_mvn: Path) -> list[Features]:
     features = []
     for path in wavs:
         waveform, sample_rate = soundfile.read(path, dtype="float32")
-        if sample_rate != 16000 or waveform.ndim != 1:
+        if sample_rate != SAMPLE_RATE or waveform.ndim != 1:
             raise ValueError(
-                f"{path}: expected 16000 Hz, one channel; got {sample_rate} Hz, "
+                f"{path}: expected {SAMPLE_RATE} Hz, one channel; got {sample_rate} Hz, "
                 f"{waveform.ndim if waveform.ndim == 1 else waveform.shape[1]} channels"
             )
         features.append(frontend(waveform))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from asr_core.sensevoice.scoring import LANGUAGE_IDS, TEXT_NORM_IDS
+from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.hotwords import BIAS_EMBED

@@ -16,8 +16,8 @@ import onnxruntime
 from google.protobuf.message import DecodeError
 from onnx import NodeProto
 
-from asr_contract.hotwords import MAX_HOTWORD_TOKENS
 from asr_core.paraformer.hotword_embedder import Floats, LstmLayer, load_embedder, save_embedder
+from asr_core.paraformer.hotword_tokenizer import MAX_HOTWORD_TOKENS
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph, attribute_value
 

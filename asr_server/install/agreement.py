@@ -12,12 +12,12 @@ import numpy as np
 import soundfile
 from rapidfuzz.distance import LCSseq
 
+from asr_contract import SAMPLE_RATE
 from asr_server.install import installed
 from asr_server.install.errors import InstallError
 from asr_server.install.installed import Answers, Material, Samples, answer_each, full_width
 from asr_server.install.layout import Precision
 
-SAMPLE_RATE = 16_000
 # Of the tokens, in agreement with the reference in the same precision. The reference lets ONNX
 # Runtime fuse the original int8 graph, the served one is fused differently, and a difference in
 # the last bit before dynamic quantisation is a whole quantum behind it.

@@ -15,20 +15,15 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from asr_contract.chunk_size import DEFAULT_CHUNK_SIZE
-from asr_core.features.fbank import SAMPLE_RATE, KaldiNativeFbank
+from asr_contract import DEFAULT_CHUNK_SIZE, LANGUAGE_IDS, SAMPLE_RATE, TEXT_NORM_IDS
+from asr_core.features.fbank import KaldiNativeFbank
 from asr_core.features.frontend import Frontend, load_frontend
 from asr_core.paraformer.hotword_bias import load_hotword_bias
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
 from asr_core.paraformer.scoring import ParaformerRow, load_pieces, load_scoring
 from asr_core.punctuation.marking import load_punctuation
 from asr_core.punctuation.requests import PunctuationRequest, Punctuator
-from asr_core.sensevoice.scoring import (
-    LANGUAGE_IDS,
-    TEXT_NORM_IDS,
-    TOKENIZER_NAME,
-    SenseVoiceScoring,
-)
+from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceScoring
 from asr_core.streaming.frontend import StreamingFrontend
 from asr_core.streaming.recogniser import OnlineRecogniser, Step, load_online_model
 from asr_core.text.timestamps import CIF_UPSAMPLING

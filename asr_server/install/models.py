@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from asr_contract.hotwords import SEGMENTATION_FILE
 from asr_core.features.requests import LIMITS_FILE
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
+from asr_core.paraformer.hotword_tokenizer import SEGMENTATION_FILE
 from asr_core.sensevoice.scoring import NUM_TAG_FRAMES, TOKENIZER_NAME
 from asr_server.commands.prepare import Report, prepare
 from asr_server.graphs.hotword_embedder import convert_embedder

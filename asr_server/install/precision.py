@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rapidfuzz.distance import Levenshtein
-
+from asr_contract import character_error_rate
 from asr_core.features.frontend import load_frontend
 from asr_server.commands.prepare import Report
 from asr_server.graphs.convert import ConversionReport, convert
@@ -154,7 +153,7 @@ def install_converted(
         expected = load(fp32)(material)
         texts = load(repository)(material)
     report = PrecisionReport(
-        conversion, count_agreement(expected, texts), character_error_rate(expected, texts)
+        conversion, count_agreement(expected, texts), error_rate(expected, texts)
     )
     return reports, report
 
@@ -164,12 +163,9 @@ def _feature_extractor(kind: ModelKind, repository: Path) -> Path:
     return repository / model / VERSION
 
 
-def character_error_rate(expected: Sequence[str], texts: Sequence[str]) -> float:
-    """Return edits over expected characters, spaces left out; 0 where nothing is expected."""
-    pairs = [
-        (one.replace(" ", ""), other.replace(" ", ""))
-        for one, other in zip(expected, texts, strict=True)
-    ]
-    characters = sum(len(one) for one, _ in pairs)
-    edits = sum(Levenshtein.distance(one, other) for one, other in pairs)
-    return edits / characters if characters else 0.0
+def error_rate(expected: Sequence[str], texts: Sequence[str]) -> float:
+    """Return the character error rate, spaces left out; 0 where nothing is expected.
+
+    A small model may well hear nothing in what it is tried with.
+    """
+    return character_error_rate(expected, texts) if any(map(str.split, expected)) else 0.0

@@ -12,8 +12,7 @@
 `AsyncClient` has the same methods to be awaited. `errors` lists what can go wrong.
 """
 
-from asr_contract.error_rate import ErrorCount, count_errors
-from asr_contract.languages import LANGUAGE_IDS
+from asr_contract import LANGUAGE_IDS, ErrorCount, count_errors
 
 from .aio.client import AsyncClient
 from .aio.session import AsyncStreamSession
@@ -39,7 +38,6 @@ from .errors import (
     SessionLost,
 )
 from .files.options import FileOptions
-from .protocol import triton_name
 from .results import (
     FileSummary,
     FileTimings,
@@ -88,5 +86,4 @@ __all__ = [
     "Word",
     "count_errors",
     "load_audio",
-    "triton_name",
 ]

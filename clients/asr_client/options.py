@@ -1,9 +1,15 @@
-"""Defaults and checks of the options that both clients share."""
+"""Defaults and checks of the options that both clients share.
+
+What is wrong is an `OptionError`, also where the rule is one of `asr_contract`.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+
+from asr_contract import ChunkSize, chunk_size_of, read_language
 
 from .errors import OptionError
 
@@ -24,6 +30,25 @@ def checked_concurrency(concurrency: int) -> int:
     if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
         raise OptionError(f"concurrency: expected a whole number above 0; got {concurrency!r}")
     return concurrency
+
+
+def checked_language(language: str) -> str:
+    """Return the word as `LANGUAGE_IDS` has it, or raise OptionError."""
+    try:
+        return read_language(language)
+    except ValueError as error:
+        raise OptionError(str(error)) from None
+
+
+def checked_chunk_size(chunk_size: Sequence[int] | None) -> ChunkSize | None:
+    """Return the chunk size, or raise OptionError unless it is None or three whole numbers.
+
+    Which of them a model knows, it says itself.
+    """
+    try:
+        return None if chunk_size is None else chunk_size_of(chunk_size)
+    except ValueError as error:
+        raise OptionError(str(error)) from None
 
 
 def checked_ca_file(ca_file: str | None) -> str | None:

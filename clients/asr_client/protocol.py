@@ -4,8 +4,8 @@ Requests are named NumPy arrays, responses too; the transports carry them. The t
 
     WAV         FP32  [rows, samples]  16 kHz, [-1, 1], zero-padded to the longest row
     WAV_LENS    INT32 [rows, 1]        true length of each row, in samples
-    LANGUAGE    INT32 [rows, 1]        SenseVoice only, see `languages`
-    TEXT_NORM   INT32 [rows, 1]        SenseVoice only, see `languages`
+    LANGUAGE    INT32 [rows, 1]        SenseVoice only, see `asr_contract.languages`
+    TEXT_NORM   INT32 [rows, 1]        the same
 
     TRANSCRIPTS STRING [rows, 1]       text; SenseVoice's with its tags
     TEXT, DETECTED_LANGUAGE, EMOTION, EVENT  STRING [rows, 1]
@@ -26,15 +26,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract.languages import language_id, text_norm_id
+from asr_contract import PARAFORMER_MODEL, SAMPLE_RATE, SENSEVOICE_MODEL, language_id, text_norm_id
+from asr_contract.tensors import (
+    AUDIO_INPUTS,
+    CONFIDENCE,
+    DETECTED_LANGUAGE,
+    EMOTION,
+    EVENT,
+    HOTWORDS_PARAMETER,
+    LANGUAGE,
+    PROMPT_INPUTS,
+    TEXT,
+    TEXT_NORM,
+    TIMESTAMPS,
+    TOKENS,
+    TRANSCRIPTS,
+    WAV,
+    WAV_LENS,
+)
 
-from .audio.waveform import SAMPLE_RATE, Waveform
+from .audio.waveform import Waveform
 from .errors import OptionError, ProtocolError
-from .hotwords import HOTWORDS_PARAMETER, Hotwords, encode_hotwords
+from .hotwords import Hotwords, encode_hotwords
+from .options import checked_language
 from .results import Transcript
-
-_AUDIO_INPUTS = frozenset({"WAV", "WAV_LENS"})
-_OPTION_INPUTS = frozenset({"LANGUAGE", "TEXT_NORM"})
 
 # `<|zh|><|NEUTRAL|><|Speech|><|withitn|>` in front of SenseVoice's text, and more inside it.
 _TAG = re.compile(r"<\|([^|]*)\|>")
@@ -50,15 +65,9 @@ class ModelInterface:
 
 # Names the SDK offers → what is served under them.
 KNOWN_MODELS = {
-    "sensevoice": ModelInterface("sensevoice", _AUDIO_INPUTS | _OPTION_INPUTS),
-    "paraformer": ModelInterface("infer_pipeline", _AUDIO_INPUTS),
+    "sensevoice": ModelInterface(SENSEVOICE_MODEL, AUDIO_INPUTS | PROMPT_INPUTS),
+    "paraformer": ModelInterface(PARAFORMER_MODEL, AUDIO_INPUTS),
 }
-
-
-def triton_name(model: str) -> str:
-    """Return the Triton model name behind an SDK model name (itself for any other name)."""
-    known = KNOWN_MODELS.get(model)
-    return known.name if known else model
 
 
 @dataclass(frozen=True)
@@ -104,9 +113,9 @@ def interface_from_metadata(name: str, metadata: ModelMetadata) -> ModelInterfac
         ProtocolError: it does not take WAV and WAV_LENS, needs an input the SDK does not know,
             or does not answer with TRANSCRIPTS.
     """
-    missing = _AUDIO_INPUTS - metadata.inputs
-    unknown = metadata.inputs - _AUDIO_INPUTS - _OPTION_INPUTS
-    if missing or unknown or "TRANSCRIPTS" not in metadata.outputs:
+    missing = AUDIO_INPUTS - metadata.inputs
+    unknown = metadata.inputs - AUDIO_INPUTS - PROMPT_INPUTS
+    if missing or unknown or TRANSCRIPTS not in metadata.outputs:
         raise ProtocolError(
             f"model {name!r}: expected the inputs WAV, WAV_LENS (and perhaps LANGUAGE, "
             f"TEXT_NORM) and the output TRANSCRIPTS; got inputs {sorted(metadata.inputs)} and "
@@ -128,14 +137,14 @@ def build_request(
     Args:
         interface: the model to ask; `language` and `itn` are sent only if it takes them.
         waveforms: [samples] float32 each, 16 kHz.
-        language: a word of `languages.LANGUAGE_IDS`.
+        language: a word of `LANGUAGE_IDS`.
         itn: whether numbers, dates and punctuation are written out ready to read.
         hotwords: sent to any model, so that one which takes none can say so.
 
     Raises:
         OptionError: unknown language, hotwords that are none, or no waveform at all.
     """
-    language_number, text_norm_number = language_id(language), text_norm_id(itn)
+    language_number = language_id(checked_language(language))
     if not waveforms:
         raise OptionError("expected at least one recording; got none")
     rows = len(waveforms)
@@ -143,11 +152,11 @@ def build_request(
     padded = np.zeros((rows, int(lengths.max())), dtype=np.float32)
     for row, waveform in zip(padded, waveforms, strict=True):
         row[: waveform.size] = waveform
-    inputs: dict[str, NDArray[Any]] = {"WAV": padded, "WAV_LENS": lengths}
-    if "LANGUAGE" in interface.inputs:
-        inputs["LANGUAGE"] = np.full((rows, 1), language_number, dtype=np.int32)
-    if "TEXT_NORM" in interface.inputs:
-        inputs["TEXT_NORM"] = np.full((rows, 1), text_norm_number, dtype=np.int32)
+    inputs: dict[str, NDArray[Any]] = {WAV: padded, WAV_LENS: lengths}
+    if LANGUAGE in interface.inputs:
+        inputs[LANGUAGE] = np.full((rows, 1), language_number, dtype=np.int32)
+    if TEXT_NORM in interface.inputs:
+        inputs[TEXT_NORM] = np.full((rows, 1), text_norm_id(itn), dtype=np.int32)
     words = encode_hotwords(hotwords)
     parameters = {HOTWORDS_PARAMETER: words} if words else {}
     return InferRequest(interface.name, inputs, parameters=parameters)
@@ -159,17 +168,17 @@ def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -
     Raises:
         ProtocolError: an output is missing, misshaped, or not UTF-8.
     """
-    lengths = request.inputs["WAV_LENS"]
+    lengths = request.inputs[WAV_LENS]
     rows = len(lengths)
-    raw_texts = text_column(outputs, "TRANSCRIPTS", rows)
+    raw_texts = text_column(outputs, TRANSCRIPTS, rows)
     if raw_texts is None:
         raise ProtocolError(
             f"model {request.model_name!r}: expected the output TRANSCRIPTS; got {sorted(outputs)}"
         )
-    texts = text_column(outputs, "TEXT", rows)
-    languages = text_column(outputs, "DETECTED_LANGUAGE", rows)
-    emotions = text_column(outputs, "EMOTION", rows)
-    events = text_column(outputs, "EVENT", rows)
+    texts = text_column(outputs, TEXT, rows)
+    languages = text_column(outputs, DETECTED_LANGUAGE, rows)
+    emotions = text_column(outputs, EMOTION, rows)
+    events = text_column(outputs, EVENT, rows)
     transcripts = []
     for row in range(rows):
         tokens, timestamps_ms, confidence = row_tokens(outputs, row, rows)
@@ -197,18 +206,18 @@ def row_tokens(
     outputs: Mapping[str, NDArray[Any]], row: int, rows: int
 ) -> tuple[list[str], list[tuple[int, int]] | None, list[float] | None]:
     """Return a row's tokens, their (start, end) in ms and their confidence, padding cut off."""
-    token_rows = outputs.get("TOKENS")
+    token_rows = outputs.get(TOKENS)
     if token_rows is None:
         return [], None, None
     if token_rows.ndim != 2 or len(token_rows) != rows:
         raise ProtocolError(f"TOKENS: expected shape [{rows}, n]; got {list(token_rows.shape)}")
-    tokens = [_decode(token, "TOKENS") for token in token_rows[row]]
+    tokens = [_decode(token, TOKENS) for token in token_rows[row]]
     while tokens and not tokens[-1]:
         tokens.pop()
     count, width = len(tokens), token_rows.shape[1]
 
     timestamps_ms: list[tuple[int, int]] | None = None
-    times = outputs.get("TIMESTAMPS")
+    times = outputs.get(TIMESTAMPS)
     if times is not None:
         if times.shape != (rows, width, 2):
             raise ProtocolError(
@@ -220,7 +229,7 @@ def row_tokens(
             timestamps_ms = [(int(start), int(end)) for start, end in own]
 
     confidence: list[float] | None = None
-    probabilities = outputs.get("CONFIDENCE")
+    probabilities = outputs.get(CONFIDENCE)
     if probabilities is not None:
         if probabilities.shape != (rows, width):
             raise ProtocolError(

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_client import Client, count_errors
-from asr_contract.error_rate import ErrorCount
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE, ErrorCount
 from asr_server.install.models import ModelKind
 from lab.benchmark import in_process
 from lab.benchmark.held_out import HeldOut

@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_core.features.frontend import load_frontend
-from asr_core.sensevoice.scoring import LANGUAGE_IDS, TEXT_NORM_IDS
 from lab.benchmark.workload import Recording
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from asr_contract.chunk_size import DEFAULT_CHUNK_SIZE
+from asr_contract import DEFAULT_CHUNK_SIZE
 from asr_core.features.fbank import KaldiNativeFbank
 from asr_core.streaming.frontend import StreamingFrontend
 from asr_core.streaming.recogniser import ROW_MS, OnlineModel

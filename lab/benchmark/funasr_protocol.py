@@ -11,7 +11,7 @@ import numpy as np
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
 from lab.benchmark.workload import Recording
 
 SUBPROTOCOLS = (Subprotocol("binary"),)  # without it, FunASR's server refuses a client

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import soundfile
 
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
 from lab.benchmark.workload import Recording
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
 from lab.benchmark.bare_session import BareSession
 from lab.benchmark.installed_models import prepared
 from lab.benchmark.sherpa_models import prepare_offline

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_client import Client
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
 from asr_server.install.models import VERSION, ModelKind
 from lab.benchmark import in_process
 from lab.benchmark.installed_models import Precision, installed

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from asr_client import Client
-from asr_client.protocol import triton_name
+from asr_contract import triton_name
 from asr_server.install.models import KINDS, VERSION, ModelKind
 from lab.benchmark import in_process
 from lab.benchmark.concurrent import LAYOUTS, run_concurrently

@@ -13,7 +13,7 @@ import numpy as np
 import tritonclient.grpc.aio as triton
 from websockets.asyncio.client import connect
 
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
 from lab.benchmark.bare_streaming import CHUNK_S
 from lab.benchmark.workload import Recording
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import onnx
 import yaml
 
+from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_core.features.cmvn import load_cmvn
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
-from asr_core.sensevoice.scoring import LANGUAGE_IDS, TEXT_NORM_IDS
 
 # sherpa-onnx's names of what we call with_itn and so on: `offline-sense-voice-model.cc`.
 _SENSEVOICE = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
 from lab.benchmark.websocket_server import WebsocketServer
 from lab.benchmark.workload import Recording
 

@@ -14,6 +14,7 @@ import soundfile
 
 from asr_client import Client
 from asr_client.files.options import DEFAULT_SEGMENT_MS
+from asr_contract import SAMPLE_RATE
 from asr_server.install.models import KINDS, ModelKind, copy_repository, install
 from lab.benchmark.concurrent import run_concurrently
 from lab.benchmark.installed_models import installed
@@ -21,7 +22,6 @@ from lab.benchmark.running_server import running_server
 from lab.benchmark.workload import Recording
 from lab.training.exported_graphs import ExportedVad
 
-SAMPLE_RATE = 16_000
 HELPERS = (KINDS["vad"], KINDS["punctuation"])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from asr_core.features.fbank import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
 
 # AISHELL-1's test set: about 5 s on average, 1 to 15 s.
 MEDIAN_SECONDS = 4.7

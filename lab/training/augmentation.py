@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-SAMPLE_RATE = 16000
+from asr_contract import SAMPLE_RATE
+
 _FILTER_TAIL = 4096
 Waveform = npt.NDArray[np.float32]
 

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from asr_contract import character_error_rate
+
 from .augmentation import Waveform
 from .corpus import LANGUAGES
-from .error_rate import character_error_rate
 from .heldout_sets import TestUtterance, joined_recordings, load_set, nonspeech_set
 from .recognisers import ParaformerRecogniser, SenseVoiceRecogniser, StreamingRecogniser
 from .voices import HELD_OUT_ENGLISH_ENGINE

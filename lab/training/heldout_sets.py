@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from .augmentation import SAMPLE_RATE, Waveform
+from asr_contract import SAMPLE_RATE
+
+from .augmentation import Waveform
 from .heldout import held_out_utterances
 from .nonspeech import KINDS, nonspeech_clip
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from asr_contract import SAMPLE_RATE
+
 from .augmentation import (
-    SAMPLE_RATE,
     Waveform,
     coloured_noise,
     hum,

@@ -12,15 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_core.features.frontend import load_frontend
 from asr_core.paraformer.scoring import ParaformerRow, load_scoring
-from asr_core.sensevoice.scoring import (
-    LANGUAGE_IDS,
-    TEXT_NORM_IDS,
-    TOKENIZER_NAME,
-    SenseVoiceResult,
-    SenseVoiceScoring,
-)
+from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceResult, SenseVoiceScoring
 from asr_core.text.words import Word, join_words
 
 Waveform = npt.NDArray[np.float32]

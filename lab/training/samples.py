@@ -15,7 +15,8 @@ from pathlib import Path
 
 import soundfile
 
-from .augmentation import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE
+
 from .corpus import LANGUAGES
 from .heldout_sets import TestUtterance, load_set, nonspeech_set
 

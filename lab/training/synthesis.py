@@ -25,7 +25,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .augmentation import SAMPLE_RATE, Waveform, augment
+from asr_contract import SAMPLE_RATE
+
+from .augmentation import Waveform, augment
 from .corpus import make_grammar
 from .espeak import installed_data
 from .fbank import compute_fbank, fbank_options

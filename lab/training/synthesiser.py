@@ -11,7 +11,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from .augmentation import SAMPLE_RATE, Waveform
+from asr_contract import SAMPLE_RATE
+
+from .augmentation import Waveform
 from .espeak import Espeak
 from .sentence import Sentence
 from .voices import Voice

@@ -18,15 +18,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from .augmentation import (
-    SAMPLE_RATE,
-    Waveform,
-    add_noise,
-    coloured_noise,
-    reverberate,
-    set_peak,
-    to_int16_grid,
-)
+from asr_contract import SAMPLE_RATE
+
+from .augmentation import Waveform, add_noise, coloured_noise, reverberate, set_peak, to_int16_grid
 from .corpus_zh import TEMPLATES, MandarinGrammar
 from .punctuated_texts import ENUMERATIONS
 from .sentence import Sentence

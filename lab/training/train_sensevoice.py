@@ -19,13 +19,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from asr_contract import character_error_rate
+
 from .cmvn import read_cmvn
 from .corpus import LANGUAGES
 from .dataset import BatchStream, Features, Item, Shards, pad_features, pad_targets
 from .deepen import silence_new_blocks
 from .devset import DevSet, load_dev_set
 from .dropout import use_byte_dropout
-from .error_rate import character_error_rate
 from .fbank import stack_frames
 from .frame_targets import IGNORED, class_weights, frame_targets
 from .fused_attention import use_fused_attention

@@ -23,7 +23,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .augmentation import SAMPLE_RATE, Waveform, augment, set_peak
+from asr_contract import SAMPLE_RATE
+
+from .augmentation import Waveform, augment, set_peak
 from .corpus import LANGUAGES, Grammar, make_grammar
 from .fbank import compute_fbank, fbank_options
 from .invented_voices import invent_voices

@@ -21,9 +21,10 @@ from asr_client import AsyncClient, Client, FileTranscript, count_errors, load_a
 from asr_client.cli import main
 from asr_client.files.sentences import split_sentences
 from asr_client.text.alignment import text_units
+from asr_contract import SAMPLE_RATE
 from lab.benchmark.server_statistics import read_statistics
 from tests.client.media_files import ffmpeg, pictures
-from tests.recordings import SAMPLE_RATE, heldout
+from tests.recordings import heldout
 from tests.server_counters import wait_for_inferences
 from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
 from tests.streams import VadSequence, wait_for_open_sessions

@@ -11,7 +11,7 @@ from asr_client.cli import main
 from asr_client.errors import OptionError
 from asr_client.hotwords import encode_hotwords
 from asr_client.protocol import KNOWN_MODELS, build_request
-from asr_contract.hotwords import Hotword, parse_hotwords
+from asr_contract import Hotword, parse_hotwords
 
 SILENCE = np.zeros(1600, np.float32)
 

@@ -18,10 +18,9 @@ from asr_client.protocol import (
     build_request,
     interface_from_metadata,
     parse_response,
-    triton_name,
 )
 from asr_client.transport.endpoint import Endpoint
-from asr_contract.languages import LANGUAGE_IDS
+from asr_contract import LANGUAGE_IDS, triton_name
 
 SENSEVOICE = KNOWN_MODELS["sensevoice"]
 PARAFORMER = KNOWN_MODELS["paraformer"]

@@ -6,13 +6,9 @@ from funasr_onnx.utils.frontend import WavFrontend
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_contract import SAMPLE_RATE
 from asr_core.features.cmvn import Cmvn, load_cmvn
-from asr_core.features.fbank import (
-    FRAME_LENGTH_SAMPLES,
-    FRAME_SHIFT_SAMPLES,
-    SAMPLE_RATE,
-    KaldiNativeFbank,
-)
+from asr_core.features.fbank import FRAME_LENGTH_SAMPLES, FRAME_SHIFT_SAMPLES, KaldiNativeFbank
 from asr_core.features.frontend import Frontend, load_frontend, pad_features
 from asr_core.features.kaldifeat_fbank import KaldifeatFbank
 from asr_core.features.lfr import num_lfr_frames, stack_frames

@@ -1,27 +1,18 @@
-"""Hotwords as clients write them, their token ids and their embeddings."""
+"""Hotwords: their token ids and their embeddings."""
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
 from funasr_onnx import ContextualParaformer
-from hypothesis import given
-from hypothesis import strategies as st
 
-from asr_contract.hotwords import (
-    Hotword,
-    HotwordTokenizer,
-    load_segmentation,
-    parse_hotwords,
-    read_parameter,
-)
 from asr_core.paraformer import hotword_embedder
 from asr_core.paraformer.hotword_bias import HotwordBias, load_hotword_bias
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, load_embedder
+from asr_core.paraformer.hotword_tokenizer import HotwordTokenizer, load_segmentation
 from asr_core.paraformer.scoring import load_pieces
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.hotword_embedder import convert_embedder
@@ -35,77 +26,6 @@ NAMES = [
 ]
 SMALL = RANDOM_MODELS / "seaco_paraformer-small-seed1"
 PARAMETERS = {"max_hotwords": "30"}
-
-
-def plain(*words: str) -> list[Hotword]:
-    return [Hotword(word) for word in words]
-
-
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("", []),
-        (" \n ,， ", []),
-        ("阿里巴巴", plain("阿里巴巴")),
-        ("阿里巴巴 达摩院", plain("阿里巴巴", "达摩院")),
-        ("阿里巴巴,达摩院，腾讯、百度;华为", plain("阿里巴巴", "达摩院", "腾讯", "百度", "华为")),
-        ("阿里巴巴 20\n达摩院 30.5\r\n", [Hotword("阿里巴巴", 20.0), Hotword("达摩院", 30.5)]),
-        ("阿里巴巴\t20\n\n腾讯", [Hotword("阿里巴巴", 20.0), Hotword("腾讯")]),
-        ("阿里巴巴 20 腾讯 -5", [Hotword("阿里巴巴", 20.0), Hotword("腾讯", -5.0)]),
-        ("2024\n110 20", [Hotword("2024"), Hotword("110", 20.0)]),
-        ("腾讯 20\n腾讯 30", [Hotword("腾讯", 30.0)]),
-        (
-            '{"阿里巴巴": 20, "hello world": 40}',
-            [Hotword("阿里巴巴", 20), Hotword("hello world", 40)],
-        ),
-        (' ["阿里巴巴", " ", "2024"]', plain("阿里巴巴", "2024")),
-        ("{}", []),
-        ("[]", []),
-    ],
-)
-def test_forms(text: str, expected: list[Hotword]) -> None:
-    assert parse_hotwords(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ('{"阿里巴巴": }', r"hotwords: expected words .* got broken JSON"),
-        ("[1, 2]", "got the word 1"),
-        ('[["阿里巴巴", 20]]', "got the word"),
-        ('{"阿里巴巴": "20"}', "expected a number as the weight of '阿里巴巴', got \"20\""),
-        ('{"阿里巴巴": true}', "expected a number as the weight"),
-    ],
-)
-def test_broken_forms_say_what_was_expected(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        parse_hotwords(text)
-
-
-@given(st.dictionaries(st.text("的一是ab'", min_size=1), st.integers(-99, 99)))
-def test_all_forms_say_the_same(weights: dict[str, int]) -> None:
-    expected = [Hotword(word, float(weight)) for word, weight in weights.items()]
-    assert parse_hotwords(json.dumps(weights)) == expected
-    assert parse_hotwords("\n".join(f"{word} {n}" for word, n in weights.items())) == expected
-    assert parse_hotwords(json.dumps(list(weights))) == plain(*weights)
-    assert parse_hotwords(" ".join(weights)) == plain(*weights)
-
-
-@given(st.text())
-def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        words = parse_hotwords(text)
-    except ValueError as error:
-        assert "expected" in str(error)
-    else:
-        assert len({word.text for word in words}) == len(words)
-
-
-def test_parameter_of_a_request() -> None:
-    assert read_parameter("") == read_parameter("{}") == read_parameter('{"chunk_size": "1"}') == ""
-    assert read_parameter('{"hotwords": "{\\"腾讯\\": 20}"}') == '{"腾讯": 20}'
-    with pytest.raises(ValueError, match="expected text, got int"):
-        read_parameter('{"hotwords": 20}')
 
 
 def test_ids_are_those_of_funasr_onnx() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_contract.chunk_size import CHUNK_SIZES, DEFAULT_CHUNK_SIZE
+from asr_contract import CHUNK_SIZES, DEFAULT_CHUNK_SIZE
 from asr_core.features.fbank import KaldiNativeFbank
 from asr_core.features.lfr import num_lfr_frames
 from asr_core.streaming.frontend import StreamingFrontend

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import websockets
 
+from asr_contract import SAMPLE_RATE
 from asr_gateway.service.server import GatewayServer
 from asr_gateway.service.settings import Settings
-from tests.recordings import SAMPLE_RATE, heldout
+from tests.recordings import heldout
 
 STARTED_S = 120
 FRAME = 1920  # bytes; 60 ms, which FunASR's Python client sends

@@ -17,6 +17,7 @@ import websockets
 import webvtt
 
 from asr_client import Client
+from asr_contract import SAMPLE_RATE
 from tests.gateway.gateways import (
     begin,
     client_of,
@@ -26,7 +27,6 @@ from tests.gateway.gateways import (
     spoken_pcm,
     wait_for_no_session,
 )
-from tests.recordings import SAMPLE_RATE
 
 AUDIO = spoken_pcm(3)
 TIMEOUT_S = 120

@@ -15,6 +15,7 @@ from asr_client.files.options import FileOptions
 from asr_client.files.segments import Segment
 from asr_client.files.sentences import split_sentences
 from asr_client.text.alignment import text_units
+from asr_contract import SAMPLE_RATE
 from asr_gateway.funasr.recogniser import SegmentRecogniser
 from tests.gateway.gateways import (
     END,
@@ -28,7 +29,6 @@ from tests.gateway.gateways import (
     spoken_pcm,
     texts,
 )
-from tests.recordings import SAMPLE_RATE
 from tests.streams import wait_for_open_sessions
 
 AUDIO = spoken_pcm(2)

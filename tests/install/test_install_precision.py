@@ -10,7 +10,7 @@ import pytest
 from asr_server.commands.prepare import read_metadata
 from asr_server.install.errors import InstallError
 from asr_server.install.models import KINDS, MANIFEST, copy_repository, main
-from asr_server.install.precision import Choice, character_error_rate, choose
+from asr_server.install.precision import Choice, choose, error_rate
 from tests.serving import RANDOM_MODELS
 
 SOURCE = RANDOM_MODELS / "paraformer-tiny-seed0"
@@ -55,8 +55,8 @@ def test_what_does_not_go_together(kind, precision, recipe, message):
 
 
 def test_error_rate():
-    assert character_error_rate(["今天 天气", "好"], ["今天天", "好"]) == pytest.approx(1 / 5)
-    assert character_error_rate([""], [""]) == 0
+    assert error_rate(["今天 天气", "好"], ["今天天", "好"]) == pytest.approx(1 / 5)
+    assert error_rate([""], [""]) == 0
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from asr_contract.chunk_size import parse_chunk_size
+from asr_contract import parse_chunk_size
 from asr_core.features.fbank import KaldiNativeFbank
 from lab.benchmark.server_statistics import read_statistics
 from tests.funasr_reference import StreamingReference

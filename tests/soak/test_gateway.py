@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_contract import SAMPLE_RATE
 from asr_gateway.service.settings import Settings
 from asr_server.run.triton_server import free_ports
 from lab.benchmark.server_statistics import memory_mb
 from tests.funasr_checkout import funasr_file
 from tests.gateway.gateways import RunningGateway, running_gateway, spoken_pcm
 from tests.gateway.load import run_load
-from tests.recordings import SAMPLE_RATE
 from tests.serving import EMBEDDED, serve_models
 from tests.streams import wait_for_open_sessions
 

@@ -16,8 +16,9 @@ import pytest
 import soundfile
 
 from asr_client import AsyncClient, Client, Sentence
+from asr_contract import SAMPLE_RATE
 from lab.benchmark.server_statistics import memory_mb
-from tests.recordings import SAMPLE_RATE, heldout
+from tests.recordings import heldout
 from tests.serving import EMBEDDED, serve_models
 from tests.streams import wait_for_open_sessions
 

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 
-from asr_contract.languages import language_id
+from asr_contract import STREAMING_MODEL, triton_name
 
 from ..audio.loading import load_audio_async
 from ..audio.media import MediaSource
@@ -22,6 +22,7 @@ from ..options import (
     READY_TIMEOUT_S,
     checked_ca_file,
     checked_concurrency,
+    checked_language,
     checked_timeout,
 )
 from ..protocol import (
@@ -30,10 +31,9 @@ from ..protocol import (
     build_request,
     interface_from_metadata,
     parse_response,
-    triton_name,
 )
 from ..results import FileTranscript, ModelInfo, Outcome, Transcript
-from ..streaming.protocol import STREAMING_MODEL, SequenceRequests
+from ..streaming.protocol import SequenceRequests
 from ..transport.endpoint import Endpoint
 from ..transport.interface import AsyncTransport
 from ..transport.transport_aio import AsyncGrpcTransport, AsyncHttpTransport
@@ -159,7 +159,7 @@ class AsyncClient:
         `on_result` is a plain function, called on the event loop.
         """
         checked_concurrency(concurrency)
-        language_id(language)  # what is wrong for every item is raised once
+        checked_language(language)  # what is wrong for every item is raised once
         hotwords = encode_hotwords(hotwords)
         remaining = enumerate(items)
         running: dict[asyncio.Task[Transcript], int] = {}

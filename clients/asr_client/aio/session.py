@@ -10,7 +10,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..audio.waveform import SAMPLE_RATE, Waveform
+from asr_contract import SAMPLE_RATE
+
+from ..audio.waveform import Waveform
 from ..errors import AsrError, ClientClosed, ModelNotFound, SessionLost
 from ..protocol import InferRequest
 from ..results import StreamUpdate, Transcript

@@ -12,8 +12,10 @@ from types import TracebackType
 
 import numpy as np
 
+from asr_contract import SAMPLE_RATE
+
 from ..audio.media import MediaDecoder, MediaSource
-from ..audio.waveform import SAMPLE_RATE, Waveform
+from ..audio.waveform import Waveform
 from ..errors import AsrError, ClientClosed
 from ..files.options import FileOptions
 from ..files.segments import Segment, SegmentCutter

@@ -12,10 +12,11 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from asr_contract import SAMPLE_RATE
+
 from ..errors import AudioError
 from .sources import regular_file
 
-SAMPLE_RATE = 16_000  # Hz; the only rate the models know
 RESAMPLING_QUALITY = "HQ"  # soxr's default: errors below what 16 bits can hold
 
 # Outside this range a "sample rate" is a mistake (a duration, a channel count, kHz for Hz).

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
-from asr_contract.languages import language_id
+from asr_contract import STREAMING_MODEL, triton_name
 
 from ..audio.loading import load_audio
 from ..audio.media import MediaSource
@@ -22,6 +22,7 @@ from ..options import (
     READY_TIMEOUT_S,
     checked_ca_file,
     checked_concurrency,
+    checked_language,
     checked_timeout,
 )
 from ..protocol import (
@@ -30,10 +31,9 @@ from ..protocol import (
     build_request,
     interface_from_metadata,
     parse_response,
-    triton_name,
 )
 from ..results import FileTranscript, ModelInfo, Outcome, Transcript
-from ..streaming.protocol import STREAMING_MODEL, SequenceRequests
+from ..streaming.protocol import SequenceRequests
 from ..transport.endpoint import Endpoint
 from ..transport.interface import Transport
 from .session import StreamSession
@@ -191,7 +191,7 @@ class Client:
             The outcomes in the order of `items`.
         """
         checked_concurrency(concurrency)
-        language_id(language)  # what is wrong for every item is raised once
+        checked_language(language)  # what is wrong for every item is raised once
         hotwords = encode_hotwords(hotwords)
         remaining = enumerate(items)
         running: dict[Future[Transcript], int] = {}

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from types import TracebackType
 
+from asr_contract import SAMPLE_RATE
+
 from ..aio.session import AsyncStreamSession
-from ..audio.waveform import SAMPLE_RATE
 from ..errors import ClientClosed
 from ..results import StreamUpdate, Transcript
 from ..streaming.audio import LiveAudio

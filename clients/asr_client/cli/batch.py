@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from asr_contract.error_rate import ErrorCount
+from asr_contract import ErrorCount
 
 from .common import EXIT_FAILED, EXIT_OK
 from .references import Score, reference_for

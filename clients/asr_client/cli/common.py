@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
+from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size
+
 from ..blocking.client import Client
 from ..options import DEFAULT_TIMEOUT_S
-from ..streaming.protocol import STREAMING_MODEL
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -89,15 +90,12 @@ def add_streaming_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
 
 
-def chunk_size(text: str) -> tuple[int, ...]:
+def chunk_size(text: str) -> ChunkSize:
     """Parse three whole numbers with commas between them, for argparse."""
     try:
-        numbers = tuple(int(number) for number in text.split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != 3:
-        raise argparse.ArgumentTypeError(f"expected three numbers such as 5,10,5; got {text!r}")
-    return numbers
+        return parse_chunk_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def positive_seconds(text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr_contract.error_rate import ErrorCount, count_errors
+from asr_contract import ErrorCount, count_errors
 
 from .common import UsageError
 from .utterances import Utterance, read_lines

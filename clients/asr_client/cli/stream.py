@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from asr_contract import SAMPLE_RATE
+
 from ..audio.loading import load_audio
-from ..audio.waveform import SAMPLE_RATE, Waveform
+from ..audio.waveform import Waveform
 from ..blocking.client import Client
 from ..blocking.session import StreamSession
 from ..errors import AsrError, AudioError, SessionLost

@@ -11,11 +11,10 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from asr_contract.languages import LANGUAGE_IDS
+from asr_contract import LANGUAGE_IDS, VAD_MODEL
 
 from ..audio.waveform import PCM_FORMATS, AudioInput, Pcm
 from ..blocking.client import Client
-from ..files.speech_detection import VAD_MODEL
 from ..options import READY_TIMEOUT_S
 from ..results import Outcome
 from .batch import Batch

@@ -10,7 +10,6 @@ the pace, back to ffmpeg. A server that hears speech live uses the same parts on
 """
 
 from .options import DEFAULT_SEGMENT_MS, VAD_OPTIONS, FileOptions
-from .punctuation import PUNCTUATION_MODEL
 from .segments import Segment, SegmentCutter
 from .sentences import (
     RecognisedSegment,
@@ -21,12 +20,10 @@ from .sentences import (
     whole_transcript,
 )
 from .served_models import ServedModels
-from .speech_detection import VAD_MODEL, SpeechDetector
+from .speech_detection import SpeechDetector
 
 __all__ = [
     "DEFAULT_SEGMENT_MS",
-    "PUNCTUATION_MODEL",
-    "VAD_MODEL",
     "VAD_OPTIONS",
     "FileOptions",
     "RecognisedSegment",

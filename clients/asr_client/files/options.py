@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from asr_contract.languages import language_id
-
 from ..errors import OptionError
 from ..hotwords import Hotwords
+from ..options import checked_language
 
 MAX_SEGMENT_TIME = "max_single_segment_time"
 
@@ -76,7 +75,7 @@ class FileOptions:
         Raises:
             OptionError: one makes no sense.
         """
-        language_id(self.language)
+        checked_language(self.language)
         for name, value in self.vad_options.items():
             _check_vad_option(name, value)
         count = self.in_flight

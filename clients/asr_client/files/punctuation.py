@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract import PUNCTUATION_MODEL
+from asr_contract.tensors import TEXT
+
 from ..errors import ProtocolError
 from ..protocol import InferRequest, text_column
-
-PUNCTUATION_MODEL = "punctuation"
 
 SENTENCE_MARKS = frozenset("。？！.?!")
 
@@ -34,7 +35,7 @@ class PunctuatedSentence:
 
 def punctuation_request(text: str) -> InferRequest:
     """Ask for the marks of a text."""
-    return InferRequest(PUNCTUATION_MODEL, {"TEXT": np.array([[text.encode()]], np.object_)})
+    return InferRequest(PUNCTUATION_MODEL, {TEXT: np.array([[text.encode()]], np.object_)})
 
 
 def parse_punctuation(text: str, outputs: Mapping[str, NDArray[Any]]) -> list[PunctuatedSentence]:
@@ -43,7 +44,7 @@ def parse_punctuation(text: str, outputs: Mapping[str, NDArray[Any]]) -> list[Pu
     Raises:
         ProtocolError: the answer is not the text with marks.
     """
-    texts = text_column(outputs, "TEXT", 1)
+    texts = text_column(outputs, TEXT, 1)
     words, marks = _strings(outputs, "WORDS"), _strings(outputs, "MARKS")
     if texts is None or words is None or marks is None or len(words) != len(marks):
         raise ProtocolError(

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..audio.waveform import SAMPLE_RATE, Waveform
+from asr_contract import SAMPLE_RATE
+
+from ..audio.waveform import Waveform
 from ..errors import ProtocolError
 
 _UNKNOWN = -1  # in a row: the start was said before, or the end comes later

@@ -6,27 +6,27 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from asr_contract import PUNCTUATION_MODEL, VAD_MODEL, triton_name
+from asr_contract.tensors import TEXT_NORM
+
 from ..errors import ModelNotFound, OptionError
 from ..protocol import (
     KNOWN_MODELS,
     build_request,
     interface_from_metadata,
     parse_response,
-    triton_name,
 )
 from ..results import Transcript
 from ..text.itn import LANGUAGES, normalize_numbers
 from ..transport.interface import AsyncTransport
 from .options import FileOptions
 from .punctuation import (
-    PUNCTUATION_MODEL,
     PunctuatedSentence,
     parse_punctuation,
     punctuation_request,
 )
 from .segments import Segment
 from .sentences import Punctuate
-from .speech_detection import VAD_MODEL
 
 _HOW_TO_INSTALL = {
     VAD_MODEL: "`python -m scripts.install_model vad --from fsmn-vad`, and serve "
@@ -97,7 +97,7 @@ class ServedModels:
 
     @property
     def _takes_text_norm(self) -> bool:
-        return self._interface is not None and "TEXT_NORM" in self._interface.inputs
+        return self._interface is not None and TEXT_NORM in self._interface.inputs
 
     @property
     def punctuate(self) -> Punctuate | None:

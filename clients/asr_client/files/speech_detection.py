@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract import VAD_MODEL
+from asr_contract.tensors import SEGMENTS, WAV, WAV_LENS
+
 from ..audio.waveform import Waveform
 from ..errors import AsrError, ProtocolError
 from ..protocol import InferRequest, SequenceStep
 from ..streaming.protocol import new_sequence_id, opening_failure
 from ..transport.interface import AsyncTransport
 from ..transport.request_stream import RequestStream
-
-VAD_MODEL = "vad"
 
 # The server forgets a sequence that is idle for 60 s; whoever reads the sentences may take longer.
 KEEP_ALIVE_S = 15.0
@@ -145,8 +146,8 @@ class SpeechDetector:
         self, waveform: Waveform, *, start: bool = False, end: bool = False
     ) -> InferRequest:
         inputs: dict[str, NDArray[Any]] = {
-            "WAV": waveform[np.newaxis],
-            "WAV_LENS": np.array([[waveform.size]], np.int32),
+            WAV: waveform[np.newaxis],
+            WAV_LENS: np.array([[waveform.size]], np.int32),
         }
         step = SequenceStep(self._sequence_id, start=start, end=end)
         return InferRequest(VAD_MODEL, inputs, step, self._parameters if start else {})
@@ -154,7 +155,7 @@ class SpeechDetector:
 
 def _rows(outputs: Mapping[str, NDArray[Any]]) -> Rows:
     """Return SEGMENTS as pairs."""
-    segments = outputs.get("SEGMENTS")
+    segments = outputs.get(SEGMENTS)
     if segments is None or segments.ndim != 3 or segments.shape[::2] != (1, 2):
         got = sorted(outputs) if segments is None else list(segments.shape)
         raise ProtocolError(f"model {VAD_MODEL!r}: expected SEGMENTS [1, n, 2]; got {got}")

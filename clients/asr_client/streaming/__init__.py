@@ -5,10 +5,9 @@ a session and reads their answers. `AsyncClient.stream` puts both on a connectio
 """
 
 from .audio import LiveAudio, Outbox, StreamResampler, live_frames
-from .protocol import STREAMING_MODEL, SequenceRequests, StreamTranscript, UpdateReader
+from .protocol import SequenceRequests, StreamTranscript, UpdateReader
 
 __all__ = [
-    "STREAMING_MODEL",
     "LiveAudio",
     "Outbox",
     "SequenceRequests",

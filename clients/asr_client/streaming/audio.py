@@ -10,14 +10,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from ..audio.waveform import (
-    RESAMPLING_QUALITY,
-    SAMPLE_RATE,
-    Waveform,
-    checked_rate,
-    mix_down,
-    scale_array,
-)
+from asr_contract import SAMPLE_RATE
+
+from ..audio.waveform import RESAMPLING_QUALITY, Waveform, checked_rate, mix_down, scale_array
 from ..errors import AudioError
 
 LiveAudio: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]

@@ -26,14 +26,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.waveform import SAMPLE_RATE, Waveform
-from ..errors import AsrError, OptionError, ProtocolError, SessionLimitReached
+from asr_contract import SAMPLE_RATE
+from asr_contract.tensors import CHUNK_SIZE_PARAMETER, IS_FINAL, TEXT, TRANSCRIPTS, WAV, WAV_LENS
+
+from ..audio.waveform import Waveform
+from ..errors import AsrError, ProtocolError, SessionLimitReached
+from ..options import checked_chunk_size
 from ..protocol import InferRequest, SequenceStep, row_tokens, text_column
 from ..results import StreamUpdate, Transcript
 
 T = TypeVar("T")
-
-STREAMING_MODEL = "streaming_paraformer"
 
 # Audio in one request. The server takes 30 s; less gives text, and a sign of life, earlier.
 MAX_REQUEST_SAMPLES = 5 * SAMPLE_RATE
@@ -44,21 +46,6 @@ _NO_AUDIO = np.zeros(0, np.float32)
 def new_sequence_id() -> int:
     """Return a random id in 1 … 2^63 - 1, so that clients need not agree on theirs."""
     return secrets.randbelow(2**63 - 1) + 1
-
-
-def checked_chunk_size(chunk_size: Sequence[int] | None) -> tuple[int, int, int] | None:
-    """Return chunk_size as three numbers, or None.
-
-    Raises:
-        OptionError: it is not three whole numbers. Which of them a model knows, it says itself.
-    """
-    if chunk_size is None:
-        return None
-    numbers = [] if isinstance(chunk_size, str) else list(chunk_size)
-    if len(numbers) != 3 or any(isinstance(n, bool) or not isinstance(n, int) for n in numbers):
-        raise OptionError(f"chunk_size: expected three whole numbers; got {chunk_size!r}")
-    look_back, chunk, look_ahead = numbers
-    return look_back, chunk, look_ahead
 
 
 class SequenceRequests:
@@ -72,8 +59,8 @@ class SequenceRequests:
     def __init__(self, model: str, chunk_size: Sequence[int] | None = None) -> None:
         self.model = model
         self.sequence_id = new_sequence_id()
-        numbers = checked_chunk_size(chunk_size)
-        self._parameters = {"chunk_size": ",".join(map(str, numbers))} if numbers else {}
+        size = checked_chunk_size(chunk_size)
+        self._parameters = {CHUNK_SIZE_PARAMETER: str(size)} if size else {}
 
     def start(self) -> InferRequest:
         """START, without audio."""
@@ -89,8 +76,8 @@ class SequenceRequests:
 
     def _request(self, waveform: Waveform, step: SequenceStep) -> InferRequest:
         inputs: dict[str, NDArray[Any]] = {
-            "WAV": waveform[np.newaxis],
-            "WAV_LENS": np.array([[waveform.size]], np.int32),
+            WAV: waveform[np.newaxis],
+            WAV_LENS: np.array([[waveform.size]], np.int32),
         }
         return InferRequest(self.model, inputs, step, self._parameters if step.start else {})
 
@@ -144,19 +131,19 @@ class StreamTranscript:
         Raises:
             ProtocolError: it is not what a streaming model answers.
         """
-        new_texts = text_column(outputs, "TRANSCRIPTS", 1)
+        new_texts = text_column(outputs, TRANSCRIPTS, 1)
         if new_texts is None:
             raise ProtocolError(
                 f"model {self._model!r}: expected the output TRANSCRIPTS; got {sorted(outputs)}"
             )
         final_text = self.final_text + new_texts[0]
-        whole_texts = text_column(outputs, "TEXT", 1)
+        whole_texts = text_column(outputs, TEXT, 1)
         text = whole_texts[0] if whole_texts else final_text
         if not text.startswith(final_text):
             raise ProtocolError(f"TEXT: expected it to begin with {final_text!r}; got {text!r}")
         tokens, timestamps_ms, confidence = row_tokens(outputs, 0, 1)
         is_end = request.step is not None and request.step.end
-        is_final = _flag(outputs, "IS_FINAL", default=is_end)
+        is_final = _flag(outputs, IS_FINAL, default=is_end)
         if is_final != is_end:
             raise ProtocolError(f"IS_FINAL: expected {is_end} from this request; got {is_final}")
         if is_final and text != final_text:
@@ -166,7 +153,7 @@ class StreamTranscript:
             self.tokens += tokens
             self.timestamps_ms = _joined(self.timestamps_ms, timestamps_ms)
             self.confidence = _joined(self.confidence, confidence)
-        self.acknowledged_samples += request.inputs["WAV"].shape[1]
+        self.acknowledged_samples += request.inputs[WAV].shape[1]
 
     def result(self) -> Transcript:
         """Return the transcript of the audio acknowledged."""

@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from asr_client import AsyncClient, AsyncStreamSession
-from asr_client.audio.waveform import SAMPLE_RATE, Waveform
+from asr_client.audio.waveform import Waveform
 from asr_client.files.options import FileOptions
 from asr_client.files.segments import Segment, SegmentCutter
 from asr_client.files.speech_detection import SpeechDetector
 from asr_client.results import Sentence, StreamUpdate
+from asr_contract import SAMPLE_RATE, ChunkSize
 
 from .inbox import AudioInbox
 from .recogniser import SegmentRecogniser
@@ -135,14 +136,14 @@ class LiveUtterance:
         inbox: AudioInbox,
         options: FileOptions,
         *,
-        chunk_size: Sequence[int],
+        chunk_size: ChunkSize,
         second_pass: bool,
         report: Report,
     ) -> None:
         self._client = client
         self._inbox = inbox
         self._options = options
-        self._chunk_size = list(chunk_size)
+        self._chunk_size = chunk_size
         self._recogniser = SegmentRecogniser(client, options) if second_pass else None
         self._report = report
         self._speeches: asyncio.Queue[_Speech | None] = asyncio.Queue(_MAX_WAITING_SPEECH)

@@ -15,16 +15,23 @@ from typing import Any
 
 from asr_client.audio.waveform import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asr_client.results import Sentence
-from asr_contract.languages import LANGUAGE_IDS
+from asr_contract import (
+    DEFAULT_CHUNK_SIZE,
+    LANGUAGE_IDS,
+    SAMPLE_RATE,
+    ChunkSize,
+    chunk_size_of,
+    join_hotwords,
+    parse_chunk_size,
+    read_language,
+)
 
 from ..service.settings import MODELS
 from .stamps import stamped_sentences, timestamp
 
 MODES = ("offline", "online", "2pass")
-DEFAULT_CHUNK_SIZE = (5, 10, 5)
 MAX_MESSAGE_CHARACTERS = 1_000_000  # of JSON; hotword lists are the longest
 _MAX_NAME = 1_000
-_MAX_CHUNK_STEPS = 1_000
 
 
 class MessageError(ValueError):
@@ -40,7 +47,7 @@ class UtteranceOptions:
         wav_name: echoed in replies.
         wav_format: "pcm", or anything else for a file as it is.
         sample_rate: of PCM, in Hz.
-        chunk_size: (look-back, chunk, look-ahead) in steps of 60 ms.
+        chunk_size: how the streaming model cuts the audio.
         hotwords: in a form that the SDK takes; "" for none.
         itn: figures for numbers; for SenseVoice marks too, unless `svs_itn` says otherwise.
         svs_lang, svs_itn: SenseVoice's language and ITN; None where not said.
@@ -51,8 +58,8 @@ class UtteranceOptions:
     mode: str = "2pass"
     wav_name: str = "wav-default-id"
     wav_format: str = "pcm"
-    sample_rate: int = 16_000
-    chunk_size: tuple[int, int, int] = DEFAULT_CHUNK_SIZE
+    sample_rate: int = SAMPLE_RATE
+    chunk_size: ChunkSize = DEFAULT_CHUNK_SIZE
     hotwords: str = ""
     itn: bool = True
     svs_lang: str | None = None
@@ -206,44 +213,41 @@ def _name(name: str, value: Any) -> str:
 
 
 def _sample_rate(name: str, value: Any) -> int:
-    """A number; some clients send it as text or with a fraction of zero."""
-    number = _number(value)
-    if number is None or not MIN_SAMPLE_RATE <= number <= MAX_SAMPLE_RATE or number % 1:
+    try:
+        number = _whole(value)
+    except ValueError:
+        number = 0
+    if not MIN_SAMPLE_RATE <= number <= MAX_SAMPLE_RATE:
         raise _error(name, f"Hz, {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}", value)
-    return int(number)
+    return number
 
 
-def _chunk_size(name: str, value: Any) -> tuple[int, int, int]:
+def _chunk_size(name: str, value: Any) -> ChunkSize:
     """Three numbers, or a text with commas between them, as a C# client sends."""
-    parts = value.strip("[] ").split(",") if isinstance(value, str) else value
-    numbers = [_number(part) for part in parts] if isinstance(parts, list) else []
-    whole = [
-        int(number)
-        for number in numbers
-        if number is not None and number % 1 == 0 and 0 <= number <= _MAX_CHUNK_STEPS
-    ]
-    if len(numbers) != 3 or len(whole) != 3 or whole[1] == 0:
-        raise _error(name, "[look-back, chunk, look-ahead], such as [5, 10, 5]", value)
-    return whole[0], whole[1], whole[2]
+    try:
+        if isinstance(value, str):
+            return parse_chunk_size(value)
+        if isinstance(value, list):
+            return chunk_size_of([_whole(number) for number in value])
+    except ValueError:
+        pass
+    raise _error(name, "[look-back, chunk, look-ahead], such as [5, 10, 5]", value)
 
 
 def _hotwords(name: str, value: Any) -> str:
     """Text, or the list or object that others write as text."""
-    if isinstance(value, str):
-        text = value.strip()
-        if text[:1] not in ("{", "["):
-            return text
-        try:
+    try:
+        if isinstance(value, str):
+            text = value.strip()
+            if text[:1] not in ("{", "["):
+                return text
             value = json.loads(text)
-        except (ValueError, RecursionError):
-            raise _error(name, "words, or a JSON object {word: weight}", value) from None
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        return json.dumps(value, ensure_ascii=False) if value else ""
-    if isinstance(value, dict):
-        # A Java client writes its weights as text.
-        weights = {word: _number(weight) for word, weight in value.items()}
-        if all(weight is not None for weight in weights.values()):
-            return json.dumps(weights, ensure_ascii=False) if weights else ""
+        if isinstance(value, dict):  # a Java client writes its weights as text
+            value = {word: _number(weight) for word, weight in value.items()}
+        if isinstance(value, list) or (isinstance(value, dict) and None not in value.values()):
+            return join_hotwords(json.dumps(value))
+    except (ValueError, RecursionError):
+        pass
     raise _error(name, "words, a list of them, or an object {word: weight}", value)
 
 
@@ -257,9 +261,10 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _language(name: str, value: Any) -> str:
-    if not isinstance(value, str) or value.lower() not in ("", *LANGUAGE_IDS):
-        raise _error(name, f"one of {', '.join(LANGUAGE_IDS)}", value)
-    return value.lower() or "auto"
+    try:
+        return read_language("auto" if value == "" else value)
+    except ValueError:
+        raise _error(name, f"one of {', '.join(LANGUAGE_IDS)}", value) from None
 
 
 def _model(name: str, value: Any) -> str:
@@ -277,6 +282,18 @@ def _number(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _whole(value: Any) -> int:
+    """Read a whole number; some clients send it as text or with a fraction of zero.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = _number(value)
+    if number is None or number % 1:
+        raise ValueError(f"expected a whole number; got {_shown(value)}")
+    return int(number)
 
 
 def _check_encodable(name: str, value: Any) -> None:

@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from asr_client import AudioError
-from asr_client.audio.waveform import SAMPLE_RATE
 from asr_client.files.options import FileOptions
+from asr_contract import SAMPLE_RATE
 
 from ..service.gateway import SHUTDOWN_MESSAGE, Gateway
-from .hotwords import join_hotwords
 from .inbox import AudioInbox
 from .live import LiveUtterance, Partial, Spoken
 from .protocol import (
@@ -80,8 +79,8 @@ def _file_options(gateway: Gateway, options: UtteranceOptions, hotwords: str) ->
 
 async def _hotwords(gateway: Gateway, options: UtteranceOptions) -> tuple[str, str | None]:
     """Return the server's hotwords and the client's, and what is wrong with them."""
-    words = join_hotwords(gateway.settings.hotwords, options.hotwords)
-    return await gateway.hotwords.usable(options.model or gateway.settings.model, words)
+    model = options.model or gateway.settings.model
+    return await gateway.hotwords.usable(model, options.hotwords)
 
 
 class RecordedUtterance:

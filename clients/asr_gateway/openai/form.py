@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
 
-from asr_contract.languages import LANGUAGE_IDS
+from asr_contract import LANGUAGE_IDS, read_language
 
 from ..service.settings import MODELS
 from .api_errors import ApiError
@@ -98,9 +98,10 @@ def _model(name: str, default_model: str) -> str:
 def _language(word: str) -> str:
     """Read `zh`, `zh-CN`, or nothing."""
     language = word.lower().replace("_", "-").partition("-")[0] or "auto"
-    if language not in LANGUAGE_IDS:
-        raise _error("language", f"one of {', '.join(LANGUAGE_IDS)}", word)
-    return language
+    try:
+        return read_language(language)
+    except ValueError:
+        raise _error("language", f"one of {', '.join(LANGUAGE_IDS)}", word) from None
 
 
 def _flag(form: FormData, name: str, *, default: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asr_contract.languages import LANGUAGE_IDS
+from asr_contract import LANGUAGE_IDS
 
 from ..service.settings import MODELS
 from .form import DEFAULT_MODEL_NAME, GRANULARITIES, RESPONSE_FORMATS

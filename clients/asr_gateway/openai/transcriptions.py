@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 from asr_client import AsrError, AsyncFileTranscription, FileTranscript, Sentence
 from asr_client.files.sentences import join_texts, whole_transcript
 
-from ..funasr.hotwords import join_hotwords
 from ..service.gateway import Gateway
 from ..service.logs import log_event
 from ..service.settings import MODELS
@@ -86,8 +85,7 @@ class TranscriptionEndpoint:
             raise ApiError(error.status_code, error.detail) from None
         form = read_form(fields, gateway.settings.model)
         check_size(form.file, gateway.settings.max_upload_bytes)
-        words = join_hotwords(gateway.settings.hotwords, form.prompt)
-        hotwords, warning = await gateway.hotwords.usable(form.model, words)
+        hotwords, warning = await gateway.hotwords.usable(form.model, form.prompt)
         file = gateway.client.stream_file(
             form.file.file,
             model=form.model,

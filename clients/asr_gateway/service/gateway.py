@@ -8,8 +8,8 @@ from typing import Protocol
 
 from asr_client import AsyncClient
 
-from ..funasr.hotwords import HotwordCheck
 from .auth import ApiKeys
+from .hotwords import HotwordCheck
 from .limits import SessionLimits
 from .logs import log_event
 from .metrics import Metrics
@@ -36,7 +36,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client = AsyncClient(settings.triton_url, timeout_s=settings.triton_timeout_s)
-        self.hotwords = HotwordCheck(self.client)
+        self.hotwords = HotwordCheck(self.client, settings.hotwords)
         self.keys = ApiKeys(settings.api_keys)
         self.limits = SessionLimits(settings.max_sessions, settings.max_sessions_per_client)
         self.metrics = Metrics()

@@ -9,11 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from asr_client import AsrError
-from asr_client.files.punctuation import PUNCTUATION_MODEL
-from asr_client.files.speech_detection import VAD_MODEL
 from asr_client.options import READY_TIMEOUT_S
-from asr_client.protocol import triton_name
-from asr_client.streaming.protocol import STREAMING_MODEL
+from asr_contract import PUNCTUATION_MODEL, STREAMING_MODEL, VAD_MODEL, triton_name
 
 from .gateway import Gateway
 from .settings import Settings

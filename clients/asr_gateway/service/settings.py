@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asr_contract import DEFAULT_RECOGNISER, RECOGNISERS, parse_hotwords
+
 SERVICES = ("2pass", "offline")
-MODELS = ("sensevoice", "paraformer")
+MODELS = tuple(RECOGNISERS)
 MAX_UPLOAD_MB = 4_000  # a WAV header cannot say more than 4 GB
 
 
@@ -54,7 +56,7 @@ class Settings:
     keyfile: Path | None = None
     service: str = "2pass"
     offline_is_final: bool = True
-    model: str = "sensevoice"
+    model: str = DEFAULT_RECOGNISER
     hotwords: str = ""
     vad_options: Mapping[str, float] = field(default_factory=dict)
     step_ms: int = 200
@@ -88,6 +90,10 @@ class Settings:
             )
         if any(not key for key in self.api_keys):
             raise SettingsError("API key: expected text; got an empty one")
+        try:
+            parse_hotwords(self.hotwords)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
 
 
 def is_loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from asr_contract.hotwords import read_parameter
+from asr_contract import requested_hotwords
 from asr_core.paraformer.hotword_bias import load_hotword_bias
 from asr_triton.answers import read
 from asr_triton.feature_extraction import answer_in_groups, build_extractor
@@ -25,6 +25,6 @@ class TritonPythonModel:
         answer_in_groups(requests, self.extractor, self.extract)
 
     def extract(self, request):
-        embedding = self.embed_hotwords(read_parameter(request.parameters()))
+        embedding = self.embed_hotwords(requested_hotwords(request.parameters()))
         features = self.extractor.extract(read(request, "WAV"), read(request, "WAV_LENS"))
         return features, {"bias_embed": np.repeat(embedding[None], len(features), axis=0)}

@@ -2,7 +2,7 @@
 
 import json
 
-from asr_contract.hotwords import read_parameter, refuse_hotwords
+from asr_contract import refuse_hotwords, requested_hotwords
 from asr_core.sensevoice.scoring import check_prompt_ids
 from asr_triton.answers import read
 from asr_triton.feature_extraction import answer_in_groups, build_extractor
@@ -20,7 +20,7 @@ class TritonPythonModel:
         answer_in_groups(requests, self.extractor, self.extract)
 
     def extract(self, request):
-        refuse_hotwords(read_parameter(request.parameters()), "SenseVoice")
+        refuse_hotwords(requested_hotwords(request.parameters()), "SenseVoice")
         waveforms = read(request, "WAV")
         prompt = {"language": read(request, "LANGUAGE"), "textnorm": read(request, "TEXT_NORM")}
         check_prompt_ids(*prompt.values(), len(waveforms))

@@ -15,8 +15,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from asr_contract import SAMPLE_RATE
+
 from ...errors import AudioError
-from ..waveform import SAMPLE_RATE
 
 # Demuxers that hold their audio themselves; names as `ffmpeg -demuxers` lists them.
 FORMATS = (

@@ -15,10 +15,12 @@ from typing import BinaryIO, TypeAlias, Union
 
 import numpy as np
 
+from asr_contract import SAMPLE_RATE
+
 from ...errors import AudioError
 from ...time_limit import within
 from ..sources import regular_file
-from ..waveform import SAMPLE_RATE, Waveform, mix_down
+from ..waveform import Waveform, mix_down
 from .command import decode_command, find_ffmpeg
 from .log import FfmpegLog
 

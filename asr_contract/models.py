@@ -1,0 +1,23 @@
+"""The names of the models that clients call.
+
+Their parts (`sensevoice_encoder`, `vad_encoder` …) have names of their own, which only the server
+knows.
+"""
+
+from __future__ import annotations
+
+SENSEVOICE_MODEL = "sensevoice"
+PARAFORMER_MODEL = "infer_pipeline"  # the name that existing clients call
+STREAMING_MODEL = "streaming_paraformer"
+VAD_MODEL = "vad"
+PUNCTUATION_MODEL = "punctuation"  # of a whole text
+PUNCTUATION_ONLINE_MODEL = "punctuation_online"  # of a text that goes on
+
+# What people call the recognisers of whole recordings → what Triton serves under.
+RECOGNISERS = {"sensevoice": SENSEVOICE_MODEL, "paraformer": PARAFORMER_MODEL}
+DEFAULT_RECOGNISER = "sensevoice"
+
+
+def triton_name(model: str) -> str:
+    """Return the Triton name of a recogniser; itself for any other name."""
+    return RECOGNISERS.get(model, model)

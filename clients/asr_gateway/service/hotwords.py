@@ -1,0 +1,81 @@
+"""Which hotwords the recogniser is asked to expect: the gateway's own and a client's.
+
+FunASR's clients send hotwords to every server. A model that takes none refuses them, and a word
+that its vocabulary cannot write refuses all; neither may cost a client its transcript.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+import numpy as np
+
+from asr_client import AsyncClient, OptionError, RequestRejected
+from asr_contract import SAMPLE_RATE, join_hotwords
+
+# Answers to keep: clients send the same words again and again, and a model may be replaced.
+_REMEMBERED = 64
+_REMEMBERED_S = 60.0
+
+
+class HotwordCheck:
+    """Asks the models whether they take hotwords, and remembers their answers for a while.
+
+    Args:
+        client: of the Triton server.
+        own: the gateway's hotwords, which join those of every client.
+
+    Raises:
+        ValueError: `own` cannot be read.
+    """
+
+    def __init__(self, client: AsyncClient, own: str) -> None:
+        self._client = client
+        self._own = join_hotwords(own)
+        self._known: OrderedDict[tuple[str, str], tuple[float, str | None]] = OrderedDict()
+
+    async def usable(self, model: str, asked: str) -> tuple[str, str | None]:
+        """Return the hotwords to ask a model for, and what is wrong with those that are not used.
+
+        Args:
+            model: name of a recogniser.
+            asked: a client's hotwords, in any form of `asr_contract.hotwords`.
+
+        Returns:
+            the gateway's own and the client's together, "" where the model does not take them; a
+            warning for the client, None if nothing is wrong.
+
+        Raises:
+            AsrError: the model cannot be asked.
+        """
+        hotwords, warning = self._own, None
+        try:
+            hotwords = join_hotwords(self._own, asked)
+        except ValueError as error:  # a prompt may well begin as JSON does
+            warning = _unused(str(error))
+        if not hotwords:
+            return "", warning
+        asked_s, problem = self._known.get((model, hotwords), (float("-inf"), None))
+        if time.monotonic() - asked_s > _REMEMBERED_S:
+            problem = await self._ask(model, hotwords)
+            self._known[model, hotwords] = time.monotonic(), problem
+            self._known.move_to_end((model, hotwords))
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return ("" if problem else hotwords), warning or problem
+
+    async def _ask(self, model: str, hotwords: str) -> str | None:
+        """Return what is wrong with hotwords; None if nothing is."""
+        silence = np.zeros(SAMPLE_RATE // 10, np.float32)
+        try:
+            await self._client.transcribe(
+                silence, model=model, hotwords=hotwords, sample_rate=SAMPLE_RATE
+            )
+        except (RequestRejected, OptionError) as error:
+            return _unused(error.server_message or str(error))
+        return None
+
+
+def _unused(reason: str) -> str:
+    return f"the hotwords are not used: {reason}"

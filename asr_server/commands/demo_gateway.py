@@ -14,7 +14,7 @@ import soundfile
 import websockets
 
 from asr_gateway.service.server import GatewayServer
-from asr_gateway.service.settings import Settings
+from asr_gateway.shared.settings import Settings
 
 _FRAME_S = 0.06
 _SPEED = 3  # times faster than it was spoken

@@ -16,7 +16,7 @@ import websockets
 
 from asr_contract import SAMPLE_RATE
 from asr_gateway.service.server import GatewayServer
-from asr_gateway.service.settings import Settings
+from asr_gateway.shared.settings import Settings
 from tests.recordings import heldout
 
 STARTED_S = 120

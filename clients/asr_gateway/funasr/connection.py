@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from asr_client import AsrError, AudioError
 
-from ..service.gateway import SHUTDOWN_MESSAGE, Gateway
-from ..service.logs import log_event
+from ..shared.gateway import SHUTDOWN_MESSAGE, Gateway
+from ..shared.logs import log_event
+from .listener import Utterance, make_utterance
 from .pcm import PcmError
 from .protocol import (
     MessageError,
@@ -22,7 +23,6 @@ from .protocol import (
     parse_message,
 )
 from .recorded import TooMuchAudio
-from .utterance import Utterance, make_utterance
 
 # Close codes (RFC 6455, 7.4.1)
 NORMAL = 1000

@@ -26,7 +26,7 @@ from asr_contract import (
     read_language,
 )
 
-from ..service.settings import MODELS
+from ..shared.settings import MODELS
 from .stamps import stamped_sentences, timestamp
 
 MODES = ("offline", "online", "2pass")

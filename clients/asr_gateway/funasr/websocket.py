@@ -15,9 +15,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from asr_client.time_limit import within
 
-from ..service.gateway import Gateway
-from ..service.limits import TooManySessions
-from ..service.logs import log_event
+from ..shared.gateway import Gateway
+from ..shared.limits import TooManySessions
+from ..shared.logs import log_event
 from .connection import TRY_LATER, ChannelClosed, Connection
 from .protocol import UtteranceOptions, error_reply
 

@@ -15,7 +15,7 @@ from asr_client import (
     ServerNotReady,
 )
 
-from ..service.limits import TooManySessions
+from ..shared.limits import TooManySessions
 
 
 class ApiError(Exception):

@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 from asr_client import AsrError, AsyncFileTranscription, FileTranscript, Sentence
 from asr_client.files.sentences import join_texts, whole_transcript
 
-from ..service.gateway import Gateway
-from ..service.logs import log_event
-from ..service.settings import MODELS
+from ..shared.gateway import Gateway
+from ..shared.logs import log_event
+from ..shared.settings import MODELS
 from .answer import delta_event, done_event, error_event, transcription_response
 from .api_errors import ApiError, api_error
 from .form import DEFAULT_MODEL_NAME, TranscriptionForm, read_form, resolve_model

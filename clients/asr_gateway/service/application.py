@@ -18,7 +18,7 @@ from ..funasr.websocket import WebSocketEndpoint
 from ..openai.api_errors import ApiError
 from ..openai.openapi import openapi_document
 from ..openai.transcriptions import ModelList, TranscriptionEndpoint
-from .gateway import Gateway
+from ..shared.gateway import Gateway
 from .guard import Guard
 from .health import Health
 

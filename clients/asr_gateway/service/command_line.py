@@ -12,9 +12,9 @@ from asr_client import OptionError
 from asr_client.cli import vad_option
 from asr_client.files.options import FileOptions
 
-from .logs import log_event, set_up_logging
+from ..shared.logs import log_event, set_up_logging
+from ..shared.settings import MAX_UPLOAD_MB, MODELS, SERVICES, Settings, SettingsError
 from .server import GatewayServer
-from .settings import MAX_UPLOAD_MB, MODELS, SERVICES, Settings, SettingsError
 
 _DEFAULTS = Settings()
 _KEY_VARIABLE = "TRITON_ASR_API_KEY"

@@ -9,8 +9,8 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..openai.api_errors import ApiError
-from .gateway import Gateway
-from .logs import log_event
+from ..shared.gateway import Gateway
+from ..shared.logs import log_event
 
 # What needs a key where there are keys. The page does not: it asks its user for one.
 _PROTECTED = ("/v1", "/metrics")

@@ -12,8 +12,8 @@ from asr_client import AsrError
 from asr_client.options import READY_TIMEOUT_S
 from asr_contract import PUNCTUATION_MODEL, STREAMING_MODEL, VAD_MODEL, triton_name
 
-from .gateway import Gateway
-from .settings import Settings
+from ..shared.gateway import Gateway
+from ..shared.settings import Settings
 
 _KEPT_S = 1.0  # so that probes, however many, are one question to Triton
 

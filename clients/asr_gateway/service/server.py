@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import uvicorn
 
+from ..shared.gateway import Gateway
+from ..shared.settings import Settings
 from .application import make_application
-from .gateway import Gateway
-from .settings import Settings
 from .uvicorn_protocols import EndingWebSocketProtocol, http_protocol
 
 # A frame of a websocket; FunASR's clients send up to 200 KB, others a whole file at once.

@@ -12,7 +12,7 @@ from asr_client import AudioError
 from asr_client.files.options import FileOptions
 from asr_contract import SAMPLE_RATE
 
-from ..service.gateway import SHUTDOWN_MESSAGE, Gateway
+from ..shared.gateway import SHUTDOWN_MESSAGE, Gateway
 from .inbox import AudioInbox
 from .live import LiveUtterance, Partial, Spoken
 from .protocol import (

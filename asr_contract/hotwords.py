@@ -94,6 +94,7 @@ def refuse_hotwords(text: str, model: str) -> None:
     """Raise `ValueError` where hotwords are given to a model that takes none.
 
     Args:
+        text: as `parse_hotwords` reads it.
         model: what it is, for the message.
     """
     if parse_hotwords(text):

@@ -13,8 +13,8 @@ import aiohttp
 import soundfile
 import websockets
 
-from asr_gateway.service.server import GatewayServer
-from asr_gateway.shared.settings import Settings
+from asr_gateway.service import GatewayServer
+from asr_gateway.shared import Settings
 
 _FRAME_S = 0.06
 _SPEED = 3  # times faster than it was spoken

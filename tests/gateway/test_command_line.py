@@ -76,6 +76,51 @@ def test_wrong_options_end_with_status_2(arguments, complaint, capsys, monkeypat
     assert complaint in capsys.readouterr().err
 
 
+def test_a_file_of_hotwords_that_cannot_be_read_is_told_at_once(tmp_path, capsys):
+    (tmp_path / "words.txt").write_text('{"阿里巴巴": ', encoding="utf-8")
+    with pytest.raises(SystemExit) as ending:
+        main(["--hotword", str(tmp_path / "words.txt")])
+    assert ending.value.code == 2
+    assert "broken JSON" in capsys.readouterr().err
+
+
+_WITHOUT = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from asr_gateway.__main__ import main
+sys.exit(main(["--help"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "blocked",
+    [
+        {"uvicorn"},
+        {"python_multipart"},
+        {"prometheus_client", "python_multipart", "starlette", "uvicorn", "websockets"},
+    ],
+)
+def test_without_its_extra_the_gateway_says_what_to_install(blocked):
+    command = [sys.executable, "-c", _WITHOUT.format(blocked=blocked)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert all(name in line for name in blocked)
+    assert 'pip install "triton-asr[gateway]"' in line
+
+
+def test_with_its_extra_the_gateway_runs():
+    command = [sys.executable, "-c", _WITHOUT.format(blocked={"no_such_package"})]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert ended.returncode == 0 and "--triton" in ended.stdout
+
+
 def test_places_are_counted_and_given_back():
     limits = SessionLimits(3, 2)
     with limits.session("a"), limits.session("a"):

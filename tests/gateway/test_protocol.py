@@ -10,13 +10,11 @@ from hypothesis import strategies as st
 
 from asr_client.results import Sentence, Word
 from asr_client.text.alignment import text_units
-from asr_gateway.funasr.protocol import (
-    MessageError,
-    UtteranceOptions,
+from asr_gateway.funasr.protocol import MessageError, UtteranceOptions, parse_message
+from asr_gateway.funasr.replies import (
     closing_reply,
     end_acknowledgement,
     error_reply,
-    parse_message,
     partial_reply,
     recording_reply,
     sentence_reply,

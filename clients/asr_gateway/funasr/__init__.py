@@ -1,1 +1,19 @@
-"""FunASR's websocket protocol."""
+"""FunASR's websocket protocol, from the socket to the models and back.
+
+    websocket    admits clients; carries messages between Starlette and a connection
+    connection   which message begins, feeds and ends an utterance; how failures are told
+    protocol     what a client says: each field, and how it is read
+    replies      what it is told
+    listener     an utterance: takes its audio, sends the replies, in two kinds:
+    live           while it is spoken: VAD, streaming model, and a second pass by `second_pass`
+    recorded       when all of it is there: the SDK's file pipeline
+    pcm, inbox   live audio: samples out of frames, and the bounded queue to the models
+    stamps       the forms in which times of words are given
+
+A field of a client's: `protocol.py` reads it, `listener.py` says what it means. A field of a reply:
+`replies.py`.
+"""
+
+from .websocket import WebSocketEndpoint
+
+__all__ = ["WebSocketEndpoint"]

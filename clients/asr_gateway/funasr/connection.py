@@ -11,18 +11,16 @@ from typing import Any, Protocol
 
 from asr_client import AsrError, AudioError
 
-from ..shared.gateway import SHUTDOWN_MESSAGE, Gateway
-from ..shared.logs import log_event
-from .listener import Utterance, make_utterance
+from ..shared import SHUTDOWN_MESSAGE, Gateway, log_event
+from .listener import Listener, make_listener
 from .pcm import PcmError
 from .protocol import (
     MessageError,
     UtteranceOptions,
-    end_acknowledgement,
-    error_reply,
     parse_message,
 )
 from .recorded import TooMuchAudio
+from .replies import end_acknowledgement, error_reply
 
 # Close codes (RFC 6455, 7.4.1)
 NORMAL = 1000
@@ -81,7 +79,7 @@ class Connection:
         self._options: UtteranceOptions | None = None  # None before the first text message
         self._announced = False  # an utterance may have audio, or has
         self._wants_end = False
-        self._utterance: Utterance | None = None  # takes audio
+        self._listener: Listener | None = None  # takes audio
         self._work: asyncio.Task[None] | None = None  # its recognition, or of the one before
         self._last_message_s = time.monotonic()
         self._stopping = asyncio.Event()
@@ -131,7 +129,7 @@ class Connection:
     async def _on_text(self, text: str) -> None:
         """Take in what a text message says."""
         message = parse_message(text)
-        if message.is_speaking is not False and self._utterance is None:
+        if message.is_speaking is not False and self._listener is None:
             await self._previous_done()
         self._options = message.apply(self._options or UtteranceOptions())
         if self._gateway.settings.service == "offline":
@@ -141,7 +139,7 @@ class Connection:
             return
         self._wants_end = message.wants_end
         if self._announced or self._work is None:
-            self._end(self._utterance or self._begin(self._options))
+            self._end(self._listener or self._begin(self._options))
         elif message.wants_end:  # of an utterance that has ended already
             await self._previous_done()
             await self._channel.send(end_acknowledgement(self._options))
@@ -150,22 +148,22 @@ class Connection:
         """Give audio to the utterance, which it may begin."""
         if self._options is None:
             raise MessageError("expected a JSON message before audio; got audio")
-        if self._utterance is None:
+        if self._listener is None:
             await self._previous_done()
-            self._utterance = self._begin(self._options)
-        await self._utterance.put(data)
+            self._listener = self._begin(self._options)
+        await self._listener.put(data)
 
-    def _begin(self, options: UtteranceOptions) -> Utterance:
+    def _begin(self, options: UtteranceOptions) -> Listener:
         """Open an utterance."""
         self._announced = True
-        utterance = make_utterance(self._gateway, options, self._send)
-        self._work = asyncio.create_task(self._recognise(utterance))
-        return utterance
+        listener = make_listener(self._gateway, options, self._send)
+        self._work = asyncio.create_task(self._recognise(listener))
+        return listener
 
-    def _end(self, utterance: Utterance) -> None:
+    def _end(self, listener: Listener) -> None:
         """Close an utterance; its results will come."""
-        utterance.end()
-        self._utterance, self._announced = None, False
+        listener.end()
+        self._listener, self._announced = None, False
 
     async def _send(self, reply: dict[str, Any]) -> None:
         """Send a reply, and log its text if that is wanted."""
@@ -178,11 +176,11 @@ class Connection:
         if self._work is not None:
             await asyncio.wait({self._work})
 
-    async def _recognise(self, utterance: Utterance) -> None:
+    async def _recognise(self, listener: Listener) -> None:
         """See an utterance through, and count how it ended."""
         metrics, outcome, begun_s = self._gateway.metrics, "left", time.monotonic()
         try:
-            await utterance.run()
+            await listener.run()
             if self._wants_end and self._options is not None:
                 await self._channel.send(end_acknowledgement(self._options))
             outcome = "ok"
@@ -191,14 +189,14 @@ class Connection:
             if not self._failed.done():
                 self._failed.set_exception(error)
         finally:
-            metrics.utterances.labels(utterance.mode, outcome).inc()
-            metrics.audio_s.labels(utterance.mode).inc(utterance.audio_s)
+            metrics.utterances.labels(listener.mode, outcome).inc()
+            metrics.audio_s.labels(listener.mode).inc(listener.audio_s)
             log_event(
                 "utterance",
                 session=self._number,
-                mode=utterance.mode,
+                mode=listener.mode,
                 outcome=outcome,
-                audio_s=round(utterance.audio_s, 3),
+                audio_s=round(listener.audio_s, 3),
                 elapsed_s=round(time.monotonic() - begun_s, 3),
             )
 
@@ -219,8 +217,8 @@ class Connection:
     async def _stop_when_told(self) -> None:
         """Finish the utterance that is open, and raise _Stopped."""
         await self._stopping.wait()
-        if self._utterance is not None:
-            self._end(self._utterance)
+        if self._listener is not None:
+            self._end(self._listener)
         await self._previous_done()
         raise _Stopped(SHUTDOWN_MESSAGE)
 

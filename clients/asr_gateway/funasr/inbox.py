@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from asr_client.audio.waveform import Waveform
-from asr_client.streaming.audio import Outbox, StreamResampler, live_frames
+from asr_client.audio import Waveform
+from asr_client.streaming import Outbox, StreamResampler, live_frames
 from asr_contract import SAMPLE_RATE
 
 from .pcm import PcmReader

@@ -1,4 +1,4 @@
-"""An utterance on a websocket: from the options and bytes of a client to the replies it gets."""
+"""Hears one utterance on a websocket: from a client's options and bytes to the replies it gets."""
 
 from __future__ import annotations
 
@@ -8,21 +8,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from asr_client import AudioError
-from asr_client.files.options import FileOptions
+from asr_client import AudioError, FileOptions
 from asr_contract import SAMPLE_RATE
 
-from ..shared.gateway import SHUTDOWN_MESSAGE, Gateway
+from ..shared import SHUTDOWN_MESSAGE, Gateway
 from .inbox import AudioInbox
-from .live import LiveUtterance, Partial, Spoken
-from .protocol import (
-    UtteranceOptions,
-    closing_reply,
-    partial_reply,
-    recording_reply,
-    sentence_reply,
-)
+from .live import LiveRecognition, Partial, Spoken
+from .protocol import UtteranceOptions
 from .recorded import Recording
+from .replies import closing_reply, partial_reply, recording_reply, sentence_reply
 
 _ARRIVALS = 4096  # frames whose time of arrival is remembered
 
@@ -32,8 +26,8 @@ _RECORDED_MODES = {"offline": "offline", "online": "online", "2pass": "2pass-off
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Utterance(Protocol):
-    """Takes audio and sends replies.
+class Listener(Protocol):
+    """Takes the audio of one utterance and sends the replies.
 
     Attributes:
         mode: for counters: "offline", "online" or "2pass".
@@ -43,47 +37,45 @@ class Utterance(Protocol):
 
     @property
     def audio_s(self) -> float:
-        """How much was received, in seconds; 0 if that is not known before the end."""
+        """Return how much was received, in seconds; 0 if that is not known before the end."""
 
     async def put(self, data: bytes) -> None:
         """Take audio in; waits when too much of it waits."""
 
     def end(self) -> None:
-        """The audio is complete."""
+        """Say that the audio is complete."""
 
     async def run(self) -> None:
         """Recognise, and send the replies, the last of them when the audio has ended."""
 
 
-def make_utterance(gateway: Gateway, options: UtteranceOptions, send: Send) -> Utterance:
-    """Return what does as the options say."""
+def make_listener(gateway: Gateway, options: UtteranceOptions, send: Send) -> Listener:
+    """Return what hears an utterance as its options say."""
     if options.mode == "offline" or not options.is_pcm:
-        return RecordedUtterance(gateway, options, send)
-    return SpokenUtterance(gateway, options, send)
+        return RecordingListener(gateway, options, send)
+    return LiveListener(gateway, options, send)
 
 
-def _file_options(gateway: Gateway, options: UtteranceOptions, hotwords: str) -> FileOptions:
-    """Return what the SDK is asked for."""
+async def _file_options(
+    gateway: Gateway, options: UtteranceOptions
+) -> tuple[FileOptions, str | None]:
+    """Return what the SDK is asked for, and a warning where that is less than was asked for."""
     model = options.model or gateway.settings.model
     itn = options.itn
     if model == "sensevoice" and options.svs_itn is not None:
         itn = options.svs_itn
-    return FileOptions(
+    hotwords, warning = await gateway.hotwords.usable(model, options.hotwords)
+    file_options = FileOptions(
         model=model,
         language=options.svs_lang or "auto",
         itn=itn,
         hotwords=hotwords,
         vad_options=gateway.settings.vad_options,
     )
+    return file_options, warning
 
 
-async def _hotwords(gateway: Gateway, options: UtteranceOptions) -> tuple[str, str | None]:
-    """Return the server's hotwords and the client's, and what is wrong with them."""
-    model = options.model or gateway.settings.model
-    return await gateway.hotwords.usable(model, options.hotwords)
-
-
-class RecordedUtterance:
+class RecordingListener:
     """Replies once, when all of the audio is there."""
 
     mode = "offline"
@@ -102,16 +94,15 @@ class RecordedUtterance:
         self._recording.put(data)
 
     def end(self) -> None:
-        """The audio is complete."""
+        """Say that the audio is complete."""
         self._ended.set()
 
     async def run(self) -> None:
-        """As `Utterance.run`."""
+        """Recognise; as `Listener.run`."""
         settings = self._gateway.settings
         with self._recording:
             await self._ended.wait()
-            hotwords, warning = await _hotwords(self._gateway, self._options)
-            options = _file_options(self._gateway, self._options, hotwords)
+            options, warning = await _file_options(self._gateway, self._options)
             text, sentences = "", []
             try:
                 transcript = await self._recording.transcribe(self._gateway.client, options)
@@ -131,7 +122,7 @@ class RecordedUtterance:
             await self._send(reply)
 
 
-class SpokenUtterance:
+class LiveListener:
     """Replies while it is spoken."""
 
     def __init__(self, gateway: Gateway, options: UtteranceOptions, send: Send) -> None:
@@ -155,17 +146,17 @@ class SpokenUtterance:
         self._arrivals.append((1000 * self.audio_s, now))
 
     def end(self) -> None:
-        """The audio is complete."""
+        """Say that the audio is complete."""
         self._inbox.end()
 
     async def run(self) -> None:
-        """As `Utterance.run`."""
-        hotwords, warning = await _hotwords(self._gateway, self._options)
+        """Recognise; as `Listener.run`."""
+        options, warning = await _file_options(self._gateway, self._options)
         two_passes = self._options.mode == "2pass"
-        live = LiveUtterance(
+        live = LiveRecognition(
             self._gateway.client,
             self._inbox,
-            _file_options(self._gateway, self._options, hotwords),
+            options,
             chunk_size=self._options.chunk_size,
             second_pass=two_passes,
             report=self._report,

@@ -16,16 +16,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from asr_client import AsyncClient, AsyncStreamSession
-from asr_client.audio.waveform import Waveform
-from asr_client.files.options import FileOptions
-from asr_client.files.segments import Segment, SegmentCutter
-from asr_client.files.speech_detection import SpeechDetector
-from asr_client.results import Sentence, StreamUpdate
+from asr_client import AsyncClient, AsyncStreamSession, FileOptions, Sentence, StreamUpdate
+from asr_client.audio import Waveform
+from asr_client.files import Segment, SegmentCutter, SpeechDetector
 from asr_contract import SAMPLE_RATE, ChunkSize
 
 from .inbox import AudioInbox
-from .recogniser import SegmentRecogniser
+from .second_pass import SegmentRecogniser
 
 T = TypeVar("T")
 
@@ -118,8 +115,8 @@ class _Speech:
         )
 
 
-class LiveUtterance:
-    """Recognises the audio of an inbox until that ends.
+class LiveRecognition:
+    """Finds the speech in an inbox's audio and recognises it while it is spoken, until that ends.
 
     Args:
         client: of the Triton server.

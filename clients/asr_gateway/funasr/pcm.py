@@ -103,21 +103,3 @@ def _read_format(body: bytes) -> _Header:
 
 def _u32(data: bytes, position: int) -> int:
     return int.from_bytes(data[position : position + 4], "little")
-
-
-def wav_header(sample_rate: int, data_bytes: int) -> bytes:
-    """Return the header of a WAV file of 16-bit mono samples."""
-    rest = struct.pack(
-        "<4sIHHIIHH4sI",
-        b"fmt ",
-        16,
-        _PCM,
-        1,
-        sample_rate,
-        2 * sample_rate,
-        2,
-        16,
-        b"data",
-        data_bytes,
-    )
-    return struct.pack("<4sI4s", b"RIFF", 4 + len(rest) + data_bytes, b"WAVE") + rest

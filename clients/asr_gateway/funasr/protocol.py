@@ -1,8 +1,9 @@
-"""The messages of FunASR's websocket protocol, without any input or output.
+"""What a client says in FunASR's websocket protocol, without any input or output.
 
 A client sends text messages (JSON objects) and binary ones (audio). `is_speaking: true` begins an
-utterance, `is_speaking: false` ends its audio. What it may say is in `ClientMessage`; replies are
-dictionaries for `json.dumps`. (FunASR: runtime/docs/websocket_protocol.md, its servers and clients)
+utterance, `is_speaking: false` ends its audio. A field is a line of the table at the end, with how
+it is read, and an attribute of `UtteranceOptions`. What is answered is in `replies`.
+(FunASR: runtime/docs/websocket_protocol.md, its servers and clients)
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from asr_client.audio.waveform import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
-from asr_client.results import Sentence
+from asr_client.audio import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asr_contract import (
     DEFAULT_CHUNK_SIZE,
     LANGUAGE_IDS,
@@ -26,8 +26,7 @@ from asr_contract import (
     read_language,
 )
 
-from ..shared.settings import MODELS
-from .stamps import stamped_sentences, timestamp
+from ..shared import MODELS
 
 MODES = ("offline", "online", "2pass")
 MAX_MESSAGE_CHARACTERS = 1_000_000  # of JSON; hotword lists are the longest
@@ -68,7 +67,7 @@ class UtteranceOptions:
 
     @property
     def is_pcm(self) -> bool:
-        """Whether the audio is raw 16-bit little-endian mono samples."""
+        """Return whether the audio is raw 16-bit little-endian mono samples."""
         return self.wav_format.lower() == "pcm"
 
 
@@ -121,83 +120,6 @@ def parse_message(text: str) -> ClientMessage:
     return ClientMessage(fields, is_speaking, wants_end)
 
 
-# Replies
-
-
-def partial_reply(
-    options: UtteranceOptions, text: str, index: int, *, first: bool, end_ms: int | None
-) -> dict[str, Any]:
-    """Text that has become known: what is new only. `end_ms`: where its last word ends."""
-    mode = "online" if options.mode == "online" else "2pass-online"
-    reply = _reply(options, mode, text)
-    reply |= {"slice_type": 0 if first else 1, "index": index}
-    if end_ms is not None:
-        reply["end_time"] = end_ms
-    return reply
-
-
-def sentence_reply(options: UtteranceOptions, sentence: Sentence, index: int) -> dict[str, Any]:
-    """The second pass of a stretch of speech; its partial texts are void."""
-    reply = _reply(options, "2pass-offline", sentence.text)
-    reply |= {"slice_type": 2, "index": index}
-    reply |= {"start_time": sentence.start_ms, "end_time": sentence.end_ms}
-    return reply | _stamps([sentence])
-
-
-def recording_reply(
-    options: UtteranceOptions,
-    text: str,
-    sentences: list[Sentence],
-    *,
-    mode: str = "offline",
-    is_final: bool = True,
-    warning: str | None = None,
-) -> dict[str, Any]:
-    """The text of a whole recording, in reply to the end of its audio."""
-    reply = _reply(options, mode, text, is_final=is_final)
-    return reply | _stamps(sentences) | _warning(warning)
-
-
-def closing_reply(options: UtteranceOptions, warning: str | None = None) -> dict[str, Any]:
-    """The last message about an utterance that was heard while it was spoken."""
-    mode = "online" if options.mode == "online" else "2pass-offline"
-    return _reply(options, mode, "", is_final=True) | _warning(warning)
-
-
-def end_acknowledgement(options: UtteranceOptions) -> dict[str, Any]:
-    """Says that nothing follows, to a client that asked for it."""
-    return _reply(options, options.mode, "", is_final=True) | {"is_end": True}
-
-
-def error_reply(options: UtteranceOptions, message: str, *, wants_end: bool) -> dict[str, Any]:
-    """Says what went wrong; the connection is closed behind it."""
-    reply = _reply(options, options.mode, "", is_final=not wants_end) | {"error": message}
-    return reply | ({"is_end": True} if wants_end else {})
-
-
-def _reply(
-    options: UtteranceOptions, mode: str, text: str, *, is_final: bool = False
-) -> dict[str, Any]:
-    """The fields that every client expects in every message."""
-    return {"mode": mode, "wav_name": options.wav_name, "text": text, "is_final": is_final}
-
-
-def _stamps(sentences: list[Sentence]) -> dict[str, Any]:
-    """The times of words, where they are known. Clients expect `timestamp` to be text."""
-    if not any(sentence.words for sentence in sentences):
-        return {}
-    words = [word for sentence in sentences for word in sentence.words]
-    stamps = [stamp for sentence in sentences for stamp in stamped_sentences(sentence)]
-    return {"timestamp": timestamp(words), "stamp_sents": stamps}
-
-
-def _warning(warning: str | None) -> dict[str, Any]:
-    return {} if warning is None else {"warning": warning}
-
-
-# Fields
-
-
 def _mode(name: str, value: Any) -> str:
     if value not in MODES:
         raise _error(name, f"one of {', '.join(MODES)}", value)
@@ -223,7 +145,7 @@ def _sample_rate(name: str, value: Any) -> int:
 
 
 def _chunk_size(name: str, value: Any) -> ChunkSize:
-    """Three numbers, or a text with commas between them, as a C# client sends."""
+    """Read three numbers, or a text with commas between them, as a C# client sends."""
     try:
         if isinstance(value, str):
             return parse_chunk_size(value)
@@ -235,7 +157,7 @@ def _chunk_size(name: str, value: Any) -> ChunkSize:
 
 
 def _hotwords(name: str, value: Any) -> str:
-    """Text, or the list or object that others write as text."""
+    """Read text, or the list or object that others write as text."""
     try:
         if isinstance(value, str):
             text = value.strip()
@@ -252,7 +174,7 @@ def _hotwords(name: str, value: Any) -> str:
 
 
 def _flag(name: str, value: Any) -> bool:
-    """True or false; also as 0 and 1, and as text."""
+    """Read true or false; also as 0 and 1, and as text."""
     if isinstance(value, str) and value.lower() in ("true", "false", "0", "1"):
         return value.lower() in ("true", "1")
     if isinstance(value, bool) or value in (0, 1):
@@ -274,7 +196,7 @@ def _model(name: str, value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number, perhaps written as text; None for anything else."""
+    """Return a finite number, perhaps written as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -297,7 +219,11 @@ def _whole(value: Any) -> int:
 
 
 def _check_encodable(name: str, value: Any) -> None:
-    """JSON can write halves of characters (\\ud800), which no text can hold."""
+    """Refuse halves of characters, which JSON can write and no text can hold.
+
+    Raises:
+        MessageError: there is one.
+    """
     try:
         str(value).encode()
     except UnicodeEncodeError:
@@ -309,7 +235,7 @@ def _error(name: str, expected: str, got: Any) -> MessageError:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message, shortened."""
+    """Return a value for a message, shortened."""
     text = repr(value)
     return text if len(text) <= 80 else text[:80] + "…"
 

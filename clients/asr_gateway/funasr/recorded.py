@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import wave
 from pathlib import Path
 from types import TracebackType
 
-from asr_client import AsyncClient
-from asr_client.files.options import FileOptions
-from asr_client.results import FileTranscript
-
-from .pcm import wav_header
+from asr_client import AsyncClient, FileOptions, FileTranscript
 
 _RIFF = b"RIFF"
 
@@ -35,7 +32,7 @@ class Recording:
         self._pcm_rate = pcm_rate
         self._max_bytes = max_bytes
         self._start: bytes | None = b""  # held back until it is known whether there is a header
-        self._header_is_ours = False
+        self._wave: wave.Wave_write | None = None  # writes the header where that is ours
         self.received_bytes = 0
 
     def __enter__(self) -> Recording:
@@ -47,8 +44,10 @@ class Recording:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
-        self._folder.cleanup()
+        try:
+            self._close()
+        finally:
+            self._folder.cleanup()
 
     def put(self, data: bytes) -> None:
         """Add bytes.
@@ -64,7 +63,7 @@ class Recording:
             if len(self._start) < len(_RIFF):
                 return
             data = self._begin(self._start)
-        self._file.write(data)
+        self._write(data)
 
     async def transcribe(self, client: AsyncClient, options: FileOptions) -> FileTranscript | None:
         """Return the transcript; None if the audio is empty.
@@ -75,31 +74,31 @@ class Recording:
         """
         if self.received_bytes < 2:
             return None
-        path = self._finish()
-        return await client.transcribe_file(
-            path,
-            model=options.model,
-            language=options.language,
-            itn=options.itn,
-            punctuation=options.punctuation,
-            hotwords=options.hotwords,
-            vad_options=options.vad_options,
-        )
+        async with client.file_transcription(self._finish(), options) as file:
+            return await file.result()
 
     def _begin(self, start: bytes) -> bytes:
-        """Write our header if one is needed; returns what is to be written behind it."""
+        """See whether a header is needed; returns what is to be written first."""
         self._start = None
         if self._pcm_rate is not None and not start.startswith(_RIFF):
-            self._header_is_ours = True
-            self._file.write(wav_header(self._pcm_rate, 0))
+            self._wave = wave.Wave_write(self._file)
+            self._wave.setparams((1, 2, self._pcm_rate, 0, "NONE", ""))
         return start
+
+    def _write(self, data: bytes) -> None:
+        if self._wave is not None:
+            self._wave.writeframesraw(data)
+        else:
+            self._file.write(data)
 
     def _finish(self) -> Path:
         """Complete the file."""
         if self._start is not None:
-            self._file.write(self._begin(self._start))
-        if self._header_is_ours and self._pcm_rate is not None:
-            self._file.seek(0)
-            self._file.write(wav_header(self._pcm_rate, self.received_bytes))
-        self._file.close()
+            self._write(self._begin(self._start))
+        self._close()
         return self._path
+
+    def _close(self) -> None:
+        if self._wave is not None:
+            self._wave.close()  # says the length in the header
+        self._file.close()

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from asr_client.results import Sentence, Word
-from asr_client.text.alignment import text_units
+from asr_client import Sentence, Word
+from asr_client.text import text_units
 
 
 def timestamp(words: Sequence[Word]) -> str:

@@ -13,13 +13,12 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from asr_client.time_limit import within
+from asr_client.transport import within
 
-from ..shared.gateway import Gateway
-from ..shared.limits import TooManySessions
-from ..shared.logs import log_event
+from ..shared import Gateway, TooManySessions, log_event
 from .connection import TRY_LATER, ChannelClosed, Connection
-from .protocol import UtteranceOptions, error_reply
+from .protocol import UtteranceOptions
+from .replies import error_reply
 
 SUBPROTOCOL = "binary"  # which FunASR's Python client asks for
 _MAX_REASON = 100  # bytes of a close frame's text, of 123

@@ -1,1 +1,18 @@
-"""OpenAI's HTTP API."""
+"""OpenAI's HTTP API for transcriptions.
+
+    transcriptions   the endpoints: a request from its form to its answer
+    uploads          reads a form within limits of size and time
+    form             the fields of the form
+    answer           transcripts in the formats that may be asked for, and as events
+    api_errors       failures as the API has them
+    openapi          the description, which `/openapi.json` serves
+
+A field of the form: `form.py` and `openapi.py`. How large and slow an upload may be: `uploads.py`,
+with the numbers that are settings in `shared/settings.py`.
+"""
+
+from .api_errors import ApiError
+from .openapi import openapi_document
+from .transcriptions import ModelList, TranscriptionEndpoint
+
+__all__ = ["ApiError", "ModelList", "TranscriptionEndpoint", "openapi_document"]

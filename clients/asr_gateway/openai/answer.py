@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from asr_client.results import FileTranscript, Sentence, Word
-from asr_client.text.subtitles import srt, vtt
+from asr_client import FileTranscript, Sentence, Word
+from asr_client.text import srt, vtt
 
 from .form import TranscriptionForm
 
@@ -49,6 +49,7 @@ def delta_event(sentence: Sentence, *, separator: str) -> bytes:
     """Return the event for a sentence. All `delta`s joined are the text.
 
     Args:
+        sentence: what is new.
         separator: what stands before it in the text.
     """
     return _event(

@@ -15,7 +15,7 @@ from asr_client import (
     ServerNotReady,
 )
 
-from ..shared.limits import TooManySessions
+from ..shared import TooManySessions
 
 
 class ApiError(Exception):

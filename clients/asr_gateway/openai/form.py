@@ -8,7 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from asr_contract import LANGUAGE_IDS, read_language
 
-from ..shared.settings import MODELS
+from ..shared import MODELS
 from .api_errors import ApiError
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")

@@ -6,7 +6,7 @@ from typing import Any
 
 from asr_contract import LANGUAGE_IDS
 
-from ..shared.settings import MODELS
+from ..shared import MODELS
 from .form import DEFAULT_MODEL_NAME, GRANULARITIES, RESPONSE_FORMATS
 
 _ERROR: dict[str, Any] = {

@@ -12,12 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from asr_client import AsrError, AsyncFileTranscription, FileTranscript, Sentence
-from asr_client.files.sentences import join_texts, whole_transcript
+from asr_client import AsrError, AsyncFileTranscription, FileOptions, FileTranscript, Sentence
+from asr_client.files import join_texts, whole_transcript
 
-from ..shared.gateway import Gateway
-from ..shared.logs import log_event
-from ..shared.settings import MODELS
+from ..shared import MODELS, Gateway, log_event
 from .answer import delta_event, done_event, error_event, transcription_response
 from .api_errors import ApiError, api_error
 from .form import DEFAULT_MODEL_NAME, TranscriptionForm, read_form, resolve_model
@@ -86,14 +84,14 @@ class TranscriptionEndpoint:
         form = read_form(fields, gateway.settings.model)
         check_size(form.file, gateway.settings.max_upload_bytes)
         hotwords, warning = await gateway.hotwords.usable(form.model, form.prompt)
-        file = gateway.client.stream_file(
-            form.file.file,
+        options = FileOptions(
             model=form.model,
             language=form.language,
             itn=form.itn,
             hotwords=hotwords,
             vad_options=gateway.settings.vad_options,
         )
+        file = gateway.client.file_transcription(form.file.file, options)
         if form.stream:
             stack.push_async_callback(file.close)
             await file.open()  # what fails now has a status

@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from asr_client.time_limit import within
+from asr_client.transport import within
 
 from .api_errors import ApiError
 

@@ -1,1 +1,14 @@
-"""What every door of a gateway shares: settings, limits, keys, logs, metrics."""
+"""What runs a gateway: one port for the websocket, the HTTP API and the page.
+
+command_line        options, and the end with an exit status
+server              uvicorn, started and ended in good order
+uvicorn_protocols   limits of time that uvicorn lacks
+application         the routes, and the headers of the page (its files: `static/`)
+guard               what every HTTP request passes: keys, log, counters
+health              `/healthz`, `/readyz`, `/metrics`
+"""
+
+from .command_line import main
+from .server import GatewayServer
+
+__all__ = ["GatewayServer", "main"]

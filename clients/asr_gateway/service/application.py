@@ -14,11 +14,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from ..funasr.websocket import WebSocketEndpoint
-from ..openai.api_errors import ApiError
-from ..openai.openapi import openapi_document
-from ..openai.transcriptions import ModelList, TranscriptionEndpoint
-from ..shared.gateway import Gateway
+from ..funasr import WebSocketEndpoint
+from ..openai import ApiError, ModelList, TranscriptionEndpoint, openapi_document
+from ..shared import Gateway
 from .guard import Guard
 from .health import Health
 

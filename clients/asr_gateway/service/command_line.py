@@ -8,12 +8,18 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr_client import OptionError
+from asr_client import FileOptions, OptionError
 from asr_client.cli import vad_option
-from asr_client.files.options import FileOptions
 
-from ..shared.logs import log_event, set_up_logging
-from ..shared.settings import MAX_UPLOAD_MB, MODELS, SERVICES, Settings, SettingsError
+from ..shared import (
+    MAX_UPLOAD_MB,
+    MODELS,
+    SERVICES,
+    Settings,
+    SettingsError,
+    log_event,
+    set_up_logging,
+)
 from .server import GatewayServer
 
 _DEFAULTS = Settings()

@@ -8,9 +8,8 @@ import time
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..openai.api_errors import ApiError
-from ..shared.gateway import Gateway
-from ..shared.logs import log_event
+from ..openai import ApiError
+from ..shared import Gateway, log_event
 
 # What needs a key where there are keys. The page does not: it asks its user for one.
 _PROTECTED = ("/v1", "/metrics")
@@ -55,9 +54,7 @@ class Guard:
             metrics.request_duration_s.labels(route).observe(elapsed_s)
             log_event(
                 "http",
-                level=logging.DEBUG
-                if route in ("/healthz", "/readyz", "/metrics")
-                else logging.INFO,
+                level=logging.DEBUG if route in _PROBES else logging.INFO,
                 method=scope["method"],
                 route=route,
                 status=status,
@@ -66,5 +63,5 @@ class Guard:
 
 
 def _is_under(path: str, prefix: str) -> bool:
-    """Whether a path is a prefix, or below it."""
+    """Return whether a path is a prefix, or below it."""
     return path == prefix or path.startswith(prefix + "/")

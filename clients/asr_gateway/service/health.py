@@ -9,11 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from asr_client import AsrError
-from asr_client.options import READY_TIMEOUT_S
 from asr_contract import PUNCTUATION_MODEL, STREAMING_MODEL, VAD_MODEL, triton_name
 
-from ..shared.gateway import Gateway
-from ..shared.settings import Settings
+from ..shared import Gateway, Settings
 
 _KEPT_S = 1.0  # so that probes, however many, are one question to Triton
 
@@ -38,18 +36,18 @@ class Health:
         self._problem: str | None = None
 
     async def live(self, request: Request) -> Response:
-        """The process answers."""
+        """Answer as long as the process does."""
         return JSONResponse({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
-        """503 with the reason unless a session could begin."""
+        """Answer 200 if a session could begin, else 503 with the reason."""
         problem = await self.problem()
         if problem is not None:
             return JSONResponse({"status": "not ready", "reason": problem}, status_code=503)
         return JSONResponse({"status": "ready"})
 
     async def metrics(self, request: Request) -> Response:
-        """What was counted."""
+        """Return what was counted, as Prometheus reads it."""
         return Response(
             self._gateway.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8"
         )
@@ -68,7 +66,7 @@ class Health:
         client = self._gateway.client
         try:
             for name in needed_models(self._gateway.settings):
-                await client.check_ready(name, timeout_s=READY_TIMEOUT_S)
+                await client.check_ready(name)
         except AsrError as error:
             return str(error)
         return None

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from ..shared.gateway import Gateway
-from ..shared.settings import Settings
+from ..shared import Gateway, Settings
 from .application import make_application
 from .uvicorn_protocols import EndingWebSocketProtocol, http_protocol
 

@@ -1,1 +1,27 @@
-"""What all sessions of a gateway share."""
+"""What all sessions of a gateway share, whatever protocol they speak.
+
+`Gateway` holds one of each: `settings` (what it was told when it started), the client of Triton,
+`auth` (API keys), `limits` (how many sessions), `metrics`, `hotwords` (which words the models
+take). `logs` writes a JSON object for each thing that happens.
+"""
+
+from .auth import ApiKeys
+from .gateway import SHUTDOWN_MESSAGE, Gateway
+from .limits import SessionLimits, TooManySessions
+from .logs import log_event, set_up_logging
+from .settings import MAX_UPLOAD_MB, MODELS, SERVICES, Settings, SettingsError
+
+__all__ = [
+    "MAX_UPLOAD_MB",
+    "MODELS",
+    "SERVICES",
+    "SHUTDOWN_MESSAGE",
+    "ApiKeys",
+    "Gateway",
+    "SessionLimits",
+    "Settings",
+    "SettingsError",
+    "TooManySessions",
+    "log_event",
+    "set_up_logging",
+]

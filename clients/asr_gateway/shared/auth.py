@@ -22,9 +22,10 @@ class ApiKeys:
         self._keys = [key.encode() for key in keys]
 
     def admit(self, connection: HTTPConnection, *, in_query: bool = False) -> bool:
-        """Whether a request brings one of the keys, or needs none.
+        """Return whether a request brings one of the keys, or needs none.
 
         Args:
+            connection: the request.
             in_query: whether it may be in the URL, which proxies may log.
         """
         given = _given_key(connection, in_query)

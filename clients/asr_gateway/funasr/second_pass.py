@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from asr_client import AsyncClient
-from asr_client.files.options import FileOptions
-from asr_client.files.segments import Segment
-from asr_client.files.sentences import SentenceMaker, join_texts, recognised_segment
-from asr_client.files.served_models import ServedModels
-from asr_client.results import Sentence
+from asr_client import AsyncClient, FileOptions, Sentence
+from asr_client.files import Segment, SentenceMaker, ServedModels, join_texts, recognised_segment
 
 
 class SegmentRecogniser:
@@ -18,7 +14,7 @@ class SegmentRecogniser:
     """
 
     def __init__(self, client: AsyncClient, options: FileOptions) -> None:
-        self._silence_behind_ms = options.silence_behind_ms
+        self._options = options
         self._models = ServedModels(client.transport, client.url, options, client.timeout_s)
 
     async def open(self) -> None:
@@ -36,11 +32,13 @@ class SegmentRecogniser:
             AsrError: of `asr_client.errors`.
         """
         transcript = await self._models.recognise(segment)
-        speech_end_ms = segment.end_ms - self._silence_behind_ms
+        speech_end_ms = segment.end_ms - self._options.silence_behind_ms
         spoken = recognised_segment(transcript, segment.start_ms, segment.end_ms, speech_end_ms)
         if spoken is None:
             return None
-        maker = SentenceMaker(self._models.punctuate, self._models.itn_language, True)
+        maker = SentenceMaker(
+            self._models.punctuate, self._models.itn_language, self._options.timestamps
+        )
         sentences = await maker.accept(spoken) + await maker.finish()
         if not sentences:
             return None

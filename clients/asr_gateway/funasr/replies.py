@@ -1,0 +1,81 @@
+"""What a client is told in FunASR's websocket protocol: dictionaries for `json.dumps`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asr_client import Sentence
+
+from .protocol import UtteranceOptions
+from .stamps import stamped_sentences, timestamp
+
+
+def partial_reply(
+    options: UtteranceOptions, text: str, index: int, *, first: bool, end_ms: int | None
+) -> dict[str, Any]:
+    """Say what text has become known: what is new only. `end_ms`: where its last word ends."""
+    mode = "online" if options.mode == "online" else "2pass-online"
+    reply = _reply(options, mode, text)
+    reply |= {"slice_type": 0 if first else 1, "index": index}
+    if end_ms is not None:
+        reply["end_time"] = end_ms
+    return reply
+
+
+def sentence_reply(options: UtteranceOptions, sentence: Sentence, index: int) -> dict[str, Any]:
+    """Say what the second pass of a stretch of speech heard; its partial texts are void."""
+    reply = _reply(options, "2pass-offline", sentence.text)
+    reply |= {"slice_type": 2, "index": index}
+    reply |= {"start_time": sentence.start_ms, "end_time": sentence.end_ms}
+    return reply | _stamps([sentence])
+
+
+def recording_reply(
+    options: UtteranceOptions,
+    text: str,
+    sentences: list[Sentence],
+    *,
+    mode: str = "offline",
+    is_final: bool = True,
+    warning: str | None = None,
+) -> dict[str, Any]:
+    """Give the text of a whole recording, in reply to the end of its audio."""
+    reply = _reply(options, mode, text, is_final=is_final)
+    return reply | _stamps(sentences) | _warning(warning)
+
+
+def closing_reply(options: UtteranceOptions, warning: str | None = None) -> dict[str, Any]:
+    """End the replies to an utterance that was heard while it was spoken."""
+    mode = "online" if options.mode == "online" else "2pass-offline"
+    return _reply(options, mode, "", is_final=True) | _warning(warning)
+
+
+def end_acknowledgement(options: UtteranceOptions) -> dict[str, Any]:
+    """Say that nothing follows, to a client that asked for it."""
+    return _reply(options, options.mode, "", is_final=True) | {"is_end": True}
+
+
+def error_reply(options: UtteranceOptions, message: str, *, wants_end: bool) -> dict[str, Any]:
+    """Say what went wrong; the connection is closed behind it."""
+    reply = _reply(options, options.mode, "", is_final=not wants_end) | {"error": message}
+    return reply | ({"is_end": True} if wants_end else {})
+
+
+def _reply(
+    options: UtteranceOptions, mode: str, text: str, *, is_final: bool = False
+) -> dict[str, Any]:
+    """Return the fields that every client expects in every message."""
+    return {"mode": mode, "wav_name": options.wav_name, "text": text, "is_final": is_final}
+
+
+def _stamps(sentences: list[Sentence]) -> dict[str, Any]:
+    """Return the times of words, where they are known. Clients expect `timestamp` to be text."""
+    if not any(sentence.words for sentence in sentences):
+        return {}
+    words = [word for sentence in sentences for word in sentence.words]
+    stamps = [stamp for sentence in sentences for stamp in stamped_sentences(sentence)]
+    return {"timestamp": timestamp(words), "stamp_sents": stamps}
+
+
+def _warning(warning: str | None) -> dict[str, Any]:
+    return {} if warning is None else {"warning": warning}

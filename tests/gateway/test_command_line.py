@@ -64,7 +64,10 @@ def test_other_machines_need_a_key_or_a_word():
         (["--vad-option", "nonsense=5"], "vad_options"),
         (["--triton", "nowhere"], "nowhere"),
         (["--max-upload-mb", "100000"], "4000"),
+        (["--port", "http"], "65535"),
         (["--idle-timeout", "0"], "above 0"),
+        (["--idle-timeout", "1e9"], "less than 1e+06 s"),
+        (["--max-sessions", "many"], "whole number above 0"),
         (["--hotword", "missing.txt"], "missing.txt"),
     ],
 )

@@ -22,11 +22,13 @@ from .common import (
     ClientFactory,
     UsageError,
     connect,
+    positive_count,
+    positive_seconds,
     vad_option,
 )
 from .microphone import MicrophoneError
 
-__all__ = ["build_parser", "main", "vad_option"]
+__all__ = ["build_parser", "main", "positive_count", "positive_seconds", "vad_option"]
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_client import FileOptions, OptionError
-from asr_client.cli import vad_option
+from asr_client.cli import positive_count, positive_seconds, vad_option
 
 from ..shared import (
     MAX_UPLOAD_MB,
@@ -24,6 +24,7 @@ from .server import GatewayServer
 
 _DEFAULTS = Settings()
 _KEY_VARIABLE = "TRITON_ASR_API_KEY"
+_MAX_SECONDS = 1e6
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,7 +125,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="such as max_end_silence_time=500; FunASR's names",
     )
-    add("--step-ms", type=_count, default=_DEFAULTS.step_ms, help=_help("of live audio, a request"))
+    add(
+        "--step-ms",
+        type=positive_count,
+        default=_DEFAULTS.step_ms,
+        help=_help("of live audio, a request"),
+    )
     access = parser.add_argument_group(f"access (keys may come in {_KEY_VARIABLE}, too)")
     access.add_argument("--api-key-file", metavar="FILE", help="keys, one a line")
     access.add_argument(
@@ -135,8 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     limits = parser.add_argument_group("limits")
     add = limits.add_argument
     add("--max-upload-mb", type=_upload_size, default=_DEFAULTS.max_upload_bytes // 1_000_000)
-    add("--max-sessions", type=_count, default=_DEFAULTS.max_sessions)
-    add("--max-sessions-per-client", type=_count, default=_DEFAULTS.max_sessions_per_client)
+    add("--max-sessions", type=positive_count, default=_DEFAULTS.max_sessions)
+    add("--max-sessions-per-client", type=positive_count, default=_DEFAULTS.max_sessions_per_client)
     add("--idle-timeout", type=_seconds, default=_DEFAULTS.idle_timeout_s, metavar="S")
     add("--send-timeout", type=_seconds, default=_DEFAULTS.send_timeout_s, metavar="S")
     add("--header-timeout", type=_seconds, default=_DEFAULTS.header_timeout_s, metavar="S")
@@ -180,28 +186,21 @@ def _read_text(name: str) -> str:
 
 
 def _seconds(word: str) -> float:
-    value = float(word)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"expected seconds above 0; got {word}")
-    return value
-
-
-def _count(word: str) -> int:
-    value = int(word)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0; got {word}")
+    """Parse a number of seconds; what is longer than days would be a mistake."""
+    value = positive_seconds(word)
+    if value >= _MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"expected less than {_MAX_SECONDS:g} s; got {word}")
     return value
 
 
 def _port(word: str) -> int:
-    value = int(word)
-    if not 0 <= value < 1 << 16:
+    if not word.isdecimal() or int(word) >= 1 << 16:
         raise argparse.ArgumentTypeError(f"expected 0 to 65535; got {word}")
-    return value
+    return int(word)
 
 
 def _upload_size(word: str) -> int:
-    value = _count(word)
+    value = positive_count(word)
     if value > MAX_UPLOAD_MB:
         raise argparse.ArgumentTypeError(f"expected at most {MAX_UPLOAD_MB}; got {word}")
     return value

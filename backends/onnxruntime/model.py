@@ -31,7 +31,7 @@ class ModelLoadError(Exception):
 
 @contextmanager
 def _naming(model_name: str) -> Iterator[None]:
-    """Puts the model's name before what is wrong with it.
+    """Put the model's name before what is wrong with it.
 
     Raises:
         ModelLoadError: instead of a ValueError.
@@ -47,7 +47,7 @@ class TritonPythonModel:
 
     @staticmethod
     def auto_complete_config(auto_complete_model_config: Any) -> Any:
-        """Fills in missing inputs and outputs.
+        """Fill in missing inputs and outputs.
 
         Raises:
             ModelLoadError: the file or the configuration is bad.
@@ -63,7 +63,7 @@ class TritonPythonModel:
         return auto_complete_model_config
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Opens the model and compares it with its configuration.
+        """Open the model and compare it with its configuration.
 
         Raises:
             ModelLoadError: the file or the configuration is bad.
@@ -118,13 +118,13 @@ class TritonPythonModel:
             self._workers.submit(lambda alone: self._work(senders, jobs, alone))
 
     def finalize(self) -> None:
-        """Waits for the last answers, then frees the sessions and with them their arenas."""
+        """Wait for the last answers, then free the sessions and with them their arenas."""
         if self._workers is not None:
             self._workers.close()
         del self._sessions
 
     def _work(self, senders: Sequence[Any], jobs: Sequence[Job], alone: bool) -> None:
-        """Runs a batch and answers its requests."""
+        """Run a batch and answer its requests."""
         session = self._sessions.alone if alone else self._sessions.beside_others
 
         def run(outputs: Sequence[str], inputs: Mapping[str, Array]) -> Sequence[Array]:
@@ -140,7 +140,7 @@ class TritonPythonModel:
         self._answer(senders, results)
 
     def _answer(self, senders: Sequence[Any], results: Sequence[Result]) -> None:
-        """Sends each request its answer."""
+        """Send each request its answer."""
         for sender, result in zip(senders, results, strict=True):
             sender.send(self._response(result), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
@@ -158,5 +158,5 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse([], pb_utils.TritonError(message, code))
 
     def _warn(self, sentence: str) -> None:
-        """Writes to the server's log."""
+        """Write to the server's log."""
         pb_utils.Logger.log_warn(f"onnxruntime: model '{self._name}': {sentence}")

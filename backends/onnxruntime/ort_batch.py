@@ -55,7 +55,7 @@ class BatchPlan:
 def run_jobs(
     jobs: Sequence[Job], run: Run, plan: BatchPlan, warn: Callable[[str], None]
 ) -> list[Result]:
-    """Runs the graph for all jobs.
+    """Run the graph for all jobs.
 
     Args:
         jobs: the requests of one call.
@@ -89,7 +89,7 @@ def run_jobs(
 
 
 def _as_graph_input(name: str, array: Array, scalar: bool) -> Array:
-    """The array as ONNX Runtime takes it; the same one unless it is text or a scalar.
+    """Return the array as ONNX Runtime takes it; the same one unless it is text or a scalar.
 
     Triton has bytes where ONNX Runtime has str, and ones for the dims of a scalar.
 
@@ -138,7 +138,7 @@ def _rows(job: Job, plan: BatchPlan) -> int:
 def _run_group(
     jobs: Sequence[Job], run: Run, plan: BatchPlan, warn: Callable[[str], None]
 ) -> list[Result]:
-    """Runs jobs of one key joined, or each alone if that fails."""
+    """Run jobs of one key joined, or each alone if that fails."""
     if len(jobs) == 1:
         return [_run_alone(jobs[0], run, plan)]
     try:
@@ -149,7 +149,7 @@ def _run_group(
 
 
 def _run_alone(job: Job, run: Run, plan: BatchPlan) -> Result:
-    """Runs one job, without copying its inputs."""
+    """Run one job, without copying its inputs."""
     try:
         outputs = dict(zip(job.outputs, run(job.outputs, job.inputs), strict=True))
         for name, shape in plan.scalar_outputs.items():
@@ -162,7 +162,7 @@ def _run_alone(job: Job, run: Run, plan: BatchPlan) -> Result:
 
 
 def _run_joined(jobs: Sequence[Job], run: Run, plan: BatchPlan) -> list[dict[str, Array]]:
-    """Runs several jobs at once.
+    """Run several jobs at once.
 
     Raises:
         ValueError: an output does not have a row for each row of the inputs.

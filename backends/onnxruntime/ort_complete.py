@@ -17,7 +17,7 @@ DEFAULT_MAX_BATCH_SIZE = 4
 
 
 def needs_completion(config: dict[str, Any]) -> bool:
-    """True if inputs or outputs are missing."""
+    """Tell whether inputs or outputs are missing."""
     return not (config.get("input") or config.get("batch_input")) or not config.get("output")
 
 
@@ -65,7 +65,7 @@ def complete_config(config: dict[str, Any], signature: Signature) -> list[str]:
 
 
 def _entries(tensors: Iterable[TensorSpec], batching: bool) -> list[dict[str, Any]]:
-    """Configuration entries for tensors.
+    """Return configuration entries for tensors.
 
     A tensor of which nothing is left without the batch dimension gets dims [1], which is what
     clients send, and an empty reshape.

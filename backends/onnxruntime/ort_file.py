@@ -39,7 +39,7 @@ class OnnxVersions:
 
 
 def model_file(version_dir: str | os.PathLike[str], config: Mapping[str, Any]) -> Path:
-    """The file to open for a model version.
+    """Return the file to open for a model version.
 
     Args:
         version_dir: <repository>/<model>/<version>.
@@ -84,7 +84,7 @@ def check_file(path: Path, allow_newer_onnx: bool = False) -> None:
 
 
 def read_versions(path: Path) -> OnnxVersions:
-    """Walks over the outermost fields of an ONNX file, to its end.
+    """Walk over the outermost fields of an ONNX file, to its end.
 
     Raises:
         ValueError: empty, cut off, or not ONNX; the message has the path.
@@ -137,7 +137,7 @@ def _read_field(file: BinaryIO, size: int, keep: int) -> tuple[int, int | bytes 
 
 
 def _read_varint(file: BinaryIO) -> int:
-    """A protobuf varint.
+    """Read a protobuf varint.
 
     Raises:
         EOFError: the file ends within it.

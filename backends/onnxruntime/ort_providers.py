@@ -43,7 +43,7 @@ def choose_providers(
     available: Sequence[str],
     warn: Callable[[str], None],
 ) -> list[Provider]:
-    """The providers for one instance, the preferred first, the CPU last.
+    """Return the providers for one instance, the preferred first, the CPU last.
 
     Args:
         config: the model's configuration; `optimization.execution_accelerators` is read.
@@ -88,7 +88,7 @@ def choose_providers(
 
 
 def _unknown(kind: str, name: str, known: str) -> ValueError:
-    """The error for an accelerator that nobody knows."""
+    """Return the error for an accelerator that nobody knows."""
     return ValueError(f"{kind}_execution_accelerator: expected one of {known}, got '{name}'")
 
 

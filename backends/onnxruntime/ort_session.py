@@ -25,7 +25,7 @@ def open_instance(
     runs: int,
     warn: Callable[[str], None],
 ) -> Sessions:
-    """Opens the model for one instance.
+    """Open the model for one instance.
 
     Args:
         version_dir: <repository>/<model>/<version>.
@@ -57,7 +57,7 @@ def open_instance(
 
 
 def graph_signature(version_dir: str, config: Mapping[str, Any], settings: Settings) -> Signature:
-    """The graph's inputs and outputs, read as quickly as ONNX Runtime can.
+    """Return the graph's inputs and outputs, read as quickly as ONNX Runtime can.
 
     It reports the shapes it inferred before it optimises, so that nothing is optimised here.
 
@@ -87,7 +87,7 @@ def _open_session(
     providers: list[Provider],
     warn: Callable[[str], None],
 ) -> onnxruntime.InferenceSession:
-    """Opens the file; weights in separate files are found beside it.
+    """Open the file; weights in separate files are found beside it.
 
     Raises:
         ValueError: ONNX Runtime refuses it; the message has the path and its words.

@@ -81,7 +81,7 @@ class Settings:
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
-    """The settings in a model's configuration. Unknown parameters are ignored, as in C++.
+    """Read the settings in a model's configuration. Unknown parameters are ignored, as in C++.
 
     Raises:
         ValueError: a parameter that cannot be read, as "parameter 'x': expected …, got …".
@@ -157,7 +157,7 @@ def _cuda_options(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _integer(values: Mapping[str, str], key: str, default: int) -> int:
-    """A parameter as a whole number.
+    """Return a parameter as a whole number.
 
     Raises:
         ValueError: it is not one.
@@ -173,7 +173,7 @@ def _integer(values: Mapping[str, str], key: str, default: int) -> int:
 
 
 def _choice(values: Mapping[str, str], key: str, choices: Mapping[int, str]) -> str | None:
-    """A numbered choice, None if it is not made.
+    """Return a numbered choice, None if it is not made.
 
     Raises:
         ValueError: there is no such number.
@@ -188,7 +188,7 @@ def _choice(values: Mapping[str, str], key: str, choices: Mapping[int, str]) -> 
 
 
 def _boolean(values: Mapping[str, str], key: str) -> bool | None:
-    """A yes or no, None if it is not said.
+    """Return a yes or no, None if it is not said.
 
     Raises:
         ValueError: it is neither.

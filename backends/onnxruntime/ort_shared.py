@@ -60,7 +60,7 @@ def open_shared(
     beside_others: Settings,
     warn: Callable[[str], None],
 ) -> Sessions:
-    """Opens both sessions on the CPU; where the weights cannot be shared, one that serves as both.
+    """Open both sessions on the CPU; where the weights cannot be shared, one that serves as both.
 
     Args:
         open_session: opens the model with the given options.
@@ -101,7 +101,7 @@ def open_shared(
 
 
 def _check_alignment(graph: onnx.GraphProto) -> None:
-    """Raises ValueError where weights outside the file are not aligned, in subgraphs too."""
+    """Raise ValueError where weights outside the file are not aligned, in subgraphs too."""
     for tensor in graph.initializer:
         for entry in tensor.external_data:
             places = [entry.value] if entry.key == "offset" else _PLACE.findall(entry.value)
@@ -117,7 +117,7 @@ def _check_alignment(graph: onnx.GraphProto) -> None:
 
 
 def _give_memory_back() -> None:
-    """Returns what packing needed to the system; glibc keeps it otherwise."""
+    """Give what packing needed back to the system; glibc keeps it otherwise."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

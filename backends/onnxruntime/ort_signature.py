@@ -51,13 +51,13 @@ class Session(Protocol):
     """The part of onnxruntime.InferenceSession that is looked at here."""
 
     def get_inputs(self) -> Iterable[NodeArg]:
-        """Inputs that a run must give."""
+        """Return the inputs that a run must give."""
 
     def get_outputs(self) -> Iterable[NodeArg]:
-        """Outputs."""
+        """Return the outputs."""
 
     def get_overridable_initializers(self) -> Iterable[NodeArg]:
-        """Inputs that a run may give."""
+        """Return the inputs that a run may give."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Signature:
 
 
 def read_signature(session: Session) -> Signature:
-    """The signature of an opened model.
+    """Return the signature of an opened model.
 
     Raises:
         ValueError: an input or output is not a tensor (a sequence, a map …).
@@ -120,7 +120,7 @@ def _specs(kind: str, arguments: Iterable[NodeArg]) -> dict[str, TensorSpec]:
 
 
 def check_config(config: Config, signature: Signature) -> None:
-    """Compares a complete configuration with the graph.
+    """Compare a complete configuration with the graph.
 
     Raises:
         ValueError: the first difference, as "input 'x': expected …, got …".
@@ -181,7 +181,7 @@ def _check_tensor(
     max_batch_size: int,
     exact: bool,
 ) -> None:
-    """Compares one input or output of the configuration with the graph's.
+    """Compare one input or output of the configuration with the graph's.
 
     Args:
         kind: "input" or "output", for messages.
@@ -248,7 +248,7 @@ def _controls(config: Config) -> Iterable[tuple[str, str]]:
 
 
 def _check_control(name: str, data_type: str, signature: Signature, max_batch_size: int) -> None:
-    """Compares one sequence control with the graph.
+    """Compare one sequence control with the graph.
 
     Raises:
         ValueError: the graph has no such input, or one of another type or shape.

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def default_runs(kind: str) -> int:
-    """Runs at a time of an instance: one per core on a CPU, one on a GPU.
+    """Return how many runs an instance does at a time: one per core on a CPU, one on a GPU.
 
     Args:
         kind: KIND_GPU, KIND_CPU or KIND_MODEL; Triton gives it with or without KIND_.

@@ -137,7 +137,7 @@ KINDS = {
                 ExportedGraph("streaming_decoder", "decoder", "streaming_decoder"),
             ),
             {
-                "streaming_feature_extractor": ("config.yaml",),
+                "streaming_feature_extractor": (),
                 "streaming_cif_search": ("tokens.json", "config.yaml"),
             },
             ensemble="streaming_paraformer",

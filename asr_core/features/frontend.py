@@ -108,6 +108,17 @@ def load_frontend(model_dir: Path, device: str = "cpu") -> Frontend:
     )
 
 
+def batch_features(rows: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    """Lay out rows of features [T_i, D] as an encoder takes them.
+
+    Returns:
+        `speech`, float32 [R, T, D] with zeros after each row and T at least 1, and
+        `speech_lengths`, int32 [R].
+    """
+    lengths = np.array([len(row) for row in rows], np.int32)
+    return {"speech": pad_features(rows, max(1, lengths.max())), "speech_lengths": lengths}
+
+
 def pad_features(rows: Sequence[NDArray[np.float32]], num_frames: int) -> NDArray[np.float32]:
     """Stack rows of features [T_i, D] into float32 [R, num_frames, D], zeros after each row."""
     padded = np.zeros((len(rows), num_frames, rows[0].shape[1]), np.float32)

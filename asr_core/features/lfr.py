@@ -24,6 +24,8 @@ def stack_frames(
 
     Args:
         fbank: float32 [T, D].
+        window: frames of a stack.
+        shift: frames from one stack to the next.
 
     Returns:
         float32 [ceil(T / shift), window * D].

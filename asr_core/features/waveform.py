@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
+
+Waveform: TypeAlias = NDArray[np.float32]  # [samples], 16 kHz mono in [-1, 1]
 
 
 def split_rows(

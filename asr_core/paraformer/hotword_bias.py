@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,13 +86,13 @@ def no_hotwords(text: str) -> BiasEmbed:
     return np.zeros((1, 1), np.float32)
 
 
-def load_hotword_bias(model_dir: Path, parameters: Mapping[str, str]) -> Callable[[str], BiasEmbed]:
+def load_hotword_bias(model_dir: Path, max_hotwords: int) -> Callable[[str], BiasEmbed]:
     """Build what embeds hotwords for the installed model.
 
     Args:
         model_dir: holds `hotword_embedder.npz` and `tokens.json` if the model takes hotwords; the
             server's own list is `hotwords.txt` in the folder above it.
-        parameters: the model's `max_hotwords`.
+        max_hotwords: of a request and the server's list together.
 
     Raises:
         ValueError: a file, or a word of the server's list, is not what it should be.
@@ -104,7 +104,7 @@ def load_hotword_bias(model_dir: Path, parameters: Mapping[str, str]) -> Callabl
                 "%s is ignored: the installed model takes no hotwords", server_list
             )
         return no_hotwords
-    words, max_hotwords = _read_server_list(server_list), int(parameters["max_hotwords"])
+    words = _read_server_list(server_list)
     tokenizer = HotwordTokenizer(
         load_pieces(model_dir), load_segmentation(model_dir / SEGMENTATION_FILE)
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.config import load_config
-from asr_core.text.timestamps import cif_spans_ms
+from asr_core.text.timestamps import CIF_UPSAMPLING, cif_spans_ms
 from asr_core.text.words import Word, join_pieces
 
 BLANK, START, END = 0, 1, 2  # <blank>, <s>, </s> in every Paraformer vocabulary
@@ -33,6 +34,39 @@ class ParaformerRow:
     token_scores: NDArray[np.float32]
     us_alphas: NDArray[np.float32]
     us_cif_peak: NDArray[np.float32]
+
+
+class ParaformerOutputs(NamedTuple):
+    """What the prepared encoder graph gives for R recordings, named as its outputs.
+
+    Attributes:
+        token_ids: int32 [R, N], best id of each decoder step.
+        token_scores: float32 [R, N], their log-probabilities.
+        token_num: int32 [R] or [R, 1], decoder steps of each row.
+        us_alphas, us_cif_peak: float32 [R, 3T], as in `ParaformerRow`.
+    """
+
+    token_ids: NDArray[np.int32]
+    token_scores: NDArray[np.float32]
+    token_num: NDArray[np.int32]
+    us_alphas: NDArray[np.float32]
+    us_cif_peak: NDArray[np.float32]
+
+    def rows(self, speech_lengths: NDArray[np.int32]) -> Iterator[ParaformerRow]:
+        """Yield each row without the padding that batching added.
+
+        Args:
+            speech_lengths: int32 [R] or [R, 1], frames of each row.
+        """
+        lengths = zip(self.token_num.ravel().tolist(), speech_lengths.ravel().tolist(), strict=True)
+        for row, (tokens, frames) in enumerate(lengths):
+            cif_frames = frames * CIF_UPSAMPLING
+            yield ParaformerRow(
+                self.token_ids[row, :tokens],
+                self.token_scores[row, :tokens],
+                self.us_alphas[row, :cif_frames],
+                self.us_cif_peak[row, :cif_frames],
+            )
 
 
 class ParaformerScoring:
@@ -58,6 +92,12 @@ class ParaformerScoring:
             for i, (start, end) in zip(kept, spans, strict=True)
         ]
         return join_pieces(word for word in words if word.text not in SPECIAL_PIECES)
+
+    def score_rows(
+        self, outputs: ParaformerOutputs, speech_lengths: NDArray[np.int32]
+    ) -> list[list[Word]]:
+        """Turn a batch into words, each row by itself; arguments as in `ParaformerOutputs`."""
+        return [self(row) for row in outputs.rows(speech_lengths)]
 
 
 def load_scoring(model_dir: Path) -> ParaformerScoring:

@@ -30,11 +30,12 @@ LONGEST_WINDOW = 500  # words, beyond which words go out without any mark that e
 class Tagger(Protocol):
     """The encoder graph; a row's result does not depend on padding or on the others."""
 
-    def __call__(self, word_ids: Int, word_lengths: Int, vad_indexes: Int) -> Int:
+    def __call__(self, *, word_ids: Int, word_lengths: Int, vad_indexes: Int) -> Int:
         """Choose the mark after each word of a batch.
 
         Args:
-            word_ids: [B, T], word_lengths: [B, 1].
+            word_ids: [B, T].
+            word_lengths: [B, 1].
             vad_indexes: [B, 1], how many words of context a row begins with; an offline model
                 takes no notice.
 
@@ -143,9 +144,9 @@ def tag_passages(passages: Sequence[Passage], tag: Tagger, max_batch_size: int) 
             for target, window in zip(word_ids, windows, strict=True):
                 target[: len(window)] = window
             marks = tag(
-                word_ids,
-                np.array([[len(window)] for window in windows], np.int32),
-                np.array([[passage.context] for passage in batch], np.int32),
+                word_ids=word_ids,
+                word_lengths=np.array([[len(window)] for window in windows], np.int32),
+                vad_indexes=np.array([[passage.context] for passage in batch], np.int32),
             )
             for passage, window, row in zip(batch, windows, marks, strict=True):
                 passage.accept(row[: len(window)].tolist())

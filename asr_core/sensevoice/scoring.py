@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import sentencepiece
 from numpy.typing import NDArray
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
@@ -22,6 +22,26 @@ TOKENIZER_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
 
 _TAG = re.compile(r"<\|(.*?)\|>")
 _WORD_START = "\u2581"  # SentencePiece's mark of a space
+
+
+class SenseVoiceOutputs(NamedTuple):
+    """What the prepared encoder graph gives for R recordings, named as its outputs.
+
+    Attributes:
+        token_ids: int32 [R, 4 + T], best id of each frame.
+        token_scores: float32 [R, 4 + T], their log-probabilities.
+        encoder_out_lens: int32 [R] or [R, 1], frames of each row, those of the tags included.
+    """
+
+    token_ids: NDArray[np.int32]
+    token_scores: NDArray[np.float32]
+    encoder_out_lens: NDArray[np.int32]
+
+    def rows(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+        """Yield each row's ids and scores without the padding that batching added."""
+        lengths = self.encoder_out_lens.ravel().tolist()
+        for ids, scores, frames in zip(self.token_ids, self.token_scores, lengths, strict=True):
+            yield ids[:frames], scores[:frames]
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,8 @@ class SenseVoiceScoring:
     """
 
     def __init__(self, tokenizer_path: Path) -> None:
+        import sentencepiece  # only who scores needs it
+
         self._tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer_path))
 
     def __call__(
@@ -105,6 +127,23 @@ class SenseVoiceScoring:
             event=event,
             words=self._words(spoken, len(best_ids) - NUM_TAG_FRAMES),
         )
+
+    def score_rows(
+        self, outputs: SenseVoiceOutputs, speech_lengths: NDArray[np.int32]
+    ) -> list[SenseVoiceResult]:
+        """Decode a batch, each row by itself.
+
+        Args:
+            outputs: of R rows.
+            speech_lengths: int32 [R] or [R, 1], frames of audio; without any, the tag frames alone
+                would decode to tags of nothing, and the row's result is empty.
+        """
+        return [
+            self(ids, scores) if frames else EMPTY_RESULT
+            for (ids, scores), frames in zip(
+                outputs.rows(), speech_lengths.ravel().tolist(), strict=True
+            )
+        ]
 
     def _decode(self, tokens: Iterable[CtcToken]) -> str:
         text: str = self._tokenizer.decode([token.token_id for token in tokens])

@@ -30,12 +30,16 @@ Number = TypeVar("Number", np.float32, np.int32)
 ROW_MS = LFR_SHIFT * FRAME_SHIFT_MS  # one encoder row
 
 
+ENCODER_OUTPUTS = ("hidden", "alphas")
+DECODER_OUTPUTS = ("token_ids", "token_scores", "next_cache")
+
+
 class Encoder(Protocol):
     """The encoder graph; a window's result does not depend on the others of its batch."""
 
     def __call__(
-        self, fbank: Float, first_position: Int, positions: Int, window_lengths: Int
-    ) -> tuple[Float, Float]:
+        self, *, fbank: Float, first_position: Int, positions: Int, window_lengths: Int
+    ) -> Sequence[Float]:
         """Encode a batch of windows.
 
         Args:
@@ -45,7 +49,7 @@ class Encoder(Protocol):
             window_lengths: [B, 1], rows of each window.
 
         Returns:
-            hidden [B, R, D] and alphas [B, R].
+            `ENCODER_OUTPUTS`: hidden [B, R, D] and alphas [B, R].
         """
 
 
@@ -54,21 +58,25 @@ class Decoder(Protocol):
 
     def __call__(
         self,
+        *,
         hidden: Float,
         hidden_lengths: Int,
         acoustic_embeds: Float,
         embeds_lengths: Int,
         cache: Float,
-    ) -> tuple[Int, Float, Float]:
+    ) -> Sequence[NDArray[Any]]:
         """Decode the tokens of a batch of windows.
 
         Args:
-            hidden: [B, R, D], hidden_lengths: [B, 1].
-            acoustic_embeds: [B, N, D], embeds_lengths: [B, 1].
+            hidden: [B, R, D].
+            hidden_lengths: [B, 1].
+            acoustic_embeds: [B, N, D].
+            embeds_lengths: [B, 1].
             cache: [B, layers, D, K], what the layers remember of the tokens before.
 
         Returns:
-            token_ids [B, N], token_scores [B, N] (log-probabilities), next cache.
+            `DECODER_OUTPUTS`: token_ids [B, N], token_scores [B, N] (log-probabilities), and the
+            next cache.
         """
 
 

@@ -29,8 +29,8 @@ def cif_spans_ms(
     `num_tokens` + 1 and integrated again.
 
     Args:
-        us_alphas, us_cif_peak: float32 [3T], weights and integrals at 20 ms steps. An all-zero
-            `us_cif_peak` says that the model has no timestamps.
+        us_alphas: float32 [3T], weights at 20 ms steps.
+        us_cif_peak: float32 [3T], their integrals; all zero for a model without timestamps.
         num_tokens: number of tokens to place.
 
     Returns:

@@ -73,6 +73,7 @@ def frame_decibels(samples: NDArray[np.float32], num_frames: int) -> NDArray[np.
 
     Args:
         samples: float32 [S] in [-1, 1], that hold the frames of 25 ms, 10 ms apart.
+        num_frames: how many of them count.
     """
     if num_frames == 0:
         return np.empty(0, np.float32)

@@ -127,6 +127,7 @@ def override_options(options: VadOptions, parameters: Mapping[str, Any]) -> VadO
     """Apply a request's parameters; those of other names are not ours.
 
     Args:
+        options: the model's own.
         parameters: values may be numbers, or text that is one.
 
     Raises:

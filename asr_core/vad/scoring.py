@@ -25,12 +25,15 @@ MAX_FRAMES = 1000  # of a row in one run of the encoder: 10 s
 MAX_PADDING = 0.5  # share of a batch that may be padding
 
 
+ENCODER_OUTPUTS = ("silence_probs", "next_cache")
+
+
 class Encoder(Protocol):
     """The encoder graph; a row's result does not depend on padding or on the others."""
 
     def __call__(
-        self, speech: Float, speech_lengths: NDArray[np.int32], cache: Float
-    ) -> tuple[Float, Float]:
+        self, *, speech: Float, speech_lengths: NDArray[np.int32], cache: Float
+    ) -> Sequence[Float]:
         """Score a batch of pieces of streams.
 
         Args:
@@ -39,7 +42,7 @@ class Encoder(Protocol):
             cache: [B, layers, P, C], what the layers remember of the frames before.
 
         Returns:
-            The probability of silence [B, T], and the next cache.
+            `ENCODER_OUTPUTS`: the probability of silence [B, T], and the next cache.
         """
 
 
@@ -139,9 +142,9 @@ def score_streams(streams: Sequence[VadStream], encode: Encoder) -> None:
         for group in group_by_length(lengths, MAX_PADDING):
             rows = [streams[index].waiting[: lengths[index]] for index in group]
             silence_probs, caches = encode(
-                pad_features(rows, max(map(len, rows))),
-                np.array([[len(row)] for row in rows], np.int32),
-                np.stack([streams[index].cache for index in group]),
+                speech=pad_features(rows, max(map(len, rows))),
+                speech_lengths=np.array([[len(row)] for row in rows], np.int32),
+                cache=np.stack([streams[index].cache for index in group]),
             )
             for index, row, probs, cache in zip(group, rows, silence_probs, caches, strict=True):
                 streams[index].score(probs[: len(row)], cache.copy())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,12 @@ class Session:
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
             shapes = {name: value.shape for name, value in typed.items()}
             raise PrepareError(f"the graph fails on {shapes}: {error}") from error
+
+    def function(self, outputs: Sequence[str]) -> Callable[..., list[NDArray[Any]]]:
+        """Return a function of the inputs, by name, to the named outputs, in their order."""
+
+        def run(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
+            found = self(inputs)
+            return [found[name] for name in outputs]
+
+        return run

@@ -6,29 +6,37 @@ were put into the repository. One recording at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from asr_contract import DEFAULT_CHUNK_SIZE, LANGUAGE_IDS, SAMPLE_RATE, TEXT_NORM_IDS
+from asr_contract import DEFAULT_CHUNK_SIZE, SAMPLE_RATE
 from asr_core.features.fbank import KaldiNativeFbank
-from asr_core.features.frontend import Frontend, load_frontend
+from asr_core.features.frontend import load_frontend
 from asr_core.paraformer.hotword_bias import load_hotword_bias
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
-from asr_core.paraformer.scoring import ParaformerRow, load_pieces, load_scoring
-from asr_core.punctuation.marking import load_punctuation
+from asr_core.paraformer.recogniser import ParaformerRecogniser
+from asr_core.paraformer.scoring import ParaformerOutputs, load_pieces, load_scoring
+from asr_core.punctuation.marking import Punctuated, load_punctuation
 from asr_core.punctuation.requests import PunctuationRequest, Punctuator
-from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceScoring
+from asr_core.sensevoice.recogniser import SenseVoiceRecogniser
+from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
 from asr_core.streaming.frontend import StreamingFrontend
-from asr_core.streaming.recogniser import OnlineRecogniser, Step, load_online_model
-from asr_core.text.timestamps import CIF_UPSAMPLING
+from asr_core.streaming.recogniser import (
+    DECODER_OUTPUTS,
+    ENCODER_OUTPUTS,
+    OnlineRecogniser,
+    Step,
+    load_online_model,
+)
 from asr_core.text.words import join_words
+from asr_core.vad.scoring import ENCODER_OUTPUTS as VAD_OUTPUTS
 from asr_core.vad.scoring import VadStream, load_vad, score_streams
+from asr_server.graphs.session import Session
 
 Samples = NDArray[np.float32]  # 16 kHz
 Recogniser = Callable[[Samples], str]
@@ -37,6 +45,7 @@ _SAMPLE_HOTWORDS = 10
 _PIECE_SAMPLES = 9600  # of a stream
 _PAUSE = np.zeros(SAMPLE_RATE, np.float32)
 _MAX_WORDS = 10_000  # of a text to punctuate
+_MAX_HOTWORDS = 500
 
 
 @dataclass(frozen=True)
@@ -73,25 +82,10 @@ def write_segments(segments: Iterable[tuple[int, int]]) -> str:
     return " ".join(f"{start} {end}" for start, end in segments)
 
 
-class Graph:
-    """An installed ONNX file."""
-
-    def __init__(self, folder: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
-        self._outputs = [output.name for output in self._session.get_outputs()]
-
-    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run it; all outputs by name."""
-        return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
-
-
-def _extract(frontend: Frontend, samples: Samples) -> dict[str, NDArray[Any]]:
-    features = frontend(samples)
-    return {"speech": features[None], "speech_lengths": np.array([len(features)], np.int32)}
+def _open(folder: Path, outputs: Sequence[str], threads: int) -> Callable[..., list[NDArray[Any]]]:
+    """Open an installed graph, as a function of its inputs, by name, to these outputs."""
+    graph = Session(folder / "1" / "model.onnx", threads, optimise=True)
+    return graph.function(outputs)
 
 
 def sample_hotwords(model_dir: Path) -> str:
@@ -104,88 +98,34 @@ def sample_hotwords(model_dir: Path) -> str:
 def load_paraformer(repository: Path, threads: int = 2) -> Answers:
     """Load an installed Paraformer; gives `TRANSCRIPTS`, with hotwords if the model takes any."""
     extractor = repository / "paraformer_feature_extractor" / "1"
-    frontend = load_frontend(extractor)
     hotwords = sample_hotwords(extractor) if (extractor / EMBEDDER_FILE).is_file() else ""
-    bias_embed = load_hotword_bias(extractor, {"max_hotwords": "500"})(hotwords)[None]
-    graph = Graph(repository / "paraformer_encoder" / "1", threads)
-    scoring = load_scoring(repository / "paraformer_scoring" / "1")
-
-    def recognise(samples: Samples) -> str:
-        inputs = _extract(frontend, samples)
-        outputs = graph({**inputs, "bias_embed": bias_embed})
-        tokens = int(outputs["token_num"][0])
-        steps = int(inputs["speech_lengths"][0]) * CIF_UPSAMPLING
-        row = ParaformerRow(
-            outputs["token_ids"][0, :tokens],
-            outputs["token_scores"][0, :tokens],
-            outputs["us_alphas"][0, :steps],
-            outputs["us_cif_peak"][0, :steps],
-        )
-        return join_words(scoring(row))
-
-    return answer_each(recognise)
+    recogniser = ParaformerRecogniser(
+        load_frontend(extractor),
+        _open(repository / "paraformer_encoder", ParaformerOutputs._fields, threads),
+        load_scoring(repository / "paraformer_scoring" / "1"),
+        load_hotword_bias(extractor, _MAX_HOTWORDS),
+    )
+    return answer_each(lambda samples: join_words(recogniser([samples], hotwords)[0]))
 
 
 def load_sensevoice(repository: Path, threads: int = 2) -> Answers:
     """Load an installed SenseVoice; gives `TRANSCRIPTS` with language `auto` and ITN."""
-    frontend = load_frontend(repository / "sensevoice_feature_extractor" / "1")
-    graph = Graph(repository / "sensevoice_encoder" / "1", threads)
-    scoring = SenseVoiceScoring(repository / "sensevoice_scoring" / "1" / TOKENIZER_NAME)
-    prompt = {
-        "language": np.array([LANGUAGE_IDS["auto"]], np.int32),
-        "textnorm": np.array([TEXT_NORM_IDS["withitn"]], np.int32),
-    }
-
-    def recognise(samples: Samples) -> str:
-        outputs = graph({**_extract(frontend, samples), **prompt})
-        frames = int(outputs["encoder_out_lens"][0])
-        result = scoring(outputs["token_ids"][0, :frames], outputs["token_scores"][0, :frames])
-        return result.transcript
-
-    return answer_each(recognise)
+    recogniser = SenseVoiceRecogniser(
+        load_frontend(repository / "sensevoice_feature_extractor" / "1"),
+        _open(repository / "sensevoice_encoder", SenseVoiceOutputs._fields, threads),
+        SenseVoiceScoring(repository / "sensevoice_scoring" / "1" / TOKENIZER_NAME),
+    )
+    return answer_each(lambda samples: recogniser([samples])[0].transcript)
 
 
 def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
     """Load an installed streaming Paraformer; gives a whole stream's text."""
-    encoder = Graph(repository / "streaming_encoder" / "1", threads)
-    decoder = Graph(repository / "streaming_decoder" / "1", threads)
-
-    def encode(
-        fbank: NDArray[np.float32],
-        first_position: NDArray[np.int32],
-        positions: NDArray[np.int32],
-        window_lengths: NDArray[np.int32],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        outputs = encoder(
-            {
-                "fbank": fbank,
-                "first_position": first_position,
-                "positions": positions,
-                "window_lengths": window_lengths,
-            }
-        )
-        return outputs["hidden"], outputs["alphas"]
-
-    def decode(
-        hidden: NDArray[np.float32],
-        hidden_lengths: NDArray[np.int32],
-        acoustic_embeds: NDArray[np.float32],
-        embeds_lengths: NDArray[np.int32],
-        cache: NDArray[np.float32],
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-        outputs = decoder(
-            {
-                "hidden": hidden,
-                "hidden_lengths": hidden_lengths,
-                "acoustic_embeds": acoustic_embeds,
-                "embeds_lengths": embeds_lengths,
-                "cache": cache,
-            }
-        )
-        return outputs["token_ids"], outputs["token_scores"], outputs["next_cache"]
-
-    model = load_online_model(repository / "streaming_cif_search" / "1")
-    recogniser = OnlineRecogniser(model, encode, decode, max_batch_size=1)
+    recogniser = OnlineRecogniser(
+        load_online_model(repository / "streaming_cif_search" / "1"),
+        _open(repository / "streaming_encoder", ENCODER_OUTPUTS, threads),
+        _open(repository / "streaming_decoder", DECODER_OUTPUTS, threads),
+        max_batch_size=1,
+    )
 
     def recognise(samples: Samples) -> str:
         frontend = StreamingFrontend(KaldiNativeFbank(), DEFAULT_CHUNK_SIZE)
@@ -195,8 +135,6 @@ def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
             is_final = start + _PIECE_SAMPLES >= len(samples)
             windows = frontend.accept(samples[start : start + _PIECE_SAMPLES], is_final)
             (update,) = recogniser.advance([Step(stream, windows, is_final)])
-            if isinstance(update, Exception):
-                raise update
             text += update.new_text
         return text
 
@@ -210,15 +148,8 @@ def full_width(text: str) -> str:
 
 def load_vad_segments(repository: Path, threads: int = 2) -> Answers:
     """Load an installed VAD; gives the segments of all recordings in one stream."""
-    encoder = Graph(repository / "vad_encoder" / "1", threads)
+    encode = _open(repository / "vad_encoder", VAD_OUTPUTS, threads)
     model = load_vad(repository / "vad" / "1")
-
-    def encode(
-        speech: NDArray[np.float32], speech_lengths: NDArray[np.int32], cache: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        inputs = {"speech": speech, "speech_lengths": speech_lengths, "cache": cache}
-        outputs = encoder(inputs)
-        return outputs["silence_probs"], outputs["next_cache"]
 
     def answer(material: Material) -> list[str]:
         stream = VadStream(model, model.options)
@@ -231,55 +162,43 @@ def load_vad_segments(repository: Path, threads: int = 2) -> Answers:
 
 def load_punctuation_marks(repository: Path, threads: int = 2) -> Answers:
     """Load an installed punctuation model; gives each text with marks."""
-    graph = Graph(repository / "punctuation_encoder" / "1", threads)
-
-    def tag(
-        word_ids: NDArray[np.int32],
-        word_lengths: NDArray[np.int32],
-        vad_indexes: NDArray[np.int32],  # of streams only
-    ) -> NDArray[np.int32]:
-        outputs = graph({"word_ids": word_ids, "word_lengths": word_lengths})
-        return outputs["punctuations"]
-
-    model = load_punctuation(repository / "punctuation" / "1")
-    punctuator = Punctuator(model, online=False, max_words=_MAX_WORDS, max_batch_size=1)
-
-    def punctuate(text: str) -> str:
-        request = PunctuationRequest(np.array([[text.encode()]], np.object_))
-        (answer,) = punctuator.answer([request], tag)
-        if isinstance(answer, Exception):
-            raise answer
-        return full_width(answer[0].text)
-
-    return lambda material: [punctuate(text) for text in material.texts]
+    punctuate = _load_punctuator(repository, "punctuation", online=False, threads=threads)
+    return lambda material: [full_width(punctuate(text, ()).text) for text in material.texts]
 
 
 def load_online_marks(repository: Path, threads: int = 2) -> Answers:
     """Load an installed streaming punctuation model; gives each new part of one stream."""
-    graph = Graph(repository / "punctuation_online_encoder" / "1", threads)
-
-    def tag(
-        word_ids: NDArray[np.int32],
-        word_lengths: NDArray[np.int32],
-        vad_indexes: NDArray[np.int32],
-    ) -> NDArray[np.int32]:
-        inputs = {"word_ids": word_ids, "word_lengths": word_lengths, "vad_indexes": vad_indexes}
-        return graph(inputs)["punctuations"]
-
-    model = load_punctuation(repository / "punctuation_online" / "1")
-    punctuator = Punctuator(model, online=True, max_words=_MAX_WORDS, max_batch_size=1)
+    punctuate = _load_punctuator(repository, "punctuation_online", online=True, threads=threads)
 
     def answer(material: Material) -> list[str]:
         context: tuple[str, ...] = ()
         parts = []
         for text in material.texts:
-            words = np.array([[word.encode() for word in context]], np.object_)
-            request = PunctuationRequest(np.array([[text.encode()]], np.object_), words)
-            (rows,) = punctuator.answer([request], tag)
-            if isinstance(rows, Exception):
-                raise rows
-            parts.append(full_width(rows[0].text))
-            context = rows[0].context
+            marked = punctuate(text, context)
+            parts.append(full_width(marked.text))
+            context = marked.context
         return parts
 
     return answer
+
+
+def _load_punctuator(
+    repository: Path, name: str, online: bool, threads: int
+) -> Callable[[str, tuple[str, ...]], Punctuated]:
+    """Load an installed punctuation model as a function of a text and of what it continues."""
+    mark = _open(repository / f"{name}_encoder", ("punctuations",), threads)
+    model = load_punctuation(repository / name / "1")
+    punctuator = Punctuator(model, online=online, max_words=_MAX_WORDS, max_batch_size=1)
+
+    def tag(**inputs: NDArray[np.int32]) -> NDArray[np.int32]:
+        return mark(**inputs)[0]
+
+    def punctuate(text: str, context: tuple[str, ...]) -> Punctuated:
+        words = np.array([[word.encode() for word in context]], np.object_)
+        request = PunctuationRequest(np.array([[text.encode()]], np.object_), words)
+        (answer,) = punctuator.answer([request], tag)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer[0]
+
+    return punctuate

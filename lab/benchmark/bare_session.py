@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_core.features.frontend import load_frontend
+from asr_core.paraformer.hotword_bias import no_hotwords
+from asr_core.paraformer.recogniser import paraformer_inputs
+from asr_core.sensevoice.recogniser import sensevoice_inputs
+from asr_server.graphs.session import Outputs, Session
 from lab.benchmark.workload import Recording
+
+Features = NDArray[np.float32]
+EncoderInputs = Callable[[Sequence[Features]], dict[str, NDArray[Any]]]
 
 
 class BareSession:
@@ -24,32 +30,25 @@ class BareSession:
     """
 
     def __init__(self, graph: Path, model_dir: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            str(graph), options, providers=["CPUExecutionProvider"]
-        )
+        self._graph = Session(graph, threads, optimise=True)
         self._frontend = load_frontend(model_dir)
-        self._outputs = [value.name for value in self._session.get_outputs()]
-        self._prompt = prompt_inputs(self._session)
+        self._inputs = choose_inputs(self._graph.input_shapes)
 
-    def __call__(self, recording: Recording) -> dict[str, NDArray[Any]]:
+    def __call__(self, recording: Recording) -> Outputs:
         """Run one recording; returns the graph's outputs by name."""
         return self.encode(self._frontend(recording))
 
-    def encode(self, features: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def encode(self, features: Features) -> Outputs:
         """Run features [T, D]; returns the graph's outputs by name."""
-        lengths = np.array([len(features)], np.int32)
-        feeds = {"speech": features[None], "speech_lengths": lengths, **self._prompt}
-        return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
+        return self._graph(self._inputs([features]))
 
 
-def prompt_inputs(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
-    """Return what a prepared graph takes besides the features, for one row."""
-    known: dict[str, NDArray[Any]] = {
-        "language": np.array([LANGUAGE_IDS["auto"]], np.int32),
-        "textnorm": np.array([TEXT_NORM_IDS["withitn"]], np.int32),
-        "bias_embed": np.zeros((1, 1, 1), np.float32),  # a Paraformer without hotwords
-    }
-    names = {value.name for value in session.get_inputs()}
-    return {name: value for name, value in known.items() if name in names}
+def choose_inputs(names: Collection[str]) -> EncoderInputs:
+    """Return what makes a prepared graph's inputs of rows of features, without hotwords.
+
+    Args:
+        names: of the graph's inputs, which tell the kind of model.
+    """
+    if "bias_embed" in names:
+        return lambda rows: paraformer_inputs(rows, no_hotwords(""))
+    return sensevoice_inputs

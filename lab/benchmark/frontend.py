@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asr_core.features.frontend import load_frontend
-from asr_core.paraformer.scoring import ParaformerRow, load_scoring
-from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceScoring
+from asr_core.paraformer.scoring import ParaformerOutputs, load_scoring
+from asr_core.sensevoice.scoring import (
+    NUM_TAG_FRAMES,
+    TOKENIZER_NAME,
+    SenseVoiceOutputs,
+    SenseVoiceScoring,
+)
+from asr_core.text.timestamps import CIF_UPSAMPLING
+from asr_server.graphs.session import Outputs
 from asr_server.install.models import VERSION, ModelKind
 from lab.benchmark.bare_session import BareSession
 from lab.benchmark.installed_models import installed
 from lab.benchmark.workload import Recording, total_seconds
-
-Outputs = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,19 @@ def _scoring(kind: ModelKind, repository: Path) -> Callable[[Outputs], int]:
     folder = repository / name / VERSION
     if kind.name == "sensevoice":
         sensevoice = SenseVoiceScoring(folder / TOKENIZER_NAME)
-        return lambda row: len(sensevoice(row["token_ids"][0], row["token_scores"][0]).words)
+
+        def score_sensevoice(outputs: Outputs) -> int:
+            rows = SenseVoiceOutputs(*(outputs[name] for name in SenseVoiceOutputs._fields))
+            (result,) = sensevoice.score_rows(rows, rows.encoder_out_lens - NUM_TAG_FRAMES)
+            return len(result.words)
+
+        return score_sensevoice
     paraformer = load_scoring(folder)
 
-    def score(row: Outputs) -> int:
-        count = int(np.ravel(row["token_num"])[0])
-        ids, scores = row["token_ids"][0, :count], row["token_scores"][0, :count]
-        paraformer(ParaformerRow(ids, scores, row["us_alphas"][0], row["us_cif_peak"][0]))
-        return count
+    def score_paraformer(outputs: Outputs) -> int:
+        rows = ParaformerOutputs(*(outputs[name] for name in ParaformerOutputs._fields))
+        frames = np.array([rows.us_alphas.shape[1] // CIF_UPSAMPLING], np.int32)
+        paraformer.score_rows(rows, frames)
+        return int(rows.token_num.sum())
 
-    return score
+    return score_paraformer

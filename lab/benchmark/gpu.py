@@ -7,13 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import onnxruntime
 
-from asr_core.features.frontend import load_frontend, pad_features
-from lab.benchmark.bare_session import prompt_inputs
+from asr_core.features.frontend import load_frontend
+from lab.benchmark.bare_session import choose_inputs
 from lab.benchmark.workload import Recording, total_seconds
 
 PROVIDERS = {
@@ -67,19 +65,15 @@ def measure_gpu(
         NoGpuError: ONNX Runtime does not have or does not start the provider.
     """
     session = _open(graph, provider)
-    prompt = prompt_inputs(session)
+    make_inputs = choose_inputs([value.name for value in session.get_inputs()])
     frontend = load_frontend(model_dir)
     features = sorted((frontend(recording) for recording in recordings), key=len)
     audio_s = total_seconds(recordings)
     speed, padding = {}, {}
     for size in batches:
-        feeds: list[dict[str, Any]] = []
-        for start in range(0, len(features), size):
-            rows = features[start : start + size]
-            speech = pad_features(rows, max(map(len, rows)))
-            lengths = np.array([len(row) for row in rows], np.int32)
-            repeated = {name: np.repeat(value, len(rows), 0) for name, value in prompt.items()}
-            feeds.append({"speech": speech, "speech_lengths": lengths, **repeated})
+        feeds = [
+            make_inputs(features[start : start + size]) for start in range(0, len(features), size)
+        ]
         walls = []
         for _ in range(rounds + 1):
             begun = time.perf_counter()

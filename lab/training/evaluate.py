@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from asr_contract import character_error_rate
+from asr_core.paraformer.recogniser import ParaformerRecogniser
+from asr_core.text.words import join_words
 
 from .augmentation import Waveform
 from .corpus import LANGUAGES
 from .heldout_sets import TestUtterance, joined_recordings, load_set, nonspeech_set
-from .recognisers import ParaformerRecogniser, SenseVoiceRecogniser, StreamingRecogniser
+from .recognisers import FunasrStreaming, load_paraformer, load_sensevoice
 from .voices import HELD_OUT_ENGLISH_ENGINE
 
 MODELS = ("paraformer", "paraformer_online", "sensevoice")
@@ -65,7 +67,7 @@ def word_start_errors_ms(
     """Distances between predicted and true word starts, of rightly recognised utterances."""
     errors: list[float] = []
     for utterance in utterances:
-        words = recogniser.words(utterance.waveform(condition))
+        (words,) = recogniser([utterance.waveform(condition)])
         if "".join(word.text for word in words) != utterance.record["spoken"]:
             continue
         position = 0
@@ -89,9 +91,9 @@ def mandarin_figures(test: list[TestUtterance], transcribe: Callable[[Waveform],
 
 def evaluate_paraformer(model_dir: Path, cache: Path) -> Figures:
     """All figures of the offline Paraformer."""
-    recogniser = ParaformerRecogniser(model_dir)
+    recogniser = load_paraformer(model_dir)
     test = load_set(cache, "zh")
-    figures = mandarin_figures(test, recogniser.text)
+    figures = mandarin_figures(test, lambda waveform: join_words(recogniser([waveform])[0]))
     errors = word_start_errors_ms(recogniser, test, "noisy")
     figures["word_start_error_ms_median"] = statistics.median(errors) if errors else -1.0
     figures["word_start_error_ms_mean"] = statistics.fmean(errors) if errors else -1.0
@@ -100,32 +102,32 @@ def evaluate_paraformer(model_dir: Path, cache: Path) -> Figures:
 
 def evaluate_streaming(model_dir: Path, cache: Path) -> Figures:
     """All figures of the streaming Paraformer, in chunks of 600 ms."""
-    return mandarin_figures(load_set(cache, "zh"), StreamingRecogniser(model_dir).text)
+    return mandarin_figures(load_set(cache, "zh"), FunasrStreaming(model_dir).text)
 
 
 def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
     """All figures of SenseVoice: one row a language, and one over all."""
-    recogniser = SenseVoiceRecogniser(model_dir)
+    recogniser = load_sensevoice(model_dir)
     rows: dict[str, Figures] = {}
 
     def auto(waveform: Waveform) -> str:
-        return recogniser(waveform).text
+        return recogniser([waveform], "auto", "woitn")[0].text
 
     for language in LANGUAGES:
         test = load_set(cache, language)[:PER_LANGUAGE]
 
         def told(waveform: Waveform, language: str = language) -> str:
-            return recogniser(waveform, language).text
+            return recogniser([waveform], language, "woitn")[0].text
 
         def itn(waveform: Waveform) -> str:
-            return recogniser(waveform, "auto", "withitn").text
+            return recogniser([waveform], "auto", "withitn")[0].text
 
         row: Figures = {"utterances": len(test)}
         for condition in CONDITIONS:
             row[f"cer_auto_{condition}"] = error_rate(test, condition, auto)
             row[f"cer_told_{condition}"] = error_rate(test, condition, told)
         row["cer_withitn_noisy"] = error_rate(test, "noisy", itn, "written")
-        tags = [recogniser(u.waveform("noisy")).language for u in test]
+        tags = [recogniser([u.waveform("noisy")], text_norm="woitn")[0].language for u in test]
         row["language_right"] = sum(tag == language for tag in tags) / len(test)
         row |= joined_figures(test, "noisy", auto)
         rows[language] = row
@@ -135,7 +137,7 @@ def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
     joined = rows["all"]
     joined["joined_noisy_ratio"] = joined["joined_noisy"] / joined["joined_noisy_single"]
     clips = list(nonspeech_set())
-    results = [recogniser(clip) for clip in clips]
+    results = [recogniser([clip], text_norm="woitn")[0] for clip in clips]
     rows["nonspeech"] = {
         "clips": len(clips),
         "empty": sum(result.text == "" for result in results),

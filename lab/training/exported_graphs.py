@@ -7,24 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from asr_core.punctuation.marking import load_punctuation
 from asr_core.vad.detector import Segment
 from asr_core.vad.options import override_options
 from asr_core.vad.scoring import VadModel, VadStream, load_vad, score_streams
+from asr_server.graphs.session import Session
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
-
-
-def _session(model_dir: Path) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        str(model_dir / "model.onnx"), options, providers=["CPUExecutionProvider"]
-    )
 
 
 class ExportedVad:
@@ -33,7 +25,7 @@ class ExportedVad:
     def __init__(self, model_dir: Path) -> None:
         self.model: VadModel = load_vad(model_dir)
         self.calls = 0
-        self._session = _session(model_dir)
+        self._graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
 
     def __call__(self, speech: Float, speech_lengths: Int, cache: Float) -> tuple[Float, Float]:
         """`Encoder`."""
@@ -42,7 +34,7 @@ class ExportedVad:
         next_cache = np.empty_like(cache)
         for row, (features, length) in enumerate(zip(speech, speech_lengths[:, 0], strict=True)):
             feed = {f"in_cache{i}": layer[None, :, :, None] for i, layer in enumerate(cache[row])}
-            logits, *caches = self._session.run(None, {"speech": features[None, :length], **feed})
+            logits, *caches = self._graph({"speech": features[None, :length], **feed}).values()
             probs[row, :length] = logits[0, :, 0]
             next_cache[row] = np.stack([layer[0, :, :, 0] for layer in caches])
         return probs, next_cache
@@ -81,8 +73,7 @@ class ExportedPunctuation:
     def __init__(self, model_dir: Path) -> None:
         self.model = load_punctuation(model_dir)
         self.calls = 0
-        self._session = _session(model_dir)
-        self._inputs = {value.name for value in self._session.get_inputs()}
+        self._graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
 
     def __call__(self, word_ids: Int, word_lengths: Int, vad_indexes: Int) -> Int:
         """`Tagger`."""
@@ -99,6 +90,6 @@ class ExportedPunctuation:
                 "vad_masks": vad_mask[None, None],
                 "sub_masks": vad_mask[None, None],
             }
-            (logits,) = self._session.run(None, {name: feed[name] for name in self._inputs})
+            (logits,) = self._graph(feed).values()
             marks[row, :size] = logits[0].argmax(axis=-1)
         return marks

@@ -1,6 +1,7 @@
 """Runs the exported models on waveforms.
 
-The server's own numpy code around ONNX Runtime, and FunASR's runtime for the streaming model.
+The product's recognisers around ONNX Runtime on the graphs as exported, and FunASR's runtime for
+the streaming model.
 """
 
 from __future__ import annotations
@@ -9,55 +10,50 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import onnxruntime
+from numpy.typing import NDArray
 
-from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_core.features.frontend import load_frontend
-from asr_core.paraformer.scoring import ParaformerRow, load_scoring
-from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceResult, SenseVoiceScoring
-from asr_core.text.words import Word, join_words
-
-Waveform = npt.NDArray[np.float32]
-
-
-def _session(model_dir: Path) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        str(model_dir / "model.onnx"), options, providers=["CPUExecutionProvider"]
-    )
+from asr_core.features.waveform import Waveform
+from asr_core.paraformer.recogniser import ParaformerRecogniser
+from asr_core.paraformer.scoring import load_scoring
+from asr_core.sensevoice.recogniser import SenseVoiceRecogniser
+from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceScoring
+from asr_server.graphs.session import Session
 
 
-class ParaformerRecogniser:
-    """The exported BiCifParaformer."""
+def load_paraformer(model_dir: Path) -> ParaformerRecogniser:
+    """Load the exported BiCifParaformer. Its graph takes one recording with a frame or more."""
+    graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
 
-    def __init__(self, model_dir: Path) -> None:
-        self._frontend = load_frontend(model_dir)
-        self._scoring = load_scoring(model_dir)
-        self._session = _session(model_dir)
+    def encode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        logits, *others = graph(inputs).values()
+        return [*best_tokens(logits), *others]  # Paraformer's logits are log-probabilities
 
-    def words(self, waveform: Waveform) -> list[Word]:
-        """Words with times of a float32 waveform [samples] at 16 kHz in [-1, 1]."""
-        features = self._frontend(waveform)
-        if len(features) == 0:
-            return []
-        lengths = np.array([len(features)], np.int32)
-        inputs = {"speech": features[None], "speech_lengths": lengths}
-        logits, token_num, us_alphas, us_cif_peak = self._session.run(None, inputs)
-        count = int(token_num[0])
-        scores = logits[0, :count]
-        row = ParaformerRow(
-            scores.argmax(-1).astype(np.int32), scores.max(-1), us_alphas[0], us_cif_peak[0]
-        )
-        return self._scoring(row)
-
-    def text(self, waveform: Waveform) -> str:
-        """Plain text of a waveform as for `words`."""
-        return join_words(self.words(waveform))
+    return ParaformerRecogniser(load_frontend(model_dir), encode, load_scoring(model_dir))
 
 
-class StreamingRecogniser:
+def load_sensevoice(model_dir: Path) -> SenseVoiceRecogniser:
+    """Load the exported SenseVoiceSmall. Its graph takes one recording with a frame or more."""
+    graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
+
+    def encode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        logits, lengths = graph(inputs).values()
+        log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+        return [*best_tokens(log_probs), lengths]
+
+    scoring = SenseVoiceScoring(model_dir / TOKENIZER_NAME)
+    return SenseVoiceRecogniser(load_frontend(model_dir), encode, scoring)
+
+
+def best_tokens(log_probs: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the best ids [R, T] of log-probabilities [R, T, V], and their own: prepared graphs'.
+
+    The exported graphs give all of them, the prepared ones these.
+    """
+    return log_probs.argmax(-1).astype(np.int32), log_probs.max(-1)
+
+
+class FunasrStreaming:
     """The exported ParaformerStreaming in `funasr_onnx`, fed chunks of 600 ms."""
 
     CHUNK_SAMPLES = 9600
@@ -82,31 +78,3 @@ class StreamingRecogniser:
             results = self._model(chunk, param_dict=options)
             pieces += [result["preds"][0] for result in results if result]
         return "".join(pieces)
-
-
-class SenseVoiceRecogniser:
-    """The exported SenseVoiceSmall."""
-
-    def __init__(self, model_dir: Path) -> None:
-        self._frontend = load_frontend(model_dir)
-        self._scoring = SenseVoiceScoring(model_dir / TOKENIZER_NAME)
-        self._session = _session(model_dir)
-
-    def __call__(
-        self, waveform: Waveform, language: str = "auto", text_norm: str = "woitn"
-    ) -> SenseVoiceResult:
-        """Tags and text of a float32 waveform [samples] at 16 kHz in [-1, 1]."""
-        features = self._frontend(waveform)
-        inputs = {
-            "speech": features[None],
-            "speech_lengths": np.array([len(features)], np.int32),
-            "language": np.array([LANGUAGE_IDS[language]], np.int32),
-            "textnorm": np.array([TEXT_NORM_IDS[text_norm]], np.int32),
-        }
-        logits, lengths = self._session.run(None, inputs)
-        frames = logits[0, : int(lengths[0])]
-        log_normaliser = np.logaddexp.reduce(frames, axis=-1)
-        return self._scoring(
-            frames.argmax(-1).astype(np.int32),
-            (frames.max(-1) - log_normaliser).astype(np.float32),
-        )

@@ -25,7 +25,7 @@ NAMES = [
     for size in ("tiny-seed0", "small-seed1")
 ]
 SMALL = RANDOM_MODELS / "seaco_paraformer-small-seed1"
-PARAMETERS = {"max_hotwords": "30"}
+MAX_HOTWORDS = 30
 
 
 def test_ids_are_those_of_funasr_onnx() -> None:
@@ -120,21 +120,21 @@ def model_dir(tmp_path: Path) -> Path:
 
 
 def test_the_server_s_own_list_is_added(model_dir: Path) -> None:
-    without = load_hotword_bias(model_dir, PARAMETERS)
+    without = load_hotword_bias(model_dir, MAX_HOTWORDS)
     (model_dir.parent / "hotwords.txt").write_text("的一 20\n人 30\n", encoding="utf-8")
-    with_list = load_hotword_bias(model_dir, PARAMETERS)
+    with_list = load_hotword_bias(model_dir, MAX_HOTWORDS)
     np.testing.assert_allclose(with_list(""), without("的一 人"), atol=1e-6)
     np.testing.assert_allclose(with_list("在 人"), without("在 人 的一"), atol=1e-6)
 
 
 def test_limit(model_dir: Path) -> None:
     characters = [piece for piece in load_pieces(SMALL) if "一" <= piece <= "龥"][:31]
-    bias = load_hotword_bias(model_dir, PARAMETERS)
+    bias = load_hotword_bias(model_dir, MAX_HOTWORDS)
     assert len(bias(" ".join(characters[:30]))) == 31
     with pytest.raises(ValueError, match=r"expected at most 30 \(max_hotwords\).* got 31"):
         bias(" ".join(characters))
     (model_dir.parent / "hotwords.txt").write_text(characters[0], encoding="utf-8")
-    bias = load_hotword_bias(model_dir, PARAMETERS)
+    bias = load_hotword_bias(model_dir, MAX_HOTWORDS)
     assert len(bias(" ".join(characters[:30]))) == 31  # one of them is the server's
     with pytest.raises(ValueError, match="got 31"):
         bias(" ".join(characters[1:]))
@@ -143,17 +143,17 @@ def test_limit(model_dir: Path) -> None:
 def test_a_bad_server_list_is_named(model_dir: Path) -> None:
     (model_dir.parent / "hotwords.txt").write_text("的龘", encoding="utf-8")
     with pytest.raises(ValueError, match=r"hotwords\.txt: hotword '的龘'"):
-        load_hotword_bias(model_dir, PARAMETERS)
+        load_hotword_bias(model_dir, MAX_HOTWORDS)
     (model_dir.parent / "hotwords.txt").write_text("[1]", encoding="utf-8")
     with pytest.raises(ValueError, match=r"hotwords\.txt: hotwords: expected"):
-        load_hotword_bias(model_dir, PARAMETERS)
+        load_hotword_bias(model_dir, MAX_HOTWORDS)
 
 
 def test_a_model_without_hotwords_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "hotwords.txt").write_text("的一", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
-        bias = load_hotword_bias(tmp_path / "1", PARAMETERS)
+        bias = load_hotword_bias(tmp_path / "1", MAX_HOTWORDS)
     assert "is ignored: the installed model takes no hotwords" in caplog.text
     assert bias("").shape == bias(" ").shape == bias("[]").shape == (1, 1)
     with pytest.raises(ValueError, match="takes none; expected a contextual or SeACo Paraformer"):

@@ -140,7 +140,7 @@ def test_windows_stay_small_where_nothing_ends_a_sentence(mark):
     words = ["你"] * 3000
     largest = 0
 
-    def tag(word_ids, *_):
+    def tag(word_ids, **_):
         nonlocal largest
         largest = max(largest, word_ids.shape[1])
         return np.full_like(word_ids, mark)
@@ -182,7 +182,7 @@ def test_requests_share_runs_and_bad_ones_fail_alone():
     ]
     assert isinstance(answers[4], ValueError) and "3 words" in str(answers[4])
 
-    def broken(*_):
+    def broken(**_):
         raise RuntimeError("gone")
 
     failed = punctuator.answer(requests[:2], broken)

@@ -265,7 +265,7 @@ def test_a_failed_encoder_ends_the_streams_of_the_call():
     vad = ExportedVad(TINY_VAD)
     service, table = sessions(vad)
 
-    def broken(*_):
+    def broken(**_):
         raise RuntimeError("gone")
 
     samples = with_pauses(2)[:16_000]

@@ -1,0 +1,90 @@
+"""SenseVoice in one place: waveforms to features, to each frame's best token, to tags and text.
+
+A server runs the same three steps as three models, so that the encoder batches across requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
+from asr_core.features.frontend import Frontend, batch_features
+from asr_core.features.waveform import Waveform
+from asr_core.sensevoice.scoring import (
+    SenseVoiceOutputs,
+    SenseVoiceResult,
+    SenseVoiceScoring,
+)
+
+
+class Encoder(Protocol):
+    """The prepared encoder graph; a row's result does not depend on padding or on the others."""
+
+    def __call__(
+        self,
+        *,
+        speech: NDArray[np.float32],
+        speech_lengths: NDArray[np.int32],
+        language: NDArray[np.int32],
+        textnorm: NDArray[np.int32],
+    ) -> Sequence[NDArray[Any]]:
+        """Encode a batch.
+
+        Args:
+            speech: [R, T, D], zero beyond each row's length.
+            speech_lengths: [R], frames of each row.
+            language: [R], ids of its prompts.
+            textnorm: [R], ids of its prompts.
+
+        Returns:
+            The fields of `SenseVoiceOutputs`, in their order.
+        """
+
+
+class SenseVoiceRecogniser:
+    """Recognise recordings of the languages that SenseVoice knows.
+
+    Args:
+        frontend: waveform to features.
+        encode: features and prompts to each frame's best token.
+        scoring: tokens to tags, text and words.
+    """
+
+    def __init__(self, frontend: Frontend, encode: Encoder, scoring: SenseVoiceScoring) -> None:
+        self._frontend = frontend
+        self._encode = encode
+        self._scoring = scoring
+
+    def __call__(
+        self,
+        waveforms: Sequence[Waveform],
+        language: str = "auto",
+        text_norm: str = "withitn",
+    ) -> list[SenseVoiceResult]:
+        """Recognise one or more recordings in one run of the encoder.
+
+        Args:
+            waveforms: of any lengths.
+            language: of all of them, a key of `LANGUAGE_IDS`.
+            text_norm: a key of `TEXT_NORM_IDS`.
+        """
+        features = [self._frontend(waveform) for waveform in waveforms]
+        inputs = sensevoice_inputs(features, language, text_norm)
+        outputs = SenseVoiceOutputs(*self._encode(**inputs))
+        return self._scoring.score_rows(outputs, inputs["speech_lengths"])
+
+
+def sensevoice_inputs(
+    features: Sequence[NDArray[np.float32]], language: str = "auto", text_norm: str = "withitn"
+) -> dict[str, NDArray[Any]]:
+    """Return the encoder's inputs for rows of features [T_i, D], as `Encoder` names them."""
+    rows = len(features)
+    return {
+        **batch_features(features),
+        "language": np.full(rows, LANGUAGE_IDS[language], np.int32),
+        "textnorm": np.full(rows, TEXT_NORM_IDS[text_norm], np.int32),
+    }

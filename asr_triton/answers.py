@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
+
+from asr_core.sequences.turns import Turn, read_turn
+
+Answer = TypeVar("Answer")
 
 
 def read(request: Any, name: str) -> NDArray[Any]:
     """Return an input; it is Triton's memory, gone with the request."""
     array: NDArray[Any] = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
     return array
+
+
+def read_optional(request: Any, name: str) -> NDArray[Any] | None:
+    """Return an input as `read` does, None where the request has none of this name."""
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    return None if tensor is None else tensor.as_numpy()
+
+
+def turn_of(request: Any) -> Turn:
+    """Return where in its sequence a request stands."""
+    return read_turn(request.correlation_id(), request.flags(), request.parameters())
+
+
+def reply(
+    answer: Answer | Exception, to_outputs: Callable[[Answer], Mapping[str, NDArray[Any]]]
+) -> Any:
+    """Return the response to a request: its outputs, or the refusal where it was not answered.
+
+    Args:
+        answer: what a service gives for the request.
+        to_outputs: turns an answer into the model's outputs by name.
+    """
+    return refuse(answer) if isinstance(answer, Exception) else respond(to_outputs(answer))
 
 
 def respond(tensors: Mapping[str, NDArray[Any]]) -> Any:

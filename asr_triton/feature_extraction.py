@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 
 from asr_core.features.requests import FeatureExtractor, Features, load_feature_extractor
 from asr_triton.answers import refuse, respond
+from asr_triton.parameters import Parameters
 
 Extract = Callable[[Any], tuple[Sequence[Features], Mapping[str, NDArray[Any]]]]
 
 
-def build_extractor(instance: Mapping[str, str], parameters: Mapping[str, str]) -> FeatureExtractor:
-    """Build the extractor of the model that is being initialised.
-
-    Args:
-        instance: what Triton gives to `initialize`.
-        parameters: the model's.
-    """
-    on_gpu = instance["model_instance_kind"] == "GPU"
-    device = f"cuda:{instance['model_instance_device_id']}" if on_gpu else "cpu"
-    return load_feature_extractor(Path(pb_utils.get_model_dir()), parameters, device)
+def build_extractor(parameters: Parameters) -> FeatureExtractor:
+    """Build the extractor of the model that is being initialised."""
+    return load_feature_extractor(
+        Path(pb_utils.get_model_dir()),
+        max_audio_seconds=parameters.number("max_audio_seconds"),
+        max_padding=parameters.number(
+            "max_padding_gpu" if parameters.on_gpu else "max_padding_cpu"
+        ),
+        device=parameters.device,
+    )
 
 
 def answer_in_groups(
@@ -33,6 +34,8 @@ def answer_in_groups(
     """Answer requests in groups of one length, so that the encoder can join them.
 
     Args:
+        requests: Triton's, of one call of `execute`.
+        extractor: pads what `extract` gives.
         extract: gives a request's features, an array [T_i, D] a row, and the outputs it has beside
             `speech` and `speech_lengths`; raises ValueError if the request is at fault.
     """

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
 from asr_core.sequences.sessions import Reaper, SessionTable
+from asr_triton.parameters import Parameters
 
 
 class OpenSessions:
     """A session table that expires with Triton's idle time and is shown as `asr_open_sessions`.
 
     Args:
-        model_name: label of the metric.
-        config: the model's configuration, of which the idle time counts.
-        max_sessions: sessions open at a time.
+        parameters: the model's, with its `max_sessions`: streams open at a time.
     """
 
-    def __init__(self, model_name: str, config: Mapping[str, Any], max_sessions: int) -> None:
-        idle_s = int(config["sequence_batching"]["max_sequence_idle_microseconds"]) / 1e6
-        self.table: SessionTable[Any] = SessionTable(max_sessions, idle_s)
+    def __init__(self, parameters: Parameters) -> None:
+        idle_s = parameters.sequence_idle_s
+        self.table: SessionTable[Any] = SessionTable(parameters.integer("max_sessions"), idle_s)
         self._metrics = pb_utils.MetricFamily(  # has to outlive its gauge
             name="asr_open_sessions",
             description="Streams whose state is kept",
             kind=pb_utils.MetricFamily.GAUGE,
         )
-        self._gauge = self._metrics.Metric(labels={"model": model_name})
+        self._gauge = self._metrics.Metric(labels={"model": parameters.model_name})
         self._shown = 0
         self._showing = threading.Lock()  # workers and the reaper show
         self._reaper = Reaper(self._expire, idle_s / 4)

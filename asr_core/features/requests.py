@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,20 +91,20 @@ class FeatureExtractor:
 
 
 def load_feature_extractor(
-    model_dir: Path, parameters: Mapping[str, str], device: str = "cpu"
+    model_dir: Path, max_audio_seconds: float, max_padding: float, device: str = "cpu"
 ) -> FeatureExtractor:
     """Build the extractor of an installed model.
 
     Args:
         model_dir: holds `config.yaml` and `am.mvn`, and `limits.json` where the model has a limit.
-        parameters: the model's `max_audio_seconds`, `max_padding_cpu` and `max_padding_gpu`.
+        max_audio_seconds: longest row accepted.
+        max_padding: share of a padded row that may be padding, 0 to below 1.
         device: "cpu", or a torch device such as "cuda:0".
     """
-    kind = "cpu" if device == "cpu" else "gpu"
     return FeatureExtractor(
         load_frontend(model_dir, device),
-        float(parameters["max_audio_seconds"]),
-        float(parameters[f"max_padding_{kind}"]),
+        max_audio_seconds,
+        max_padding,
         _read_max_frames(model_dir / LIMITS_FILE),
     )
 

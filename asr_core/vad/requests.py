@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,10 @@ class VadAnswer:
 
     segments: NDArray[np.int32]
     is_final: bool
+
+    def outputs(self) -> dict[str, NDArray[Any]]:
+        """Return the outputs SEGMENTS and IS_FINAL of one row."""
+        return {"SEGMENTS": self.segments[np.newaxis], "IS_FINAL": np.array([[self.is_final]])}
 
 
 class VadSessions:

@@ -16,7 +16,6 @@ from tests.serving import RANDOM_MODELS
 
 SOURCE = RANDOM_MODELS / "paraformer-tiny-seed0"
 KIND = KINDS["paraformer"]
-PARAMETERS = {"max_audio_seconds": "120", "max_padding_cpu": "0", "max_padding_gpu": "0"}
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def repository(tmp_path):
 def extract(repository, seconds):
     folder = repository / "paraformer_feature_extractor" / "1"
     samples = cut(seconds, 0)
-    extractor = load_feature_extractor(folder, PARAMETERS)
+    extractor = load_feature_extractor(folder, max_audio_seconds=120, max_padding=0)
     return extractor.extract(samples[None], np.array([[len(samples)]], np.int32))
 
 

@@ -1,39 +1,45 @@
 """Text to punctuated text, with the encoder model called for all requests at once."""
 
-import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 
-from asr_core.punctuation.marking import load_punctuation
+from asr_core.punctuation.marking import Punctuated, load_punctuation
 from asr_core.punctuation.requests import PunctuationRequest, Punctuator, pack_punctuated
-from asr_triton.answers import read, refuse, respond
+from asr_triton.answers import read, reply
 from asr_triton.calls import run_model
+from asr_triton.parameters import Parameters
 
 
 class TritonPythonModel:
     """Answers a batch together; a row's marks do not depend on the others."""
 
-    def initialize(self, args):
-        parameters = json.loads(args["model_config"])["parameters"]
-        settings = {name: int(value["string_value"]) for name, value in parameters.items()}
-        model = load_punctuation(Path(pb_utils.get_model_dir()))
-        self.punctuator = Punctuator(model, online=False, **settings)
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the vocabulary and the marks."""
+        parameters = Parameters(args)
+        self.punctuator = Punctuator(
+            load_punctuation(Path(pb_utils.get_model_dir())),
+            online=False,
+            max_words=parameters.integer("max_words"),
+            max_batch_size=parameters.integer("max_batch_size"),
+        )
 
-    def execute(self, requests):
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Punctuate the texts of all requests."""
         read_requests = [PunctuationRequest(read(request, "TEXT")) for request in requests]
-        return [answer_request(answer) for answer in self.punctuator.answer(read_requests, tag)]
+        return [reply(answer, outputs) for answer in self.punctuator.answer(read_requests, tag)]
 
 
-def answer_request(answer):
-    if isinstance(answer, Exception):
-        return refuse(answer)
-    outputs = pack_punctuated(answer)
-    del outputs["CACHE"]  # a whole text has nothing that continues it
-    return respond(outputs)
+def outputs(rows: Sequence[Punctuated]) -> dict[str, NDArray[Any]]:
+    """Return what a request gets; a whole text has nothing that continues it."""
+    return {name: array for name, array in pack_punctuated(rows).items() if name != "CACHE"}
 
 
-def tag(word_ids, word_lengths, _vad_indexes):
+def tag(*, word_ids: NDArray[Any], word_lengths: NDArray[Any], **_: object) -> NDArray[Any]:
+    """Choose marks by the encoder model, which knows no context."""
     inputs = {"word_ids": word_ids, "word_lengths": word_lengths}
     (marks,) = run_model("punctuation_encoder", inputs, ("punctuations",))
     return marks

@@ -1,40 +1,43 @@
 """Pieces of growing texts to punctuated ones, with the encoder model called for all at once."""
 
-import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 
 from asr_core.punctuation.marking import load_punctuation
 from asr_core.punctuation.requests import PunctuationRequest, Punctuator, pack_punctuated
-from asr_triton.answers import read, refuse, respond
+from asr_triton.answers import read, read_optional, reply
 from asr_triton.calls import run_model
+from asr_triton.parameters import Parameters
 
 
 class TritonPythonModel:
     """Keeps nothing: what a text continues comes with it."""
 
-    def initialize(self, args):
-        parameters = json.loads(args["model_config"])["parameters"]
-        settings = {name: int(value["string_value"]) for name, value in parameters.items()}
-        model = load_punctuation(Path(pb_utils.get_model_dir()))
-        self.punctuator = Punctuator(model, online=True, **settings)
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the vocabulary and the marks."""
+        parameters = Parameters(args)
+        self.punctuator = Punctuator(
+            load_punctuation(Path(pb_utils.get_model_dir())),
+            online=True,
+            max_words=parameters.integer("max_words"),
+            max_batch_size=parameters.integer("max_batch_size"),
+        )
 
-    def execute(self, requests):
-        read_requests = [read_request(request) for request in requests]
-        return [answer_request(answer) for answer in self.punctuator.answer(read_requests, tag)]
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Punctuate the pieces of all requests."""
+        read_requests = [
+            PunctuationRequest(read(request, "TEXT"), read_optional(request, "CACHE"))
+            for request in requests
+        ]
+        answers = self.punctuator.answer(read_requests, tag)
+        return [reply(answer, pack_punctuated) for answer in answers]
 
 
-def read_request(request):
-    cache = pb_utils.get_input_tensor_by_name(request, "CACHE")
-    return PunctuationRequest(read(request, "TEXT"), None if cache is None else cache.as_numpy())
-
-
-def answer_request(answer):
-    return refuse(answer) if isinstance(answer, Exception) else respond(pack_punctuated(answer))
-
-
-def tag(word_ids, word_lengths, vad_indexes):
-    inputs = {"word_ids": word_ids, "word_lengths": word_lengths, "vad_indexes": vad_indexes}
+def tag(**inputs: NDArray[Any]) -> NDArray[Any]:
+    """Choose marks by the encoder model."""
     (marks,) = run_model("punctuation_online_encoder", inputs, ("punctuations",))
     return marks

@@ -1,45 +1,32 @@
 """Paraformer's token ids to text, words and times."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from asr_core.paraformer.scoring import ParaformerRow, load_scoring
-from asr_core.text.timestamps import CIF_UPSAMPLING
+from asr_core.paraformer.scoring import ParaformerOutputs, load_scoring
 from asr_core.text.word_tensors import pack_words
 from asr_core.text.words import join_words
 from asr_triton.answers import read, respond
-
-ROW_INPUTS = ("token_ids", "token_scores", "us_alphas", "us_cif_peak")
 
 
 class TritonPythonModel:
     """Scores each row of each request by itself."""
 
-    def initialize(self, args):
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the vocabulary."""
         self.scoring = load_scoring(Path(pb_utils.get_model_dir()))
 
-    def execute(self, requests):
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Turn the encoder's outputs of each request into words."""
         return [self.answer(request) for request in requests]
 
-    def answer(self, request):
-        words = [self.scoring(row) for row in read_rows(request)]
-        texts = np.array([[join_words(row)] for row in words], np.object_)
-        packed = pack_words(words)
-        return respond({"TRANSCRIPTS": texts, **packed.outputs()})
-
-
-def read_rows(request):
-    """Yield each row without the padding that batching added."""
-    ids, scores, alphas, peaks = (read(request, name) for name in ROW_INPUTS)
-    token_nums = read(request, "token_num")[:, 0].tolist()
-    lengths = read(request, "speech_lengths")[:, 0].tolist()
-    for row, (tokens, frames) in enumerate(zip(token_nums, lengths, strict=True)):
-        cif_frames = frames * CIF_UPSAMPLING
-        yield ParaformerRow(
-            ids[row, :tokens],
-            scores[row, :tokens],
-            alphas[row, :cif_frames],
-            peaks[row, :cif_frames],
-        )
+    def answer(self, request: Any) -> Any:
+        """Return a request's response."""
+        outputs = ParaformerOutputs(*(read(request, name) for name in ParaformerOutputs._fields))
+        rows = self.scoring.score_rows(outputs, read(request, "speech_lengths"))
+        texts = np.array([[join_words(words)] for words in rows], np.object_)
+        return respond({"TRANSCRIPTS": texts, **pack_words(rows).outputs()})

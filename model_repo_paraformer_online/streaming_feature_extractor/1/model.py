@@ -1,37 +1,41 @@
 """Audio of streams, in pieces of any size, to the windows of the streaming encoder."""
 
-import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from asr_core.features.fbank import KaldiNativeFbank
 from asr_core.sequences.sessions import Reaper, SessionTable
-from asr_core.sequences.turns import read_turn
-from asr_core.streaming.frontend import no_windows
+from asr_core.streaming.frontend import StreamingFrontend, no_windows
 from asr_core.streaming.requests import StreamingExtractor
-from asr_triton.answers import read, respond
+from asr_triton.answers import read, respond, turn_of
+from asr_triton.parameters import Parameters
 
 
 class TritonPythonModel:
     """Passes errors on as data: an error of its own would hide START and END from the search."""
 
-    def initialize(self, args):
-        config = json.loads(args["model_config"])
-        idle_s = int(config["sequence_batching"]["max_sequence_idle_microseconds"]) / 1e6
-        max_audio_seconds = float(config["parameters"]["max_audio_seconds"]["string_value"])
-        sessions = SessionTable(0, idle_s)  # the search limits their number
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Keep a table of streams; the search limits their number."""
+        parameters = Parameters(args)
+        idle_s = parameters.sequence_idle_s
+        sessions = SessionTable[StreamingFrontend](0, idle_s)
         self.reaper = Reaper(sessions.expire, idle_s / 4)
+        max_audio_seconds = parameters.number("max_audio_seconds")
         self.extractor = StreamingExtractor(KaldiNativeFbank(), sessions, max_audio_seconds)
 
-    def execute(self, requests):
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Return the windows that each request completes."""
         return [self.answer(request) for request in requests]
 
-    def finalize(self):
+    def finalize(self) -> None:
+        """Stop looking after the streams."""
         self.reaper.stop()
 
-    def answer(self, request):
-        turn = read_turn(request.correlation_id(), request.flags(), request.parameters())
-        windows, error = no_windows(), ""
+    def answer(self, request: Any) -> Any:
+        """Return a request's response."""
+        turn, windows, error = turn_of(request), no_windows(), ""
         try:
             windows = self.extractor.accept(turn, read(request, "WAV"), read(request, "WAV_LENS"))
         except ValueError as refusal:

@@ -1,27 +1,33 @@
 """Waveforms to features for SenseVoice's encoder; checks the prompt ids before they reach it."""
 
-import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from asr_contract import refuse_hotwords, requested_hotwords
+from asr_core.features.requests import Features
 from asr_core.sensevoice.scoring import check_prompt_ids
 from asr_triton.answers import read
 from asr_triton.feature_extraction import answer_in_groups, build_extractor
+from asr_triton.parameters import Parameters
 
 
 class TritonPythonModel:
     """Answers a batch in groups of one length, so that the encoder can join them."""
 
-    def initialize(self, args):
-        settings = json.loads(args["model_config"])["parameters"]
-        parameters = {name: value["string_value"] for name, value in settings.items()}
-        self.extractor = build_extractor(args, parameters)
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the front end."""
+        self.extractor = build_extractor(Parameters(args))
 
-    def execute(self, requests):
+    def execute(self, requests: Sequence[Any]) -> None:
+        """Answer each request as soon as its group is padded."""
         answer_in_groups(requests, self.extractor, self.extract)
 
-    def extract(self, request):
+    def extract(self, request: Any) -> tuple[Sequence[Features], Mapping[str, NDArray[Any]]]:
+        """Return a request's features and prompts; a ValueError says what is wrong with it."""
         refuse_hotwords(requested_hotwords(request.parameters()), "SenseVoice")
         waveforms = read(request, "WAV")
         prompt = {"language": read(request, "LANGUAGE"), "textnorm": read(request, "TEXT_NORM")}
-        check_prompt_ids(*prompt.values(), len(waveforms))
+        check_prompt_ids(prompt["language"], prompt["textnorm"], len(waveforms))
         return self.extractor.extract(waveforms, read(request, "WAV_LENS")), prompt

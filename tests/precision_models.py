@@ -10,7 +10,7 @@ from onnx import ModelProto, numpy_helper
 
 from asr_server.commands.prepare import prepare, read_features
 from asr_server.graphs.graph import Graph
-from asr_server.install.models import KINDS
+from asr_server.install.into_repository import KINDS
 from tests.recordings import HELDOUT
 
 SAMPLES = KINDS["paraformer"].embedded.parent / "samples"

@@ -11,7 +11,7 @@ import numpy as np
 import tritonclient.grpc
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
-from asr_server.install.models import KINDS, copy_repository, install
+from asr_server.install.into_repository import KINDS, copy_repository, install
 from asr_server.places import ROOT
 from asr_server.run.triton_server import ServerFlags, TritonServer
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import get_args
 
 from asr_server.commands.prepare import read_features
-from asr_server.graphs.convert import Precision, convert
+from asr_server.graphs.conversion import Precision, convert
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.int8 import DEFAULT_RECIPE, Recipe
 

@@ -14,9 +14,9 @@ import soundfile
 
 from asr_client import Client, Transcript
 from asr_server.commands.demo_gateway import show_gateway
-from asr_server.install.models import EMBEDDED_MODELS, default_repositories
+from asr_server.commands.serve import install_missing, report_line
+from asr_server.install.into_repository import EMBEDDED_MODELS, default_repositories
 from asr_server.places import ROOT
-from asr_server.run.serve import install_missing, report_line
 from asr_server.run.triton_server import TritonServer
 
 SAMPLES = EMBEDDED_MODELS / "samples"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import get_args
 
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.prepare import KindChoice, prepare
+from asr_server.graphs.preparation import KindChoice, prepare
 from asr_server.graphs.report import Report, read_metadata
 from asr_server.graphs.verify import Features
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from asr_server.install.errors import InstallError
+from asr_server.errors import InstallError
 from asr_server.install.layout import CHECKPOINT, Precision
 from asr_server.places import ROOT
 

@@ -14,7 +14,6 @@ from rapidfuzz.distance import LCSseq
 
 from asr_contract import SAMPLE_RATE
 from asr_server.install import installed
-from asr_server.install.errors import InstallError
 from asr_server.install.installed import Answers, Material, Samples, answer_each, full_width
 from asr_server.install.layout import Precision
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr_server.errors import DownloadError, HubUnreachableError
 from asr_server.install import huggingface, modelscope
-from asr_server.install.errors import DownloadError, HubUnreachableError
-from asr_server.install.published import HubName
+from asr_server.models.published import HubName
 
 _DOWNLOADS = {"modelscope": modelscope.download, "huggingface": huggingface.download}
 _LISTINGS = {"modelscope": modelscope.list_files, "huggingface": huggingface.list_files}

@@ -11,8 +11,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr_server.install.errors import DownloadError, HubUnreachableError
-from asr_server.install.file_hashes import hash_file
+from asr_server.errors import DownloadError, HubUnreachableError
+from asr_server.file_hashes import hash_file
 
 _SHA256_DIGITS, _SHA1_DIGITS = 64, 40
 

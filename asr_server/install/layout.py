@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import yaml
 
-from asr_server.install.errors import InstallError
+from asr_server.errors import InstallError
 
 Precision = Literal["fp32", "int8"]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr_server.errors import InstallError
 from asr_server.export.checkpoint import check_exporter, export_checkpoint
 from asr_server.install import hub
-from asr_server.install.errors import InstallError
 from asr_server.install.layout import (
     CHECKPOINT,
     CHECKPOINT_PATTERNS,
@@ -18,7 +18,7 @@ from asr_server.install.layout import (
     graph_file,
     has_graphs,
 )
-from asr_server.install.published import (
+from asr_server.models.published import (
     HubName,
     PublishedModel,
     default_model,

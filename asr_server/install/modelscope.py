@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr_server.install.errors import DownloadError, HubUnreachableError
+from asr_server.errors import DownloadError, HubUnreachableError
 
 DEFAULT_REVISION = "master"
 

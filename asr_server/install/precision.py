@@ -12,13 +12,13 @@ from typing import Any, Literal
 from asr_contract import character_error_rate
 from asr_core.features.frontend import load_frontend
 from asr_server.commands.prepare import Report
-from asr_server.graphs.convert import ConversionReport, convert
+from asr_server.errors import InstallError
+from asr_server.graphs.conversion import ConversionReport, convert
 from asr_server.graphs.int8 import DEFAULT_RECIPE, Recipe
 from asr_server.install.agreement import LOADERS, Agreement, count_agreement
-from asr_server.install.errors import InstallError
 from asr_server.install.installed import Material
+from asr_server.install.into_repository import VERSION, ModelKind, install
 from asr_server.install.layout import CHECKPOINT, Precision, has_graphs
-from asr_server.install.models import VERSION, ModelKind, install
 
 ServedPrecision = Literal["fp32", "int8", "fp16"]
 RecipeChoice = Literal["signed", "funasr", "per_frame", "published"]

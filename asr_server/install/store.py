@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asr_server.install.errors import InstallError
+from asr_server.errors import InstallError
 
 MANIFEST = "manifest.json"
 # What belongs to a model repository and not to the model that is installed in it.

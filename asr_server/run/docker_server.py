@@ -18,7 +18,7 @@ from asr_server.run.flags import GRPC_POOL
 from asr_server.run.triton_server import TritonServerError
 
 if TYPE_CHECKING:
-    from asr_server.run.serve import Endpoints
+    from asr_server.commands.serve import Endpoints
 
 IMAGE = "triton-asr"
 CONTAINER_ROOT = "/opt/triton-asr"

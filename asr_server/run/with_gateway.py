@@ -12,13 +12,13 @@ from asr_server.run.processes import bound_to_starter
 from asr_server.run.triton_server import TritonServerError
 
 if TYPE_CHECKING:
-    from asr_server.run.serve import Server
+    from asr_server.commands.serve import Server
 
 _STOP_S = 30.0  # it lets sessions finish
 
 
 class ServerWithGateway:
-    """A Triton server, and a gateway that runs as long as it does; `asr_server.run.serve.Server`.
+    """A Triton server, and a gateway that runs as long as it does; a `Server` too.
 
     Args:
         server: Triton.

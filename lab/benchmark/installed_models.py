@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from asr_server.install.file_hashes import hash_file
-from asr_server.install.models import EMBEDDED_MODELS, ModelKind, copy_repository, install
+from asr_server.file_hashes import hash_file
+from asr_server.install.into_repository import EMBEDDED_MODELS, ModelKind, copy_repository, install
 from asr_server.places import ROOT
 
 Precision = Literal["fp32", "int8"]

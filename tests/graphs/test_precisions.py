@@ -14,7 +14,7 @@ from asr_core.config import load_config
 from asr_server.commands.convert import main
 from asr_server.commands.prepare import prepare, read_metadata
 from asr_server.graphs.activations import measure_peaks
-from asr_server.graphs.convert import convert
+from asr_server.graphs.conversion import convert
 from asr_server.graphs.element_types import drop_idle_nodes, element_types
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.feeds import make_feeds

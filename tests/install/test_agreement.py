@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_server.errors import InstallError
 from asr_server.install.agreement import (
     Agreement,
     check,
@@ -13,7 +14,6 @@ from asr_server.install.agreement import (
     fit_pieces,
     read_recordings,
 )
-from asr_server.install.errors import InstallError
 
 
 @pytest.mark.parametrize(

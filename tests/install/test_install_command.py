@@ -8,9 +8,10 @@ import shutil
 
 import pytest
 
+from asr_server import file_hashes
 from asr_server.export import checkpoint
-from asr_server.install import agreement, file_hashes
-from asr_server.install.models import KINDS, MANIFEST, copy_repository, main
+from asr_server.install import agreement
+from asr_server.install.into_repository import KINDS, MANIFEST, copy_repository, main
 from asr_server.install.store import read_manifest
 from tests.serving import RANDOM_MODELS
 
@@ -156,6 +157,6 @@ def test_every_kind_is_verified(kind, source, tmp_path, capsys):
 
 
 def test_a_kind_without_embedded_model_asks_for_one(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("asr_server.install.models.EMBEDDED_MODELS", tmp_path)
+    monkeypatch.setattr("asr_server.install.into_repository.EMBEDDED_MODELS", tmp_path)
     assert main(["vad", "--store", str(tmp_path)]) == 1
     assert "give --from" in capsys.readouterr().err

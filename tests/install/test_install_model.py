@@ -8,7 +8,7 @@ import pytest
 
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
 from asr_server.commands.prepare import PrepareError
-from asr_server.install.models import (
+from asr_server.install.into_repository import (
     KINDS,
     MANIFEST,
     InstallError,

@@ -8,8 +8,8 @@ import shutil
 import pytest
 
 from asr_server.commands.prepare import read_metadata
-from asr_server.install.errors import InstallError
-from asr_server.install.models import KINDS, MANIFEST, copy_repository, main
+from asr_server.errors import InstallError
+from asr_server.install.into_repository import KINDS, MANIFEST, copy_repository, main
 from asr_server.install.precision import Choice, choose, error_rate
 from tests.serving import RANDOM_MODELS
 

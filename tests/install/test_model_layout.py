@@ -8,7 +8,7 @@ import shutil
 import pytest
 import yaml
 
-from asr_server.install.errors import InstallError
+from asr_server.errors import InstallError
 from asr_server.install.layout import collect, download_patterns, has_graphs
 from tests.serving import RANDOM_MODELS
 

@@ -7,8 +7,8 @@ import os
 
 import pytest
 
+from asr_server.errors import InstallError
 from asr_server.install import store as store_module
-from asr_server.install.errors import InstallError
 from asr_server.install.store import (
     MANIFEST,
     find_model,

@@ -13,7 +13,7 @@ from tritonclient.utils import InferenceServerException
 from asr_client import AsyncClient, Client, RequestRejected
 from asr_client.cli import main
 from asr_core.paraformer.scoring import load_pieces
-from asr_server.install.models import KINDS, copy_repository, install
+from asr_server.install.into_repository import KINDS, copy_repository, install
 from asr_server.run.triton_server import TritonServer
 from tests.funasr_reference import ParaformerReference
 from tests.recordings import cut, heldout

@@ -12,7 +12,7 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from asr_server.install.funasr_vad_reference import VadReference
-from asr_server.install.models import KINDS, copy_repository, install
+from asr_server.install.into_repository import KINDS, copy_repository, install
 from asr_server.run.triton_server import TritonServer
 from lab.benchmark.server_statistics import read_statistics
 from lab.training.exported_graphs import ExportedVad

@@ -10,9 +10,9 @@ import sys
 import pytest
 import soundfile
 
-from asr_server.install.file_hashes import hash_file
+from asr_server.file_hashes import hash_file
 from asr_server.install.installed import Material, load_paraformer
-from asr_server.install.models import EMBEDDED_MODELS, KINDS, copy_repository, main
+from asr_server.install.into_repository import EMBEDDED_MODELS, KINDS, copy_repository, main
 from asr_server.install.store import read_manifest
 from asr_server.places import ROOT
 from asr_server.run.triton_server import TritonServer

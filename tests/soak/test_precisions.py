@@ -15,7 +15,7 @@ import onnxruntime
 import pytest
 
 from asr_server.commands.prepare import prepare, read_features
-from asr_server.graphs.convert import convert
+from asr_server.graphs.conversion import convert
 from asr_server.graphs.feeds import make_feeds
 from asr_server.graphs.speech_like import speech_like_features
 from tests.precision_models import SAMPLES, load

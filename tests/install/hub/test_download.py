@@ -22,7 +22,7 @@ PATTERNS = ("model.onnx", "*.yaml", "am.mvn")
 LARGE_BYTES, CUT_BYTES = 12_000_000, 11_000_000
 PROGRAM = """
 import sys
-from asr_server.install.errors import InstallError
+from asr_server.errors import InstallError
 from asr_server.install.hub import download
 try:
     snapshot = download(sys.argv[1], sys.argv[2], sys.argv[3].split())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from asr_server.install.errors import InstallError
+from asr_server.errors import InstallError
 
 HubName = Literal["modelscope", "huggingface"]
 

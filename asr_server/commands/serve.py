@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from asr_server.install.models import KINDS, default_repositories, install, is_installed
+from asr_server.install.into_repository import KINDS, default_repositories, install, is_installed
 from asr_server.places import ROOT
 from asr_server.run.triton_server import ServerFlags, TritonServer, TritonServerError
 from asr_server.run.with_gateway import ServerWithGateway

@@ -27,10 +27,10 @@ from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
 from asr_core.paraformer.hotword_tokenizer import SEGMENTATION_FILE
 from asr_core.sensevoice.scoring import NUM_TAG_FRAMES, TOKENIZER_NAME
 from asr_server.commands.prepare import Report, prepare
+from asr_server.errors import InstallError
 from asr_server.graphs.hotword_embedder import convert_embedder
-from asr_server.graphs.prepare import KindChoice
+from asr_server.graphs.preparation import KindChoice
 from asr_server.graphs.report import TAKES_HOTWORDS
-from asr_server.install.errors import InstallError
 from asr_server.places import ROOT
 
 EMBEDDED_MODELS = ROOT / "embedded_models"
@@ -342,7 +342,7 @@ def copy_repository(kind: ModelKind, target: Path, source: Path | None = None) -
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    from asr_server.install.command import run  # it needs what this module defines
+    from asr_server.commands.install import run  # it needs what this module defines
 
     return run(arguments)
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from asr_server.commands.prepare import PrepareError, Report
+from asr_server.errors import InstallError
+from asr_server.file_hashes import hash_file
 from asr_server.install import agreement
 from asr_server.install.agreement import Agreement
-from asr_server.install.errors import InstallError
-from asr_server.install.file_hashes import hash_file
 from asr_server.install.installed import Material
+from asr_server.install.into_repository import KINDS, ModelKind, install
 from asr_server.install.layout import HOTWORD_FILES, ModelFiles, collect, graph_file
 from asr_server.install.locate import Located, Wanted, locate
-from asr_server.install.models import KINDS, ModelKind, install
 from asr_server.install.precision import (
     Choice,
     PrecisionReport,
@@ -29,7 +29,6 @@ from asr_server.install.precision import (
     choose,
     install_converted,
 )
-from asr_server.install.published import PUBLISHED_MODELS, HubName
 from asr_server.install.store import (
     MANIFEST,
     find_model,
@@ -38,6 +37,7 @@ from asr_server.install.store import (
     put_in_place,
     read_manifest,
 )
+from asr_server.models.published import PUBLISHED_MODELS, HubName
 from asr_server.places import ROOT
 
 STORE = ROOT / ".cache" / "models"

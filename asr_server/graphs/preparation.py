@@ -13,6 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
+from asr_server.file_hashes import hash_file
 from asr_server.graphs import masks, patterns, verify
 from asr_server.graphs.convolutions import widen_convolutions
 from asr_server.graphs.errors import PrepareError
@@ -22,7 +23,6 @@ from asr_server.graphs.report import Kind, Report, append_figures, is_prepared, 
 from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.session import Outputs
 from asr_server.graphs.versions import limit_versions
-from asr_server.install.file_hashes import hash_file
 
 _MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
 

@@ -1,0 +1,1 @@
+"""Which models are served: their kinds, their published names, their repositories."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, settings
 
-from asr_server.run.triton_server import TritonServer
+from asr_server.run import TritonServer
 from tests.serving import EMBEDDED, RawClient, serve_models
 
 # How long an example takes says more about what else the machine does than about the code, and the

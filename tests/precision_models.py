@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 from onnx import ModelProto, numpy_helper
 
-from asr_server.commands.prepare import prepare, read_features
+from asr_server.graphs import prepare
 from asr_server.graphs.graph import Graph
-from asr_server.install.into_repository import KINDS
+from asr_server.models import KINDS
+from asr_server.recordings import read_features
 from tests.recordings import HELDOUT
 
 SAMPLES = KINDS["paraformer"].embedded.parent / "samples"

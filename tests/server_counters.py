@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asr_server.run.triton_server import TritonServer
+from asr_server.run import TritonServer
 from lab.benchmark.server_statistics import ModelStatistics, wait_for_difference
 
 

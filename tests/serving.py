@@ -11,9 +11,10 @@ import numpy as np
 import tritonclient.grpc
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
-from asr_server.install.into_repository import KINDS, copy_repository, install
+from asr_server.install import install
+from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
-from asr_server.run.triton_server import ServerFlags, TritonServer
+from asr_server.run import ServerFlags, TritonServer
 
 ENSEMBLES = {"sensevoice": "sensevoice", "paraformer": "infer_pipeline"}
 EMBEDDED = {name: kind.embedded for name, kind in KINDS.items() if kind.embedded.is_dir()}

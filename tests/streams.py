@@ -13,7 +13,7 @@ import numpy as np
 import tritonclient.grpc
 from tritonclient.utils import np_to_triton_dtype
 
-from asr_server.run.triton_server import TritonServer
+from asr_server.run import TritonServer
 
 Segments = list[tuple[int, int]]
 

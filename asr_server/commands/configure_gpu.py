@@ -1,8 +1,8 @@
 """Switches a model repository's ONNX models between the ways to run on a GPU.
 
-    python -m scripts.configure_gpu cuda model_repo_sensevoice
-    python -m scripts.configure_gpu tensorrt model_repo_paraformer_offline --precision fp16
-    python -m scripts.configure_gpu show model_repo_sensevoice
+    triton-asr-server configure-gpu cuda model_repo_sensevoice
+    triton-asr-server configure-gpu tensorrt model_repo_paraformer_offline --precision fp16
+    triton-asr-server configure-gpu show model_repo_sensevoice
 
 `cuda` is what the repositories come with. `tensorrt` adds Triton's TensorRT accelerator for the
 C++ ONNX Runtime backend, with a cache of engines. Only the block between two marks in
@@ -13,9 +13,10 @@ C++ one is absent, ignores the block.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from asr_server.commands.output import report_error
 
 BEGIN, END = "# >>> configure_gpu", "# <<< configure_gpu"
 FP_PRECISIONS = ("fp32", "fp16")
@@ -89,10 +90,10 @@ def onnx_configs(repository: Path) -> list[Path]:
     return found
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("provider", choices=("cuda", "tensorrt", "show"))
     parser.add_argument("repository", type=Path, nargs="+")
@@ -119,10 +120,5 @@ def main(arguments: list[str] | None = None) -> int:
             in_use = "tensorrt" if BEGIN in path.read_text(encoding="utf-8") else "cuda"
             print(f"{path.parent.name}: {in_use}")
     except (ValueError, OSError) as error:
-        print(f"configure_gpu: {error}", file=sys.stderr)
-        return 1
+        return report_error(parser, error)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

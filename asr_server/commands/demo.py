@@ -1,121 +1,48 @@
 """Shows the whole way: embedded models installed, server started, samples recognised, stopped.
 
-python -m scripts.demo
+triton-asr-server demo
 """
 
 from __future__ import annotations
 
-import sys
-import time
+import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-import soundfile
-
-from asr_client import Client, Transcript
-from asr_server.commands.demo_gateway import show_gateway
-from asr_server.commands.serve import install_missing, report_line
-from asr_server.install.into_repository import EMBEDDED_MODELS, default_repositories
-from asr_server.places import ROOT
-from asr_server.run.triton_server import TritonServer
-
-SAMPLES = EMBEDDED_MODELS / "samples"
-READY_TIMEOUT_S = 300.0
-TALK = SAMPLES / "talk.ogg"
-PARAFORMER_LANGUAGES = ("zh",)  # the embedded Paraformer knows Mandarin only
-SHOWN_WORDS = 6
-SHOWN_SENTENCES = 10
-PIECE_S = 0.6
-STREAM_SPEED = 3  # times faster than it was spoken
+from asr_server.commands.output import report_error, report_line
+from asr_server.commands.serve import install_missing
+from asr_server.errors import InstallError
+from asr_server.extras import MissingExtraError, require
+from asr_server.models import default_repositories, set_up_home
+from asr_server.places import log_file
+from asr_server.run import READY_TIMEOUT_S, TritonServer, TritonServerError, find_installation
 
 
-def read_samples() -> list[tuple[Path, str, str]]:
-    """Return (file, language, spoken text) of each sample recording."""
-    lines = (SAMPLES / "transcripts.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    rows = [line.split("\t") for line in lines]
-    return [(SAMPLES / name, language, text) for name, language, text in rows]
-
-
-def show(transcript: Transcript, elapsed_s: float) -> None:
-    """Print one answer."""
-    speed = transcript.duration_s / elapsed_s
-    tags = [tag for tag in (transcript.language, transcript.emotion, transcript.event) if tag]
-    print(f"  {transcript.model:<15}{transcript.text}")
-    print(f"  {'':<15}{1000 * elapsed_s:.0f} ms, {speed:.0f} x real time  {' '.join(tags)}")
-    if transcript.timestamps_ms:
-        timed = zip(transcript.tokens, transcript.timestamps_ms, strict=True)
-        words = [f"{token} {start / 1000:.2f}-{end / 1000:.2f}" for token, (start, end) in timed]
-        more = " ..." if len(words) > SHOWN_WORDS else ""
-        print(f"  {'':<15}{'  '.join(words[:SHOWN_WORDS])}{more}")
-
-
-def recognise(client: Client, samples: Sequence[tuple[Path, str, str]]) -> None:
-    """Send every sample to the models that know its language."""
-    for path, language, spoken in samples:
-        print(f"\n{path.name}   spoken: {spoken}")
-        models = ["sensevoice"] + ["paraformer"] * (language in PARAFORMER_LANGUAGES)
-        for model in models:
-            begun = time.perf_counter()
-            transcript = client.transcribe(path, model=model, language=language)
-            show(transcript, time.perf_counter() - begun)
-
-
-def stream(client: Client, path: Path, spoken: str) -> None:
-    """Play a recording to the streaming model and print the text as it grows."""
-    samples, rate = soundfile.read(path, dtype="float32")
-    print(f"\n{path.name} as a stream, {STREAM_SPEED} x real speed   spoken: {spoken}")
-    shown = ""
-    with client.stream() as session:
-        for start in range(0, len(samples), int(PIECE_S * rate)):
-            session.send(samples[start : start + int(PIECE_S * rate)], sample_rate=rate)
-            time.sleep(PIECE_S / STREAM_SPEED)
-            if session.text != shown:
-                shown = session.text
-                print(f"  heard {session.acknowledged_s:4.1f} s   {shown}", flush=True)
-        final = session.finish()
-    print(f"  all {final.duration_s:6.1f} s   {final.text}")
-
-
-def transcribe_talk(client: Client) -> None:
-    """Transcribe minutes of speech with pauses and print the first sentences as they come."""
-    print(f"\n{TALK.name} by way of vad, infer_pipeline, punctuation and ITN")
-    count = 0
-    with client.stream_file(TALK, model="paraformer", language="zh") as file:
-        for sentence in file:
-            count += 1
-            if count <= SHOWN_SENTENCES:
-                start, end = clock(sentence.start_ms), clock(sentence.end_ms)
-                print(f"  {start} - {end}   {sentence.text}", flush=True)
-    summary = file.summary
-    speed = summary.duration_s / summary.timings.total_s
-    print(f"  ... {count} sentences, {summary.duration_s:.0f} s of audio, {speed:.0f} x real time")
-
-
-def clock(time_ms: int) -> str:
-    """Write a time as minutes, seconds and tenths."""
-    return f"{time_ms // 60_000}:{time_ms / 1000 % 60:04.1f}"
-
-
-def main() -> int:
-    """Run the demonstration; returns the exit status."""
-    repositories = default_repositories()
-    install_missing(repositories, report_line)
-    with TritonServer(repositories, log=ROOT / ".cache/demo-server.log") as server:
-        server.wait_ready(READY_TIMEOUT_S)
-        print(f"tritonserver is ready: http://{server.http_url} grpc://{server.grpc_url}")
-        samples = read_samples()
-        with Client(f"grpc://{server.grpc_url}") as client:
-            for model in ("sensevoice", "paraformer"):  # the first request sets up memory
-                client.transcribe(samples[0][0], model=model)
-            recognise(client, samples)
-            for path, language, spoken in samples:
-                if language in PARAFORMER_LANGUAGES:
-                    stream(client, path, spoken)
-            transcribe_talk(client)
-        show_gateway(f"grpc://{server.grpc_url}", samples[0][0])
-    print("\nserver stopped")
+def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the demonstration; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args(arguments)
+    try:
+        require("gateway")
+        installation = find_installation()
+        set_up_home(report_line)
+        repositories = default_repositories()
+        install_missing(repositories)
+        log = log_file("demo-server.log")
+        with TritonServer(repositories, log=log, installation=installation) as server:
+            server.wait_ready(READY_TIMEOUT_S)
+            report_line(f"tritonserver is ready: http://{server.http_url} grpc://{server.grpc_url}")
+            _show(f"grpc://{server.grpc_url}")
+    except (MissingExtraError, TritonServerError, InstallError, OSError) as error:
+        return report_error(parser, error)
+    report_line("\nserver stopped")
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _show(triton_url: str) -> None:
+    from asr_server.commands.demo_client import read_samples, show_client
+    from asr_server.commands.demo_gateway import show_gateway
+
+    show_client(triton_url)
+    show_gateway(triton_url, read_samples()[0][0])

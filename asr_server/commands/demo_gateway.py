@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import soundfile
 import websockets
 
-from asr_gateway.service import GatewayServer
-from asr_gateway.shared import Settings
+from asr_server.places import log_file
+from asr_server.run import TritonServerError, bound_to_starter
 
 _FRAME_S = 0.06
 _SPEED = 3  # times faster than it was spoken
@@ -24,15 +25,16 @@ def show_gateway(triton_url: str, path: Path) -> None:
     """Start a gateway, send it a recording both ways, print what comes back, and stop it.
 
     Args:
-        triton_url: as `AsyncClient` takes it.
+        triton_url: of the server, as the gateway takes it.
         path: a mono recording of Mandarin.
     """
-    asyncio.run(_show(triton_url, path))
-
-
-async def _show(triton_url: str, path: Path) -> None:
-    async with _gateway(triton_url) as url, aiohttp.ClientSession(raise_for_status=True) as http:
+    with _gateway(triton_url) as url:
         print(f"\ngateway on {url}")
+        asyncio.run(_show(url, path))
+
+
+async def _show(url: str, path: Path) -> None:
+    async with aiohttp.ClientSession(raise_for_status=True) as http:
         form = aiohttp.FormData({"model": "paraformer", "response_format": "srt"})
         form.add_field("file", path.read_bytes(), filename=path.name)
         print(f"POST /v1/audio/transcriptions, {path.name}, response_format srt")
@@ -45,23 +47,34 @@ async def _show(triton_url: str, path: Path) -> None:
             await asyncio.gather(_speak(socket, path), _listen(socket))
 
 
-@asynccontextmanager
-async def _gateway(triton_url: str) -> AsyncIterator[str]:
-    """Run a gateway on a free port of this machine; gives its URL."""
-    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    settings = Settings(triton_url=triton_url, port=0, model="paraformer")
-    server = GatewayServer(settings, lambda host, port: address.set_result(f"{host}:{port}"))
-    serving = asyncio.create_task(server.serve())
-    either: set[asyncio.Future[Any]] = {address, serving}
-    try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not address.done():
-            await serving
-            raise RuntimeError("the gateway ended before it listened")
-        yield f"http://{address.result()}"
-    finally:
-        server.should_exit = True
-        await serving
+@contextmanager
+def _gateway(triton_url: str) -> Iterator[str]:
+    """Run a gateway on a free port of this machine; gives its URL.
+
+    Raises:
+        TritonServerError: it ended before it listened.
+    """
+    command = [sys.executable, "-m", "asr_gateway", "--triton", triton_url]
+    options = ["--port", "0", "--model", "paraformer"]
+    log = log_file("demo-gateway.log")
+    with (
+        log.open("ab") as errors,
+        subprocess.Popen(
+            bound_to_starter([*command, *options]),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            first = process.stdout.readline() if process.stdout else ""
+            if not first:
+                raise TritonServerError(
+                    f"the gateway ended with status {process.wait()}; log: {log}"
+                )
+            yield first.split()[-1].rstrip("/")
+        finally:
+            process.terminate()
 
 
 async def _speak(socket: websockets.ClientConnection, path: Path) -> None:

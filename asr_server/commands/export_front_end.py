@@ -1,30 +1,28 @@
 """Writes the streaming encoder's front end as an ONNX graph of its own: LFR, CMVN, positions.
 
-    python -m scripts.export_lfr_cmvn_pe_onnx lfr_cmvn_pe.onnx --from DIRECTORY
-    python -m scripts.export_lfr_cmvn_pe_onnx lfr_cmvn_pe.onnx --mvn am.mvn --output-size 512
+    triton-asr-server export-front-end lfr_cmvn_pe.onnx --from DIRECTORY
+    triton-asr-server export-front-end lfr_cmvn_pe.onnx --mvn am.mvn --output-size 512
 
-DIRECTORY is an exported streaming Paraformer: `config.yaml` and `am.mvn`. `scripts.prepare_onnx`
-puts the same nodes in front of the encoder, so serving does not need this file.
+DIRECTORY is an exported streaming Paraformer: `config.yaml` and `am.mvn`. `prepare` puts the
+same nodes in front of the encoder, so serving does not need this file.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
-
-from asr_core.features.cmvn import load_cmvn
-from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
-from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.front_end import FrontEnd, front_end_model, load_front_end
+from asr_server.commands.output import report_error
+from asr_server.extras import MissingExtraError, require
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Write the file named on the command line; return 0, or 1 where the model is refused."""
+    from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
+
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("target", type=Path, help="the file to write")
     parser.add_argument("--from", dest="source", type=Path, help="directory of the model")
@@ -37,6 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.source is None and (options.mvn is None or options.output_size is None):
         parser.error("expected --from DIRECTORY, or --mvn and --output-size")
     try:
+        require("server")
+        import onnx
+
+        from asr_core.features.cmvn import load_cmvn
+        from asr_server.graphs import FrontEnd, front_end_model, load_front_end
+
         if options.source is not None:
             front_end = load_front_end(options.source, options.mvn)
         else:
@@ -48,11 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
                 options.lfr_n,
             )
         onnx.save(front_end_model(front_end), str(options.target))
-    except (PrepareError, OSError, ValueError) as error:
-        print(f"export_lfr_cmvn_pe_onnx: {error}", file=sys.stderr)
-        return 1
+    except (MissingExtraError, OSError, ValueError) as error:
+        return report_error(parser, error)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

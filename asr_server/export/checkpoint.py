@@ -11,8 +11,11 @@ import sys
 from pathlib import Path
 
 from asr_server.errors import InstallError
-from asr_server.install.layout import CHECKPOINT, Precision
+from asr_server.extras import install_line
+from asr_server.models import ExportedPrecision
 from asr_server.places import ROOT
+
+CHECKPOINT = "model.pt"
 
 _NEEDED = ("torch", "funasr", "onnx")
 _REPORTED_LINES = 15
@@ -28,11 +31,11 @@ def check_exporter(what: str) -> None:
     if missing:
         raise InstallError(
             f"{what}: has a checkpoint ({CHECKPOINT}) but no ONNX; exporting it needs "
-            f"{', '.join(missing)}: make export-env"
+            f"{', '.join(missing)}: make export-env, or {install_line('export')}"
         )
 
 
-def export_checkpoint(source: Path, target: Path, precision: Precision) -> None:
+def export_checkpoint(source: Path, target: Path, precision: ExportedPrecision) -> None:
     """Export the model of a directory through FunASR's classes.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from funasr import AutoModel
 
-from lab.random_models.export import export_onnx, quantize_like_funasr
+from asr_server.export.funasr_export import export_onnx, quantize_like_funasr
 
 MAX_FRAMES = 512  # size of the dummy input's mask; the exported graph takes any length
 

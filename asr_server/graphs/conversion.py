@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,13 +20,12 @@ from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.feeds import Feed, hotword_width, make_feeds, padded_batch
 from asr_server.graphs.float16 import Float16Report, to_float16
 from asr_server.graphs.graph import Graph
-from asr_server.graphs.int8 import DEFAULT_RECIPE, Recipe, needs_row_loop, quantize
+from asr_server.graphs.int8 import needs_row_loop, quantize
 from asr_server.graphs.logits import LogitError, Logits, add_logits_output, compare_logits
 from asr_server.graphs.recipes import ROW_LOOPS
 from asr_server.graphs.report import read_metadata
 from asr_server.graphs.row_loop import loop_over_rows
-
-Precision = Literal["int8", "fp16"]
+from asr_server.models.names import DEFAULT_RECIPE, ConvertedPrecision, Int8Recipe
 
 _PADDING_FRAMES = 13
 
@@ -47,8 +46,8 @@ class ConversionReport:
         float16: what was rescaled.
     """
 
-    precision: Precision
-    recipe: Recipe | None
+    precision: ConvertedPrecision
+    recipe: Int8Recipe | None
     row_by_row: bool
     converted_nodes: int
     logits: LogitError
@@ -84,10 +83,10 @@ class ConversionReport:
 def convert(
     source: Path,
     target: Path,
-    precision: Precision,
+    precision: ConvertedPrecision,
     recordings: Sequence[verify.Features],
     *,
-    recipe: Recipe = DEFAULT_RECIPE,
+    recipe: Int8Recipe = DEFAULT_RECIPE,
     threads: int = 2,
 ) -> ConversionReport:
     """Write a prepared float32 file in another precision.

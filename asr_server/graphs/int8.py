@@ -19,7 +19,6 @@ from __future__ import annotations
 import logging
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnx
@@ -31,20 +30,18 @@ from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.logits import output_layer
 from asr_server.graphs.predictor import predictor_nodes
-
-Recipe = Literal["signed", "funasr", "per_frame"]
-DEFAULT_RECIPE: Recipe = "signed"
+from asr_server.models.names import Int8Recipe
 
 _ZERO_POINT = 128  # of unsigned eight-bit activations that may be of either sign
 _MICROSOFT = "com.microsoft"
 
 
-def needs_row_loop(recipe: Recipe) -> bool:
+def needs_row_loop(recipe: Int8Recipe) -> bool:
     """Whether a row's answer would depend on its neighbours without a loop over the rows."""
     return recipe != "per_frame"
 
 
-def quantize(model: ModelProto, recipe: Recipe) -> tuple[ModelProto, int]:
+def quantize(model: ModelProto, recipe: Int8Recipe) -> tuple[ModelProto, int]:
     """Return a graph with eight-bit matrix products, and how many there are.
 
     Args:
@@ -64,7 +61,7 @@ def quantize(model: ModelProto, recipe: Recipe) -> tuple[ModelProto, int]:
     return model, count
 
 
-def _quantize_dynamic(model: ModelProto, recipe: Recipe) -> ModelProto:
+def _quantize_dynamic(model: ModelProto, recipe: Int8Recipe) -> ModelProto:
     signed = recipe == "signed"
     graph = Graph(model)
     for node in graph.nodes:  # what is left out is named by its node

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import onnx
 from google.protobuf.message import DecodeError
@@ -19,29 +18,19 @@ from asr_server.graphs.convolutions import widen_convolutions
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind, find_recipe
-from asr_server.graphs.report import Kind, Report, append_figures, is_prepared, write_metadata
+from asr_server.graphs.report import Report, append_figures, is_prepared, write_metadata
 from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.session import Outputs
 from asr_server.graphs.versions import limit_versions
+from asr_server.models.names import GraphKind, GraphKindChoice
 
 _MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
-
-KindChoice = Literal[
-    "auto",
-    "paraformer",
-    "sensevoice",
-    "streaming_encoder",
-    "streaming_decoder",
-    "vad",
-    "punctuation",
-    "punctuation_online",
-]
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
 _WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
 
 # What is installed in one place, whatever its outputs.
-_FAMILIES: dict[Kind, KindChoice] = dict.fromkeys(
+_FAMILIES: dict[GraphKind, GraphKindChoice] = dict.fromkeys(
     ("bicif_paraformer", "contextual_paraformer", "seaco_paraformer"), "paraformer"
 )
 
@@ -50,7 +39,7 @@ def prepare(
     source: Path,
     target: Path,
     *,
-    kind: KindChoice = "auto",
+    kind: GraphKindChoice = "auto",
     recordings: Sequence[verify.Features] = (),
     row_by_row: bool = False,
     threads: int = 2,
@@ -102,7 +91,9 @@ def prepare(
     return report
 
 
-def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelProto, Report, Recipe]:
+def _rewrite(
+    source: Path, kind: GraphKindChoice, row_by_row: bool
+) -> tuple[ModelProto, Report, Recipe]:
     try:
         model = onnx.load(str(source))
     except DecodeError as error:
@@ -150,7 +141,9 @@ def _rewrite(source: Path, kind: KindChoice, row_by_row: bool) -> tuple[ModelPro
     return model, report, recipe
 
 
-def _messages(kind: Kind, int8: bool, row_by_row: bool, mask_table_frames: int | None) -> list[str]:
+def _messages(
+    kind: GraphKind, int8: bool, row_by_row: bool, mask_table_frames: int | None
+) -> list[str]:
     messages = []
     if int8 and kind == "vad":
         messages.append(

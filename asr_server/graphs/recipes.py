@@ -11,7 +11,6 @@ from asr_server.graphs.graph import Graph
 from asr_server.graphs.hotwords import BIAS_EMBED, hotword_dim
 from asr_server.graphs.paraformer import prepare_paraformer
 from asr_server.graphs.punctuation import PUNCTUATION_LOOP, prepare_punctuation
-from asr_server.graphs.report import Kind
 from asr_server.graphs.row_loop import RowLoop, Width
 from asr_server.graphs.sensevoice import prepare_sensevoice
 from asr_server.graphs.streaming import (
@@ -25,6 +24,7 @@ from asr_server.graphs.verify_punctuation import prove_punctuation
 from asr_server.graphs.verify_streaming_decoder import prove_decoder
 from asr_server.graphs.verify_streaming_encoder import prove_encoder
 from asr_server.graphs.verify_vad import prove_vad
+from asr_server.models.names import GraphKind
 
 # A frame's CIF weight is at most 1, so no row of T frames fires more than T + 1 tokens; SenseVoice
 # has four prompt frames before the audio's.
@@ -39,7 +39,7 @@ def _timestamps(per_frame: int) -> dict[str, Width]:
     return {name: Width(per_frame) for name in ("us_alphas", "us_cif_peak")}
 
 
-ROW_LOOPS: dict[Kind, RowLoop] = {
+ROW_LOOPS: dict[GraphKind, RowLoop] = {
     "paraformer": _offline_loop(_timestamps(1), "token_num"),
     "bicif_paraformer": _offline_loop(_timestamps(3), "token_num"),
     "contextual_paraformer": _offline_loop(_timestamps(1), "token_num"),
@@ -55,7 +55,7 @@ ROW_LOOPS: dict[Kind, RowLoop] = {
 }
 
 # Their caches must end with each row's own last column, which takes more than cutting the rows.
-WITH_CACHES: frozenset[Kind] = frozenset({"streaming_encoder", "streaming_decoder", "vad"})
+WITH_CACHES: frozenset[GraphKind] = frozenset({"streaming_encoder", "streaming_decoder", "vad"})
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Recipe:
     hotword_dim: int = 1
 
 
-def find_kind(graph: Graph) -> Kind:
+def find_kind(graph: Graph) -> GraphKind:
     """Tell a graph of FunASR's by its inputs and outputs."""
     outputs = graph.output_names
     if "inputs" in graph.input_types:
@@ -92,7 +92,7 @@ def find_kind(graph: Graph) -> Kind:
     return "bicif_paraformer" if "us_alphas" in outputs else "paraformer"
 
 
-def find_recipe(kind: Kind, model_dir: Path, graph: Graph) -> Recipe:
+def find_recipe(kind: GraphKind, model_dir: Path, graph: Graph) -> Recipe:
     """Return what to do with a graph, read from the files beside it where need be.
 
     Raises:

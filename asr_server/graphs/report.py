@@ -6,25 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import onnx
 from onnx import ModelProto
 
-Kind = Literal[
-    "paraformer",
-    "bicif_paraformer",
-    "contextual_paraformer",
-    "seaco_paraformer",
-    "sensevoice",
-    "streaming_encoder",
-    "streaming_decoder",
-    "vad",
-    "punctuation",
-    "punctuation_online",
-]
-TAKES_HOTWORDS: frozenset[Kind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
-Precision = Literal["fp32", "int8"]
+from asr_server.models.names import ExportedPrecision, GraphKind
+
+TAKES_HOTWORDS: frozenset[GraphKind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
 
 # Counted up when the contract between prepared files and what serves them changes.
 PREPARED_BY = "triton-asr prepare_onnx 2"
@@ -51,8 +39,8 @@ class Report:
         messages: what a user should know, whole sentences.
     """
 
-    kind: Kind
-    precision: Precision
+    kind: GraphKind
+    precision: ExportedPrecision
     row_by_row: bool
     source_sha256: str
     edits: Mapping[str, int] = field(default_factory=dict)

@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import soundfile
 from rapidfuzz.distance import LCSseq
 
-from asr_contract import SAMPLE_RATE
+from asr_server.errors import InstallError
 from asr_server.install import installed
 from asr_server.install.installed import Answers, Material, Samples, answer_each, full_width
-from asr_server.install.layout import Precision
+from asr_server.models import ExportedPrecision
 
 # Of the tokens, in agreement with the reference in the same precision. The reference lets ONNX
 # Runtime fuse the original int8 graph, the served one is fused differently, and a difference in
@@ -116,7 +114,7 @@ def can_compare(kind: str) -> bool:
 
 
 def compare(
-    kind: str, repository: Path, files: Path, precision: Precision, material: Material
+    kind: str, repository: Path, files: Path, precision: ExportedPrecision, material: Material
 ) -> Agreement:
     """Give the same material to an installed model and to `funasr_onnx`.
 
@@ -181,28 +179,6 @@ def fit_pieces(samples: Samples) -> Samples:
     """Cut off an end that the streaming reference would drop."""
     last = (len(samples) - 1) % _PIECE + 1
     return samples if last >= _MIN_LAST_PIECE else samples[: len(samples) - last]
-
-
-def read_recordings(paths: Sequence[Path]) -> list[Samples]:
-    """Read 16 kHz mono files.
-
-    Raises:
-        InstallError: one is something else.
-    """
-    recordings = []
-    for path in paths:
-        try:
-            samples, sample_rate = soundfile.read(path, dtype="float32")
-        except (OSError, soundfile.SoundFileError) as error:
-            raise InstallError(f"{path}: {error}") from error
-        if sample_rate != SAMPLE_RATE or samples.ndim != 1:
-            channels = samples.shape[1] if samples.ndim > 1 else 1
-            raise InstallError(
-                f"{path}: expected {SAMPLE_RATE} Hz, one channel; got {sample_rate} Hz, "
-                f"{channels} channels"
-            )
-        recordings.append(np.asarray(samples, np.float32))
-    return recordings
 
 
 def read_texts(path: Path) -> list[str]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_server.errors import DownloadError, HubUnreachableError
+from asr_server.extras import install_line
 from asr_server.install import huggingface, modelscope
-from asr_server.models.published import HubName
+from asr_server.models import HubName
 
 _DOWNLOADS = {"modelscope": modelscope.download, "huggingface": huggingface.download}
 _LISTINGS = {"modelscope": modelscope.list_files, "huggingface": huggingface.list_files}
@@ -63,7 +64,7 @@ def download(
     except ImportError as error:
         raise DownloadError(
             f"{error.name or error}: not installed; needed to download from {hub}. "
-            "Install it with: pip install -c constraints.txt -e '.[hub]'"
+            f"Install it with: {install_line('hub')}"
         ) from error
     return Snapshot(directory, hub, repository, found)
 

@@ -12,15 +12,13 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from asr_server.errors import InstallError
+from asr_server.models.names import ExportedPrecision
 
-Precision = Literal["fp32", "int8"]
-
-CHECKPOINT = "model.pt"
 # Names of the same file in exports of other years.
 OLDER_NAMES = {
     "config.yaml": ("asr.yaml", "vad.yaml", "punc.yaml"),
@@ -45,12 +43,12 @@ class ModelFiles:
     originals: Mapping[str, Path]
 
 
-def graph_file(graph: str, precision: Precision) -> str:
+def graph_file(graph: str, precision: ExportedPrecision) -> str:
     """Return the file of a graph ("model", "decoder", ...) in FunASR's exports."""
     return f"{graph}.onnx" if precision == "fp32" else f"{graph}_quant.onnx"
 
 
-def download_patterns(graphs: Collection[str], precision: Precision) -> list[str]:
+def download_patterns(graphs: Collection[str], precision: ExportedPrecision) -> list[str]:
     """Return patterns for everything but checkpoints, which are large and rarely needed."""
     names = [graph_file(graph, precision) for graph in graphs]
     tables = ["*.yaml", "*.mvn", "tokens.*", "*.bpe.model", "configuration.json", "jieba_*"]
@@ -60,7 +58,7 @@ def download_patterns(graphs: Collection[str], precision: Precision) -> list[str
 CHECKPOINT_PATTERNS = ("model.pt", "seg_dict")
 
 
-def has_graphs(directory: Path, graphs: Collection[str], precision: Precision) -> bool:
+def has_graphs(directory: Path, graphs: Collection[str], precision: ExportedPrecision) -> bool:
     """Tell whether the exported graphs are there."""
     return all((directory / graph_file(graph, precision)).is_file() for graph in graphs)
 
@@ -70,7 +68,7 @@ def collect(
     target: Path,
     graphs: Collection[str],
     tables: Collection[str],
-    precision: Precision,
+    precision: ExportedPrecision,
     optional: Collection[str] = (),
 ) -> ModelFiles:
     """Put links to a model's files into a folder, under the names of the present layout.
@@ -152,8 +150,8 @@ def _older_vocabulary(
     return None, None
 
 
-def _hint(sources: Sequence[Path], graphs: Collection[str], precision: Precision) -> str:
-    other: Precision = "int8" if precision == "fp32" else "fp32"
+def _hint(sources: Sequence[Path], graphs: Collection[str], precision: ExportedPrecision) -> str:
+    other: ExportedPrecision = "int8" if precision == "fp32" else "fp32"
     if any(has_graphs(source, graphs, precision) for source in sources):
         return ""
     if any(has_graphs(source, graphs, other) for source in sources):

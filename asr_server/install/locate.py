@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_server.errors import InstallError
-from asr_server.export.checkpoint import check_exporter, export_checkpoint
+from asr_server.export import CHECKPOINT, check_exporter, export_checkpoint
 from asr_server.install import hub
 from asr_server.install.layout import (
-    CHECKPOINT,
     CHECKPOINT_PATTERNS,
-    Precision,
     download_patterns,
     graph_file,
     has_graphs,
 )
+from asr_server.models import ExportedPrecision, HubName
 from asr_server.models.published import (
-    HubName,
     PublishedModel,
     default_model,
     find_published,
@@ -47,7 +45,7 @@ class Wanted:
 
     kind: str
     graphs: Collection[str]
-    precision: Precision
+    precision: ExportedPrecision
     source: str | None
     hub: HubName | None = None
     revision: str | None = None
@@ -150,7 +148,7 @@ def _check_published(wanted: Wanted, model: PublishedModel, source: str) -> None
 
 
 def _refuse_other_precision(wanted: Wanted, repository: str, files: Collection[str]) -> None:
-    other: Precision = "int8" if wanted.precision == "fp32" else "fp32"
+    other: ExportedPrecision = "int8" if wanted.precision == "fp32" else "fp32"
     recipe = " --recipe published" if other == "int8" else ""
     if all(graph_file(graph, other) in files for graph in wanted.graphs):
         raise InstallError(f"{repository}: holds {other} only: --precision {other}{recipe}")

@@ -7,21 +7,26 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from asr_contract import character_error_rate
 from asr_core.features.frontend import load_frontend
-from asr_server.commands.prepare import Report
 from asr_server.errors import InstallError
-from asr_server.graphs.conversion import ConversionReport, convert
-from asr_server.graphs.int8 import DEFAULT_RECIPE, Recipe
+from asr_server.export import CHECKPOINT
+from asr_server.graphs import ConversionReport, Report, convert
 from asr_server.install.agreement import LOADERS, Agreement, count_agreement
 from asr_server.install.installed import Material
-from asr_server.install.into_repository import VERSION, ModelKind, install
-from asr_server.install.layout import CHECKPOINT, Precision, has_graphs
-
-ServedPrecision = Literal["fp32", "int8", "fp16"]
-RecipeChoice = Literal["signed", "funasr", "per_frame", "published"]
+from asr_server.install.into_repository import install
+from asr_server.install.layout import has_graphs
+from asr_server.models import (
+    DEFAULT_RECIPE,
+    VERSION,
+    ExportedPrecision,
+    Int8Recipe,
+    ModelKind,
+    RecipeChoice,
+    ServedPrecision,
+)
 
 CONVERTIBLE = ("sensevoice", "paraformer")
 
@@ -36,7 +41,7 @@ class Choice:
     """
 
     precision: ServedPrecision
-    recipe: Recipe | None = None
+    recipe: Int8Recipe | None = None
 
     @property
     def is_converted(self) -> bool:
@@ -44,8 +49,8 @@ class Choice:
         return self.precision == "fp16" or self.recipe is not None
 
     @property
-    def of_files(self) -> Precision:
-        """Precision of the files to install from."""
+    def of_files(self) -> ExportedPrecision:
+        """ExportedPrecision of the files to install from."""
         return "int8" if self.precision == "int8" and not self.is_converted else "fp32"
 
 

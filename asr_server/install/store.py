@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from asr_server.errors import InstallError
+from asr_server.models import MANIFEST
 
-MANIFEST = "manifest.json"
 # What belongs to a model repository and not to the model that is installed in it.
 _REPOSITORY_FILES = frozenset({"model.py", ".gitkeep"})
 _UNFINISHED = ".unfinished-"

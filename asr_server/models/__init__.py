@@ -1,1 +1,53 @@
-"""Which models are served: their kinds, their published names, their repositories."""
+"""Which models are served: their kinds, their published names, their repositories.
+
+Nothing here needs more than Python itself, so that a command line can be read, and explained,
+before anything large is imported.
+"""
+
+from asr_server.models.home import set_up_home
+from asr_server.models.kinds import KINDS, ExportedGraph, ModelKind
+from asr_server.models.names import (
+    DEFAULT_RECIPE,
+    ConvertedPrecision,
+    ExportedPrecision,
+    GraphKind,
+    GraphKindChoice,
+    HubName,
+    Int8Recipe,
+    RecipeChoice,
+    ServedPrecision,
+)
+from asr_server.models.published import PUBLISHED_MODELS
+from asr_server.models.repositories import (
+    MANIFEST,
+    VERSION,
+    copy_repository,
+    default_repositories,
+    is_installed,
+    missing_kinds,
+    version_folder,
+)
+
+__all__ = [
+    "DEFAULT_RECIPE",
+    "KINDS",
+    "MANIFEST",
+    "PUBLISHED_MODELS",
+    "VERSION",
+    "ConvertedPrecision",
+    "ExportedGraph",
+    "ExportedPrecision",
+    "GraphKind",
+    "GraphKindChoice",
+    "HubName",
+    "Int8Recipe",
+    "ModelKind",
+    "RecipeChoice",
+    "ServedPrecision",
+    "copy_repository",
+    "default_repositories",
+    "is_installed",
+    "missing_kinds",
+    "set_up_home",
+    "version_folder",
+]

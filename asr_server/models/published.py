@@ -7,11 +7,9 @@ folders in the start scripts of FunASR's C++ runtime (`runtime/docs`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from asr_server.errors import InstallError
-
-HubName = Literal["modelscope", "huggingface"]
+from asr_server.models.names import HubName
 
 
 @dataclass(frozen=True)

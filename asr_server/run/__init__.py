@@ -1,1 +1,29 @@
-"""Finds, starts and watches a `tritonserver`."""
+"""Finds, starts and watches a `tritonserver`.
+
+`asr_server.run.docker_server` runs one in a container; it needs the `docker` package, so that it is
+imported only where that is asked for.
+"""
+
+from asr_server.run.flags import ServerFlags
+from asr_server.run.installation import TritonServerError, find_installation
+from asr_server.run.interface import Endpoints, Server
+from asr_server.run.ports import free_ports, held_ports
+from asr_server.run.processes import bound_to_starter
+from asr_server.run.supervision import READY_TIMEOUT_S, serve
+from asr_server.run.triton_server import TritonServer
+from asr_server.run.with_gateway import ServerWithGateway
+
+__all__ = [
+    "READY_TIMEOUT_S",
+    "Endpoints",
+    "Server",
+    "ServerFlags",
+    "ServerWithGateway",
+    "TritonServer",
+    "TritonServerError",
+    "bound_to_starter",
+    "find_installation",
+    "free_ports",
+    "held_ports",
+    "serve",
+]

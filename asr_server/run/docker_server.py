@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -15,10 +15,8 @@ from docker.types import DeviceRequest
 
 from asr_server.places import ROOT
 from asr_server.run.flags import GRPC_POOL
-from asr_server.run.triton_server import TritonServerError
-
-if TYPE_CHECKING:
-    from asr_server.commands.serve import Endpoints
+from asr_server.run.installation import TritonServerError
+from asr_server.run.interface import Endpoints
 
 IMAGE = "triton-asr"
 CONTAINER_ROOT = "/opt/triton-asr"

@@ -25,9 +25,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr_server.places import ROOT
+from asr_server.extras import install_line
+from asr_server.places import ONNXRUNTIME_BACKEND
 
-ONNXRUNTIME_BACKEND = ROOT / "backends" / "onnxruntime"
 WHEEL_REQUIREMENT = "nvidia-pytriton==0.7.0"
 WHEEL_GLIBC = (2, 35)
 STUB_NAME = "triton_python_backend_stub"
@@ -103,7 +103,8 @@ def _wheel_installation() -> TritonInstallation:
     if spec is None or spec.origin is None:
         raise TritonServerError(
             "no tritonserver: none on PATH with its backends beside it, and the package that "
-            f"brings one is not installed for {sys.executable}: pip install {WHEEL_REQUIREMENT}"
+            f"brings one is not installed for {sys.executable}: {install_line('server')} "
+            f"(it brings {WHEEL_REQUIREMENT})"
         )
     _check_numpy()
     package = Path(spec.origin).parent

@@ -1,4 +1,4 @@
-"""Starts, watches and stops a real `tritonserver` (found by `triton_installation`).
+"""Starts, watches and stops a real `tritonserver` (found by `installation`).
 
 The server listens on 127.0.0.1 unless told otherwise and ends with the process (more exactly:
 the thread) that started it.
@@ -13,12 +13,11 @@ from __future__ import annotations
 import http.client
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -30,34 +29,8 @@ from asr_server.run.installation import (
     find_installation,
     server_environment,
 )
+from asr_server.run.ports import held_ports
 from asr_server.run.processes import bound_to_starter, kill_process, session_members, stub_instances
-
-__all__ = ["ServerFlags", "TritonServer", "TritonServerError", "free_ports", "held_ports"]
-
-
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """`count` different TCP ports that are free on `host` now."""
-    with held_ports(count, host) as ports:
-        return ports
-
-
-@contextmanager
-def held_ports(count: int, host: str = "127.0.0.1") -> Iterator[list[int]]:
-    """`count` different TCP ports that the system gives to nobody else within the block.
-
-    A server that is told one of them can listen on it all the same if it sets SO_REUSEADDR, as
-    Triton and asyncio do: the sockets that hold the ports set it too, and do not listen.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.socket(family, socket.SOCK_STREAM)) for _ in range(count)
-        ]
-        for each in sockets:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            each.bind((host, 0))
-        yield [each.getsockname()[1] for each in sockets]
-
 
 # How Triton logs a model that does not load; a Python model's traceback follows the message.
 _LOAD_FAILURE = re.compile(r"\"failed to load '([^']+)' version \d+: (.*)\"")

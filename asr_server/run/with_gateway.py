@@ -6,13 +6,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
+from asr_server.run.installation import TritonServerError
+from asr_server.run.interface import Server
 from asr_server.run.processes import bound_to_starter
-from asr_server.run.triton_server import TritonServerError
-
-if TYPE_CHECKING:
-    from asr_server.commands.serve import Server
 
 _STOP_S = 30.0  # it lets sessions finish
 

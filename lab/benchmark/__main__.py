@@ -26,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from asr_server.install.into_repository import KINDS, ModelKind
+from asr_server.models import KINDS, ModelKind
 from asr_server.places import ROOT
 from lab.benchmark.accuracy import ACCURACY_PEERS, AccuracyResult, measure_accuracy
 from lab.benchmark.concurrent import LAYOUTS

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from asr_client import Client, count_errors
 from asr_contract import SAMPLE_RATE, ErrorCount
-from asr_server.install.into_repository import ModelKind
+from asr_server.models import ModelKind
 from lab.benchmark import in_process
 from lab.benchmark.held_out import HeldOut
 from lab.benchmark.installed_models import installed

@@ -21,7 +21,7 @@ from asr_core.sensevoice.scoring import (
 )
 from asr_core.text.timestamps import CIF_UPSAMPLING
 from asr_server.graphs.session import Outputs
-from asr_server.install.into_repository import VERSION, ModelKind
+from asr_server.models import VERSION, ModelKind
 from lab.benchmark.bare_session import BareSession
 from lab.benchmark.installed_models import installed
 from lab.benchmark.workload import Recording, total_seconds

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from asr_server.install.into_repository import KINDS
+from asr_server.models import KINDS
 from lab.benchmark import funasr_protocol
 from lab.benchmark.websocket_server import WebsocketServer
 from lab.benchmark.workload import Recording

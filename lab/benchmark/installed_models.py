@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from asr_server.file_hashes import hash_file
-from asr_server.install.into_repository import EMBEDDED_MODELS, ModelKind, copy_repository, install
-from asr_server.places import ROOT
+from asr_server.install import install
+from asr_server.models import ModelKind, copy_repository
+from asr_server.places import EMBEDDED_MODELS, ROOT
 
 Precision = Literal["fp32", "int8"]
 
@@ -46,13 +47,12 @@ def installed(kind: ModelKind, source: Path, work: Path, precision: Precision = 
 
 
 def _install_int8(kind: ModelKind, source: Path, target: Path) -> None:
-    from asr_server.install import agreement
-    from asr_server.install.installed import Material
-    from asr_server.install.precision import choose, install_converted
+    from asr_server.install import Material, choose, install_converted, read_texts
+    from asr_server.recordings import read_recordings
 
     samples = EMBEDDED_MODELS / "samples"
-    recordings = agreement.read_recordings(sorted(samples.glob("*.wav")))
-    material = Material(recordings, agreement.read_texts(samples / "transcripts.tsv"))
+    recordings = read_recordings(sorted(samples.glob("*.wav")))
+    material = Material(recordings, read_texts(samples / "transcripts.tsv"))
     choice = choose(kind, "int8", None, str(source))
     install_converted(kind, source, target, choice, material)
 
@@ -65,7 +65,7 @@ def prepared(work: Path, name: str, source: Path, write: Callable[[Path], object
         name: what it begins with; what else begins so was made from something else, and goes.
         source: what it is made from: the files of this folder, and the code that prepares graphs.
     """
-    files = sorted((ROOT / "scripts" / "onnx_graph").glob("*.py"))
+    files = sorted((ROOT / "asr_server" / "graphs").glob("*.py"))
     files += sorted(path for path in source.iterdir() if path.is_file() and path.suffix != ".pt")
     made_from = "".join(f"{path.name} {hash_file(path)}\n" for path in files)
     folder = work / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"

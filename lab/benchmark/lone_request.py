@@ -16,7 +16,7 @@ import numpy as np
 
 from asr_client import Client
 from asr_contract import SAMPLE_RATE
-from asr_server.install.into_repository import VERSION, ModelKind
+from asr_server.models import VERSION, ModelKind
 from lab.benchmark import in_process
 from lab.benchmark.installed_models import Precision, installed
 from lab.benchmark.running_server import running_server

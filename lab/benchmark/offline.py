@@ -12,7 +12,7 @@ import psutil
 
 from asr_client import Client
 from asr_contract import triton_name
-from asr_server.install.into_repository import KINDS, VERSION, ModelKind
+from asr_server.models import KINDS, VERSION, ModelKind
 from lab.benchmark import in_process
 from lab.benchmark.concurrent import LAYOUTS, run_concurrently
 from lab.benchmark.in_process import Recognise

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from asr_server.run.triton_server import TritonServer
+from asr_server.run import TritonServer
 
 START_TIMEOUT_S = 300.0  # of any contestant: full-size models are read from disk
 

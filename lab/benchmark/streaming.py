@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from asr_core.streaming.recogniser import load_online_model
-from asr_server.install.into_repository import KINDS, VERSION
-from asr_server.run.triton_server import TritonServer
+from asr_server.models import KINDS, VERSION
+from asr_server.run import TritonServer
 from lab.benchmark.bare_streaming import BareCost, BareStreaming
 from lab.benchmark.installed_models import installed, prepared
 from lab.benchmark.realtime import Load, load_sherpa, load_triton

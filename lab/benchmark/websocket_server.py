@@ -15,8 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from asr_server.run.processes import bound_to_starter
-from asr_server.run.triton_server import free_ports
+from asr_server.run import bound_to_starter, free_ports
 
 _STEP_S = 0.2
 _STOP_S = 30.0

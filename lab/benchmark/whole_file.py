@@ -15,7 +15,8 @@ import soundfile
 from asr_client import Client
 from asr_client.files.options import DEFAULT_SEGMENT_MS
 from asr_contract import SAMPLE_RATE
-from asr_server.install.into_repository import KINDS, ModelKind, copy_repository, install
+from asr_server.install import install
+from asr_server.models import KINDS, ModelKind, copy_repository
 from lab.benchmark.concurrent import run_concurrently
 from lab.benchmark.installed_models import installed
 from lab.benchmark.running_server import running_server

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import os
 import shutil
 import tempfile
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 import torch
 import yaml
 
-from asr_server.export.torch_files import write_torch_files
+from asr_server.export.funasr_export import export_onnx, quantize_like_funasr
 from lab.random_models import ct_transformer, fsmn_vad
 from lab.random_models.architecture import (
     FEATURE_DIM,
@@ -28,6 +26,7 @@ from lab.random_models.architecture import (
     no_bias_id,
 )
 from lab.random_models.front_end_files import cmvn_text
+from lab.random_models.torch_files import write_torch_files
 from lab.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
 from lab.random_models.weights import (
     calibrate_paraformer,
@@ -36,7 +35,6 @@ from lab.random_models.weights import (
     spread_hotwords,
 )
 
-OPSET = 14  # FunASR's own default
 SENSEVOICE_TOKENIZER = "chn_jpn_yue_eng_ko_spectok.bpe.model"
 
 
@@ -213,47 +211,3 @@ def _fit_hotword_forms(backbone: Any, embedder: Any, hidden: int, vocabulary: in
     backbone.export_dummy_inputs = lambda: dummy
     hotword = embedder.export_dummy_inputs() % vocabulary
     embedder.export_dummy_inputs = lambda: hotword
-
-
-def export_onnx(model: Any, path: Path) -> None:
-    """Trace the export form into `path`.
-
-    Source: FunASR `funasr/utils/export_utils.py`, `_onnx`. `dynamo=False` because the scripted CIF
-    needs the exporter that FunASR was written for.
-    """
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            model,
-            model.export_dummy_inputs(),
-            str(path),
-            opset_version=OPSET,
-            do_constant_folding=True,
-            input_names=model.export_input_names(),
-            output_names=model.export_output_names(),
-            dynamic_axes=model.export_dynamic_axes(),
-            dynamo=False,
-        )
-
-
-def quantize_like_funasr(source: Path, target: Path) -> None:
-    """Write dynamic int8 by FunASR's recipe: MatMul only, per channel, output layers left out.
-
-    Source: FunASR `funasr/utils/export_utils.py`, `_onnx`.
-    """
-    import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    names = [node.name for node in onnx.load(source, load_external_data=False).graph.node]
-    kept = [n for n in names if "output" in n or "bias_encoder" in n or "bias_decoder" in n]
-    logging.getLogger().setLevel(logging.ERROR)  # one warning for each model without shapes
-    quantize_dynamic(
-        model_input=str(source),
-        model_output=str(target),
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        reduce_range=False,
-        weight_type=QuantType.QUInt8,
-        nodes_to_exclude=kept,
-    )

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import yaml
 
-from lab.random_models.export import export_onnx as trace_onnx
+from asr_server.export.funasr_export import export_onnx as trace_onnx
 
 from .models import (
     build_model,

@@ -8,7 +8,7 @@ import psutil
 import pytest
 import soundfile
 
-from asr_server.run.triton_server import ServerFlags, TritonServer
+from asr_server.run import ServerFlags, TritonServer
 from tests.client.local_models import bursts
 from tests.client.media_files import DURATION_S, children, click_track, ffmpeg, pictures
 from tests.client.sides import Side

@@ -22,7 +22,7 @@ from asr_client import (
     SessionLimitReached,
     SessionLost,
 )
-from asr_server.run.triton_server import ServerFlags, TritonServer
+from asr_server.run import ServerFlags, TritonServer
 from tests.client import misbehaving
 from tests.client.sides import NOISE, SECOND, ended, trouble, until
 from tests.client.toy_streaming import SESSION_LIMIT, Received, Toy, letters, write_repository

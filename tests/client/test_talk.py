@@ -16,7 +16,7 @@ import soundfile
 
 from asr_client import Client, FileTranscript, Word, count_errors, load_audio
 from asr_client.text.alignment import text_units
-from asr_server.install.into_repository import EMBEDDED_MODELS
+from asr_server.places import EMBEDDED_MODELS
 from tests.client.test_file_server import check_times, letters, vad_segments
 
 TALK = EMBEDDED_MODELS / "samples" / "talk.ogg"

@@ -20,7 +20,7 @@ from asr_client import (
     ServerError,
     ServerNotReady,
 )
-from asr_server.run.triton_server import ServerFlags, TritonServer
+from asr_server.run import ServerFlags, TritonServer
 from tests.client.toy_repository import SLOW_S, TROUBLE, write_repository
 from tests.serving import READY_TIMEOUT_S
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from asr_server.run.triton_server import TritonServer
+from asr_server.run import TritonServer
 
 LETTER_SAMPLES = 1600
 SESSION_LIMIT = 4

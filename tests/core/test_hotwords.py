@@ -14,8 +14,7 @@ from asr_core.paraformer.hotword_bias import HotwordBias, load_hotword_bias
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, load_embedder
 from asr_core.paraformer.hotword_tokenizer import HotwordTokenizer, load_segmentation
 from asr_core.paraformer.scoring import load_pieces
-from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.hotword_embedder import convert_embedder
+from asr_server.graphs import PrepareError, convert_embedder
 from asr_server.install.installed import sample_hotwords
 from tests.serving import RANDOM_MODELS
 

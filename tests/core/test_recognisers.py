@@ -11,7 +11,7 @@ from asr_core.paraformer.scoring import ParaformerScoring
 from asr_core.sensevoice.recogniser import SenseVoiceRecogniser
 from asr_core.sensevoice.scoring import EMPTY_RESULT, TOKENIZER_NAME, SenseVoiceScoring
 from asr_core.text.words import join_words
-from asr_server.install.into_repository import EMBEDDED_MODELS
+from asr_server.places import EMBEDDED_MODELS
 from lab.training.recognisers import load_paraformer, load_sensevoice
 
 DIM = 560

@@ -16,7 +16,7 @@ import websockets
 from asr_gateway.service.command_line import main
 from asr_gateway.shared.limits import SessionLimits, TooManySessions
 from asr_gateway.shared.settings import Settings, SettingsError, is_loopback
-from asr_server.run.triton_server import held_ports
+from asr_server.run import held_ports
 
 TIMEOUT_S = 120
 

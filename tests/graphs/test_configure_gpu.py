@@ -7,7 +7,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from asr_server.commands.configure_gpu import main, onnx_configs
-from asr_server.install.into_repository import KINDS, copy_repository
+from asr_server.models import KINDS, copy_repository
 
 
 def parse(path):

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from asr_server.commands.prepare import prepare
+from asr_server.graphs import prepare
 from asr_server.graphs.convolutions import widen_convolutions
 from asr_server.graphs.graph import Graph
 

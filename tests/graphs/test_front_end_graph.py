@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from asr_core.features.cmvn import Cmvn
 from asr_core.features.fbank import KaldiNativeFbank
 from asr_server.commands.export_front_end import main
-from asr_server.graphs.front_end import FrontEnd, PrepareError, load_front_end, sinusoidal_positions
+from asr_server.graphs import FrontEnd, PrepareError, load_front_end
+from asr_server.graphs.front_end import sinusoidal_positions
 from lab.random_models.architecture import FRONTEND_CONF
 
 ROOT = Path(__file__).parents[2]

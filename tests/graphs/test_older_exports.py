@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from asr_core.features.requests import LIMITS_FILE, load_feature_extractor
-from asr_server.install.into_repository import KINDS, copy_repository, install
+from asr_server.install import install
+from asr_server.models import KINDS, copy_repository
 from tests.graphs.test_prepare_onnx_refusals import bake_mask_tables, save_edited
 from tests.recordings import cut
 from tests.serving import RANDOM_MODELS

@@ -12,18 +12,17 @@ import pytest
 
 from asr_core.config import load_config
 from asr_server.commands.convert import main
-from asr_server.commands.prepare import prepare, read_metadata
+from asr_server.graphs import PrepareError, convert, prepare, read_metadata
 from asr_server.graphs.activations import measure_peaks
-from asr_server.graphs.conversion import convert
 from asr_server.graphs.element_types import drop_idle_nodes, element_types
-from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.feeds import make_feeds
 from asr_server.graphs.float16 import HEADROOM, LARGEST, residual_scale, to_float16
 from asr_server.graphs.graph import Graph
-from asr_server.graphs.int8 import DEFAULT_RECIPE, quantize
+from asr_server.graphs.int8 import quantize
 from asr_server.graphs.layer_norm import fuse_layer_norms
 from asr_server.graphs.predictor import predictor_nodes
 from asr_server.graphs.residual import find_residual_streams, rescale
+from asr_server.models import DEFAULT_RECIPE
 from tests.precision_models import (
     SAMPLES,
     enlarge_residual_stream,

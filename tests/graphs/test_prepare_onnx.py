@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from asr_server.commands.prepare import Report, prepare, read_metadata
+from asr_server.graphs import Report, prepare, read_metadata
 from asr_server.graphs.speech_like import speech_like_features
 
 MODELS = Path(__file__).parents[1] / "data" / "random_models"

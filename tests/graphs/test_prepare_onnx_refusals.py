@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import ModelProto, helper, numpy_helper
 
-from asr_server.commands.prepare import PrepareError, main, prepare, read_metadata
-from asr_server.graphs import verify
+from asr_server.commands.prepare import main
+from asr_server.graphs import PrepareError, prepare, read_metadata, verify
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.session import Outputs
 from asr_server.graphs.versions import limit_versions

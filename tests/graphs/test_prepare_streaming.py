@@ -11,8 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from asr_server.commands.prepare import Report, prepare, read_metadata
-from asr_server.graphs.front_end import FrontEnd, load_front_end
+from asr_server.graphs import FrontEnd, Report, load_front_end, prepare, read_metadata
 from tests.graphs.test_prepare_onnx import MODELS
 from tests.lab.test_random_models import ONLINE_NAMES
 

@@ -12,9 +12,8 @@ import onnx
 import pytest
 from onnx import ModelProto
 
-from asr_server.commands.prepare import PrepareError, main, prepare
-from asr_server.graphs import verify_streaming_encoder
-from asr_server.graphs.front_end import FrontEnd
+from asr_server.commands.prepare import main
+from asr_server.graphs import FrontEnd, PrepareError, prepare, verify_streaming_encoder
 from asr_server.graphs.graph import Graph
 from tests.graphs.test_prepare_onnx import MODELS
 from tests.lab.test_random_models import ONLINE_NAMES

@@ -12,10 +12,12 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from asr_server.commands.prepare import PrepareError, prepare, read_metadata
+from asr_server.errors import InstallError
+from asr_server.graphs import PrepareError, prepare, read_metadata
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.speech_like import speech_like_features
-from asr_server.install.into_repository import KINDS, InstallError, copy_repository, install
+from asr_server.install import install
+from asr_server.models import KINDS, copy_repository
 from lab.training.exported_graphs import ExportedPunctuation, ExportedVad
 from tests.punctuation_reference import PUNCTUATION_MODELS, PUNCTUATION_ONLINE_MODELS
 from tests.vad_reference import TINY_VAD, VAD_MODELS

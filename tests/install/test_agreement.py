@@ -7,13 +7,8 @@ import pytest
 import soundfile
 
 from asr_server.errors import InstallError
-from asr_server.install.agreement import (
-    Agreement,
-    check,
-    count_agreement,
-    fit_pieces,
-    read_recordings,
-)
+from asr_server.install.agreement import Agreement, check, count_agreement, fit_pieces
+from asr_server.recordings import read_recordings
 
 
 @pytest.mark.parametrize(

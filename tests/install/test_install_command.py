@@ -9,10 +9,10 @@ import shutil
 import pytest
 
 from asr_server import file_hashes
+from asr_server.commands.install import main
 from asr_server.export import checkpoint
-from asr_server.install import agreement
-from asr_server.install.into_repository import KINDS, MANIFEST, copy_repository, main
-from asr_server.install.store import read_manifest
+from asr_server.install import agreement, read_manifest
+from asr_server.models import KINDS, MANIFEST, copy_repository
 from tests.serving import RANDOM_MODELS
 
 KIND = KINDS["paraformer"]
@@ -157,6 +157,6 @@ def test_every_kind_is_verified(kind, source, tmp_path, capsys):
 
 
 def test_a_kind_without_embedded_model_asks_for_one(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("asr_server.install.into_repository.EMBEDDED_MODELS", tmp_path)
+    monkeypatch.setattr("asr_server.models.kinds.EMBEDDED_MODELS", tmp_path)
     assert main(["vad", "--store", str(tmp_path)]) == 1
     assert "give --from" in capsys.readouterr().err

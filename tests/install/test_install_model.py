@@ -7,17 +7,11 @@ import onnxruntime
 import pytest
 
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
-from asr_server.commands.prepare import PrepareError
-from asr_server.install.into_repository import (
-    KINDS,
-    MANIFEST,
-    InstallError,
-    copy_repository,
-    default_repositories,
-    install,
-    is_installed,
-    main,
-)
+from asr_server.commands.install import main
+from asr_server.errors import InstallError
+from asr_server.graphs import PrepareError
+from asr_server.install import install
+from asr_server.models import KINDS, MANIFEST, copy_repository, default_repositories, is_installed
 from asr_server.places import ROOT
 from tests.serving import RANDOM_MODELS
 

@@ -7,10 +7,12 @@ import shutil
 
 import pytest
 
-from asr_server.commands.prepare import read_metadata
+from asr_server.commands.install import main
 from asr_server.errors import InstallError
-from asr_server.install.into_repository import KINDS, MANIFEST, copy_repository, main
-from asr_server.install.precision import Choice, choose, error_rate
+from asr_server.graphs import read_metadata
+from asr_server.install import choose
+from asr_server.install.precision import Choice, error_rate
+from asr_server.models import KINDS, MANIFEST, copy_repository
 from tests.serving import RANDOM_MODELS
 
 SOURCE = RANDOM_MODELS / "paraformer-tiny-seed0"

@@ -8,15 +8,10 @@ import os
 import pytest
 
 from asr_server.errors import InstallError
+from asr_server.install import read_manifest
 from asr_server.install import store as store_module
-from asr_server.install.store import (
-    MANIFEST,
-    find_model,
-    list_models,
-    new_entry,
-    put_in_place,
-    read_manifest,
-)
+from asr_server.install.store import find_model, list_models, new_entry, put_in_place
+from asr_server.models import MANIFEST
 
 
 @pytest.fixture

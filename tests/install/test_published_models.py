@@ -7,9 +7,9 @@ import pytest
 from asr_server.errors import InstallError
 from asr_server.install import locate as locate_module
 from asr_server.install.hub import Snapshot
-from asr_server.install.into_repository import KINDS
 from asr_server.install.locate import Wanted, locate
-from asr_server.models.published import PUBLISHED_MODELS, default_model, find_published
+from asr_server.models import KINDS, PUBLISHED_MODELS
+from asr_server.models.published import default_model, find_published
 
 LARGE = "iic/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404"
 CONTEXTUAL = LARGE.replace("large", "large-contextual")

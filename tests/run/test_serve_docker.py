@@ -6,12 +6,11 @@ import docker
 import pytest
 from docker.errors import DockerException
 
-from asr_server.commands.serve import Endpoints
-from asr_server.install.into_repository import KINDS
+from asr_server.models import KINDS
 from asr_server.places import ROOT
+from asr_server.run import Endpoints, TritonServerError
 from asr_server.run.docker_server import DockerServer
 from asr_server.run.flags import GRPC_POOL
-from asr_server.run.triton_server import TritonServerError
 
 ENDPOINTS = Endpoints("127.0.0.1", 9000, 9001, 9002)
 REPOSITORIES = [ROOT / name for name in {kind.repository for kind in KINDS.values()}]

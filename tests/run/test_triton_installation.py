@@ -5,16 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from asr_server.run import ServerFlags, TritonServerError, free_ports
 from asr_server.run import installation as triton_installation
 from asr_server.run.installation import (
     TritonInstallation,
-    TritonServerError,
     assemble_backends,
     check_installation,
     find_installation,
     server_environment,
 )
-from asr_server.run.triton_server import ServerFlags, free_ports
 
 MINOR = sys.version_info.minor
 
@@ -59,7 +58,10 @@ def test_an_older_c_library(nothing_on_path, monkeypatch, libc, words):
 def test_no_wheel(nothing_on_path, monkeypatch):
     monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(TritonServerError, match=r"pip install nvidia-pytriton==0\.7\.0"):
+    with pytest.raises(
+        TritonServerError,
+        match=r"triton-asr\[server\].*nvidia-pytriton==0\.7\.0",
+    ):
         find_installation()
 
 

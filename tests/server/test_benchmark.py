@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from asr_server.install.into_repository import EMBEDDED_MODELS
+from asr_server.places import EMBEDDED_MODELS
 from lab.benchmark.__main__ import main
 from lab.benchmark.workload import make_recordings, total_seconds
 from tests.serving import RANDOM_MODELS

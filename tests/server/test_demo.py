@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from asr_client import ErrorCount, count_errors
-from asr_server.commands.demo import read_samples
+from asr_server.commands.demo_client import read_samples
 from asr_server.places import ROOT
 
 SENTENCE = re.compile(r"  \d+:\d\d\.\d - \d+:\d\d\.\d   \S.*[。？]")

@@ -13,8 +13,9 @@ from tritonclient.utils import InferenceServerException
 from asr_client import AsyncClient, Client, RequestRejected
 from asr_client.cli import main
 from asr_core.paraformer.scoring import load_pieces
-from asr_server.install.into_repository import KINDS, copy_repository, install
-from asr_server.run.triton_server import TritonServer
+from asr_server.install import install
+from asr_server.models import KINDS, copy_repository
+from asr_server.run import TritonServer
 from tests.funasr_reference import ParaformerReference
 from tests.recordings import cut, heldout
 from tests.serving import RANDOM_MODELS, READY_TIMEOUT_S, RawClient, serve_models, set_parameter

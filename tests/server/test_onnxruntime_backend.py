@@ -12,7 +12,7 @@ import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-from asr_server.run.triton_server import ServerFlags, TritonServer
+from asr_server.run import ServerFlags, TritonServer
 from tests.server.onnx_cases import CASES
 from tests.serving import READY_TIMEOUT_S
 

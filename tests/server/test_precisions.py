@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from asr_server.install.into_repository import KINDS, copy_repository, main
-from asr_server.run.triton_server import TritonServer
+from asr_server.commands.install import main
+from asr_server.models import KINDS, copy_repository
+from asr_server.run import TritonServer
 from tests.recordings import mixed_lengths
 from tests.serving import READY_TIMEOUT_S, RawClient
 

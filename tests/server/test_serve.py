@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 from asr_client import AsrError, Client
-from asr_server.install.into_repository import KINDS, copy_repository, install
+from asr_server.install import install
+from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
-from asr_server.run.triton_server import held_ports
+from asr_server.run import held_ports
 from tests.serving import RANDOM_MODELS
 
 # For what should happen, on however slow a machine.

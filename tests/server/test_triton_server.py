@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_server.run.triton_server import TritonServer, TritonServerError
+from asr_server.run import TritonServer, TritonServerError
 from tests.serving import READY_TIMEOUT_S
 
 ECHO = """

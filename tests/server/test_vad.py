@@ -11,9 +11,10 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
+from asr_server.install import install
 from asr_server.install.funasr_vad_reference import VadReference
-from asr_server.install.into_repository import KINDS, copy_repository, install
-from asr_server.run.triton_server import TritonServer
+from asr_server.models import KINDS, copy_repository
+from asr_server.run import TritonServer
 from lab.benchmark.server_statistics import read_statistics
 from lab.training.exported_graphs import ExportedVad
 from tests.server_counters import wait_for_inferences

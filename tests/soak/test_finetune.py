@@ -10,12 +10,13 @@ import sys
 import pytest
 import soundfile
 
+from asr_server.commands.install import main
 from asr_server.file_hashes import hash_file
-from asr_server.install.installed import Material, load_paraformer
-from asr_server.install.into_repository import EMBEDDED_MODELS, KINDS, copy_repository, main
-from asr_server.install.store import read_manifest
-from asr_server.places import ROOT
-from asr_server.run.triton_server import TritonServer
+from asr_server.install import Material, read_manifest
+from asr_server.install.installed import load_paraformer
+from asr_server.models import KINDS, copy_repository
+from asr_server.places import EMBEDDED_MODELS, ROOT
+from asr_server.run import TritonServer
 from tests.serving import READY_TIMEOUT_S, RawClient
 
 pytestmark = pytest.mark.soak

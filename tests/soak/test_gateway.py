@@ -19,7 +19,7 @@ import soundfile
 
 from asr_contract import SAMPLE_RATE
 from asr_gateway.shared.settings import Settings
-from asr_server.run.triton_server import free_ports
+from asr_server.run import free_ports
 from lab.benchmark.server_statistics import memory_mb
 from tests.funasr_checkout import funasr_file
 from tests.gateway.gateways import RunningGateway, running_gateway, spoken_pcm

@@ -14,10 +14,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from asr_server.commands.prepare import prepare, read_features
-from asr_server.graphs.conversion import convert
+from asr_server.graphs import convert, prepare
 from asr_server.graphs.feeds import make_feeds
 from asr_server.graphs.speech_like import speech_like_features
+from asr_server.recordings import read_features
 from tests.precision_models import SAMPLES, load
 from tests.soak.test_full_size import exported
 

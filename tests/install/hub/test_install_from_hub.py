@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from asr_server.install.into_repository import KINDS, copy_repository
-from asr_server.install.store import read_manifest
+from asr_server.install import read_manifest
+from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
 from tests.install.hub.server import COMMIT, serve_hub
 from tests.serving import RANDOM_MODELS

@@ -1,0 +1,207 @@
+"""One order to install a model, from what the user names to what lies in the repository."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from asr_server.errors import InstallError
+from asr_server.file_hashes import hash_file
+from asr_server.graphs import Report
+from asr_server.install import agreement
+from asr_server.install.agreement import Agreement
+from asr_server.install.installed import Material
+from asr_server.install.into_repository import install
+from asr_server.install.layout import HOTWORD_FILES, ModelFiles, collect, graph_file
+from asr_server.install.locate import Located, Wanted, locate
+from asr_server.install.precision import Choice, PrecisionReport, choose, install_converted
+from asr_server.install.store import new_entry, put_in_place
+from asr_server.models import MANIFEST, HubName, ModelKind, RecipeChoice, ServedPrecision
+from asr_server.places import SAMPLES
+from asr_server.recordings import read_recordings
+
+EMBEDDED_NAME = "embedded"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to install, how, and where to.
+
+    Attributes:
+        kind: of the model.
+        store: keeps it under its name.
+        repository: serves it.
+        source: a directory, an id (owner/name) or a name FunASR knows; None for the published
+            default where `hub` or `variant` is given, else for the embedded model.
+        hub: where to look for an id, None where it usually lies.
+        revision: branch, tag or commit.
+        precision: to serve it in.
+        recipe: of int8.
+        variant: which published default.
+        from_checkpoint: export `model.pt` here even if the ONNX was published.
+        row_by_row: as in `prepare`.
+        name: in the store; None makes one from the source.
+        wavs: recordings to verify it on (16 kHz); none takes the samples.
+    """
+
+    kind: ModelKind
+    store: Path
+    repository: Path
+    source: str | None = None
+    hub: HubName | None = None
+    revision: str | None = None
+    precision: ServedPrecision = "fp32"
+    recipe: RecipeChoice | None = None
+    variant: str | None = None
+    from_checkpoint: bool = False
+    row_by_row: bool = False
+    name: str | None = None
+    wavs: Sequence[Path] = ()
+
+
+def carry_out(order: Order, say: Callable[[str], None]) -> None:
+    """Find, download, export, prepare, convert, verify, keep and install a model.
+
+    Args:
+        order: which.
+        say: takes lines for the user.
+
+    Raises:
+        InstallError: there is no such model, or it does not say what FunASR's runtime says.
+        PrepareError: its graph cannot be served.
+    """
+    kind = order.kind
+    source = _source(order)
+    choice = choose(kind, order.precision, order.recipe, source)
+    recordings = read_recordings(order.wavs or sorted(SAMPLES.glob("*.wav")))
+    material = Material(recordings, agreement.read_texts(SAMPLES / "transcripts.tsv"))
+    graphs = [graph.stem for graph in kind.graphs]
+    wanted = Wanted(
+        kind.name,
+        graphs,
+        choice.of_files,
+        source,
+        order.hub,
+        order.revision,
+        order.variant,
+        order.from_checkpoint,
+    )
+    with tempfile.TemporaryDirectory(prefix="install-") as work:
+        exported, links = Path(work) / "exported", Path(work) / "files"
+        exported.mkdir()
+        links.mkdir()
+        located = locate(wanted, exported, say)
+        name = order.name or _name(kind, located, choice.precision)
+        tables = {name for names in kind.files.values() for name in names}
+        tables.update(name for graph in kind.graphs for name in graph.files)
+        optional = [*kind.unsupported, *HOTWORD_FILES]
+        files = collect(located.directories, links, graphs, tables, choice.of_files, optional)
+        with new_entry(order.store, kind.name, name) as entry:
+            cost = None
+            if choice.is_converted:
+                reports, cost = install_converted(kind, links, entry, choice, material)
+            else:
+                first = graph_file(graphs[0], choice.of_files)
+                reports = install(kind, links, entry, first, order.row_by_row)
+            _say_prepared(reports, say)
+            if cost is not None:
+                say(str(cost))
+            found = _verify(kind, entry, links, choice, material, say)
+            _write_manifests(kind, entry, name, located, files, choice, cost, found)
+    put_in_place(order.store / kind.name / name, order.repository)
+    say(
+        f"{kind.name}: installed {located.title} ({choice.precision}) in {order.repository} "
+        f"as {name}"
+    )
+
+
+def _source(order: Order) -> str | None:
+    """Return what the user named, or the embedded model where no other is meant."""
+    if order.source is not None or order.hub is not None or order.variant is not None:
+        return order.source
+    if not order.kind.embedded.is_dir():
+        raise InstallError(f"no small {order.kind.name} model comes with the project: give --from")
+    return str(order.kind.embedded)
+
+
+def _verify(
+    kind: ModelKind,
+    entry: Path,
+    files: Path,
+    choice: Choice,
+    material: Material,
+    say: Callable[[str], None],
+) -> Agreement | None:
+    """Compare with `funasr_onnx` where that can be done, and say so where not."""
+    if not agreement.can_compare(kind.name):
+        say(_not_compared(kind.name))
+        return None
+    found = agreement.compare(kind.name, entry, files, choice.of_files, material)
+    say(f"verified against funasr_onnx: {found}")
+    agreement.check(found, choice.precision)
+    return found
+
+
+def _name(kind: ModelKind, located: Located, precision: ServedPrecision) -> str:
+    embedded = located.origin.get("directory") == str(kind.embedded.resolve())
+    name = EMBEDDED_NAME if embedded else located.title.replace("/", "--")
+    return name if precision == "fp32" else f"{name}-{precision}"
+
+
+def _say_prepared(reports: Sequence[Report], say: Callable[[str], None]) -> None:
+    for report in reports:
+        rows = int(report.figures.get("original_rows", 0))
+        difference = report.figures.get("original_max_score_difference")
+        compared = (
+            ""
+            if difference is None
+            else (f"; {rows} rows equal the original's, scores within {difference:.1g}")
+        )
+        say(f"prepared {report.kind}, {report.precision}{compared}")
+        for message in report.messages:
+            say(f"  {message}")
+
+
+def _not_compared(kind: str) -> str:
+    reason = "funasr_onnx is not installed (pip install funasr-onnx)"
+    if kind not in agreement.LOADERS:
+        reason = f"there is no comparison for {kind} models"
+    return f"not verified against funasr_onnx: {reason}; compared with the original graph only"
+
+
+def _write_manifests(
+    kind: ModelKind,
+    entry: Path,
+    name: str,
+    located: Located,
+    files: ModelFiles,
+    choice: Choice,
+    cost: PrecisionReport | None,
+    found: Agreement | None,
+) -> None:
+    """Record in each graph's folder what was installed and how it was verified."""
+    common: dict[str, Any] = {
+        "kind": kind.name,
+        "name": name,
+        "source": located.origin,
+        "precision": choice.precision,
+        "recipe": choice.recipe,
+        "precision_report": None if cost is None else cost.as_dict(),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "source_sha256": {file: hash_file(path) for file, path in files.originals.items()},
+        "installed_sha256": {
+            path.relative_to(entry).as_posix(): hash_file(path)
+            for path in sorted(entry.rglob("*"))
+            if path.is_file() and path.name != MANIFEST
+        },
+        "funasr_onnx_agreement": None if found is None else asdict(found),
+    }
+    for path in entry.glob(f"*/*/{MANIFEST}"):
+        prepared = json.loads(path.read_text(encoding="utf-8"))
+        text = json.dumps({**prepared, **common}, indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,92 @@
+"""The user's copy of the model repositories, where those that come along are not to be written.
+
+<home>/model_repo_*/<model>/config.pbtxt, 1/model.py    copied, refreshed when they change here
+<home>/model_repo_*/<model>/1/*, hotwords.txt           the user's, never touched
+<home>/shipped.json                                     SHA-256 of each file when it was copied
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from asr_server.errors import InstallError
+from asr_server.file_hashes import hash_file
+from asr_server.models.kinds import KINDS
+from asr_server.models.repositories import VERSION, version_folder
+from asr_server.places import HOME_VARIABLE, ROOT, home
+
+_RECORD = "shipped.json"
+
+
+def set_up_home(report: Callable[[str], None]) -> None:
+    """Bring the copy of the model repositories up to date; nothing to do in a checkout.
+
+    A file is written where it is missing, or where what comes along is no longer what was copied
+    before. One that the user has changed is kept beside the new one, as `*.old`.
+
+    Args:
+        report: takes lines for the user: the folder, if anything was written.
+
+    Raises:
+        InstallError: the folder cannot be written.
+    """
+    target = home()
+    if target == ROOT:
+        return
+    try:
+        written = _copy(target, report)
+    except OSError as error:
+        raise InstallError(
+            f"{target}: cannot be written ({error.strerror}); {HOME_VARIABLE} names another folder"
+        ) from error
+    if written:
+        report(f"model repositories are in {target}")
+
+
+def _copy(target: Path, report: Callable[[str], None]) -> bool:
+    """Return whether anything was written."""
+    record = target / _RECORD
+    copied: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
+    present: dict[str, str] = {}
+    written = False
+    for name in _shipped_files():
+        source, file = ROOT / name, target / name
+        present[name] = hash_file(source)
+        if file.is_file() and copied.get(name) == present[name]:
+            continue
+        if file.is_file() and hash_file(file) not in (copied.get(name), present[name]):
+            old = file.with_name(f"{file.name}.old")
+            shutil.copyfile(file, old)
+            report(f"{file}: replaced by this version's; yours is now {old.name}")
+        _write(file, source.read_bytes())
+        written = True
+    for kind in KINDS.values():
+        for model in kind.models:
+            version_folder(target / kind.repository, model)
+    if present != copied:
+        _write(record, json.dumps(present, indent=2).encode())
+    return written
+
+
+def _shipped_files() -> Iterator[str]:
+    """Give the paths, in the project, of what describes the models."""
+    for kind in KINDS.values():
+        for model in kind.models:
+            for name in ("config.pbtxt", f"{VERSION}/model.py"):
+                path = f"{kind.repository}/{model}/{name}"
+                if (ROOT / path).is_file():
+                    yield path
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file at once, as another server may be reading it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).chmod(0o644)
+    os.replace(file.name, path)

@@ -1,0 +1,139 @@
+"""The kinds of models that are served, and where the files of each go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from asr_server.models.names import GraphKindChoice
+from asr_server.places import EMBEDDED_MODELS
+
+
+@dataclass(frozen=True)
+class ExportedGraph:
+    """One of a model's ONNX files.
+
+    Attributes:
+        model: the Triton model that gets it.
+        stem: its name without ending, before `_quant` of an int8 export.
+        kind: what `prepare` must find in it.
+        files: what `prepare` reads beside it.
+    """
+
+    model: str
+    stem: str
+    kind: GraphKindChoice
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """Where the files of one kind of model go.
+
+    Attributes:
+        name: as said on the command line; also, with `_` for `-`, its folder in `embedded_models`.
+        repository: the model repository, relative to the project.
+        graphs: the exported graphs; the first is the encoder.
+        files: for each other model, the files it needs.
+        unsupported: files of which each means a model that cannot be served, and why.
+        ensemble: the Triton model that chains the others, where there is one.
+    """
+
+    name: Literal[
+        "paraformer",
+        "sensevoice",
+        "paraformer-online",
+        "vad",
+        "punctuation",
+        "punctuation-online",
+    ]
+    repository: str
+    graphs: tuple[ExportedGraph, ...]
+    files: dict[str, tuple[str, ...]]
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    ensemble: str | None = None
+
+    @property
+    def encoder(self) -> str:
+        """The Triton model of the encoder."""
+        return self.graphs[0].model
+
+    @property
+    def models(self) -> list[str]:
+        """All Triton models of this kind."""
+        chain = [self.ensemble] if self.ensemble else []
+        return [*chain, *(graph.model for graph in self.graphs), *self.files]
+
+    @property
+    def embedded(self) -> Path:
+        """Folder of the small model that comes with the project."""
+        return EMBEDDED_MODELS / self.name.replace("-", "_")
+
+
+_WORD_LEVEL = {
+    "jieba_usr_dict": "it sets marks after Chinese words as jieba cuts them, and jieba is not used "
+    "here; take a model that reads characters"
+}
+
+KINDS: dict[str, ModelKind] = {
+    kind.name: kind
+    for kind in (
+        ModelKind(
+            "sensevoice",
+            "model_repo_sensevoice",
+            (ExportedGraph("sensevoice_encoder", "model", "sensevoice"),),
+            {
+                "sensevoice_feature_extractor": ("am.mvn", "config.yaml"),
+                "sensevoice_scoring": ("chn_jpn_yue_eng_ko_spectok.bpe.model",),
+            },
+            ensemble="sensevoice",
+        ),
+        ModelKind(
+            "paraformer",
+            "model_repo_paraformer_offline",
+            (ExportedGraph("paraformer_encoder", "model", "paraformer"),),
+            {
+                "paraformer_feature_extractor": ("am.mvn", "config.yaml", "tokens.json"),
+                "paraformer_scoring": ("tokens.json", "config.yaml"),
+            },
+            ensemble="infer_pipeline",
+        ),
+        ModelKind(
+            "paraformer-online",
+            "model_repo_paraformer_online",
+            (
+                ExportedGraph(
+                    "streaming_encoder", "model", "streaming_encoder", ("am.mvn", "config.yaml")
+                ),
+                ExportedGraph("streaming_decoder", "decoder", "streaming_decoder"),
+            ),
+            {
+                "streaming_feature_extractor": (),
+                "streaming_cif_search": ("tokens.json", "config.yaml"),
+            },
+            ensemble="streaming_paraformer",
+        ),
+        ModelKind(
+            "vad",
+            "model_repo_auxiliary",
+            (ExportedGraph("vad_encoder", "model", "vad", ("config.yaml",)),),
+            {"vad": ("am.mvn", "config.yaml")},
+        ),
+        ModelKind(
+            "punctuation",
+            "model_repo_auxiliary",
+            (ExportedGraph("punctuation_encoder", "model", "punctuation"),),
+            {"punctuation": ("tokens.json", "config.yaml")},
+            _WORD_LEVEL,
+        ),
+        ModelKind(
+            "punctuation-online",
+            "model_repo_auxiliary",
+            (ExportedGraph("punctuation_online_encoder", "model", "punctuation_online"),),
+            {"punctuation_online": ("tokens.json", "config.yaml")},
+            _WORD_LEVEL,
+        ),
+    )
+}

@@ -1,0 +1,50 @@
+"""What graphs, precisions, recipes and hubs are called, on the command line and in reports."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+GraphKind = Literal[
+    "paraformer",
+    "bicif_paraformer",
+    "contextual_paraformer",
+    "seaco_paraformer",
+    "sensevoice",
+    "streaming_encoder",
+    "streaming_decoder",
+    "vad",
+    "punctuation",
+    "punctuation_online",
+]
+"""Architecture of a prepared graph."""
+
+GraphKindChoice = Literal[
+    "auto",
+    "paraformer",
+    "sensevoice",
+    "streaming_encoder",
+    "streaming_decoder",
+    "vad",
+    "punctuation",
+    "punctuation_online",
+]
+"""What a graph is said to be before it is prepared; the Paraformers tell themselves apart."""
+
+ExportedPrecision = Literal["fp32", "int8"]
+"""Of a graph as FunASR exports and publishes it."""
+
+ConvertedPrecision = Literal["int8", "fp16"]
+"""That a prepared float32 graph can be converted to."""
+
+ServedPrecision = Literal["fp32", "int8", "fp16"]
+"""Of an installed graph."""
+
+Int8Recipe = Literal["signed", "funasr", "per_frame"]
+"""How int8 is made from float32; `asr_server.graphs.int8` says what they are."""
+
+DEFAULT_RECIPE: Int8Recipe = "signed"
+
+RecipeChoice = Literal["signed", "funasr", "per_frame", "published"]
+"""The recipes, and int8 as it was published."""
+
+HubName = Literal["modelscope", "huggingface"]

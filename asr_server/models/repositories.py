@@ -1,0 +1,65 @@
+"""The model repositories: which there are, what is installed in them, and copies of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from asr_server.models.kinds import KINDS, ModelKind
+from asr_server.places import ROOT, home
+
+VERSION = "1"  # every model here has one version
+MANIFEST = "manifest.json"
+
+
+def version_folder(repository: Path, model: str) -> Path:
+    """Return the folder of a model's only version, made if need be."""
+    folder = repository / model / VERSION
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def is_installed(kind: ModelKind, repository: Path) -> bool:
+    """Return whether a model has been installed into a repository."""
+    return all((repository / graph.model / VERSION / MANIFEST).is_file() for graph in kind.graphs)
+
+
+def default_repositories() -> list[Path]:
+    """Return the repositories of `home` that can be served: with an installed or embedded model."""
+    served = (
+        home() / kind.repository
+        for kind in KINDS.values()
+        if kind.embedded.is_dir() or is_installed(kind, home() / kind.repository)
+    )
+    return list(dict.fromkeys(served))  # one may hold models of several kinds
+
+
+def missing_kinds(repositories: Collection[Path]) -> list[ModelKind]:
+    """Return the kinds without an installed model whose repository of `home` is among these."""
+    return [
+        kind
+        for kind in KINDS.values()
+        if (repository := home() / kind.repository) in repositories
+        and not is_installed(kind, repository)
+    ]
+
+
+def copy_repository(kind: ModelKind, target: Path, source: Path | None = None) -> Path:
+    """Copy the models of one kind, without the weights that are installed in them.
+
+    Args:
+        target: a model repository to be, which may hold other models already.
+        source: the one to copy; what comes along when left out.
+
+    Returns:
+        `target`.
+    """
+    source = source or ROOT / kind.repository
+    for model in kind.models:
+        (target / model / VERSION).mkdir(parents=True)
+        shutil.copy(source / model / "config.pbtxt", target / model)
+        program = source / model / VERSION / "model.py"
+        if program.exists():
+            shutil.copy(program, target / model / VERSION)
+    return target

@@ -9,16 +9,16 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from asr_core.features.requests import FeatureExtractor, Features, load_feature_extractor
+from asr_core.features.requests import Features, FeatureService, load_feature_service
 from asr_triton.answers import refuse, respond
 from asr_triton.parameters import Parameters
 
 Extract = Callable[[Any], tuple[Sequence[Features], Mapping[str, NDArray[Any]]]]
 
 
-def build_extractor(parameters: Parameters) -> FeatureExtractor:
-    """Build the extractor of the model that is being initialised."""
-    return load_feature_extractor(
+def build_feature_service(parameters: Parameters) -> FeatureService:
+    """Build the feature service of the model that is being initialised."""
+    return load_feature_service(
         Path(pb_utils.get_model_dir()),
         max_audio_seconds=parameters.number("max_audio_seconds"),
         max_padding=parameters.number(
@@ -28,14 +28,12 @@ def build_extractor(parameters: Parameters) -> FeatureExtractor:
     )
 
 
-def answer_in_groups(
-    requests: Sequence[Any], extractor: FeatureExtractor, extract: Extract
-) -> None:
+def answer_in_groups(requests: Sequence[Any], service: FeatureService, extract: Extract) -> None:
     """Answer requests in groups of one length, so that the encoder can join them.
 
     Args:
         requests: Triton's, of one call of `execute`.
-        extractor: pads what `extract` gives.
+        service: pads what `extract` gives.
         extract: gives a request's features, an array [T_i, D] a row, and the outputs it has beside
             `speech` and `speech_lengths`; raises ValueError if the request is at fault.
     """
@@ -49,7 +47,7 @@ def answer_in_groups(
             accepted.append(request)
             features.append(rows)
             extras.append(extra)
-    for padded in extractor.pad(features):
+    for padded in service.pad(features):
         outputs = {"speech": padded.speech, "speech_lengths": padded.lengths}
         _send(accepted[padded.index], respond({**outputs, **extras[padded.index]}))
 

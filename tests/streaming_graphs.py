@@ -15,14 +15,14 @@ from funasr_onnx.utils.frontend import SinusoidalPositionEncoderOnline
 from asr_core.features.cmvn import load_cmvn
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
 from asr_core.streaming.frontend import StreamingFrontend
-from asr_core.streaming.recogniser import OnlineRecogniser, Step, load_online_model
+from asr_core.streaming.recogniser import Step, StreamingRecogniser, load_streaming_model
 
 
 class ExportedGraphs:
     """Encoder and decoder of an exported model."""
 
     def __init__(self, model_dir: Path) -> None:
-        self.model = load_online_model(model_dir)
+        self.model = load_streaming_model(model_dir)
         self.windows_encoded = 0
         self._cmvn = load_cmvn(model_dir / "am.mvn")
         self._positions = SinusoidalPositionEncoderOnline()
@@ -33,9 +33,9 @@ class ExportedGraphs:
             for name in ("model.onnx", "decoder.onnx")
         )
 
-    def recogniser(self, max_batch_size: int = 4) -> OnlineRecogniser:
+    def recogniser(self, max_batch_size: int = 4) -> StreamingRecogniser:
         """Return a recogniser on these graphs."""
-        return OnlineRecogniser(self.model, self.encode, self.decode, max_batch_size)
+        return StreamingRecogniser(self.model, self.encode, self.decode, max_batch_size)
 
     def encode(self, fbank, first_position, positions, window_lengths):
         """`online.Encoder`."""

@@ -37,7 +37,7 @@ class PaddedFeatures:
     lengths: NDArray[np.int32]
 
 
-class FeatureExtractor:
+class FeatureService:
     """Extracts the features of requests and pads those of similar length to one shape.
 
     Args:
@@ -90,9 +90,9 @@ class FeatureExtractor:
                 )
 
 
-def load_feature_extractor(
+def load_feature_service(
     model_dir: Path, max_audio_seconds: float, max_padding: float, device: str = "cpu"
-) -> FeatureExtractor:
+) -> FeatureService:
     """Build the extractor of an installed model.
 
     Args:
@@ -101,7 +101,7 @@ def load_feature_extractor(
         max_padding: share of a padded row that may be padding, 0 to below 1.
         device: "cpu", or a torch device such as "cuda:0".
     """
-    return FeatureExtractor(
+    return FeatureService(
         load_frontend(model_dir, device),
         max_audio_seconds,
         max_padding,

@@ -15,7 +15,7 @@ from asr_core.features.frontend import Frontend, batch_features
 from asr_core.features.waveform import Waveform
 from asr_core.paraformer.hotword_bias import BiasEmbed, no_hotwords
 from asr_core.paraformer.scoring import ParaformerOutputs, ParaformerScoring
-from asr_core.text.words import Word
+from asr_core.text.words import DecodedWord
 
 
 class Encoder(Protocol):
@@ -62,7 +62,9 @@ class ParaformerRecogniser:
         self._scoring = scoring
         self._embed_hotwords = embed_hotwords
 
-    def __call__(self, waveforms: Sequence[Waveform], hotwords: str = "") -> list[list[Word]]:
+    def __call__(
+        self, waveforms: Sequence[Waveform], hotwords: str = ""
+    ) -> list[list[DecodedWord]]:
         """Recognise one or more recordings in one run of the encoder.
 
         Args:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asr_core.config import load_config
 from asr_core.text.timestamps import CIF_UPSAMPLING, cif_spans_ms
-from asr_core.text.words import Word, join_pieces
+from asr_core.text.words import DecodedWord, join_pieces
 
 BLANK, START, END = 0, 1, 2  # <blank>, <s>, </s> in every Paraformer vocabulary
 SPECIAL_PIECES = frozenset({"<blank>", "<s>", "</s>", "<unk>"})
@@ -82,20 +82,20 @@ class ParaformerScoring:
         self._pieces = pieces
         self._predictor_bias = predictor_bias
 
-    def __call__(self, row: ParaformerRow) -> list[Word]:
+    def __call__(self, row: ParaformerRow) -> list[DecodedWord]:
         """Turn one row into words."""
         kept = [i for i, token in enumerate(row.token_ids.tolist()) if token not in (BLANK, END)]
         kept = kept[: max(len(row.token_ids) - self._predictor_bias, 0)]
         spans = cif_spans_ms(row.us_alphas, row.us_cif_peak, len(kept))
         words = [
-            Word(self._pieces[row.token_ids[i]], start, end, float(row.token_scores[i]))
+            DecodedWord(self._pieces[row.token_ids[i]], start, end, float(row.token_scores[i]))
             for i, (start, end) in zip(kept, spans, strict=True)
         ]
         return join_pieces(word for word in words if word.text not in SPECIAL_PIECES)
 
     def score_rows(
         self, outputs: ParaformerOutputs, speech_lengths: NDArray[np.int32]
-    ) -> list[list[Word]]:
+    ) -> list[list[DecodedWord]]:
         """Turn a batch into words, each row by itself; arguments as in `ParaformerOutputs`."""
         return [self(row) for row in outputs.rows(speech_lengths)]
 

@@ -191,7 +191,7 @@ def _has_own_end(word: str) -> bool:
     return word[-1] in SENTENCE_ENDS or word[-1] in ".?"
 
 
-def finish_online(passage: Passage, table: MarkTable) -> Punctuated:
+def finish_streaming(passage: Passage, table: MarkTable) -> Punctuated:
     """Write the new part of a stream's text, after the mark of the last word before it.
 
     The new part's own last mark stays open: the next text begins with it. The context for that is

@@ -16,7 +16,7 @@ from asr_core.punctuation.marking import (
     PunctuationModel,
     Tagger,
     finish_offline,
-    finish_online,
+    finish_streaming,
     read_context,
     tag_passages,
 )
@@ -40,20 +40,20 @@ class PunctuationRequest:
     contexts: Strings | None = None
 
 
-class Punctuator:
+class PunctuationService:
     """Answers requests.
 
     Args:
-        online: texts are parts of streams, with context.
+        streaming: texts are parts of streams, with context.
         max_words: longest text accepted, context included.
         max_batch_size: rows in one run of the encoder.
     """
 
     def __init__(
-        self, model: PunctuationModel, online: bool, max_words: int, max_batch_size: int
+        self, model: PunctuationModel, streaming: bool, max_words: int, max_batch_size: int
     ) -> None:
         self._model = model
-        self._finish = finish_online if online else finish_offline
+        self._finish = finish_streaming if streaming else finish_offline
         self._max_words = max_words
         self._max_batch_size = max_batch_size
 

@@ -15,7 +15,7 @@ from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_contract.tensors import LANGUAGE, TEXT_NORM
 from asr_core.sensevoice.ctc import CtcToken, greedy_search
 from asr_core.text.timestamps import ctc_span_ms
-from asr_core.text.words import Word, merge_words
+from asr_core.text.words import DecodedWord, merge_words
 
 NUM_TAG_FRAMES = 4  # language, emotion, event and text norm, one frame each before the audio
 TOKENIZER_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
@@ -61,7 +61,7 @@ class SenseVoiceResult:
     language: str
     emotion: str
     event: str
-    words: list[Word]
+    words: list[DecodedWord]
 
 
 EMPTY_RESULT = SenseVoiceResult("", "", "", "", "", [])
@@ -153,9 +153,9 @@ class SenseVoiceScoring:
         match = _TAG.fullmatch(self._tokenizer.id_to_piece(token_id).removeprefix(_WORD_START))
         return match[1] if match else ""
 
-    def _words(self, tokens: Sequence[CtcToken], num_frames: int) -> list[Word]:
+    def _words(self, tokens: Sequence[CtcToken], num_frames: int) -> list[DecodedWord]:
         pieces = [
-            Word(
+            DecodedWord(
                 self._tokenizer.id_to_piece(token.token_id),
                 *ctc_span_ms(token.start_frame, token.end_frame, num_frames),
                 token.log_prob,
@@ -165,13 +165,13 @@ class SenseVoiceScoring:
         return join_sentencepieces([piece for piece in pieces if not _TAG.search(piece.text)])
 
 
-def join_sentencepieces(pieces: Sequence[Word]) -> list[Word]:
+def join_sentencepieces(pieces: Sequence[DecodedWord]) -> list[DecodedWord]:
     """Join pieces into words: ASCII letters that follow letters without a space between.
 
     Source: FunASR `funasr/models/sense_voice/model.py`, `post`, with one difference: a lone space
     mark ends a word there only if the next piece brings its own.
     """
-    words: list[Word] = []
+    words: list[DecodedWord] = []
     starts_word = True
     for piece in pieces:
         starts_word |= piece.text.startswith(_WORD_START)

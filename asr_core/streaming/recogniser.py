@@ -20,7 +20,7 @@ from asr_core.paraformer.scoring import BLANK, END, SPECIAL_PIECES, load_pieces
 from asr_core.streaming.frontend import PADDING, Windows
 from asr_core.streaming.text import StreamingText
 from asr_core.text.word_tensors import pack_words
-from asr_core.text.words import Word
+from asr_core.text.words import DecodedWord
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -81,7 +81,7 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True)
-class OnlineModel:
+class StreamingModel:
     """What a streaming Paraformer consists of besides its graphs.
 
     Attributes:
@@ -98,7 +98,7 @@ class OnlineModel:
     tail_threshold: float
 
 
-def load_online_model(model_dir: Path) -> OnlineModel:
+def load_streaming_model(model_dir: Path) -> StreamingModel:
     """Read `config.yaml` and `tokens.json`.
 
     Raises:
@@ -108,7 +108,7 @@ def load_online_model(model_dir: Path) -> OnlineModel:
     config = load_config(model_dir)
     hidden_size = int(config["encoder_conf"]["output_size"])
     decoder, predictor = config["decoder_conf"], config["predictor_conf"]
-    return OnlineModel(
+    return StreamingModel(
         pieces=load_pieces(model_dir),
         hidden_size=hidden_size,
         cache_shape=(int(decoder["num_blocks"]), hidden_size, int(decoder["kernel_size"]) - 1),
@@ -120,7 +120,7 @@ def load_online_model(model_dir: Path) -> OnlineModel:
 class Stream:
     """State of one stream between its requests."""
 
-    def __init__(self, model: OnlineModel, chunk_size: ChunkSize) -> None:
+    def __init__(self, model: StreamingModel, chunk_size: ChunkSize) -> None:
         self.chunk_size = chunk_size
         self.cif = CifIntegrator(model.hidden_size, model.threshold, model.tail_threshold)
         self.cache = np.zeros(model.cache_shape, np.float32)
@@ -162,7 +162,7 @@ class Update:
 
     new_text: str
     text: str
-    words: list[Word]
+    words: list[DecodedWord]
     is_final: bool
 
     def outputs(self) -> dict[str, NDArray[Any]]:
@@ -187,7 +187,7 @@ class _Window:
     alphas: Float
 
 
-class OnlineRecogniser:
+class StreamingRecogniser:
     """Advances many streams at once, so that encoder and decoder work in batches.
 
     Args:
@@ -195,7 +195,7 @@ class OnlineRecogniser:
     """
 
     def __init__(
-        self, model: OnlineModel, encoder: Encoder, decoder: Decoder, max_batch_size: int
+        self, model: StreamingModel, encoder: Encoder, decoder: Decoder, max_batch_size: int
     ) -> None:
         self._model = model
         self._encoder = encoder
@@ -210,7 +210,7 @@ class OnlineRecogniser:
         """Take one step of each of several streams; the streams' order does not matter."""
         windows = [_split(step) for step in steps]
         self._encode([window for row in windows for window in row])
-        pieces: list[list[Word]] = [[] for _ in steps]
+        pieces: list[list[DecodedWord]] = [[] for _ in steps]
         for turn in range(max(map(len, windows), default=0)):
             rows = [index for index, row in enumerate(windows) if turn < len(row)]
             self._decode_turn(steps, rows, [windows[index][turn] for index in rows], pieces)
@@ -240,7 +240,7 @@ class OnlineRecogniser:
         steps: Sequence[Step],
         rows: Sequence[int],
         windows: Sequence[_Window],
-        pieces: list[list[Word]],
+        pieces: list[list[DecodedWord]],
     ) -> None:
         """Fire and decode one window of each of some streams; adds to `pieces`."""
         work = []
@@ -261,12 +261,14 @@ class OnlineRecogniser:
                 count = len(fires.spans)
                 pieces[index] += self._words(ids[row, :count], scores[row, :count], fires.spans)
 
-    def _words(self, ids: Int, scores: Float, spans: Sequence[tuple[int, int]]) -> Iterator[Word]:
+    def _words(
+        self, ids: Int, scores: Float, spans: Sequence[tuple[int, int]]
+    ) -> Iterator[DecodedWord]:
         """Yield the pieces that the ids stand for; a row's time is that of its 60 ms."""
         for token, score, (onset, fired) in zip(ids.tolist(), scores.tolist(), spans, strict=True):
             piece = self._model.pieces[token]
             if token not in (BLANK, END) and piece not in SPECIAL_PIECES:
-                yield Word(piece, max(onset - 1, 0) * ROW_MS, fired * ROW_MS, score)
+                yield DecodedWord(piece, max(onset - 1, 0) * ROW_MS, fired * ROW_MS, score)
 
 
 def _split(step: Step) -> list[_Window]:

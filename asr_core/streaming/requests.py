@@ -19,7 +19,7 @@ from asr_core.features.waveform import split_rows
 from asr_core.sequences.sessions import SessionTable
 from asr_core.sequences.turns import Turn
 from asr_core.streaming.frontend import StreamingFrontend, Windows
-from asr_core.streaming.recogniser import OnlineRecogniser, Step, Stream, Update
+from asr_core.streaming.recogniser import Step, Stream, StreamingRecogniser, Update
 
 
 def chunk_size_of(turn: Turn) -> ChunkSize:
@@ -32,7 +32,7 @@ def chunk_size_of(turn: Turn) -> ChunkSize:
     return parse_served_chunk_size(str(asked))
 
 
-class StreamingExtractor:
+class StreamingFeatureService:
     """Audio of many sequences to encoder windows.
 
     Args:
@@ -81,10 +81,10 @@ class SearchRequest:
     error: str = ""
 
 
-class StreamingSearch:
+class StreamingSearchService:
     """Windows of many sequences to text."""
 
-    def __init__(self, recogniser: OnlineRecogniser, sessions: SessionTable[Stream]) -> None:
+    def __init__(self, recogniser: StreamingRecogniser, sessions: SessionTable[Stream]) -> None:
         self._recogniser = recogniser
         self._sessions = sessions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from asr_core.text.words import CONTINUES, Word, is_letter, join_pieces, join_words
+from asr_core.text.words import CONTINUES, DecodedWord, is_letter, join_pieces, join_words
 
 
 class StreamingText:
@@ -16,14 +16,16 @@ class StreamingText:
 
     def __init__(self) -> None:
         self.settled = ""
-        self._open: list[Word] = []
+        self._open: list[DecodedWord] = []
 
     @property
     def text(self) -> str:
         """The whole text so far, with what is held back."""
         return self.settled + join_words(join_pieces(self._open), self.settled[-1:])
 
-    def accept(self, pieces: Iterable[Word], is_final: bool) -> tuple[str, list[Word]]:
+    def accept(
+        self, pieces: Iterable[DecodedWord], is_final: bool
+    ) -> tuple[str, list[DecodedWord]]:
         """Add pieces.
 
         Args:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract.tensors import CONFIDENCE, TIMESTAMPS, TOKENS
-from asr_core.text.words import Word
+from asr_core.text.words import DecodedWord
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class WordTensors:
         }
 
 
-def pack_words(rows: Sequence[Sequence[Word]]) -> WordTensors:
+def pack_words(rows: Sequence[Sequence[DecodedWord]]) -> WordTensors:
     """Lay out the words of each row."""
     width = max(map(len, rows), default=0)
     tokens = np.full((len(rows), width), "", np.object_)

@@ -15,7 +15,7 @@ CONTINUES = "@@"
 
 
 @dataclass(frozen=True)
-class Word:
+class DecodedWord:
     """A piece of text with its time and confidence.
 
     Attributes:
@@ -37,10 +37,10 @@ class Word:
         return math.exp(self.log_prob)
 
 
-def merge_words(parts: Sequence[Word], text: str) -> Word:
+def merge_words(parts: Sequence[DecodedWord], text: str) -> DecodedWord:
     """Make one word of several neighbours, under a given spelling."""
     count = sum(part.num_tokens for part in parts)
-    return Word(
+    return DecodedWord(
         text=text,
         start_ms=parts[0].start_ms,
         end_ms=parts[-1].end_ms,
@@ -61,10 +61,10 @@ def is_letter(text: str) -> bool:
     return len(text) == 1 and text.isascii() and text.isalpha()
 
 
-def join_pieces(pieces: Iterable[Word]) -> list[Word]:
+def join_pieces(pieces: Iterable[DecodedWord]) -> list[DecodedWord]:
     """Join `@@` pieces into words, and rows of single letters into abbreviations."""
-    words: list[Word] = []
-    pending: list[Word] = []
+    words: list[DecodedWord] = []
+    pending: list[DecodedWord] = []
 
     def flush() -> None:
         if pending:
@@ -83,9 +83,9 @@ def join_pieces(pieces: Iterable[Word]) -> list[Word]:
     return _join_letters(words)
 
 
-def _join_letters(words: Sequence[Word]) -> list[Word]:
-    joined: list[Word] = []
-    letters: list[Word] = []
+def _join_letters(words: Sequence[DecodedWord]) -> list[DecodedWord]:
+    joined: list[DecodedWord] = []
+    letters: list[DecodedWord] = []
 
     def flush() -> None:
         if len(letters) > 1:
@@ -104,7 +104,7 @@ def _join_letters(words: Sequence[Word]) -> list[Word]:
     return joined
 
 
-def join_words(words: Sequence[Word], before: str = "") -> str:
+def join_words(words: Sequence[DecodedWord], before: str = "") -> str:
     """Write words as text: a space only between two that are spaced.
 
     Args:

@@ -14,7 +14,7 @@ from asr_core.vad.options import SINGLE_UTTERANCE, VadOptions
 UNKNOWN = -1  # in a segment of a stream: its start was given before, or its end comes later
 _NO_NOISE_YET = None
 
-Segment = tuple[int, int]  # start and end in ms
+SpanMs = tuple[int, int]  # start and end in ms
 
 
 class _Change(Enum):
@@ -81,7 +81,7 @@ class SegmentDetector:
         self._last_speech = 0  # last frame known to belong to it
         self._silence = 0  # frames of silence in a row
         self._finished = False
-        self._segments: list[Segment] = []
+        self._segments: list[SpanMs] = []
         self._announced = False  # the open segment's start was reported
 
     def accept(
@@ -104,7 +104,7 @@ class SegmentDetector:
         if is_final and self._start is not None:
             self._close(self._frame - 1)
 
-    def take_segments(self) -> list[Segment]:
+    def take_segments(self) -> list[SpanMs]:
         """Return what was found since the last call."""
         segments, self._segments = self._segments, []
         if self._start is not None and not self._announced:

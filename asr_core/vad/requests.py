@@ -47,7 +47,7 @@ class VadAnswer:
         return {"SEGMENTS": self.segments[np.newaxis], "IS_FINAL": np.array([[self.is_final]])}
 
 
-class VadSessions:
+class VadService:
     """The open streams of one VAD.
 
     A request that starts a stream under the key of an open one begins anew. A request that

@@ -15,7 +15,7 @@ from asr_core.features.cmvn import Cmvn, load_cmvn
 from asr_core.features.fbank import FbankExtractor
 from asr_core.features.frontend import make_fbank, pad_features, read_frontend_conf
 from asr_core.features.grouping import group_by_length
-from asr_core.vad.detector import Segment, SegmentDetector
+from asr_core.vad.detector import SegmentDetector, SpanMs
 from asr_core.vad.frontend import VadFrontend
 from asr_core.vad.options import VadOptions, options_from_config
 
@@ -130,7 +130,7 @@ class VadStream:
         self._features, self._decibels = self._features[count:], self._decibels[count:]
         self.cache = cache
 
-    def take_segments(self) -> list[Segment]:
+    def take_segments(self) -> list[SpanMs]:
         """Return what was found since the last call, as `SegmentDetector.take_segments`."""
         return self._detector.take_segments()
 

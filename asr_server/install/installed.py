@@ -22,16 +22,16 @@ from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
 from asr_core.paraformer.recogniser import ParaformerRecogniser
 from asr_core.paraformer.scoring import ParaformerOutputs, load_pieces, load_scoring
 from asr_core.punctuation.marking import Punctuated, load_punctuation
-from asr_core.punctuation.requests import PunctuationRequest, Punctuator
+from asr_core.punctuation.requests import PunctuationRequest, PunctuationService
 from asr_core.sensevoice.recogniser import SenseVoiceRecogniser
 from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
 from asr_core.streaming.frontend import StreamingFrontend
 from asr_core.streaming.recogniser import (
     DECODER_OUTPUTS,
     ENCODER_OUTPUTS,
-    OnlineRecogniser,
     Step,
-    load_online_model,
+    StreamingRecogniser,
+    load_streaming_model,
 )
 from asr_core.text.words import join_words
 from asr_core.vad.scoring import ENCODER_OUTPUTS as VAD_OUTPUTS
@@ -120,8 +120,8 @@ def load_sensevoice(repository: Path, threads: int = 2) -> Answers:
 
 def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
     """Load an installed streaming Paraformer; gives a whole stream's text."""
-    recogniser = OnlineRecogniser(
-        load_online_model(repository / "streaming_cif_search" / "1"),
+    recogniser = StreamingRecogniser(
+        load_streaming_model(repository / "streaming_cif_search" / "1"),
         _open(repository / "streaming_encoder", ENCODER_OUTPUTS, threads),
         _open(repository / "streaming_decoder", DECODER_OUTPUTS, threads),
         max_batch_size=1,
@@ -162,13 +162,13 @@ def load_vad_segments(repository: Path, threads: int = 2) -> Answers:
 
 def load_punctuation_marks(repository: Path, threads: int = 2) -> Answers:
     """Load an installed punctuation model; gives each text with marks."""
-    punctuate = _load_punctuator(repository, "punctuation", online=False, threads=threads)
+    punctuate = _load_punctuation(repository, "punctuation", streaming=False, threads=threads)
     return lambda material: [full_width(punctuate(text, ()).text) for text in material.texts]
 
 
 def load_online_marks(repository: Path, threads: int = 2) -> Answers:
     """Load an installed streaming punctuation model; gives each new part of one stream."""
-    punctuate = _load_punctuator(repository, "punctuation_online", online=True, threads=threads)
+    punctuate = _load_punctuation(repository, "punctuation_online", streaming=True, threads=threads)
 
     def answer(material: Material) -> list[str]:
         context: tuple[str, ...] = ()
@@ -182,13 +182,13 @@ def load_online_marks(repository: Path, threads: int = 2) -> Answers:
     return answer
 
 
-def _load_punctuator(
-    repository: Path, name: str, online: bool, threads: int
+def _load_punctuation(
+    repository: Path, name: str, streaming: bool, threads: int
 ) -> Callable[[str, tuple[str, ...]], Punctuated]:
     """Load an installed punctuation model as a function of a text and of what it continues."""
     mark = _open(repository / f"{name}_encoder", ("punctuations",), threads)
     model = load_punctuation(repository / name / "1")
-    punctuator = Punctuator(model, online=online, max_words=_MAX_WORDS, max_batch_size=1)
+    service = PunctuationService(model, streaming=streaming, max_words=_MAX_WORDS, max_batch_size=1)
 
     def tag(**inputs: NDArray[np.int32]) -> NDArray[np.int32]:
         return mark(**inputs)[0]
@@ -196,7 +196,7 @@ def _load_punctuator(
     def punctuate(text: str, context: tuple[str, ...]) -> Punctuated:
         words = np.array([[word.encode() for word in context]], np.object_)
         request = PunctuationRequest(np.array([[text.encode()]], np.object_), words)
-        (answer,) = punctuator.answer([request], tag)
+        (answer,) = service.answer([request], tag)
         if isinstance(answer, Exception):
             raise answer
         return answer[0]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from asr_contract import DEFAULT_CHUNK_SIZE
 from asr_core.features.fbank import KaldiNativeFbank
 from asr_core.streaming.frontend import StreamingFrontend
-from asr_core.streaming.recogniser import ROW_MS, OnlineModel
+from asr_core.streaming.recogniser import ROW_MS, StreamingModel
 from lab.benchmark.workload import Recording
 
 CHUNK_S = DEFAULT_CHUNK_SIZE.current * ROW_MS / 1000
@@ -50,7 +50,7 @@ class BareCost:
 class BareStreaming:
     """Sessions on the prepared graphs, the ones the server runs."""
 
-    def __init__(self, encoder: Path, decoder: Path, model: OnlineModel, threads: int) -> None:
+    def __init__(self, encoder: Path, decoder: Path, model: StreamingModel, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # Else the decoder's idle threads take the cores from the encoder's.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from asr_core.streaming.recogniser import load_online_model
+from asr_core.streaming.recogniser import load_streaming_model
 from asr_server.models import KINDS, VERSION
 from asr_server.run import TritonServer
 from lab.benchmark.bare_streaming import BareCost, BareStreaming
@@ -148,7 +148,7 @@ def _measure_bare(
         for model in ("streaming_encoder", "streaming_decoder")
     )
     for threads, calls in LAYOUTS:
-        bare = BareStreaming(encoder, decoder, load_online_model(source), threads)
+        bare = BareStreaming(encoder, decoder, load_streaming_model(source), threads)
         for batch in BATCHES:
             cost = bare.measure(recordings, batch, calls, BARE_ROUNDS)
             result.bare.append(cost)

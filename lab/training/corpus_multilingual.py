@@ -6,7 +6,7 @@ import random
 from types import ModuleType
 
 from . import lexicon_en, lexicon_ja, lexicon_ko, lexicon_yue
-from .sentence import PUNCTUATION, Sentence, Word, number_words, plain_word
+from .sentence import PUNCTUATION, Sentence, SentenceWord, number_words, plain_word
 
 _MODULES: dict[str, ModuleType] = {
     "en": lexicon_en,
@@ -52,12 +52,12 @@ class SimpleGrammar:
             words = [*words, self._mark(self._module.FULL_STOP)]
         return Sentence(tuple(words), self._language, self._language in _SPACED)
 
-    def _mark(self, mark: str) -> Word:
-        return Word(mark, _SPOKEN_MARKS[mark], mark)
+    def _mark(self, mark: str) -> SentenceWord:
+        return SentenceWord(mark, _SPOKEN_MARKS[mark], mark)
 
-    def fill(self, template: str) -> list[Word]:
+    def fill(self, template: str) -> list[SentenceWord]:
         """The words of a template such as those of the lexicons, its slots filled."""
-        words: list[Word] = []
+        words: list[SentenceWord] = []
         for part in template.split():
             slot = part.strip("{}")
             if part in PUNCTUATION:
@@ -74,11 +74,11 @@ class SimpleGrammar:
                 words.append(plain_word(*self._rng.choice(self._roles[slot])))
         return words
 
-    def _digits(self) -> list[Word]:
+    def _digits(self) -> list[SentenceWord]:
         run = [self._rng.randrange(10) for _ in range(self._rng.randrange(2, 11))]
         return number_words([self._module.digit(d) for d in run], "".join(map(str, run)))
 
-    def _number(self, value: int | None = None) -> list[Word]:
+    def _number(self, value: int | None = None) -> list[SentenceWord]:
         if value is None:
             size = self._rng.choices((1, 2, 3, 4, 5), (5, 10, 8, 4, 2))[0]
             value = self._rng.randrange(10 ** (size - 1), 10**size)
@@ -86,9 +86,9 @@ class SimpleGrammar:
                 value = value // 100 * 100
         return number_words(self._module.number(value), str(value))
 
-    def _random_sequence(self) -> list[Word]:
+    def _random_sequence(self) -> list[SentenceWord]:
         rng = self._rng
-        words: list[Word] = []
+        words: list[SentenceWord] = []
         size = rng.choices((1, 2, 3, 4, 5, 6, 7), (2, 4, 6, 6, 4, 2, 1))[0]
         for index in range(size):
             if rng.random() < 0.1:

@@ -10,7 +10,7 @@ from pypinyin import Style, lazy_pinyin
 
 from . import lexicon_zh as lexicon
 from .chinese_numbers import DIGITS, integer_characters
-from .sentence import Sentence, Word, number_words, plain_word
+from .sentence import Sentence, SentenceWord, number_words, plain_word
 
 TEMPLATES: tuple[str, ...] = (
     "请 {open} {room} 的 {device} 。",
@@ -97,15 +97,15 @@ def pinyin(word: str) -> str:
     return " ".join(lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True))
 
 
-def zh_words(text: str) -> list[Word]:
-    """Space-separated Mandarin words and punctuation as Word objects."""
+def zh_words(text: str) -> list[SentenceWord]:
+    """Space-separated Mandarin words and punctuation as `SentenceWord`."""
     return [
         plain_word(part, {"，": ",", "、": ",", "。": ".", "？": "?"}.get(part) or pinyin(part))
         for part in text.split()
     ]
 
 
-def number(characters: str, written: str) -> list[Word]:
+def number(characters: str, written: str) -> list[SentenceWord]:
     """A spoken number, each character a word, with its written form."""
     return number_words([(c, pinyin(c)) for c in characters], written)
 
@@ -126,7 +126,7 @@ class MandarinGrammar:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         choose = rng.choice
-        self._slots: dict[str, Callable[[], list[Word]]] = {
+        self._slots: dict[str, Callable[[], list[SentenceWord]]] = {
             "number": self.integer,
             "small": lambda: number(DIGITS[d := rng.randrange(1, 10)], str(d)),
             "negative": self._negative,
@@ -184,31 +184,31 @@ class MandarinGrammar:
             words = [*self._random_sequence(), *zh_words("。")]
         return Sentence(tuple(words), "zh")
 
-    def fill(self, template: str) -> list[Word]:
+    def fill(self, template: str) -> list[SentenceWord]:
         """The words of a template such as those of `TEMPLATES`, its slots filled."""
-        words: list[Word] = []
+        words: list[SentenceWord] = []
         for part in template.split():
             slot = part.strip("{}")
             words += self._slots[slot]() if part.startswith("{") else zh_words(part)
         return words
 
-    def _digit_runs(self) -> list[Word]:
+    def _digit_runs(self) -> list[SentenceWord]:
         words = self.digits() if self._rng.random() < 0.7 else self.phone()
         if self._rng.random() < 0.2:
             words += [*zh_words("，"), *self.digits()]
         return words
 
-    def _random_number(self) -> list[Word]:
+    def _random_number(self) -> list[SentenceWord]:
         kinds = ("number", "decimal", "amount", "clock", "date", "percent", "measure", "ordinal")
         words = self._slots[self._rng.choice(kinds)]()
         if self._rng.random() < 0.3:
             words += [*zh_words("，"), *self._slots[self._rng.choice(kinds)]()]
         return words
 
-    def _random_sequence(self) -> list[Word]:
+    def _random_sequence(self) -> list[SentenceWord]:
         """Random words without grammar, so that the model cannot lean on the templates."""
         rng = self._rng
-        words: list[Word] = []
+        words: list[SentenceWord] = []
         for _ in range(rng.choices((1, 2, 3, 4, 5, 6, 7, 8), (3, 4, 6, 6, 5, 4, 2, 1))[0]):
             kind = rng.random()
             if kind < 0.78:
@@ -226,12 +226,12 @@ class MandarinGrammar:
             words.pop(0)
         return _drop_repeated_commas(words) or zh_words(rng.choice(lexicon.RANDOM_WORDS))
 
-    def digits(self) -> list[Word]:
+    def digits(self) -> list[SentenceWord]:
         """A string of two to twelve digits, read digit by digit."""
         run = [self._rng.randrange(10) for _ in range(self._rng.randrange(2, 13))]
         return number("".join(DIGITS[d] for d in run), "".join(map(str, run)))
 
-    def phone(self) -> list[Word]:
+    def phone(self) -> list[SentenceWord]:
         """Eleven digits from 1; one is read 幺 half of the time."""
         rng = self._rng
         run = [1, rng.choice((3, 5, 7, 8, 9)), *(rng.randrange(10) for _ in range(9))]
@@ -240,30 +240,30 @@ class MandarinGrammar:
             spoken = spoken.replace("一", "幺")
         return number(spoken, "".join(map(str, run)))
 
-    def integer(self) -> list[Word]:
+    def integer(self) -> list[SentenceWord]:
         value = random_integer(self._rng)
         return number(integer_characters(value), str(value))
 
-    def decimal(self) -> list[Word]:
+    def decimal(self) -> list[SentenceWord]:
         rng = self._rng
         whole = rng.randrange(0, 200)
         fraction = "".join(str(rng.randrange(10)) for _ in range(rng.randrange(1, 4)))
         spoken = integer_characters(whole) + "点" + "".join(DIGITS[int(d)] for d in fraction)
         return number(spoken, f"{whole}.{fraction}")
 
-    def _negative(self) -> list[Word]:
+    def _negative(self) -> list[SentenceWord]:
         value = self._rng.randrange(1, 40)
         return number("负" + integer_characters(value), f"-{value}")
 
-    def _percent(self) -> list[Word]:
+    def _percent(self) -> list[SentenceWord]:
         value = self._rng.randrange(1, 101)
         return number("百分之" + integer_characters(value), f"{value}%")
 
-    def _ordinal(self) -> list[Word]:
+    def _ordinal(self) -> list[SentenceWord]:
         value = self._rng.randrange(1, 100)
         return zh_words("第") + number(integer_characters(value), str(value))
 
-    def amount(self) -> list[Word]:
+    def amount(self) -> list[SentenceWord]:
         """Money: yuan, yuan and jiao, or colloquial kuai and mao."""
         rng = self._rng
         value = random_integer(rng)
@@ -277,7 +277,7 @@ class MandarinGrammar:
         tenth = rng.randrange(1, 10)
         return words + zh_words(major) + number(DIGITS[tenth], str(tenth)) + zh_words(minor)
 
-    def _measure(self) -> list[Word]:
+    def _measure(self) -> list[SentenceWord]:
         rng = self._rng
         if rng.random() < 0.3:
             value, spoken = 2, "两"
@@ -286,7 +286,7 @@ class MandarinGrammar:
             spoken = integer_characters(value)
         return number(spoken, str(value)) + zh_words(rng.choice(lexicon.UNITS + lexicon.COUNTERS))
 
-    def clock(self) -> list[Word]:
+    def clock(self) -> list[SentenceWord]:
         """A time of day: hour, and nothing, half, a quarter or minutes."""
         rng = self._rng
         hour = rng.randrange(0, 24)
@@ -303,9 +303,9 @@ class MandarinGrammar:
         spoken = integer_characters(minute) if minute > 9 else "零" + DIGITS[minute]
         return words + number(spoken, f"{minute:02d}") + zh_words("分")
 
-    def date(self) -> list[Word]:
+    def date(self) -> list[SentenceWord]:
         rng = self._rng
-        words: list[Word] = []
+        words: list[SentenceWord] = []
         if rng.random() < 0.5:
             year = rng.randrange(1950, 2040)
             words += number("".join(DIGITS[int(d)] for d in str(year)), str(year))
@@ -315,18 +315,18 @@ class MandarinGrammar:
         words += number(integer_characters(day), str(day))
         return words + zh_words(rng.choice(("日", "号")))
 
-    def _week(self) -> list[Word]:
+    def _week(self) -> list[SentenceWord]:
         days = "一二三四五六日天"[: 7 if self._rng.random() < 0.8 else 8]
         return zh_words(self._rng.choice(("星期", "周"))) + zh_words(self._rng.choice(days))
 
-    def name(self) -> list[Word]:
+    def name(self) -> list[SentenceWord]:
         """A person's name, or family name and title."""
         family = zh_words(self._rng.choice(lexicon.FAMILY_NAMES))
         if self._rng.random() < 0.2:
             return family + zh_words(self._rng.choice(lexicon.TITLES))
         return family + zh_words(self._rng.choice(lexicon.GIVEN_NAMES))
 
-    def _who(self) -> list[Word]:
+    def _who(self) -> list[SentenceWord]:
         kind = self._rng.random()
         if kind < 0.4:
             return zh_words(self._rng.choice(lexicon.PRONOUNS))
@@ -335,8 +335,8 @@ class MandarinGrammar:
         return self.name()
 
 
-def _drop_repeated_commas(words: list[Word]) -> list[Word]:
-    kept: list[Word] = []
+def _drop_repeated_commas(words: list[SentenceWord]) -> list[SentenceWord]:
+    kept: list[SentenceWord] = []
     for word in words:
         if not (word.is_punctuation and kept and kept[-1].is_punctuation):
             kept.append(word)

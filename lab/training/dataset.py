@@ -30,7 +30,7 @@ Features = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Utterance:
+class ShardUtterance:
     """One recording of a shard; `record` is its JSON line."""
 
     shard: npt.NDArray[np.float16]
@@ -70,7 +70,7 @@ class Shards:
     def __init__(self, directory: Path, languages: tuple[str, ...]) -> None:
         self._directory, self._languages = directory, languages
         self._seen: set[Path] = set()
-        self.by_language: dict[str, list[Utterance]] = {language: [] for language in languages}
+        self.by_language: dict[str, list[ShardUtterance]] = {language: [] for language in languages}
 
     def refresh(self) -> int:
         """Loads new shards; returns the number of utterances known."""
@@ -84,7 +84,7 @@ class Shards:
                 for line in lines:
                     record = json.loads(line)
                     if record["frames"] >= 12:
-                        self.by_language[language].append(Utterance(features, record))
+                        self.by_language[language].append(ShardUtterance(features, record))
         return sum(len(utterances) for utterances in self.by_language.values())
 
 
@@ -115,7 +115,7 @@ class BatchStream:
             self._shards.refresh()
             pool = [self._draw() for _ in range(POOL_ITEMS)]
             pool.sort(key=lambda drawn: sum(u.frames for u in drawn))
-            batches: list[list[list[Utterance]]] = [[]]
+            batches: list[list[list[ShardUtterance]]] = [[]]
             for drawn in pool:
                 longest = -(-sum(u.frames for u in drawn) // 6)
                 if batches[-1] and longest * (len(batches[-1]) + 1) > self._batch_frames:
@@ -125,7 +125,7 @@ class BatchStream:
                 items = [self._item(drawn) for drawn in batches[index]]
                 yield sorted(items, key=lambda i: sum(len(r["spoken"]) for r in i.records))
 
-    def _draw(self) -> list[Utterance]:
+    def _draw(self) -> list[ShardUtterance]:
         rng = self._rng
         present = [name for name, us in self._shards.by_language.items() if us]
         weights = np.array([self._weights[name] for name in present])
@@ -140,14 +140,14 @@ class BatchStream:
                 drawn.append(following)
         return drawn
 
-    def _pick(self, language: str) -> Utterance:
+    def _pick(self, language: str) -> ShardUtterance:
         utterances = self._shards.by_language[language]
         while True:
             utterance = utterances[self._rng.integers(len(utterances))]
             if not utterance.is_number_heavy or self._rng.random() < NUMBER_HEAVY_KEPT:
                 return utterance
 
-    def _item(self, drawn: list[Utterance]) -> Item:
+    def _item(self, drawn: list[ShardUtterance]) -> Item:
         rng = self._rng
         parts: list[Features] = []
         offsets: list[int] = []

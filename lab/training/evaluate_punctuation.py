@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from asr_core.punctuation.marking import Passage, finish_offline, finish_online, tag_passages
+from asr_core.punctuation.marking import Passage, finish_offline, finish_streaming, tag_passages
 
 from .exported_graphs import ExportedPunctuation
 from .punctuated_texts import MARKS, NO_MARK, MarkedWord, PassageGrammar
@@ -51,7 +51,7 @@ def mark_online(model: ExportedPunctuation, words: Sequence[str]) -> list[str]:
         part = words[position : position + rng.randint(*PART_WORDS)]
         passage = Passage(model.model, [*context, *part], len(context))
         tag_passages([passage], model, 1)
-        answer = finish_online(passage, model.model.table)
+        answer = finish_streaming(passage, model.model.table)
         if context:
             marks[-1] = answer.marks[0]
         marks += answer.marks[1:] if context else answer.marks

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.punctuation.marking import load_punctuation
-from asr_core.vad.detector import Segment
+from asr_core.vad.detector import SpanMs
 from asr_core.vad.options import override_options
 from asr_core.vad.scoring import VadModel, VadStream, load_vad, score_streams
 from asr_server.graphs.session import Session
@@ -57,7 +57,7 @@ class ExportedVad:
         """Open a stream."""
         return VadStream(self.model, override_options(self.model.options, options))
 
-    def segments(self, pieces: Iterable[Float], **options: Any) -> list[list[Segment]]:
+    def segments(self, pieces: Iterable[Float], **options: Any) -> list[list[SpanMs]]:
         """What each piece of a stream brings."""
         stream, answers, pieces = self.stream(**options), [], list(pieces)
         for index, piece in enumerate(pieces):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dataset import Item, Utterance
+from .dataset import Item, ShardUtterance
 
 FRAME_MS = 60
 IGNORED = -1
@@ -66,7 +66,7 @@ def frame_targets(items: list[Item], frames: int, tokens_of: TokensOf) -> npt.ND
 
 
 def class_weights(
-    utterances: list[Utterance], size: int, tokens_of: TokensOf
+    utterances: list[ShardUtterance], size: int, tokens_of: TokensOf
 ) -> npt.NDArray[np.float32]:
     """Weight of each of `size` tokens in the frame loss, so that rare ones count like digits.
 

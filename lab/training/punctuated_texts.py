@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from . import corpus_multilingual, corpus_zh, lexicon_en
 from .corpus_multilingual import SimpleGrammar
 from .corpus_zh import MandarinGrammar
-from .sentence import Sentence, Word
+from .sentence import Sentence, SentenceWord
 
 NO_MARK = "_"
 MARKS = ("，", "。", "？", "、")
@@ -117,7 +117,7 @@ def marked_words(sentence: Sentence, written: bool) -> list[MarkedWord]:
     return marked
 
 
-def _pieces(word: Word, written: bool) -> Iterable[str]:
+def _pieces(word: SentenceWord, written: bool) -> Iterable[str]:
     text = word.written if written else word.text
     return [text] if text.isascii() and text else text
 

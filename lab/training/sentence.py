@@ -12,7 +12,7 @@ HELD_OUT_ONE_IN = 20
 
 
 @dataclass(frozen=True)
-class Word:
+class SentenceWord:
     """One word.
 
     text: the word as spoken ("三", "three"); what a recogniser writes without ITN.
@@ -30,16 +30,16 @@ class Word:
         return self.text in PUNCTUATION
 
 
-def plain_word(text: str, sound: str | None = None) -> Word:
+def plain_word(text: str, sound: str | None = None) -> SentenceWord:
     """A word that ITN leaves alone."""
-    return Word(text, text if sound is None else sound, text)
+    return SentenceWord(text, text if sound is None else sound, text)
 
 
-def number_words(words: Iterable[tuple[str, str]], written: str) -> list[Word]:
+def number_words(words: Iterable[tuple[str, str]], written: str) -> list[SentenceWord]:
     """The (text, sound) pairs of a spoken number, with its written form on the first."""
     pairs = list(words)
     return [
-        Word(text, sound, written if index == 0 else "")
+        SentenceWord(text, sound, written if index == 0 else "")
         for index, (text, sound) in enumerate(pairs)
     ]
 
@@ -48,7 +48,7 @@ def number_words(words: Iterable[tuple[str, str]], written: str) -> list[Word]:
 class Sentence:
     """Words with punctuation; `spaced` says whether the language writes spaces."""
 
-    words: tuple[Word, ...]
+    words: tuple[SentenceWord, ...]
     language: str
     spaced: bool = False
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from asr_core.features.cmvn import Cmvn
 from asr_core.features.frontend import Frontend
 from asr_core.features.grouping import group_by_length
-from asr_core.features.requests import FeatureExtractor
+from asr_core.features.requests import FeatureService
 from asr_core.features.waveform import split_rows
 from asr_core.sensevoice.scoring import check_prompt_ids
 
@@ -57,7 +57,7 @@ def test_impossible_padding_is_refused(max_padding):
 
 
 def test_padding_of_the_waveform_never_reaches_the_features(frontend):
-    extractor = FeatureExtractor(frontend, 60, 0.0)
+    extractor = FeatureService(frontend, 60, 0.0)
     waveforms, lengths = request(1.3, 0.7)
     padded = np.concatenate([waveforms, np.full((2, 9000), 0.5, np.float32)], axis=1)
     padded[1, lengths[1, 0] :] = 0.9
@@ -69,7 +69,7 @@ def test_padding_of_the_waveform_never_reaches_the_features(frontend):
 
 @pytest.mark.parametrize("max_padding", [0.0, 0.5])
 def test_padded_requests_hold_their_features_and_zeros(frontend, max_padding):
-    extractor = FeatureExtractor(frontend, 60, max_padding)
+    extractor = FeatureService(frontend, 60, max_padding)
     requests = [request(2.0), request(1.1, 0.5), request(1.9), request(0.01)]
     features = [extractor.extract(*each) for each in requests]
     answers = list(extractor.pad(features))
@@ -84,7 +84,7 @@ def test_padded_requests_hold_their_features_and_zeros(frontend, max_padding):
 
 
 def test_requests_of_one_group_are_neighbours_of_one_shape(frontend):
-    extractor = FeatureExtractor(frontend, 60, 0.5)
+    extractor = FeatureService(frontend, 60, 0.5)
     features = [extractor.extract(*request(s)) for s in (4.0, 1.0, 3.9, 1.1, 2.1, 0.9)]
     shapes = [answer.speech.shape[1] for answer in extractor.pad(features)]
     assert shapes == sorted(shapes)

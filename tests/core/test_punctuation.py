@@ -9,14 +9,14 @@ from asr_core.punctuation.marking import (
     LONGEST_WINDOW,
     Passage,
     finish_offline,
-    finish_online,
+    finish_streaming,
     read_context,
     tag_passages,
 )
 from asr_core.punctuation.marks import make_mark_table, split_words, write_words
 from asr_core.punctuation.requests import (
     PunctuationRequest,
-    Punctuator,
+    PunctuationService,
     pack_mark_ids,
     pack_strings,
 )
@@ -43,10 +43,10 @@ def offline(model, text):
     return finish_offline(passage, model.model.table)
 
 
-def online(model, text, context=()):
+def streaming(model, text, context=()):
     passage = Passage(model.model, [*context, *split_words(text)], len(context))
     tag_passages([passage], model, max_batch_size=4)
-    return finish_online(passage, model.model.table)
+    return finish_streaming(passage, model.model.table)
 
 
 @pytest.mark.parametrize("name", PUNCTUATION_MODELS)
@@ -73,7 +73,7 @@ def test_offline_parity(name, english):
 
 @pytest.mark.parametrize("name", PUNCTUATION_ONLINE_MODELS)
 @pytest.mark.parametrize("english", [0.0, 0.3])
-def test_online_parity(name, english):
+def test_streaming_parity(name, english):
     directory = PUNCTUATION_ONLINE_MODELS[name]
     reference, model = PunctuationOnlineReference(directory), ExportedPunctuation(directory)
     rng = np.random.default_rng(1)
@@ -83,7 +83,7 @@ def test_online_parity(name, english):
         for piece in range(6):
             text = make_text(directory, int(rng.integers(1, 45)), 10 * seed + piece, english)
             expected, marks, cache = reference.punctuate(text)
-            got = online(model, text, context)
+            got = streaming(model, text, context)
             assert full_width(got.text) == full_width(expected)
             if not english:
                 assert got.text == expected
@@ -130,7 +130,7 @@ def test_an_end_that_the_text_brings_is_enough(own_end):
 def test_empty_text():
     model = ExportedPunctuation(TINY)
     assert offline(model, "  ").text == "" and model.calls == 0
-    answer = online(model, "", ("你", "好"))
+    answer = streaming(model, "", ("你", "好"))
     assert (answer.text, answer.context, answer.marks) == ("", ("你", "好"), ())
 
 
@@ -153,13 +153,13 @@ def test_windows_stay_small_where_nothing_ends_a_sentence(mark):
     for _ in range(40):
         passage = Passage(model, [*stream, *words[:50]], len(stream))
         tag_passages([passage], tag, max_batch_size=1)
-        stream = finish_online(passage, model.table).context
+        stream = finish_streaming(passage, model.table).context
     assert len(stream) <= LONGEST_WINDOW
 
 
 def test_requests_share_runs_and_bad_ones_fail_alone():
     model = ExportedPunctuation(TINY_ONLINE)
-    punctuator = Punctuator(model.model, online=True, max_words=300, max_batch_size=64)
+    punctuator = PunctuationService(model.model, streaming=True, max_words=300, max_batch_size=64)
     texts = [make_text(TINY_ONLINE, words, seed) for seed, words in enumerate((60, 5, 30, 1))]
     requests = [
         PunctuationRequest(np.array([[text.encode()] for text in texts[:2]], object)),
@@ -173,12 +173,12 @@ def test_requests_share_runs_and_bad_ones_fail_alone():
     ]
     answers = punctuator.answer(requests, model)
     assert model.calls == 3  # of the longest text's windows
-    assert [row.text for row in answers[0]] == [online(model, text).text for text in texts[:2]]
+    assert [row.text for row in answers[0]] == [streaming(model, text).text for text in texts[:2]]
     assert isinstance(answers[1], ValueError) and "at most 300 words" in str(answers[1])
     assert isinstance(answers[2], ValueError) and "utf-8" in str(answers[2])
     assert answers[3] == [
-        online(model, texts[2], ("你",)),
-        online(model, texts[3], ("new", "york", "好")),
+        streaming(model, texts[2], ("你",)),
+        streaming(model, texts[3], ("new", "york", "好")),
     ]
     assert isinstance(answers[4], ValueError) and "3 words" in str(answers[4])
 

@@ -7,7 +7,7 @@ import pytest
 import sentencepiece
 
 from asr_core.sensevoice.scoring import SenseVoiceScoring, join_sentencepieces
-from asr_core.text.words import Word
+from asr_core.text.words import DecodedWord
 
 TAGS = ["<|zh|>", "<|en|>", "<|NEUTRAL|>", "<|Speech|>", "<|woitn|>"]
 
@@ -101,7 +101,7 @@ def test_missing_tokenizer_is_named(tmp_path):
     ],
 )
 def test_ascii_pieces_without_a_space_between_are_one_word(pieces, words):
-    timed = [Word(piece, 60 * i, 60 * i + 60, -1.0) for i, piece in enumerate(pieces)]
+    timed = [DecodedWord(piece, 60 * i, 60 * i + 60, -1.0) for i, piece in enumerate(pieces)]
     joined = join_sentencepieces(timed)
     assert [word.text for word in joined] == words
     if joined:

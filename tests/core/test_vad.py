@@ -15,7 +15,7 @@ from asr_core.sequences.turns import Turn
 from asr_core.vad.detector import SegmentDetector
 from asr_core.vad.frontend import frame_decibels
 from asr_core.vad.options import VadOptions, options_from_config, override_options
-from asr_core.vad.requests import VadRequest, VadSessions
+from asr_core.vad.requests import VadRequest, VadService
 from asr_core.vad.scoring import VadStream, score_streams
 from asr_server.install.funasr_vad_reference import VadReference
 from lab.training.exported_graphs import ExportedVad
@@ -71,7 +71,7 @@ def test_offline_parity(model_dir, options):
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_online_parity_piece_by_piece(model_dir, options):
+def test_streaming_parity_piece_by_piece(model_dir, options):
     reference, vad = OnlineReference(model_dir), ExportedVad(model_dir)
     recordings = clear_recordings(vad, 3, **options)
     sizes = [(960, 960), (9600, 9600), (720, 30_000)]
@@ -204,7 +204,7 @@ def request(key, samples, starts=False, ends=False, length=None, **parameters):
 
 def sessions(vad, max_sessions=4, clock=lambda: 0.0):
     table = SessionTable(max_sessions, 10.0, clock)
-    return VadSessions(vad.model, table, max_audio_seconds=30), table
+    return VadService(vad.model, table, max_audio_seconds=30), table
 
 
 def test_streams_share_runs_and_equal_themselves_alone():

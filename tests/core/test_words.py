@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_core.text.word_tensors import pack_words
-from asr_core.text.words import Word, is_spaced, join_pieces, join_words
+from asr_core.text.words import DecodedWord, is_spaced, join_pieces, join_words
 
 PIECES = ["你", "好", "7", "he@@", "llo", "world", "a", "b", "don't", "i"]
 
 
 def timed(pieces):
-    return [Word(piece, 100 * i, 100 * i + 90, -0.1 * i) for i, piece in enumerate(pieces)]
+    return [DecodedWord(piece, 100 * i, 100 * i + 90, -0.1 * i) for i, piece in enumerate(pieces)]
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,20 @@ def test_words_and_times_equal_funasr(pieces):
 
 
 def test_confidence_is_the_geometric_mean_of_the_pieces():
-    pieces = [Word("he@@", 0, 1, -1.0), Word("l@@", 1, 2, -2.0), Word("lo", 2, 3, -3.0)]
+    pieces = [
+        DecodedWord("he@@", 0, 1, -1.0),
+        DecodedWord("l@@", 1, 2, -2.0),
+        DecodedWord("lo", 2, 3, -3.0),
+    ]
     (word,) = join_pieces(pieces)
     assert word.log_prob == pytest.approx(-2.0)
     assert word.confidence == pytest.approx(0.1353353, rel=1e-5)
 
 
 def test_rows_are_padded_to_the_longest():
-    packed = pack_words([[Word("a", 0, 10, 0.0)], [], [Word("b", 5, 9, 0.0), Word("c")]])
+    packed = pack_words(
+        [[DecodedWord("a", 0, 10, 0.0)], [], [DecodedWord("b", 5, 9, 0.0), DecodedWord("c")]]
+    )
     assert packed.tokens.tolist() == [["a", ""], ["", ""], ["b", "c"]]
     assert packed.timestamps[:, 0].tolist() == [[0, 10], [-1, -1], [5, 9]]
     assert packed.confidence.tolist() == [[1, 0], [0, 0], [1, 1]]

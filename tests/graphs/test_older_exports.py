@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from asr_core.features.requests import LIMITS_FILE, load_feature_extractor
+from asr_core.features.requests import LIMITS_FILE, load_feature_service
 from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from tests.graphs.test_prepare_onnx_refusals import bake_mask_tables, save_edited
@@ -36,7 +36,7 @@ def repository(tmp_path):
 def extract(repository, seconds):
     folder = repository / "paraformer_feature_extractor" / "1"
     samples = cut(seconds, 0)
-    extractor = load_feature_extractor(folder, max_audio_seconds=120, max_padding=0)
+    extractor = load_feature_service(folder, max_audio_seconds=120, max_padding=0)
     return extractor.extract(samples[None], np.array([[len(samples)]], np.int32))
 
 

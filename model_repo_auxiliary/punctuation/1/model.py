@@ -8,7 +8,7 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from asr_core.punctuation.marking import Punctuated, load_punctuation
-from asr_core.punctuation.requests import PunctuationRequest, Punctuator, pack_punctuated
+from asr_core.punctuation.requests import PunctuationRequest, PunctuationService, pack_punctuated
 from asr_triton.answers import read, reply
 from asr_triton.calls import run_model
 from asr_triton.parameters import Parameters
@@ -20,9 +20,9 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the vocabulary and the marks."""
         parameters = Parameters(args)
-        self.punctuator = Punctuator(
+        self.service = PunctuationService(
             load_punctuation(Path(pb_utils.get_model_dir())),
-            online=False,
+            streaming=False,
             max_words=parameters.integer("max_words"),
             max_batch_size=parameters.integer("max_batch_size"),
         )
@@ -30,7 +30,7 @@ class TritonPythonModel:
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Punctuate the texts of all requests."""
         read_requests = [PunctuationRequest(read(request, "TEXT")) for request in requests]
-        return [reply(answer, outputs) for answer in self.punctuator.answer(read_requests, tag)]
+        return [reply(answer, outputs) for answer in self.service.answer(read_requests, tag)]
 
 
 def outputs(rows: Sequence[Punctuated]) -> dict[str, NDArray[Any]]:

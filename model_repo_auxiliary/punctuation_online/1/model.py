@@ -8,7 +8,7 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from asr_core.punctuation.marking import load_punctuation
-from asr_core.punctuation.requests import PunctuationRequest, Punctuator, pack_punctuated
+from asr_core.punctuation.requests import PunctuationRequest, PunctuationService, pack_punctuated
 from asr_triton.answers import read, read_optional, reply
 from asr_triton.calls import run_model
 from asr_triton.parameters import Parameters
@@ -20,9 +20,9 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the vocabulary and the marks."""
         parameters = Parameters(args)
-        self.punctuator = Punctuator(
+        self.service = PunctuationService(
             load_punctuation(Path(pb_utils.get_model_dir())),
-            online=True,
+            streaming=True,
             max_words=parameters.integer("max_words"),
             max_batch_size=parameters.integer("max_batch_size"),
         )
@@ -33,7 +33,7 @@ class TritonPythonModel:
             PunctuationRequest(read(request, "TEXT"), read_optional(request, "CACHE"))
             for request in requests
         ]
-        answers = self.punctuator.answer(read_requests, tag)
+        answers = self.service.answer(read_requests, tag)
         return [reply(answer, pack_punctuated) for answer in answers]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from asr_core.vad.requests import VadAnswer, VadRequest, VadSessions
+from asr_core.vad.requests import VadAnswer, VadRequest, VadService
 from asr_core.vad.scoring import ENCODER_OUTPUTS, load_vad
 from asr_triton.answers import read, reply, turn_of
 from asr_triton.calls import run_model
@@ -24,11 +24,11 @@ class TritonPythonModel:
         self.sessions = OpenSessions(parameters)
         model = load_vad(Path(pb_utils.get_model_dir()))
         max_audio_seconds = parameters.number("max_audio_seconds")
-        self.vad = VadSessions(model, self.sessions.table, max_audio_seconds)
+        self.service = VadService(model, self.sessions.table, max_audio_seconds)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Feed each request's stream and return what it brought."""
-        answers = self.vad.answer([read_request(request) for request in requests], encode)
+        answers = self.service.answer([read_request(request) for request in requests], encode)
         self.sessions.show()
         return [reply(answer, VadAnswer.outputs) for answer in answers]
 

@@ -12,7 +12,7 @@ from asr_core.features.requests import Features
 from asr_core.paraformer.hotword_bias import load_hotword_bias
 from asr_core.paraformer.recogniser import repeat_embedding
 from asr_triton.answers import read
-from asr_triton.feature_extraction import answer_in_groups, build_extractor
+from asr_triton.feature_extraction import answer_in_groups, build_feature_service
 from asr_triton.parameters import Parameters
 
 
@@ -22,17 +22,17 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the front end, and what embeds hotwords where the model takes any."""
         parameters = Parameters(args)
-        self.extractor = build_extractor(parameters)
+        self.service = build_feature_service(parameters)
         self.embed_hotwords = load_hotword_bias(
             Path(pb_utils.get_model_dir()), parameters.integer("max_hotwords")
         )
 
     def execute(self, requests: Sequence[Any]) -> None:
         """Answer each request as soon as its group is padded."""
-        answer_in_groups(requests, self.extractor, self.extract)
+        answer_in_groups(requests, self.service, self.extract)
 
     def extract(self, request: Any) -> tuple[Sequence[Features], Mapping[str, NDArray[Any]]]:
         """Return a request's features and hotwords; a ValueError says what is wrong with it."""
         embedding = self.embed_hotwords(requested_hotwords(request.parameters()))
-        features = self.extractor.extract(read(request, "WAV"), read(request, "WAV_LENS"))
+        features = self.service.extract(read(request, "WAV"), read(request, "WAV_LENS"))
         return features, {"bias_embed": repeat_embedding(embedding, len(features))}

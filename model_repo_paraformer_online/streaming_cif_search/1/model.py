@@ -13,11 +13,11 @@ from asr_core.streaming.frontend import Windows
 from asr_core.streaming.recogniser import (
     DECODER_OUTPUTS,
     ENCODER_OUTPUTS,
-    OnlineRecogniser,
+    StreamingRecogniser,
     Update,
-    load_online_model,
+    load_streaming_model,
 )
-from asr_core.streaming.requests import SearchRequest, StreamingSearch
+from asr_core.streaming.requests import SearchRequest, StreamingSearchService
 from asr_triton.answers import read, reply, turn_of
 from asr_triton.calls import run_model
 from asr_triton.open_sessions import OpenSessions
@@ -33,10 +33,10 @@ class TritonPythonModel:
         """Load the vocabulary, keep a table of streams, start the workers."""
         parameters = Parameters(args)
         self.sessions = OpenSessions(parameters)
-        model = load_online_model(Path(pb_utils.get_model_dir()))
+        model = load_streaming_model(Path(pb_utils.get_model_dir()))
         max_batch_size = parameters.integer("max_batch_size")
-        recogniser = OnlineRecogniser(model, encode, decode, max_batch_size)
-        self.search = StreamingSearch(recogniser, self.sessions.table)
+        recogniser = StreamingRecogniser(model, encode, decode, max_batch_size)
+        self.service = StreamingSearchService(recogniser, self.sessions.table)
         cores = 1 if parameters.on_gpu else len(os.sched_getaffinity(0))
         self.dispatcher: SequenceDispatcher[Job] = SequenceDispatcher(
             self.answer,
@@ -52,7 +52,7 @@ class TritonPythonModel:
 
     def answer(self, jobs: Sequence[Job]) -> None:
         """Advance the streams of some requests and send what they brought."""
-        answers = self.search.answer([request for request, _ in jobs])
+        answers = self.service.answer([request for request, _ in jobs])
         self.sessions.show()
         for (_, sender), answer in zip(jobs, answers, strict=True):
             response = reply(answer, Update.outputs)

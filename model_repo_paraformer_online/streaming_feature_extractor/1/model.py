@@ -8,7 +8,7 @@ import numpy as np
 from asr_core.features.fbank import KaldiNativeFbank
 from asr_core.sequences.sessions import Reaper, SessionTable
 from asr_core.streaming.frontend import StreamingFrontend, no_windows
-from asr_core.streaming.requests import StreamingExtractor
+from asr_core.streaming.requests import StreamingFeatureService
 from asr_triton.answers import read, respond, turn_of
 from asr_triton.parameters import Parameters
 
@@ -23,7 +23,7 @@ class TritonPythonModel:
         sessions = SessionTable[StreamingFrontend](0, idle_s)
         self.reaper = Reaper(sessions.expire, idle_s / 4)
         max_audio_seconds = parameters.number("max_audio_seconds")
-        self.extractor = StreamingExtractor(KaldiNativeFbank(), sessions, max_audio_seconds)
+        self.service = StreamingFeatureService(KaldiNativeFbank(), sessions, max_audio_seconds)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Return the windows that each request completes."""
@@ -37,7 +37,7 @@ class TritonPythonModel:
         """Return a request's response."""
         turn, windows, error = turn_of(request), no_windows(), ""
         try:
-            windows = self.extractor.accept(turn, read(request, "WAV"), read(request, "WAV_LENS"))
+            windows = self.service.accept(turn, read(request, "WAV"), read(request, "WAV_LENS"))
         except ValueError as refusal:
             error = str(refusal)
         return respond(

@@ -9,7 +9,7 @@ from asr_contract import refuse_hotwords, requested_hotwords
 from asr_core.features.requests import Features
 from asr_core.sensevoice.scoring import check_prompt_ids
 from asr_triton.answers import read
-from asr_triton.feature_extraction import answer_in_groups, build_extractor
+from asr_triton.feature_extraction import answer_in_groups, build_feature_service
 from asr_triton.parameters import Parameters
 
 
@@ -18,11 +18,11 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the front end."""
-        self.extractor = build_extractor(Parameters(args))
+        self.service = build_feature_service(Parameters(args))
 
     def execute(self, requests: Sequence[Any]) -> None:
         """Answer each request as soon as its group is padded."""
-        answer_in_groups(requests, self.extractor, self.extract)
+        answer_in_groups(requests, self.service, self.extract)
 
     def extract(self, request: Any) -> tuple[Sequence[Features], Mapping[str, NDArray[Any]]]:
         """Return a request's features and prompts; a ValueError says what is wrong with it."""
@@ -30,4 +30,4 @@ class TritonPythonModel:
         waveforms = read(request, "WAV")
         prompt = {"language": read(request, "LANGUAGE"), "textnorm": read(request, "TEXT_NORM")}
         check_prompt_ids(prompt["language"], prompt["textnorm"], len(waveforms))
-        return self.extractor.extract(waveforms, read(request, "WAV_LENS")), prompt
+        return self.service.extract(waveforms, read(request, "WAV_LENS")), prompt

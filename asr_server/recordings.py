@@ -10,8 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
-from asr_core.features.cmvn import load_cmvn
-from asr_core.features.frontend import Frontend
+from asr_core.features import Frontend, load_cmvn
 from asr_server.errors import InstallError
 
 Samples = NDArray[np.float32]  # [N], 16 kHz

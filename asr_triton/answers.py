@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from asr_core.sequences.turns import Turn, read_turn
+from asr_core.sequences import Turn, read_turn
 
 Answer = TypeVar("Answer")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
@@ -30,3 +30,8 @@ def run_model(
     return [
         pb_utils.get_output_tensor_by_name(response, name).as_numpy().copy() for name in outputs
     ]
+
+
+def model_function(model: str, outputs: Sequence[str]) -> Callable[..., list[NDArray[Any]]]:
+    """Return a model of this server as a function of its inputs, by name, to these outputs."""
+    return lambda **inputs: run_model(model, inputs, outputs)

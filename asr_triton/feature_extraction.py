@@ -9,7 +9,7 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from asr_core.features.requests import Features, FeatureService, load_feature_service
+from asr_core.features import Features, FeatureService, load_feature_service
 from asr_triton.answers import refuse, respond
 from asr_triton.parameters import Parameters
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
-from asr_core.sequences.sessions import Reaper, SessionTable
+from asr_core.sequences import Reaper, SessionTable
 from asr_triton.parameters import Parameters
 
 

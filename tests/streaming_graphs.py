@@ -12,10 +12,8 @@ import numpy as np
 import onnxruntime
 from funasr_onnx.utils.frontend import SinusoidalPositionEncoderOnline
 
-from asr_core.features.cmvn import load_cmvn
-from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
-from asr_core.streaming.frontend import StreamingFrontend
-from asr_core.streaming.recogniser import Step, StreamingRecogniser, load_streaming_model
+from asr_core.features import LFR_SHIFT, LFR_WINDOW, load_cmvn
+from asr_core.streaming import Step, StreamingFrontend, StreamingRecogniser, load_streaming_model
 
 
 class ExportedGraphs:

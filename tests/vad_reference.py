@@ -12,7 +12,7 @@ import numpy as np
 from funasr_onnx.vad_bin import Fsmn_vad_online
 
 from asr_contract import SAMPLE_RATE
-from asr_core.vad.options import override_options
+from asr_core.vad import override_options
 from asr_server.install.funasr_vad_reference import Segments
 from lab.training.exported_graphs import ExportedVad
 from tests.recordings import heldout

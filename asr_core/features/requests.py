@@ -38,7 +38,7 @@ class PaddedFeatures:
 
 
 class FeatureService:
-    """Extracts the features of requests and pads those of similar length to one shape.
+    """Answers the requests of a feature extractor; those of similar length get one shape.
 
     Args:
         frontend: waveform to features.

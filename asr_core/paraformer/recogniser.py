@@ -11,11 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.frontend import Frontend, batch_features
-from asr_core.features.waveform import Waveform
+from asr_core.features import Frontend, Waveform, batch_features
 from asr_core.paraformer.hotword_bias import BiasEmbed, no_hotwords
 from asr_core.paraformer.scoring import ParaformerOutputs, ParaformerScoring
-from asr_core.text.words import DecodedWord
+from asr_core.text import DecodedWord
 
 
 class Encoder(Protocol):

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.config import load_config
-from asr_core.text.timestamps import CIF_UPSAMPLING, cif_spans_ms
-from asr_core.text.words import DecodedWord, join_pieces
+from asr_core.text import CIF_UPSAMPLING, DecodedWord, cif_spans_ms, join_pieces
 
 BLANK, START, END = 0, 1, 2  # <blank>, <s>, </s> in every Paraformer vocabulary
 SPECIAL_PIECES = frozenset({"<blank>", "<s>", "</s>", "<unk>"})

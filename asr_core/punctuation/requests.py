@@ -41,7 +41,7 @@ class PunctuationRequest:
 
 
 class PunctuationService:
-    """Answers requests.
+    """Answers the requests of a punctuation model.
 
     Args:
         streaming: texts are parts of streams, with context.

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
-from asr_core.features.frontend import Frontend, batch_features
-from asr_core.features.waveform import Waveform
+from asr_core.features import Frontend, Waveform, batch_features
 from asr_core.sensevoice.scoring import (
     SenseVoiceOutputs,
     SenseVoiceResult,

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_contract.tensors import LANGUAGE, TEXT_NORM
 from asr_core.sensevoice.ctc import CtcToken, greedy_search
-from asr_core.text.timestamps import ctc_span_ms
-from asr_core.text.words import DecodedWord, merge_words
+from asr_core.text import DecodedWord, ctc_span_ms, merge_words
 
 NUM_TAG_FRAMES = 4  # language, emotion, event and text norm, one frame each before the audio
 TOKENIZER_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
@@ -73,7 +72,8 @@ def check_prompt_ids(
     """Refuse ids that the model has no embedding for.
 
     Args:
-        language, text_norm: int32 [R, 1].
+        language: int32 [R, 1].
+        text_norm: int32 [R, 1].
         num_rows: R, as given by the audio.
 
     Raises:

@@ -1,1 +1,44 @@
-"""Streaming Paraformer: windows of many streams to text."""
+"""Streaming Paraformer: audio in pieces of any size to text that grows.
+
+    samples ─ frontend ─ Windows ─ encoder (injected) ─ hidden, alphas ─ CIF ─ tokens that fired
+                                         decoder (injected) ─ token_ids ─ text ─ Update
+
+`recogniser` advances many streams at once from windows on. `requests` divides the work as the two
+sequence models do, each with the state that it owns.
+"""
+
+from asr_core.streaming.frontend import StreamingFrontend, Windows, no_windows
+from asr_core.streaming.recogniser import (
+    DECODER_OUTPUTS,
+    ENCODER_OUTPUTS,
+    ROW_MS,
+    Step,
+    Stream,
+    StreamingModel,
+    StreamingRecogniser,
+    Update,
+    load_streaming_model,
+)
+from asr_core.streaming.requests import (
+    SearchRequest,
+    StreamingFeatureService,
+    StreamingSearchService,
+)
+
+__all__ = [
+    "DECODER_OUTPUTS",
+    "ENCODER_OUTPUTS",
+    "ROW_MS",
+    "SearchRequest",
+    "Step",
+    "Stream",
+    "StreamingFeatureService",
+    "StreamingFrontend",
+    "StreamingModel",
+    "StreamingRecogniser",
+    "StreamingSearchService",
+    "Update",
+    "Windows",
+    "load_streaming_model",
+    "no_windows",
+]

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import ChunkSize
-from asr_core.features.fbank import StreamingFbankExtractor
-from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, num_lfr_frames
+from asr_core.features import LFR_SHIFT, LFR_WINDOW, StreamingFbankExtractor, num_lfr_frames
 
 PADDING = -1  # in `positions`: no row at all
 

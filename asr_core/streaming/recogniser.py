@@ -13,14 +13,11 @@ from numpy.typing import NDArray
 from asr_contract import ChunkSize
 from asr_contract.tensors import IS_FINAL, TEXT, TRANSCRIPTS
 from asr_core.config import load_config
-from asr_core.features.fbank import FRAME_SHIFT_MS
-from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
-from asr_core.paraformer.cif import CifIntegrator, Fires
-from asr_core.paraformer.scoring import BLANK, END, SPECIAL_PIECES, load_pieces
+from asr_core.features import FRAME_SHIFT_MS, LFR_SHIFT, LFR_WINDOW
+from asr_core.paraformer import BLANK, END, SPECIAL_PIECES, CifIntegrator, Fires, load_pieces
 from asr_core.streaming.frontend import PADDING, Windows
 from asr_core.streaming.text import StreamingText
-from asr_core.text.word_tensors import pack_words
-from asr_core.text.words import DecodedWord
+from asr_core.text import DecodedWord, pack_words
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]

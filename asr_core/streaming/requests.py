@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from asr_contract import DEFAULT_CHUNK_SIZE, ChunkSize, parse_served_chunk_size
 from asr_contract.tensors import CHUNK_SIZE_PARAMETER
-from asr_core.features.fbank import StreamingFbankExtractor
-from asr_core.features.waveform import split_rows
-from asr_core.sequences.sessions import SessionTable
-from asr_core.sequences.turns import Turn
+from asr_core.features import StreamingFbankExtractor, split_rows
+from asr_core.sequences import SessionTable, Turn
 from asr_core.streaming.frontend import StreamingFrontend, Windows
 from asr_core.streaming.recogniser import Step, Stream, StreamingRecogniser, Update
 
@@ -33,9 +31,11 @@ def chunk_size_of(turn: Turn) -> ChunkSize:
 
 
 class StreamingFeatureService:
-    """Audio of many sequences to encoder windows.
+    """Answers the requests of the first model: audio of many sequences to encoder windows.
 
     Args:
+        fbank: waveform to log-mel energies.
+        sessions: the front ends of the open sequences.
         max_audio_seconds: longest piece accepted in one request.
     """
 
@@ -82,7 +82,12 @@ class SearchRequest:
 
 
 class StreamingSearchService:
-    """Windows of many sequences to text."""
+    """Answers the requests of the second model: windows of many sequences to text.
+
+    Args:
+        recogniser: advances many streams at once.
+        sessions: their states.
+    """
 
     def __init__(self, recogniser: StreamingRecogniser, sessions: SessionTable[Stream]) -> None:
         self._recogniser = recogniser

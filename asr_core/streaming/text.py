@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from asr_core.text.words import CONTINUES, DecodedWord, is_letter, join_pieces, join_words
+from asr_core.text import CONTINUES, DecodedWord, is_letter, join_pieces, join_words
 
 
 class StreamingText:

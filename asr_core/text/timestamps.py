@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.fbank import FRAME_SHIFT_MS
-from asr_core.features.lfr import LFR_SHIFT
+from asr_core.features import FRAME_SHIFT_MS, LFR_SHIFT
 
 LFR_FRAME_MS = LFR_SHIFT * FRAME_SHIFT_MS  # 60 ms
 CIF_UPSAMPLING = 3  # BiCif's timestamp predictor works at a third of an LFR frame

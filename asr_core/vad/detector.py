@@ -8,7 +8,7 @@ from enum import Enum, auto
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.fbank import FRAME_SHIFT_MS
+from asr_core.features import FRAME_SHIFT_MS
 from asr_core.vad.options import SINGLE_UTTERANCE, VadOptions
 
 UNKNOWN = -1  # in a segment of a stream: its start was given before, or its end comes later

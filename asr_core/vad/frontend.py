@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.cmvn import Cmvn
-from asr_core.features.fbank import FRAME_LENGTH_SAMPLES, FRAME_SHIFT_SAMPLES, FbankExtractor
+from asr_core.features import FRAME_LENGTH_SAMPLES, FRAME_SHIFT_SAMPLES, Cmvn, FbankExtractor
 
 _SMALLEST_ENERGY = 1e-6  # -60 dB, the level of digital silence
 

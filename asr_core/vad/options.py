@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from asr_contract import SAMPLE_RATE
-from asr_core.features.fbank import FRAME_LENGTH_MS, FRAME_SHIFT_MS
+from asr_core.features import FRAME_LENGTH_MS, FRAME_SHIFT_MS
 
 SINGLE_UTTERANCE, MULTIPLE_UTTERANCES = 0, 1  # `detect_mode`
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.waveform import split_rows
-from asr_core.sequences.sessions import SessionTable
-from asr_core.sequences.turns import Turn
+from asr_core.features import split_rows
+from asr_core.sequences import SessionTable, Turn
 from asr_core.vad.options import override_options
 from asr_core.vad.scoring import Encoder, VadModel, VadStream, score_streams
 
@@ -48,7 +47,7 @@ class VadAnswer:
 
 
 class VadService:
-    """The open streams of one VAD.
+    """Answers the VAD's requests, each a piece of one of the open streams.
 
     A request that starts a stream under the key of an open one begins anew. A request that
     fails ends its stream; what follows it without a start is refused.

@@ -11,10 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.config import load_config
-from asr_core.features.cmvn import Cmvn, load_cmvn
-from asr_core.features.fbank import FbankExtractor
-from asr_core.features.frontend import make_fbank, pad_features, read_frontend_conf
-from asr_core.features.grouping import group_by_length
+from asr_core.features import (
+    Cmvn,
+    FbankExtractor,
+    group_by_length,
+    load_cmvn,
+    make_fbank,
+    pad_features,
+    read_frontend_conf,
+)
 from asr_core.vad.detector import SegmentDetector, SpanMs
 from asr_core.vad.frontend import VadFrontend
 from asr_core.vad.options import VadOptions, options_from_config

@@ -19,7 +19,7 @@ from asr_server.extras import MissingExtraError, require
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Write the file named on the command line; return 0, or 1 where the model is refused."""
-    from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
+    from asr_core.features import LFR_SHIFT, LFR_WINDOW
 
     parser = argparse.ArgumentParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
         require("server")
         import onnx
 
-        from asr_core.features.cmvn import load_cmvn
+        from asr_core.features import load_cmvn
         from asr_server.graphs import FrontEnd, front_end_model, load_front_end
 
         if options.source is not None:

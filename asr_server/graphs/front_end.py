@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
 from asr_core.config import load_config
-from asr_core.features.cmvn import Cmvn, load_cmvn
-from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
+from asr_core.features import LFR_SHIFT, LFR_WINDOW, Cmvn, load_cmvn
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import FLOAT, INT32, INT64, Dims, Graph
 

@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from onnx import NodeProto
 
-from asr_core.paraformer.hotword_embedder import Floats, LstmLayer, load_embedder, save_embedder
-from asr_core.paraformer.hotword_tokenizer import MAX_HOTWORD_TOKENS
+from asr_core.paraformer import MAX_HOTWORD_TOKENS, LstmLayer, load_embedder, save_embedder
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph, attribute_value
 
@@ -56,7 +56,7 @@ def convert_embedder(source: Path, target: Path) -> float:
     return difference
 
 
-def _read_weights(graph: Graph) -> tuple[Floats, list[LstmLayer]]:
+def _read_weights(graph: Graph) -> tuple[NDArray[np.float32], list[LstmLayer]]:
     if list(graph.input_types) != ["hotword"] or len(graph.output_names) != 1:
         raise PrepareError(f"inputs {list(graph.input_types)}, outputs {graph.output_names}")
     layers: list[LstmLayer] = []

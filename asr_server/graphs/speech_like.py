@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
+from asr_core.features import LFR_SHIFT, LFR_WINDOW
 
 NUM_MEL_BINS = 80
 FEATURE_DIM = NUM_MEL_BINS * LFR_WINDOW

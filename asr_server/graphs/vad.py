@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_core.config import load_config
-from asr_core.vad.options import options_from_config
+from asr_core.vad import options_from_config
 from asr_server.graphs import masks, patterns
 from asr_server.graphs.caches import add_next_cache, flat_lengths, joined_cache
 from asr_server.graphs.errors import PrepareError

@@ -15,27 +15,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import DEFAULT_CHUNK_SIZE, SAMPLE_RATE
-from asr_core.features.fbank import KaldiNativeFbank
-from asr_core.features.frontend import load_frontend
-from asr_core.paraformer.hotword_bias import load_hotword_bias
-from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
-from asr_core.paraformer.recogniser import ParaformerRecogniser
-from asr_core.paraformer.scoring import ParaformerOutputs, load_pieces, load_scoring
-from asr_core.punctuation.marking import Punctuated, load_punctuation
-from asr_core.punctuation.requests import PunctuationRequest, PunctuationService
-from asr_core.sensevoice.recogniser import SenseVoiceRecogniser
-from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
-from asr_core.streaming.frontend import StreamingFrontend
-from asr_core.streaming.recogniser import (
+from asr_core.features import KaldiNativeFbank, load_frontend
+from asr_core.paraformer import (
+    EMBEDDER_FILE,
+    ParaformerOutputs,
+    ParaformerRecogniser,
+    load_hotword_bias,
+    load_pieces,
+    load_scoring,
+)
+from asr_core.punctuation import (
+    Punctuated,
+    PunctuationRequest,
+    PunctuationService,
+    load_punctuation,
+)
+from asr_core.sensevoice import (
+    TOKENIZER_NAME,
+    SenseVoiceOutputs,
+    SenseVoiceRecogniser,
+    SenseVoiceScoring,
+)
+from asr_core.streaming import (
     DECODER_OUTPUTS,
     ENCODER_OUTPUTS,
     Step,
+    StreamingFrontend,
     StreamingRecogniser,
     load_streaming_model,
 )
-from asr_core.text.words import join_words
-from asr_core.vad.scoring import ENCODER_OUTPUTS as VAD_OUTPUTS
-from asr_core.vad.scoring import VadStream, load_vad, score_streams
+from asr_core.text import join_words
+from asr_core.vad import ENCODER_OUTPUTS as VAD_OUTPUTS
+from asr_core.vad import VadStream, load_vad, score_streams
 from asr_server.graphs.session import Session
 
 Samples = NDArray[np.float32]  # 16 kHz

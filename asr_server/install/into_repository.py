@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from asr_core.features.requests import LIMITS_FILE
-from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
-from asr_core.paraformer.hotword_tokenizer import SEGMENTATION_FILE
-from asr_core.sensevoice.scoring import NUM_TAG_FRAMES
+from asr_core.features import LIMITS_FILE
+from asr_core.paraformer import EMBEDDER_FILE, SEGMENTATION_FILE
+from asr_core.sensevoice import NUM_TAG_FRAMES
 from asr_server.errors import InstallError
 from asr_server.graphs import TAKES_HOTWORDS, Report, convert_embedder, prepare
 from asr_server.models import MANIFEST, ModelKind, version_folder

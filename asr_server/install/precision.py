@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_contract import character_error_rate
-from asr_core.features.frontend import load_frontend
+from asr_core.features import load_frontend
 from asr_server.errors import InstallError
 from asr_server.export import CHECKPOINT
 from asr_server.graphs import ConversionReport, Report, convert

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.frontend import load_frontend
-from asr_core.paraformer.hotword_bias import no_hotwords
-from asr_core.paraformer.recogniser import paraformer_inputs
-from asr_core.sensevoice.recogniser import sensevoice_inputs
+from asr_core.features import load_frontend
+from asr_core.paraformer import no_hotwords, paraformer_inputs
+from asr_core.sensevoice import sensevoice_inputs
 from asr_server.graphs.session import Outputs, Session
 from lab.benchmark.workload import Recording
 

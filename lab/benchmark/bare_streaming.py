@@ -15,9 +15,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asr_contract import DEFAULT_CHUNK_SIZE
-from asr_core.features.fbank import KaldiNativeFbank
-from asr_core.streaming.frontend import StreamingFrontend
-from asr_core.streaming.recogniser import ROW_MS, StreamingModel
+from asr_core.features import KaldiNativeFbank
+from asr_core.streaming import ROW_MS, StreamingFrontend, StreamingModel
 from lab.benchmark.workload import Recording
 
 CHUNK_S = DEFAULT_CHUNK_SIZE.current * ROW_MS / 1000

@@ -11,15 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from asr_core.features.frontend import load_frontend
-from asr_core.paraformer.scoring import ParaformerOutputs, load_scoring
-from asr_core.sensevoice.scoring import (
-    NUM_TAG_FRAMES,
-    TOKENIZER_NAME,
-    SenseVoiceOutputs,
-    SenseVoiceScoring,
-)
-from asr_core.text.timestamps import CIF_UPSAMPLING
+from asr_core.features import load_frontend
+from asr_core.paraformer import ParaformerOutputs, load_scoring
+from asr_core.sensevoice import NUM_TAG_FRAMES, TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
+from asr_core.text import CIF_UPSAMPLING
 from asr_server.graphs.session import Outputs
 from asr_server.models import VERSION, ModelKind
 from lab.benchmark.bare_session import BareSession

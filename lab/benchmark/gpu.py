@@ -10,7 +10,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from asr_core.features.frontend import load_frontend
+from asr_core.features import load_frontend
 from lab.benchmark.bare_session import choose_inputs
 from lab.benchmark.workload import Recording, total_seconds
 

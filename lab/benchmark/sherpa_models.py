@@ -11,8 +11,7 @@ import onnx
 import yaml
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
-from asr_core.features.cmvn import load_cmvn
-from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW
+from asr_core.features import LFR_SHIFT, LFR_WINDOW, load_cmvn
 
 # sherpa-onnx's names of what we call with_itn and so on: `offline-sense-voice-model.cc`.
 _SENSEVOICE = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from asr_core.streaming.recogniser import load_streaming_model
+from asr_core.streaming import load_streaming_model
 from asr_server.models import KINDS, VERSION
 from asr_server.run import TritonServer
 from lab.benchmark.bare_streaming import BareCost, BareStreaming

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from asr_contract import character_error_rate
-from asr_core.paraformer.recogniser import ParaformerRecogniser
-from asr_core.text.words import join_words
+from asr_core.paraformer import ParaformerRecogniser
+from asr_core.text import join_words
 
 from .augmentation import Waveform
 from .corpus import LANGUAGES

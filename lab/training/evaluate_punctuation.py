@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from asr_core.punctuation.marking import Passage, finish_offline, finish_streaming, tag_passages
+from asr_core.punctuation import Passage, finish_offline, finish_streaming, tag_passages
 
 from .exported_graphs import ExportedPunctuation
 from .punctuated_texts import MARKS, NO_MARK, MarkedWord, PassageGrammar

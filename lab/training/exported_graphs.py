@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.punctuation.marking import load_punctuation
-from asr_core.vad.detector import SpanMs
-from asr_core.vad.options import override_options
-from asr_core.vad.scoring import VadModel, VadStream, load_vad, score_streams
+from asr_core.punctuation import load_punctuation
+from asr_core.vad import SpanMs, VadModel, VadStream, load_vad, override_options, score_streams
 from asr_server.graphs.session import Session
 
 Float = NDArray[np.float32]

@@ -12,12 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.frontend import load_frontend
-from asr_core.features.waveform import Waveform
-from asr_core.paraformer.recogniser import ParaformerRecogniser
-from asr_core.paraformer.scoring import load_scoring
-from asr_core.sensevoice.recogniser import SenseVoiceRecogniser
-from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceScoring
+from asr_core.features import Waveform, load_frontend
+from asr_core.paraformer import ParaformerRecogniser, load_scoring
+from asr_core.sensevoice import TOKENIZER_NAME, SenseVoiceRecogniser, SenseVoiceScoring
 from asr_server.graphs.session import Session
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from asr_client.protocol import InferRequest
 from asr_client.transport.request_stream import HttpRequestStream
 from asr_contract import SAMPLE_RATE
-from asr_core.vad.scoring import VadStream, score_streams
+from asr_core.vad import VadStream, score_streams
 from lab.training.exported_graphs import ExportedVad
 from tests.vad_reference import TINY_VAD
 

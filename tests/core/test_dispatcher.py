@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from asr_core.sequences.dispatcher import SequenceDispatcher
+from asr_core.sequences import SequenceDispatcher
 
 
 @pytest.mark.parametrize("workers", [1, 3])

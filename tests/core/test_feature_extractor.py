@@ -5,12 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_core.features.cmvn import Cmvn
-from asr_core.features.frontend import Frontend
-from asr_core.features.grouping import group_by_length
-from asr_core.features.requests import FeatureService
-from asr_core.features.waveform import split_rows
-from asr_core.sensevoice.scoring import check_prompt_ids
+from asr_core.features import Cmvn, FeatureService, Frontend, group_by_length, split_rows
+from asr_core.sensevoice import check_prompt_ids
 
 LENGTHS = st.lists(st.integers(1, 500), max_size=20)
 

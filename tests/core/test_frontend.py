@@ -7,11 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_contract import SAMPLE_RATE
-from asr_core.features.cmvn import Cmvn, load_cmvn
-from asr_core.features.fbank import FRAME_LENGTH_SAMPLES, FRAME_SHIFT_SAMPLES, KaldiNativeFbank
-from asr_core.features.frontend import Frontend, load_frontend, pad_features
+from asr_core.features import (
+    FRAME_LENGTH_SAMPLES,
+    FRAME_SHIFT_SAMPLES,
+    Cmvn,
+    Frontend,
+    KaldiNativeFbank,
+    load_cmvn,
+    load_frontend,
+    num_lfr_frames,
+    pad_features,
+)
 from asr_core.features.kaldifeat_fbank import KaldifeatFbank
-from asr_core.features.lfr import num_lfr_frames, stack_frames
+from asr_core.features.lfr import stack_frames
 
 RNG = np.random.default_rng(7)
 FEATURE_DIM = 560

@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 from funasr_onnx import ContextualParaformer
 
-from asr_core.paraformer import hotword_embedder
-from asr_core.paraformer.hotword_bias import HotwordBias, load_hotword_bias
-from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, load_embedder
+from asr_core.paraformer import (
+    EMBEDDER_FILE,
+    hotword_embedder,
+    load_embedder,
+    load_hotword_bias,
+    load_pieces,
+)
+from asr_core.paraformer.hotword_bias import HotwordBias
 from asr_core.paraformer.hotword_tokenizer import HotwordTokenizer, load_segmentation
 from asr_core.paraformer.scoring import load_pieces
 from asr_server.graphs import PrepareError, convert_embedder

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from asr_core.paraformer.scoring import ParaformerRow, ParaformerScoring, load_scoring
-from asr_core.text.words import join_words
+from asr_core.paraformer import load_scoring
+from asr_core.paraformer.scoring import ParaformerRow, ParaformerScoring
+from asr_core.text import join_words
 
 PIECES = ["<blank>", "<s>", "</s>", "你", "好", "he@@", "llo", "<unk>"]
 

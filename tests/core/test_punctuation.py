@@ -5,21 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asr_core.punctuation.marking import (
-    LONGEST_WINDOW,
+from asr_core.punctuation import (
     Passage,
-    finish_offline,
-    finish_streaming,
-    read_context,
-    tag_passages,
-)
-from asr_core.punctuation.marks import make_mark_table, split_words, write_words
-from asr_core.punctuation.requests import (
     PunctuationRequest,
     PunctuationService,
-    pack_mark_ids,
-    pack_strings,
+    finish_offline,
+    finish_streaming,
+    tag_passages,
 )
+from asr_core.punctuation.marking import LONGEST_WINDOW, read_context
+from asr_core.punctuation.marks import make_mark_table, split_words, write_words
+from asr_core.punctuation.requests import pack_mark_ids, pack_strings
 from asr_server.install.funasr_punctuation_reference import (
     PunctuationOnlineReference,
     PunctuationReference,

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_core.features.cmvn import Cmvn
-from asr_core.features.frontend import Frontend
-from asr_core.paraformer.recogniser import ParaformerRecogniser
+from asr_core.features import Cmvn, Frontend
+from asr_core.paraformer import ParaformerRecogniser
 from asr_core.paraformer.scoring import ParaformerScoring
 from asr_core.sensevoice.recogniser import SenseVoiceRecogniser
 from asr_core.sensevoice.scoring import EMPTY_RESULT, TOKENIZER_NAME, SenseVoiceScoring

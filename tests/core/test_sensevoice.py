@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import sentencepiece
 
-from asr_core.sensevoice.scoring import SenseVoiceScoring, join_sentencepieces
-from asr_core.text.words import DecodedWord
+from asr_core.sensevoice import SenseVoiceScoring
+from asr_core.sensevoice.scoring import join_sentencepieces
+from asr_core.text import DecodedWord
 
 TAGS = ["<|zh|>", "<|en|>", "<|NEUTRAL|>", "<|Speech|>", "<|woitn|>"]
 

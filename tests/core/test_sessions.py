@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from asr_core.sequences.sessions import Reaper, SessionLimitError, SessionTable, UnknownSessionError
+from asr_core.sequences import Reaper, SessionTable
+from asr_core.sequences.sessions import SessionLimitError, UnknownSessionError
 
 
 class Clock:

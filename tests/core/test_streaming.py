@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_contract import CHUNK_SIZES, DEFAULT_CHUNK_SIZE
-from asr_core.features.fbank import KaldiNativeFbank
-from asr_core.features.lfr import num_lfr_frames
-from asr_core.streaming.frontend import StreamingFrontend
-from asr_core.streaming.recogniser import Step
+from asr_core.features import KaldiNativeFbank, num_lfr_frames
+from asr_core.streaming import Step, StreamingFrontend
 from tests.funasr_reference import StreamingReference
 from tests.recordings import material
 from tests.serving import RANDOM_MODELS

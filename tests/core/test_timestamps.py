@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_core.sensevoice.ctc import greedy_search
-from asr_core.text.timestamps import CIF_FRAME_MS, NO_TIME, cif_spans_ms, ctc_span_ms
+from asr_core.text import cif_spans_ms, ctc_span_ms
+from asr_core.text.timestamps import CIF_FRAME_MS, NO_TIME
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 # FunASR computes in seconds and cuts the fraction of a millisecond off, which loses up to 1 ms.

@@ -10,13 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_core.sequences.sessions import SessionTable
-from asr_core.sequences.turns import Turn
+from asr_core.sequences import SessionTable, Turn
+from asr_core.vad import (
+    VadRequest,
+    VadService,
+    VadStream,
+    options_from_config,
+    override_options,
+    score_streams,
+)
 from asr_core.vad.detector import SegmentDetector
 from asr_core.vad.frontend import frame_decibels
-from asr_core.vad.options import VadOptions, options_from_config, override_options
-from asr_core.vad.requests import VadRequest, VadService
-from asr_core.vad.scoring import VadStream, score_streams
+from asr_core.vad.options import VadOptions
 from asr_server.install.funasr_vad_reference import VadReference
 from lab.training.exported_graphs import ExportedVad
 from tests.vad_reference import (

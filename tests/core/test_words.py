@@ -5,8 +5,8 @@ from funasr_onnx.utils.postprocess_utils import sentence_postprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_core.text.word_tensors import pack_words
-from asr_core.text.words import DecodedWord, is_spaced, join_pieces, join_words
+from asr_core.text import DecodedWord, join_pieces, join_words, pack_words
+from asr_core.text.words import is_spaced
 
 PIECES = ["你", "好", "7", "he@@", "llo", "world", "a", "b", "don't", "i"]
 

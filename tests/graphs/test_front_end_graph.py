@@ -17,8 +17,7 @@ from funasr_onnx.utils.frontend import (
 )
 from numpy.typing import NDArray
 
-from asr_core.features.cmvn import Cmvn
-from asr_core.features.fbank import KaldiNativeFbank
+from asr_core.features import Cmvn, KaldiNativeFbank
 from asr_server.commands.export_front_end import main
 from asr_server.graphs import FrontEnd, PrepareError, load_front_end
 from asr_server.graphs.front_end import sinusoidal_positions

@@ -6,7 +6,7 @@ import shutil
 import onnxruntime
 import pytest
 
-from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE
+from asr_core.paraformer import EMBEDDER_FILE
 from asr_server.commands.install import main
 from asr_server.errors import InstallError
 from asr_server.graphs import PrepareError

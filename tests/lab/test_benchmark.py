@@ -8,7 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from asr_core.features.cmvn import load_cmvn
+from asr_core.features import load_cmvn
 from lab.benchmark.__main__ import main
 from lab.benchmark.bare_streaming import BareCost
 from lab.benchmark.frontend import FrontendResult

@@ -12,7 +12,7 @@ import sentencepiece
 import yaml
 from funasr_onnx.paraformer_online_bin import Paraformer as OnlineParaformer
 
-from asr_core.features.cmvn import load_cmvn
+from asr_core.features import load_cmvn
 from asr_server.graphs import prepare
 from asr_server.graphs.speech_like import speech_like_features
 from lab.random_models.architecture import FRONTEND_CONF, SIZES

@@ -13,7 +13,7 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from asr_contract import parse_chunk_size
-from asr_core.features.fbank import KaldiNativeFbank
+from asr_core.features import KaldiNativeFbank
 from lab.benchmark.server_statistics import read_statistics
 from tests.funasr_reference import StreamingReference
 from tests.recordings import cut

@@ -7,8 +7,12 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from asr_core.punctuation.marking import load_punctuation
-from asr_core.punctuation.requests import PunctuationRequest, PunctuationService, pack_punctuated
+from asr_core.punctuation import (
+    PunctuationRequest,
+    PunctuationService,
+    load_punctuation,
+    pack_punctuated,
+)
 from asr_triton.answers import read, read_optional, reply
 from asr_triton.calls import run_model
 from asr_triton.parameters import Parameters

@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
-from numpy.typing import NDArray
 
-from asr_core.vad.requests import VadAnswer, VadRequest, VadService
-from asr_core.vad.scoring import ENCODER_OUTPUTS, load_vad
+from asr_core.vad import ENCODER_OUTPUTS, VadAnswer, VadRequest, VadService, load_vad
 from asr_triton.answers import read, reply, turn_of
-from asr_triton.calls import run_model
+from asr_triton.calls import model_function
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
 
@@ -22,13 +20,14 @@ class TritonPythonModel:
         """Load the front end and the options, and keep a table of streams."""
         parameters = Parameters(args)
         self.sessions = OpenSessions(parameters)
+        self.encode = model_function("vad_encoder", ENCODER_OUTPUTS)
         model = load_vad(Path(pb_utils.get_model_dir()))
         max_audio_seconds = parameters.number("max_audio_seconds")
         self.service = VadService(model, self.sessions.table, max_audio_seconds)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Feed each request's stream and return what it brought."""
-        answers = self.service.answer([read_request(request) for request in requests], encode)
+        answers = self.service.answer([read_request(request) for request in requests], self.encode)
         self.sessions.show()
         return [reply(answer, VadAnswer.outputs) for answer in answers]
 
@@ -40,8 +39,3 @@ class TritonPythonModel:
 def read_request(request: Any) -> VadRequest:
     """Return a request's audio with its place in the stream."""
     return VadRequest(turn_of(request), read(request, "WAV"), read(request, "WAV_LENS"))
-
-
-def encode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
-    """Score frames by the encoder model."""
-    return run_model("vad_encoder", inputs, ENCODER_OUTPUTS)

@@ -8,9 +8,8 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from asr_contract import requested_hotwords
-from asr_core.features.requests import Features
-from asr_core.paraformer.hotword_bias import load_hotword_bias
-from asr_core.paraformer.recogniser import repeat_embedding
+from asr_core.features import Features
+from asr_core.paraformer import load_hotword_bias, repeat_embedding
 from asr_triton.answers import read
 from asr_triton.feature_extraction import answer_in_groups, build_feature_service
 from asr_triton.parameters import Parameters

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from asr_core.paraformer.scoring import ParaformerOutputs, load_scoring
-from asr_core.text.word_tensors import pack_words
-from asr_core.text.words import join_words
+from asr_core.paraformer import ParaformerOutputs, load_scoring
+from asr_core.text import join_words, pack_words
 from asr_triton.answers import read, respond
 
 

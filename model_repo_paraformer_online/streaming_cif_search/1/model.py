@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
-from numpy.typing import NDArray
 
-from asr_core.sequences.dispatcher import SequenceDispatcher
-from asr_core.streaming.frontend import Windows
-from asr_core.streaming.recogniser import (
+from asr_core.sequences import SequenceDispatcher
+from asr_core.streaming import (
     DECODER_OUTPUTS,
     ENCODER_OUTPUTS,
+    SearchRequest,
     StreamingRecogniser,
+    StreamingSearchService,
     Update,
+    Windows,
     load_streaming_model,
 )
-from asr_core.streaming.requests import SearchRequest, StreamingSearchService
 from asr_triton.answers import read, reply, turn_of
-from asr_triton.calls import run_model
+from asr_triton.calls import model_function
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
 
@@ -33,9 +33,12 @@ class TritonPythonModel:
         """Load the vocabulary, keep a table of streams, start the workers."""
         parameters = Parameters(args)
         self.sessions = OpenSessions(parameters)
-        model = load_streaming_model(Path(pb_utils.get_model_dir()))
-        max_batch_size = parameters.integer("max_batch_size")
-        recogniser = StreamingRecogniser(model, encode, decode, max_batch_size)
+        recogniser = StreamingRecogniser(
+            load_streaming_model(Path(pb_utils.get_model_dir())),
+            model_function("streaming_encoder", ENCODER_OUTPUTS),
+            model_function("streaming_decoder", DECODER_OUTPUTS),
+            parameters.integer("max_batch_size"),
+        )
         self.service = StreamingSearchService(recogniser, self.sessions.table)
         cores = 1 if parameters.on_gpu else len(os.sched_getaffinity(0))
         self.dispatcher: SequenceDispatcher[Job] = SequenceDispatcher(
@@ -70,13 +73,3 @@ def read_request(request: Any) -> SearchRequest:
     fbank, positions = (read(request, name)[0].copy() for name in ("fbank", "positions"))
     error = read(request, "error")[0, 0].decode()
     return SearchRequest(turn_of(request), Windows(fbank, first_position, positions), error)
-
-
-def encode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
-    """Encode windows by the encoder model."""
-    return run_model("streaming_encoder", inputs, ENCODER_OUTPUTS)
-
-
-def decode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
-    """Decode tokens by the decoder model."""
-    return run_model("streaming_decoder", inputs, DECODER_OUTPUTS)

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from asr_core.features.fbank import KaldiNativeFbank
-from asr_core.sequences.sessions import Reaper, SessionTable
-from asr_core.streaming.frontend import StreamingFrontend, no_windows
-from asr_core.streaming.requests import StreamingFeatureService
+from asr_core.features import KaldiNativeFbank
+from asr_core.sequences import Reaper, SessionTable
+from asr_core.streaming import StreamingFeatureService, StreamingFrontend, no_windows
 from asr_triton.answers import read, respond, turn_of
 from asr_triton.parameters import Parameters
 

@@ -6,8 +6,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from asr_contract import refuse_hotwords, requested_hotwords
-from asr_core.features.requests import Features
-from asr_core.sensevoice.scoring import check_prompt_ids
+from asr_core.features import Features
+from asr_core.sensevoice import check_prompt_ids
 from asr_triton.answers import read
 from asr_triton.feature_extraction import answer_in_groups, build_feature_service
 from asr_triton.parameters import Parameters

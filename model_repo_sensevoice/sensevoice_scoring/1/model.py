@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from asr_core.sensevoice.scoring import TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
-from asr_core.text.word_tensors import pack_words
+from asr_core.sensevoice import TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
+from asr_core.text import pack_words
 from asr_triton.answers import read, respond
 
 TEXT_OUTPUTS = {

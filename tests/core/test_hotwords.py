@@ -18,7 +18,6 @@ from asr_core.paraformer import (
 )
 from asr_core.paraformer.hotword_bias import HotwordBias
 from asr_core.paraformer.hotword_tokenizer import HotwordTokenizer, load_segmentation
-from asr_core.paraformer.scoring import load_pieces
 from asr_server.graphs import PrepareError, convert_embedder
 from asr_server.install.installed import sample_hotwords
 from tests.serving import RANDOM_MODELS

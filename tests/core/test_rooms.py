@@ -11,7 +11,7 @@ import asr_core
 
 ROOT = Path(asr_core.__file__).parents[1]
 ROOMS = sorted(path.parent.name for path in (ROOT / "asr_core").glob("*/__init__.py"))
-USERS = ("asr_triton", "asr_server", "lab", "scripts", "tests/server", *ROOT.glob("model_repo_*"))
+USERS = ("asr_triton", "asr_server", "lab", "scripts", "tests", *ROOT.glob("model_repo_*"))
 HEAVY = {"torch", "kaldifeat", "onnxruntime", "sentencepiece", "triton_python_backend_utils"}
 
 
@@ -26,7 +26,9 @@ def inner_imports(path: Path) -> list[str]:
 
 
 def test_others_come_in_by_the_front_door():
+    """Only the tests of what is inside a room may look inside."""
     paths = [path for user in USERS for path in (ROOT / user).rglob("*.py")]
+    paths = [path for path in paths if path.parent != Path(__file__).parent]
     assert len(paths) > 100
     found = {str(path.relative_to(ROOT)): inner_imports(path) for path in paths}
     assert {path: names for path, names in found.items() if names} == {}

@@ -8,8 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from asr_core.features import LIMITS_FILE
-from asr_core.features.requests import load_feature_service
+from asr_core.features import LIMITS_FILE, load_feature_service
 from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from tests.graphs.test_prepare_onnx_refusals import bake_mask_tables, save_edited

@@ -12,7 +12,7 @@ from tritonclient.utils import InferenceServerException
 
 from asr_client import AsyncClient, Client, RequestRejected
 from asr_client.cli import main
-from asr_core.paraformer.scoring import load_pieces
+from asr_core.paraformer import load_pieces
 from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServer

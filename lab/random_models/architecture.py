@@ -88,18 +88,13 @@ _CHUNK_CONF: dict[str, Any] = {
 }
 
 
-def model_config(kind: RecogniserKind, size: Size) -> dict[str, Any]:
-    """Return the `config.yaml` of a model, as FunASR's registry and `funasr_onnx` read it.
-
-    Source: FunASR `funasr/models/{paraformer,bicif_paraformer,sense_voice}/template.yaml`; for
-    `paraformer_online` the `config.yaml` of the published streaming Paraformer-large, and for the
-    models with hotwords those of the published contextual and SeACo Paraformer.
-    """
-    encoder_conf: dict[str, Any] = {
-        "output_size": size.hidden,
-        "attention_heads": size.heads,
-        "linear_units": size.feed_forward,
-        "num_blocks": size.encoder_blocks,
+def sanm_encoder_conf(hidden: int, heads: int, feed_forward: int, blocks: int) -> dict[str, Any]:
+    """Return `encoder_conf` of the SANM encoder that all recognisers here have."""
+    return {
+        "output_size": hidden,
+        "attention_heads": heads,
+        "linear_units": feed_forward,
+        "num_blocks": blocks,
         "dropout_rate": 0.1,
         "positional_dropout_rate": 0.1,
         "attention_dropout_rate": 0.1,
@@ -110,6 +105,18 @@ def model_config(kind: RecogniserKind, size: Size) -> dict[str, Any]:
         "sanm_shfit": 0,
         "selfattention_layer_type": "sanm",
     }
+
+
+def model_config(kind: RecogniserKind, size: Size) -> dict[str, Any]:
+    """Return the `config.yaml` of a model, as FunASR's registry and `funasr_onnx` read it.
+
+    Source: FunASR `funasr/models/{paraformer,bicif_paraformer,sense_voice}/template.yaml`; for
+    `paraformer_online` the `config.yaml` of the published streaming Paraformer-large, and for the
+    models with hotwords those of the published contextual and SeACo Paraformer.
+    """
+    encoder_conf = sanm_encoder_conf(
+        size.hidden, size.heads, size.feed_forward, size.encoder_blocks
+    )
     frontend: dict[str, Any] = {"frontend": "WavFrontend", "frontend_conf": dict(FRONTEND_CONF)}
     if kind == "sensevoice":
         return {

@@ -6,18 +6,10 @@ from typing import Any
 
 import torch
 
+from lab.random_models.architecture import FRONTEND_CONF, sanm_encoder_conf
+
 FEATURE_SIZE = 560
 WIDTH = 128
-FRONTEND = {
-    "fs": 16000,
-    "window": "hamming",
-    "n_mels": 80,
-    "frame_length": 25,
-    "frame_shift": 10,
-    "lfr_m": 7,
-    "lfr_n": 6,
-    "dither": 0.0,
-}
 SPECAUG = {
     "apply_time_warp": False,
     "time_warp_window": 5,
@@ -32,21 +24,7 @@ SPECAUG = {
 }
 """Narrow masks: 240 ms hide whole syllables, which no context of a random string restores."""
 
-ENCODER = {
-    "output_size": WIDTH,
-    "attention_heads": 4,
-    "linear_units": 512,
-    "num_blocks": 5,
-    "dropout_rate": 0.1,
-    "positional_dropout_rate": 0.1,
-    "attention_dropout_rate": 0.1,
-    "input_layer": "pe",
-    "pos_enc_class": "SinusoidalPositionEncoder",
-    "normalize_before": True,
-    "kernel_size": 11,
-    "sanm_shfit": 0,
-    "selfattention_layer_type": "sanm",
-}
+ENCODER = sanm_encoder_conf(WIDTH, heads=4, feed_forward=512, blocks=5)
 
 
 def paraformer_config() -> dict[str, Any]:
@@ -90,7 +68,7 @@ def paraformer_config() -> dict[str, Any]:
             "upsample_type": "cnn_blstm",
         },
         "frontend": "WavFrontend",
-        "frontend_conf": dict(FRONTEND),
+        "frontend_conf": dict(FRONTEND_CONF),
         "specaug": "SpecAugLFR",
         "specaug_conf": dict(SPECAUG),
         "ctc_conf": {
@@ -147,7 +125,7 @@ def sensevoice_config() -> dict[str, Any]:
         "encoder": "SenseVoiceEncoderSmall",
         "encoder_conf": {**ENCODER, "num_blocks": 9, "tp_blocks": 1},
         "frontend": "WavFrontend",
-        "frontend_conf": dict(FRONTEND),
+        "frontend_conf": dict(FRONTEND_CONF),
         "specaug": "SpecAugLFR",
         "specaug_conf": dict(SPECAUG),
         "ctc_conf": {

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from rapidfuzz.distance import LCSseq
 
+from asr_core.features import Waveform
 from asr_server.errors import InstallError
 from asr_server.install import installed
-from asr_server.install.installed import Answers, Material, Samples, answer_each, full_width
+from asr_server.install.installed import Answers, Material, answer_each, full_width
 from asr_server.models import ExportedPrecision
 
 # Of the tokens, in agreement with the reference in the same precision. The reference lets ONNX
@@ -175,7 +176,7 @@ def check(agreement: Agreement, precision: str) -> None:
         )
 
 
-def fit_pieces(samples: Samples) -> Samples:
+def fit_pieces(samples: Waveform) -> Waveform:
     """Cut off an end that the streaming reference would drop."""
     last = (len(samples) - 1) % _PIECE + 1
     return samples if last >= _MIN_LAST_PIECE else samples[: len(samples) - last]

@@ -14,7 +14,7 @@ from funasr_onnx.paraformer_online_bin import Paraformer as StreamingParaformer
 from funasr_onnx.utils.postprocess_utils import sentence_postprocess
 from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]  # 16 kHz
+from asr_core.features import Waveform
 
 # Tokens that FunASR drops from the text, whereupon its times belong to other words.
 DROPPED = {"<s>", "<unk>"}
@@ -45,7 +45,7 @@ class ParaformerReference:
         self._model = model_class(str(model_dir), quantize=quantized, intra_op_num_threads=threads)
         self._model.frontend.opts.frame_opts.dither = 0.0
 
-    def _infer(self, samples: Samples, hotwords: str) -> list[NDArray[Any]]:
+    def _infer(self, samples: Waveform, hotwords: str) -> list[NDArray[Any]]:
         features = self._model.extract_feat([samples])
         if not self.takes_hotwords:
             outputs: list[NDArray[Any]] = self._model.infer(*features)
@@ -59,7 +59,7 @@ class ParaformerReference:
         return outputs
 
     def text_and_times(
-        self, samples: Samples, hotwords: str = ""
+        self, samples: Waveform, hotwords: str = ""
     ) -> tuple[str, NDArray[np.float64] | None]:
         """Text, and [words, 2] times in ms; None where FunASR has no sound ones.
 
@@ -97,7 +97,7 @@ class SenseVoiceReference:
         )
         self._model.frontend.opts.frame_opts.dither = 0.0
 
-    def text(self, samples: Samples, language: str, text_norm: str) -> str:
+    def text(self, samples: Waveform, language: str, text_norm: str) -> str:
         """Text with tags."""
         text: str = self._model(samples, language=language, textnorm=text_norm)[0]
         return text
@@ -123,7 +123,7 @@ class StreamingReference:
         self._pieces += decoded[0]
         return decoded
 
-    def text(self, samples: Samples) -> str:
+    def text(self, samples: Waveform) -> str:
         """Text of a whole recording; its last piece must not be too short for the reference."""
         last = (len(samples) - 1) % self.PIECE_SAMPLES + 1
         if last < self.SHORTEST_LAST_PIECE:

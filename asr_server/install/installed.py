@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import DEFAULT_CHUNK_SIZE, SAMPLE_RATE
-from asr_core.features import KaldiNativeFbank, load_frontend
+from asr_core.features import KaldiNativeFbank, Waveform, load_frontend
 from asr_core.paraformer import (
     EMBEDDER_FILE,
     ParaformerOutputs,
@@ -49,8 +49,7 @@ from asr_core.vad import ENCODER_OUTPUTS as VAD_OUTPUTS
 from asr_core.vad import VadStream, load_vad, score_streams
 from asr_server.graphs.session import Session
 
-Samples = NDArray[np.float32]  # 16 kHz
-Recogniser = Callable[[Samples], str]
+Recogniser = Callable[[Waveform], str]
 
 _SAMPLE_HOTWORDS = 10
 _PIECE_SAMPLES = 9600  # of a stream
@@ -68,11 +67,11 @@ class Material:
         texts: for punctuation, in the order of a stream.
     """
 
-    recordings: Sequence[Samples]
+    recordings: Sequence[Waveform]
     texts: Sequence[str]
 
     @property
-    def joined(self) -> Samples:
+    def joined(self) -> Waveform:
         """All recordings, a second of silence after each."""
         return np.concatenate([part for one in self.recordings for part in (one, _PAUSE)])
 
@@ -138,7 +137,7 @@ def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
         max_batch_size=1,
     )
 
-    def recognise(samples: Samples) -> str:
+    def recognise(samples: Waveform) -> str:
         frontend = StreamingFrontend(KaldiNativeFbank(), DEFAULT_CHUNK_SIZE)
         stream = recogniser.open(DEFAULT_CHUNK_SIZE)
         text = ""

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_contract import SAMPLE_RATE
+from asr_core.features import Waveform
 
 _FILTER_TAIL = 4096
-Waveform = npt.NDArray[np.float32]
 
 
 def _fast_size(samples: int) -> int:

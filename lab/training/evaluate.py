@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from asr_contract import character_error_rate
+from asr_core.features import Waveform
 from asr_core.paraformer import ParaformerRecogniser
 from asr_core.text import join_words
 
-from .augmentation import Waveform
 from .corpus import LANGUAGES
 from .heldout_sets import TestUtterance, joined_recordings, load_set, nonspeech_set
 from .recognisers import FunasrStreaming, load_paraformer, load_sensevoice

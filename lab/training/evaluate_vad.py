@@ -19,7 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .augmentation import Waveform, degrade_for_test, set_peak, to_int16_grid
+from asr_core.features import Waveform
+
+from .augmentation import degrade_for_test, set_peak, to_int16_grid
 from .exported_graphs import ExportedVad
 from .heldout_sets import nonspeech_set
 from .synthesiser import Synthesiser

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .augmentation import Waveform, degrade_for_test, set_peak, to_int16_grid
+from asr_core.features import Waveform
+
+from .augmentation import degrade_for_test, set_peak, to_int16_grid
 from .corpus import Grammar, make_grammar
 from .sentence import Sentence
 from .synthesis import read_aloud

@@ -14,8 +14,8 @@ import numpy as np
 import soundfile
 
 from asr_contract import SAMPLE_RATE
+from asr_core.features import Waveform
 
-from .augmentation import Waveform
 from .heldout import held_out_utterances
 from .nonspeech import KINDS, nonspeech_clip
 

@@ -7,16 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from asr_contract import SAMPLE_RATE
+from asr_core.features import Waveform
 
-from .augmentation import (
-    Waveform,
-    coloured_noise,
-    hum,
-    random_noise,
-    set_peak,
-    swell,
-    to_int16_grid,
-)
+from .augmentation import coloured_noise, hum, random_noise, set_peak, swell, to_int16_grid
 
 
 def silence(rng: np.random.Generator, samples: int) -> Waveform:

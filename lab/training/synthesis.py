@@ -26,8 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_contract import SAMPLE_RATE
+from asr_core.features import Waveform
 
-from .augmentation import Waveform, augment
+from .augmentation import augment
 from .corpus import make_grammar
 from .espeak import installed_data
 from .fbank import compute_fbank, fbank_options

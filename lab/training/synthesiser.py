@@ -12,8 +12,8 @@ import soundfile
 import soxr
 
 from asr_contract import SAMPLE_RATE
+from asr_core.features import Waveform
 
-from .augmentation import Waveform
 from .espeak import Espeak
 from .sentence import Sentence
 from .voices import Voice

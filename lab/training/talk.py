@@ -19,8 +19,9 @@ import numpy as np
 import soundfile
 
 from asr_contract import SAMPLE_RATE
+from asr_core.features import Waveform
 
-from .augmentation import Waveform, add_noise, coloured_noise, reverberate, set_peak, to_int16_grid
+from .augmentation import add_noise, coloured_noise, reverberate, set_peak, to_int16_grid
 from .corpus_zh import TEMPLATES, MandarinGrammar
 from .punctuated_texts import ENUMERATIONS
 from .sentence import Sentence

@@ -24,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_contract import SAMPLE_RATE
+from asr_core.features import Waveform
 
-from .augmentation import Waveform, augment, set_peak
+from .augmentation import augment, set_peak
 from .corpus import LANGUAGES, Grammar, make_grammar
 from .fbank import compute_fbank, fbank_options
 from .invented_voices import invent_voices

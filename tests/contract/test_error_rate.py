@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_client import ErrorCount, count_errors
+from asr_contract import ErrorCount, character_error_rate, count_errors
 from asr_contract.error_rate import normalize
 
 
@@ -75,6 +75,24 @@ def test_the_rate_of_an_empty_reference():
     assert count_errors("", "").rate == 0.0
     assert count_errors("。", "").rate == 0.0
     assert math.isinf(count_errors("", "a").rate)
+
+
+@given(st.lists(st.tuples(st.text("ab 好", min_size=1), st.text("ab 好")), min_size=1))
+def test_the_rate_of_many_texts_leaves_out_spaces_only(pairs):
+    bare = [(one.replace(" ", ""), other.replace(" ", "")) for one, other in pairs]
+    characters = sum(len(one) for one, _ in bare)
+    if characters:
+        errors = sum(edit_distance(*pair) for pair in bare)
+        assert character_error_rate(*zip(*pairs, strict=True)) == errors / characters
+    else:
+        with pytest.raises(ValueError, match="expected references with characters"):
+            character_error_rate(*zip(*pairs, strict=True))
+
+
+def test_a_rate_needs_as_many_texts_as_references():
+    assert character_error_rate(["A。", "b"], ["a。", "b"]) == 1 / 3
+    with pytest.raises(ValueError):
+        character_error_rate(["a"], ["a", "b"])
 
 
 def test_long_texts_take_no_table_of_their_lengths():

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import tritonclient.grpc
 
-from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
+from asr_contract import LANGUAGE_IDS, RECOGNISERS, TEXT_NORM_IDS
 from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
 from asr_server.run import ServerFlags, TritonServer
 
-ENSEMBLES = {"sensevoice": "sensevoice", "paraformer": "infer_pipeline"}
 EMBEDDED = {name: kind.embedded for name, kind in KINDS.items() if kind.embedded.is_dir()}
 RANDOM_MODELS = ROOT / "tests" / "data" / "random_models"
 READY_TIMEOUT_S = 600  # however slow the machine is
@@ -116,7 +115,7 @@ class RawClient:
         """Recognise rows with one of the two ensembles."""
         parameters = options.pop("parameters", None)
         inputs = request_inputs(kind, rows, **options)
-        outputs = self.infer(ENSEMBLES[kind], inputs, parameters=parameters)
+        outputs = self.infer(RECOGNISERS[kind], inputs, parameters=parameters)
         return [Recognised(outputs, index) for index in range(len(rows))]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from asr_contract import PARAFORMER_MODEL, SENSEVOICE_MODEL, STREAMING_MODEL
 from asr_server.models.names import GraphKindChoice
 from asr_server.places import EMBEDDED_MODELS
 
@@ -88,7 +89,7 @@ KINDS: dict[str, ModelKind] = {
                 "sensevoice_feature_extractor": ("am.mvn", "config.yaml"),
                 "sensevoice_scoring": ("chn_jpn_yue_eng_ko_spectok.bpe.model",),
             },
-            ensemble="sensevoice",
+            ensemble=SENSEVOICE_MODEL,
         ),
         ModelKind(
             "paraformer",
@@ -98,7 +99,7 @@ KINDS: dict[str, ModelKind] = {
                 "paraformer_feature_extractor": ("am.mvn", "config.yaml", "tokens.json"),
                 "paraformer_scoring": ("tokens.json", "config.yaml"),
             },
-            ensemble="infer_pipeline",
+            ensemble=PARAFORMER_MODEL,
         ),
         ModelKind(
             "paraformer-online",
@@ -113,7 +114,7 @@ KINDS: dict[str, ModelKind] = {
                 "streaming_feature_extractor": (),
                 "streaming_cif_search": ("tokens.json", "config.yaml"),
             },
-            ensemble="streaming_paraformer",
+            ensemble=STREAMING_MODEL,
         ),
         ModelKind(
             "vad",

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from asr_contract import DEFAULT_CHUNK_SIZE
+from asr_contract import DEFAULT_CHUNK_SIZE, SAMPLE_RATE
 from asr_core.features import KaldiNativeFbank
 from asr_core.streaming import ROW_MS, StreamingFrontend, StreamingModel
 from lab.benchmark.workload import Recording
@@ -95,7 +95,7 @@ class BareStreaming:
         """Full windows from the middle of a stream."""
         frontend = StreamingFrontend(KaldiNativeFbank(), DEFAULT_CHUNK_SIZE)
         audio = np.concatenate(recordings)
-        skip = 2 * int(CHUNK_S * 16_000)
+        skip = 2 * int(CHUNK_S * SAMPLE_RATE)
         frontend.accept(audio[:skip], is_final=False)
         cut = frontend.accept(audio[skip : 2 * skip], is_final=False)
         rows = cut.positions[-1]

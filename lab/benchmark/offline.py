@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from asr_client import Client
-from asr_contract import triton_name
+from asr_contract import SAMPLE_RATE, triton_name
 from asr_server.models import KINDS, VERSION, ModelKind
 from lab.benchmark import in_process
 from lab.benchmark.concurrent import LAYOUTS, run_concurrently
@@ -194,4 +194,4 @@ def _family_cpu_seconds(parent: psutil.Process) -> float:
 def _client(kind: str, name: str, url: str) -> Iterator[Recognise]:
     scheme = "http" if name == SERVER_HTTP else "grpc"
     with Client(f"{scheme}://{url}", timeout_s=300) as client:
-        yield lambda recording: client.transcribe(recording, model=kind, sample_rate=16_000)
+        yield lambda recording: client.transcribe(recording, model=kind, sample_rate=SAMPLE_RATE)

@@ -13,11 +13,10 @@ import numpy as np
 import tritonclient.grpc.aio as triton
 from websockets.asyncio.client import connect
 
-from asr_contract import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE, STREAMING_MODEL
 from lab.benchmark.bare_streaming import CHUNK_S
 from lab.benchmark.workload import Recording
 
-MODEL = "streaming_paraformer"
 CHUNK_SAMPLES = int(CHUNK_S * SAMPLE_RATE)
 
 
@@ -126,7 +125,7 @@ async def _speak_to_triton(
         for index, piece in enumerate(pieces):
             await asyncio.sleep(max(spoken[index] - loop.time(), 0))
             yield {
-                "model_name": MODEL,
+                "model_name": STREAMING_MODEL,
                 "inputs": _inputs(piece[None]),
                 "sequence_id": key,
                 "sequence_start": index == 0,

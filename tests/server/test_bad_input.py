@@ -9,11 +9,12 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
+from asr_contract import RECOGNISERS
 from lab.benchmark.server_statistics import memory_mb
 from tests.recordings import cut
-from tests.serving import ENSEMBLES, request_inputs
+from tests.serving import request_inputs
 
-KINDS = list(ENSEMBLES)
+KINDS = list(RECOGNISERS)
 HOUR_SAMPLES = 3600 * 16_000
 
 
@@ -93,7 +94,7 @@ def test_refused_with_what_was_expected(triton_server, kind, name):
     edit, words = ALL_REFUSED[name]
     inputs = edit(good_inputs(kind, cut(2.0, 1.0)))
     with pytest.raises(InferenceServerException) as error:
-        triton_server.client.infer(ENSEMBLES[kind], inputs)
+        triton_server.client.infer(RECOGNISERS[kind], inputs)
     assert words in str(error.value)
     assert triton_server.client.grpc.is_server_ready()
 
@@ -102,7 +103,7 @@ def test_refused_with_what_was_expected(triton_server, kind, name):
 @pytest.mark.parametrize("num_samples", [0, 1, 399, 400, 960])
 def test_hardly_any_audio_gives_empty_text(triton_server, kind, num_samples):
     inputs = request_inputs(kind, [np.zeros(num_samples, np.float32)], width=num_samples)
-    outputs = triton_server.client.infer(ENSEMBLES[kind], inputs)
+    outputs = triton_server.client.infer(RECOGNISERS[kind], inputs)
     text = outputs["TEXT" if kind == "sensevoice" else "TRANSCRIPTS"]
     assert text.tolist() == [[b""]]
 
@@ -139,7 +140,7 @@ def test_a_thousand_bad_requests_harm_no_good_one(triton_server):
         kind, name = mix[number % len(mix)]
         edit, _ = ALL_REFUSED[name]
         with pytest.raises(InferenceServerException):
-            client.infer(ENSEMBLES[kind], edit(good_inputs(kind, cut(2.0, 1.0))))
+            client.infer(RECOGNISERS[kind], edit(good_inputs(kind, cut(2.0, 1.0))))
 
     def send_good(number):
         kind, index = KINDS[number % 2], number // 2 % len(speech)

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from asr_contract import RECOGNISERS
 from lab.benchmark.server_statistics import read_statistics
 from tests.recordings import cut, mixed_lengths
 from tests.server_counters import wait_for_inferences
-from tests.serving import EMBEDDED, ENSEMBLES, RawClient, serve_models
+from tests.serving import EMBEDDED, RawClient, serve_models
 
-KINDS = list(ENSEMBLES)
+KINDS = list(RECOGNISERS)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def padding_server(tmp_path_factory):
         "concurrent_runs": "1",
         "max_queue_delay_microseconds": "1000000",
     }
-    models = {kind: EMBEDDED[kind] for kind in ENSEMBLES}
+    models = {kind: EMBEDDED[kind] for kind in RECOGNISERS}
     with serve_models(work, models, parameters) as server:
         yield server, RawClient(server)
 
@@ -76,7 +77,7 @@ def test_garbage_beyond_the_true_length_is_not_heard(triton_server, kind):
     (alone,) = triton_server.client.recognise(kind, [speech])
     inputs = request_inputs(kind, [speech], width=len(speech) + len(other))
     inputs["WAV"][0, len(speech) :] = other
-    outputs = triton_server.client.infer(ENSEMBLES[kind], inputs)
+    outputs = triton_server.client.infer(RECOGNISERS[kind], inputs)
     assert outputs["TRANSCRIPTS"][0, 0].decode() == alone.transcript
 
 

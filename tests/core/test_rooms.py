@@ -12,7 +12,7 @@ import asr_core
 ROOT = Path(asr_core.__file__).parents[1]
 ROOMS = sorted(path.parent.name for path in (ROOT / "asr_core").glob("*/__init__.py"))
 USERS = ("asr_triton", "asr_server", "lab", "scripts", "tests", *ROOT.glob("model_repo_*"))
-HEAVY = {"torch", "kaldifeat", "onnxruntime", "sentencepiece", "triton_python_backend_utils"}
+HEAVY = {"torch", "kaldifeat", "onnxruntime", "rapidfuzz", "sentencepiece", "soundfile"}
 
 
 def inner_imports(path: Path) -> list[str]:

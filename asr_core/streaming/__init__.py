@@ -3,14 +3,13 @@
     samples ─ frontend ─ Windows ─ encoder (injected) ─ hidden, alphas ─ CIF ─ tokens that fired
                                          decoder (injected) ─ token_ids ─ text ─ Update
 
-`recogniser` advances many streams at once from windows on. `requests` divides the work as the two
-sequence models do, each with the state that it owns.
+`recogniser` advances many streams at once from windows on, by the two `graphs`. `requests` divides
+the work as the two sequence models do, each with the state that it owns.
 """
 
 from asr_core.streaming.frontend import StreamingFrontend, Windows, no_windows
+from asr_core.streaming.graphs import DECODER_OUTPUTS, ENCODER_OUTPUTS
 from asr_core.streaming.recogniser import (
-    DECODER_OUTPUTS,
-    ENCODER_OUTPUTS,
     ROW_MS,
     Step,
     Stream,

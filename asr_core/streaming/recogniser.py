@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,65 +16,14 @@ from asr_core.config import load_config
 from asr_core.features import FRAME_SHIFT_MS, LFR_SHIFT, LFR_WINDOW
 from asr_core.paraformer import BLANK, END, SPECIAL_PIECES, CifIntegrator, Fires, load_pieces
 from asr_core.streaming.frontend import PADDING, Windows
+from asr_core.streaming.graphs import Decoder, Encoder, Float, Int
 from asr_core.streaming.text import StreamingText
 from asr_core.text import DecodedWord, pack_words
 
-Float = NDArray[np.float32]
-Int = NDArray[np.int32]
 Item = TypeVar("Item")
 Number = TypeVar("Number", np.float32, np.int32)
 
 ROW_MS = LFR_SHIFT * FRAME_SHIFT_MS  # one encoder row
-
-
-ENCODER_OUTPUTS = ("hidden", "alphas")
-DECODER_OUTPUTS = ("token_ids", "token_scores", "next_cache")
-
-
-class Encoder(Protocol):
-    """The encoder graph; a window's result does not depend on the others of its batch."""
-
-    def __call__(
-        self, *, fbank: Float, first_position: Int, positions: Int, window_lengths: Int
-    ) -> Sequence[Float]:
-        """Encode a batch of windows.
-
-        Args:
-            fbank: [B, F, mel bins].
-            first_position: [B, 1], position of the row that starts at each `fbank[b, 0]`.
-            positions: [B, R], the rows of each window, 0 for a row of zeros.
-            window_lengths: [B, 1], rows of each window.
-
-        Returns:
-            `ENCODER_OUTPUTS`: hidden [B, R, D] and alphas [B, R].
-        """
-
-
-class Decoder(Protocol):
-    """The decoder graph; a row's result does not depend on the others of its batch."""
-
-    def __call__(
-        self,
-        *,
-        hidden: Float,
-        hidden_lengths: Int,
-        acoustic_embeds: Float,
-        embeds_lengths: Int,
-        cache: Float,
-    ) -> Sequence[NDArray[Any]]:
-        """Decode the tokens of a batch of windows.
-
-        Args:
-            hidden: [B, R, D].
-            hidden_lengths: [B, 1].
-            acoustic_embeds: [B, N, D].
-            embeds_lengths: [B, 1].
-            cache: [B, layers, D, K], what the layers remember of the tokens before.
-
-        Returns:
-            `DECODER_OUTPUTS`: token_ids [B, N], token_scores [B, N] (log-probabilities), and the
-            next cache.
-        """
 
 
 @dataclass(frozen=True)

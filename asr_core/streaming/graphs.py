@@ -1,0 +1,61 @@
+"""The graphs of streaming Paraformer, as the recogniser calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int32]
+
+ENCODER_OUTPUTS = ("hidden", "alphas")
+DECODER_OUTPUTS = ("token_ids", "token_scores", "next_cache")
+
+
+class Encoder(Protocol):
+    """The encoder graph; a window's result does not depend on the others of its batch."""
+
+    def __call__(
+        self, *, fbank: Float, first_position: Int, positions: Int, window_lengths: Int
+    ) -> Sequence[Float]:
+        """Encode a batch of windows.
+
+        Args:
+            fbank: [B, F, mel bins].
+            first_position: [B, 1], position of the row that starts at each `fbank[b, 0]`.
+            positions: [B, R], the rows of each window, 0 for a row of zeros.
+            window_lengths: [B, 1], rows of each window.
+
+        Returns:
+            `ENCODER_OUTPUTS`: hidden [B, R, D] and alphas [B, R].
+        """
+
+
+class Decoder(Protocol):
+    """The decoder graph; a row's result does not depend on the others of its batch."""
+
+    def __call__(
+        self,
+        *,
+        hidden: Float,
+        hidden_lengths: Int,
+        acoustic_embeds: Float,
+        embeds_lengths: Int,
+        cache: Float,
+    ) -> Sequence[NDArray[Any]]:
+        """Decode the tokens of a batch of windows.
+
+        Args:
+            hidden: [B, R, D].
+            hidden_lengths: [B, 1].
+            acoustic_embeds: [B, N, D].
+            embeds_lengths: [B, 1].
+            cache: [B, layers, D, K], what the layers remember of the tokens before.
+
+        Returns:
+            `DECODER_OUTPUTS`: token_ids [B, N], token_scores [B, N] (log-probabilities), and the
+            next cache.
+        """

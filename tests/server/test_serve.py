@@ -20,6 +20,7 @@ from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
 from asr_server.run import held_ports
+from tests.processes import read_until
 from tests.serving import RANDOM_MODELS
 
 # For what should happen, on however slow a machine.
@@ -60,19 +61,10 @@ def start(repository, tmp_path):
         yield run
 
 
-def read_until_ready(process) -> str:
-    text = ""
-    for line in process.stdout:
-        text += line
-        if line.startswith("ready"):
-            return text
-    raise AssertionError(f"ended before it was ready:\n{text}")
-
-
 @pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
 def test_serves_until_told_to_stop_and_leaves_nothing(start, stop_signal):
     ports, process = start()
-    said = read_until_ready(process)
+    said = read_until(process, "ready")
     assert re.search(rf"HTTP +http://127\.0\.0\.1:{ports[0]}\n", said)
     assert re.search(rf"gRPC +grpc://127\.0\.0\.1:{ports[1]}\n", said)
     assert f"http://127.0.0.1:{ports[2]}/metrics" in said
@@ -90,7 +82,7 @@ def test_serves_until_told_to_stop_and_leaves_nothing(start, stop_signal):
 
 def test_the_server_ends_with_a_killed_starter(start):
     _, process = start()
-    read_until_ready(process)
+    read_until(process, "ready")
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
@@ -134,7 +126,7 @@ def test_a_damaged_model_is_named_and_the_command_fails(repository, start, damag
 def test_a_model_process_that_dies_is_replaced(start, model):
     """Requests fail with a hint meanwhile, in bounded time, and are answered again afterwards."""
     ports, process = start()
-    read_until_ready(process)
+    read_until(process, "ready")
     samples = np.zeros(16_000, np.float32)
     with Client(f"grpc://127.0.0.1:{ports[1]}", timeout_s=REQUEST_TIMEOUT_S) as client:
         before = client.transcribe(samples, sample_rate=16_000, timeout_s=END_TIMEOUT_S)
@@ -161,7 +153,7 @@ def test_a_model_process_that_dies_is_replaced(start, model):
 
 def test_a_server_that_dies_ends_the_command(start):
     _, process = start()
-    read_until_ready(process)
+    read_until(process, "ready")
     (server,) = (
         child
         for child in psutil.Process(process.pid).children(recursive=True)
@@ -176,7 +168,7 @@ def test_a_server_that_dies_ends_the_command(start):
 def test_a_gateway_beside_it(start):
     with held_ports(1) as (port,):
         _, process = start("--gateway", f"--gateway-option=--port={port}")
-        said = read_until_ready(process)
+        said = read_until(process, "ready")
     assert f"http://127.0.0.1:{port}" in said
     with urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=END_TIMEOUT_S) as answer:
         assert "sensevoice" in [model["id"] for model in json.load(answer)["data"]]
@@ -189,7 +181,7 @@ def test_a_gateway_beside_it(start):
 
 def test_a_gateway_that_dies_ends_the_command(start):
     _, process = start("--gateway", "--gateway-option=--port=0")
-    read_until_ready(process)
+    read_until(process, "ready")
     children = psutil.Process(process.pid).children(recursive=True)
     (gateway,) = (child for child in children if "asr_gateway" in child.cmdline())
     gateway.kill()

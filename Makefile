@@ -49,9 +49,10 @@ soak: $(VENV)/test export-env
 # Exporting and training: torch in the CPU build of PyPI's default index, and FunASR.
 export-env: $(VENV)/export
 
+# $(PYTHON), or another where that one is too new for the server.
 $(VENV)/bin/python:
-	$(PYTHON) scripts/check_system.py $(CHECK_FLAGS)
-	$(PYTHON) -m venv $(VENV)
+	python=$$(python3 scripts/find_python.py $(PYTHON)) && \
+	    $$python scripts/check_system.py $(CHECK_FLAGS) && $$python -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 
 $(VENV)/server: pyproject.toml constraints.txt | $(VENV)/bin/python
@@ -64,7 +65,7 @@ $(VENV)/install: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/test: CHECK_FLAGS = --install
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PYTHON) scripts/check_system.py --install --tests
+	$(BIN)/python scripts/check_system.py --install --tests
 	$(INSTALL) -e ".[test]"
 	$(foreach name,$(BROWSERS),command -v $(name) ||) $(BIN)/playwright install chromium
 	touch $@

@@ -18,6 +18,7 @@ from pathlib import Path
 
 OLDEST, NEWEST = (3, 10), (3, 12)  # what the dependencies have wheels for
 GLIBC = (2, 35)  # what the tritonserver in the nvidia-pytriton wheel was built against
+LOCK_TIMEOUT_S = 600  # another apt-get, or unattended upgrades of a machine just started
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -99,9 +100,7 @@ def main() -> int:
         return 1
     missing = missing_packages(options.tests)
     if missing and options.install and os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-q"], check=True)
-        install = ["apt-get", "install", "-q", "-y", "--no-install-recommends"]
-        subprocess.run([*install, *missing], check=True)
+        install(missing)
         missing = missing_packages(options.tests)
     if missing:
         print(
@@ -111,6 +110,20 @@ def main() -> int:
         )
         return 1
     return 0
+
+
+def install(packages: list[str]) -> None:
+    """Install packages by apt-get, which may have to wait for another program to finish.
+
+    What then is still missing, the caller sees; apt-get has said why.
+    """
+    wait = ["-q", "-o", f"DPkg::Lock::Timeout={LOCK_TIMEOUT_S}"]
+    # Lists that cannot be refreshed now may be fresh enough; update waits for no lock of lists.
+    if subprocess.run(["apt-get", "update", *wait], check=False).returncode != 0:
+        print("check_system: apt-get update failed; trying what apt knows", file=sys.stderr)
+    command = ["apt-get", "install", *wait, "-y", "--no-install-recommends", *packages]
+    if subprocess.run(command, check=False).returncode != 0:
+        print(f"check_system: failed: {' '.join(command)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +18,11 @@ untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", untimed, derandomize=True)
 settings.register_profile("new", untimed)
 settings.load_profile("same")
+
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that. The
+# tests send Ctrl-C to programs that they start, and the programs must not know where they run.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

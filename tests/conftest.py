@@ -20,8 +20,8 @@ settings.register_profile("new", untimed)
 settings.load_profile("same")
 
 
-# A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that. The
-# tests send Ctrl-C to programs that they start, and the programs must not know where they run.
+# A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that.
+# The tests send Ctrl-C to programs that they start, which must not depend on where the suite runs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -41,6 +41,7 @@ def export_checkpoint(source: Path, target: Path, precision: ExportedPrecision) 
     Args:
         source: holds `model.pt`, `config.yaml` and the tables it needs.
         target: folder that gets `model.onnx` (and `decoder.onnx`), or `*_quant.onnx` for int8.
+        precision: of the graphs.
 
     Raises:
         InstallError: torch or FunASR is missing, or the export fails.

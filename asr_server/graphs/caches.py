@@ -25,6 +25,7 @@ def joined_cache(graph: Graph, before: str, after: str) -> str:
     """Return a layer's cache joined with the columns of this call, of which FunASR keeps the end.
 
     Args:
+        graph: of the decoder.
         before: the layer's cache, an input [B, D, K], maybe with a last dimension of 1.
         after: its next cache, an output.
 
@@ -56,6 +57,7 @@ def add_next_cache(graph: Graph, joined: Sequence[str], lengths: str) -> None:
     Adds the output `next_cache`, of the shape of the input `cache` [B, L, D, K].
 
     Args:
+        graph: gets the nodes and the output.
         joined: [B, D, K + N] of each layer, its cache and the columns of this call.
         lengths: [B], each row's own columns of this call.
     """

@@ -32,6 +32,7 @@ def replace_cif(graph: Graph, alphas: str, hidden: str, token_num: str, embeds: 
     them by `token_num`.
 
     Args:
+        graph: gets the nodes.
         alphas: float32 [B, T + 1], the tail's weight included.
         hidden: float32 [B, T, D], zero beyond each row's length.
         token_num: int32 [B].
@@ -70,6 +71,7 @@ def guard_cif(graph: Graph, alphas: str, summation: NodeProto, token_num: str, e
     behind it, so that only the same bits can be proved equal.
 
     Args:
+        graph: gets the nodes.
         alphas: float32 [B, T + 1], the tail's weight included.
         summation: the node that sums alphas for `token_num`; goes on with the true weights.
         token_num: int32 [B].
@@ -96,6 +98,7 @@ def cif_peaks(graph: Graph, alphas: str) -> str:
     FunASR's `cif_wo_hidden` gives it. Differs from it only where one frame weighs two thresholds.
 
     Args:
+        graph: gets the nodes.
         alphas: float32 [B, U].
     """
     threshold = graph.constant(np.float32(PEAK_THRESHOLD), np.float64)

@@ -158,6 +158,7 @@ def load_front_end(model_dir: Path, mvn: Path | None = None) -> FrontEnd:
 
     Args:
         model_dir: holds `config.yaml` and, unless `mvn` is given, `am.mvn`.
+        mvn: a CMVN file elsewhere.
 
     Raises:
         FileNotFoundError: a file is missing.

@@ -124,6 +124,7 @@ class Graph:
         """Follow `tensor` back through casts and changes of shape to where its values come from.
 
         Args:
+            tensor: where to begin.
             stop: a tensor to stop at.
         """
         node = self.producer(tensor)
@@ -229,6 +230,8 @@ class Graph:
         """Let every reader of `old` read `new`, subgraphs included, and return their number.
 
         Args:
+            old: a tensor's name.
+            new: another's, of the same type and shape.
             except_for: outputs of the nodes that shall go on reading `old`.
         """
         keep = {id(self._producers[name]) for name in except_for}

@@ -92,6 +92,7 @@ def choose_by_row(graph: Graph, found: HotwordFilter, num_tokens: str, token_num
     """Let each row keep the hotwords that its own tokens attend to most.
 
     Args:
+        graph: gets the nodes.
         found: the filter.
         num_tokens: int64 scalar N.
         token_num: int32 [B].

@@ -37,7 +37,7 @@ _MICROSOFT = "com.microsoft"
 
 
 def needs_row_loop(recipe: Int8Recipe) -> bool:
-    """Whether a row's answer would depend on its neighbours without a loop over the rows."""
+    """Return whether a row's answer would depend on its neighbours without a loop over the rows."""
     return recipe != "per_frame"
 
 

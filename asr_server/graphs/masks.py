@@ -17,8 +17,10 @@ def frame_mask(graph: Graph, num_frames: str, lengths: str, factor: int = 1) -> 
     """Add nodes for a mask, bool [B, num_frames]: frame index below length times `factor`.
 
     Args:
+        graph: gets the nodes.
         num_frames: int64 scalar.
         lengths: int32 [B].
+        factor: frames of the mask for one of the lengths.
     """
     zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
     index = graph.add("Range", [zero, num_frames, one])
@@ -37,6 +39,7 @@ def blank_padding_of_speech(graph: Graph, mask: str) -> None:
     """Zero the features beyond each row's length, so that no content of the padding can matter.
 
     Args:
+        graph: with the input `speech` [B, T, F].
         mask: bool [B, T].
     """
     blanked = keep_where(graph, graph.unsqueeze(mask, 2), "speech")
@@ -48,6 +51,7 @@ def take_mask_lengths_from_shape(graph: Graph, maxima: Sequence[tuple[str, int]]
     """Replace each maximum over the batch's lengths by the size of the tensor it masks.
 
     Args:
+        graph: with these maxima in it.
         maxima: as `patterns.length_maxima` found them.
         size: int64 scalar, what the maximum (less its constant) is for an unpadded batch.
 
@@ -116,6 +120,7 @@ def give_lengths_to_recurrent_layers(graph: Graph, lengths: str, num_frames: str
     of zero, which ONNX Runtime refuses, becomes one: that row's outputs are masked anyway.
 
     Args:
+        graph: gets the nodes.
         lengths: int32 [B].
         num_frames: int64 scalar.
 

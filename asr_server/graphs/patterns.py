@@ -153,6 +153,9 @@ def check_signature(
     """Raise `PrepareError` unless the graph has exactly these inputs and outputs.
 
     Args:
+        graph: to look at.
+        inputs: names, in any order but for the first.
+        outputs: names, in any order.
         first_type: element type that the first input must have.
     """
     found_inputs, found_outputs = list(graph.input_types), graph.output_names

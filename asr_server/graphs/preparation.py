@@ -231,7 +231,11 @@ def _int8_as_served(
     """Count the token ids that ONNX Runtime's optimiser changes, in the original and between both.
 
     Args:
+        source: the original.
+        work: the prepared graph.
+        rows: to run both on.
         unoptimised: of the original, None for a row on which it failed.
+        threads: CPU threads of one operator.
     """
     original = verify.run_original(source, rows, threads)
     model = verify.Model(work, threads)

@@ -92,12 +92,12 @@ def _connected(graph: Graph, readers: Mapping[str, list[NodeProto]], start: str)
 
 
 def _is_sum(graph: Graph, node: NodeProto) -> bool:
-    """Whether a node adds two tensors, and not a constant to one."""
+    """Return whether a node adds two tensors, and not a constant to one."""
     return node.op_type == "Add" and all(graph.constant_value(name) is None for name in node.input)
 
 
 def _is_state(graph: Graph, readers: Mapping[str, list[NodeProto]], name: str) -> bool:
-    """Whether an operand of a sum belongs to the stream: a norm reads it, or it is a sum itself."""
+    """Return whether an operand of a sum belongs to the stream: a norm reads it, or it is a sum itself."""
     producer = graph.producer(name)
     return any(node.op_type == "LayerNormalization" for node in readers[name]) or (
         producer is not None and _is_sum(graph, producer) and len(readers[name]) == 1

@@ -127,7 +127,7 @@ def _take_row(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
 
 
 def _renamed(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
-    """The graph's nodes, reading the cut inputs and writing outputs under inner names."""
+    """Return the graph's nodes, reading the cut inputs and writing outputs under inner names."""
     new = {value.name: f"{value.name}_of1" for value in model.graph.input}
     new |= {name: f"{name}_cut" for name in loop.cuts}
     if loop.counts:

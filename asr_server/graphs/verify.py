@@ -168,6 +168,8 @@ def compare_with_original(
 
     Args:
         expected: of the original, None for a row on which it failed.
+        model: the prepared graph.
+        rows: what `expected` belongs to.
 
     Raises:
         PrepareError: they differ, or the original failed on every row.
@@ -279,6 +281,9 @@ def compare(
     Args:
         what: names the row in messages.
         expected: with `log_probs` [N, V], another id may have been chosen that scores as well.
+        got: of the prepared graph.
+        figures: where counts and largest differences are noted.
+        tolerance: of scores and timestamps.
 
     Raises:
         PrepareError: they differ.

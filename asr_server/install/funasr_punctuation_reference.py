@@ -17,7 +17,7 @@ class PunctuationReference:
         )
 
     def punctuate(self, text: str) -> tuple[str, list[int]]:
-        """Text with marks, and the id of the mark after each word."""
+        """Return text with marks, and the id of the mark after each word."""
         marked: tuple[str, list[int]] = self._model(text)
         return marked
 
@@ -36,6 +36,6 @@ class PunctuationOnlineReference:
         self._state = {"cache": []}
 
     def punctuate(self, text: str) -> tuple[str, list[str], list[str]]:
-        """Text with marks, the marks (`_` for none), and the words to continue."""
+        """Return text with marks, the marks (`_` for none), and the words to continue."""
         text, marks, cache = self._model(text, self._state)
         return text, marks, [word.strip() for word in cache]

@@ -61,9 +61,10 @@ class ParaformerReference:
     def text_and_times(
         self, samples: Waveform, hotwords: str = ""
     ) -> tuple[str, NDArray[np.float64] | None]:
-        """Text, and [words, 2] times in ms; None where FunASR has no sound ones.
+        """Return text, and [words, 2] times in ms; None where FunASR has no sound ones.
 
         Args:
+            samples: one recording.
             hotwords: with spaces between them; only for a model that takes them.
         """
         outputs = self._infer(samples, hotwords)
@@ -98,7 +99,7 @@ class SenseVoiceReference:
         self._model.frontend.opts.frame_opts.dither = 0.0
 
     def text(self, samples: Waveform, language: str, text_norm: str) -> str:
-        """Text with tags."""
+        """Return text with tags."""
         text: str = self._model(samples, language=language, textnorm=text_norm)[0]
         return text
 

@@ -24,9 +24,11 @@ class CountingOnce(E2EVadModel):  # type: ignore[misc]  # without types
     """
 
     def ComputeScores(self, scores: NDArray[np.float32]) -> None:
+        """Take scores whose logarithm exists."""
         super().ComputeScores(np.clip(scores, _SMALLEST, 1 - _SMALLEST))
 
     def GetFrameState(self, t: int) -> FrameState:
+        """Return silence for a quiet frame, which FunASR would go on to count."""
         if self.decibel[t] < self.vad_opts.decibel_thres:
             return FrameState.kFrameStateSil
         return super().GetFrameState(t)
@@ -43,7 +45,7 @@ class VadReference:
         self._defaults = dict(self._vad.vad_scorer_config)
 
     def segments(self, samples: NDArray[np.float32], **options: Any) -> Segments:
-        """All segments of a 16 kHz recording: start and end in ms."""
+        """Return all segments of a 16 kHz recording: start and end in ms."""
         self._vad.vad_scorer_config = {**self._defaults, **options}
         self._vad.max_end_sil = self._vad.vad_scorer_config["max_end_silence_time"]
         return [tuple(segment) for segment in self._vad(samples)[0]]

@@ -68,7 +68,7 @@ def list_files(repository: str, revision: str | None = None) -> list[str]:
 
 
 def _is_connection_failure(error: BaseException | None) -> bool:
-    """Whether the package failed for want of a connection, by the chain of its causes."""
+    """Return whether the package failed for want of a connection, by the chain of its causes."""
     from requests import ConnectionError as RequestsConnectionError
 
     while error is not None:

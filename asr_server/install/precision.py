@@ -45,7 +45,7 @@ class Choice:
 
     @property
     def is_converted(self) -> bool:
-        """Whether the graph is made here from float32."""
+        """Return whether the graph is made here from float32."""
         return self.precision == "fp16" or self.recipe is not None
 
     @property

@@ -49,6 +49,7 @@ def copy_repository(kind: ModelKind, target: Path, source: Path | None = None) -
     """Copy the models of one kind, without the weights that are installed in them.
 
     Args:
+        kind: whose models are copied.
         target: a model repository to be, which may hold other models already.
         source: the one to copy; what comes along when left out.
 

@@ -116,7 +116,7 @@ class DockerServer:
         raise TritonServerError(f"not ready after {timeout:g} s:\n{self.log_tail()}")
 
     def is_running(self) -> bool:
-        """Whether the container still runs."""
+        """Return whether the container still runs."""
         try:
             self._container.reload()
         except NotFound:
@@ -124,11 +124,11 @@ class DockerServer:
         return bool(self._container.status == "running")
 
     def lost_models(self) -> list[str]:
-        """Nothing: processes inside the container are not looked at from here."""
+        """Return nothing: processes inside the container are not looked at from here."""
         return []
 
     def log_tail(self) -> str:
-        """The last lines the container wrote, as far as it still exists."""
+        """Return the last lines the container wrote, as far as it still exists."""
         try:
             return str(self._container.logs(tail=40).decode(errors="replace"))
         except NotFound:

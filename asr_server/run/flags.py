@@ -45,7 +45,7 @@ class ServerFlags:
     backend_config: Sequence[tuple[str, str, str]] = ()
 
     def arguments(self) -> list[str]:
-        """The flags as command-line words.
+        """Return the flags as command-line words.
 
         Raises:
             ValueError: `load_models` without "explicit", which Triton would ignore.

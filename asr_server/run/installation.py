@@ -55,12 +55,12 @@ class TritonInstallation:
 
     @property
     def has_onnxruntime(self) -> bool:
-        """True if the C++ ONNX Runtime backend is part of it."""
+        """Return whether the C++ ONNX Runtime backend is part of it."""
         return (self.backends / "onnxruntime" / "libtriton_onnxruntime.so").exists()
 
 
 def find_installation() -> TritonInstallation:
-    """The server of this machine: the one on PATH, else the one in the wheel.
+    """Return the server of this machine: the one on PATH, else the one in the wheel.
 
     Raises:
         TritonServerError: there is none, or it does not run with this Python or this system.
@@ -83,7 +83,7 @@ def find_installation() -> TritonInstallation:
 
 
 def _wheel_installation() -> TritonInstallation:
-    """The server in the wheel, found without importing it.
+    """Return the server in the wheel, found without importing it.
 
     Raises:
         TritonServerError: no wheel, or none for this C library, this Python or this NumPy.
@@ -127,7 +127,7 @@ def _wheel_installation() -> TritonInstallation:
 
 
 def _check_numpy() -> None:
-    """Refuses NumPy 2, as the wheel's own requirements do, but not every installer.
+    """Refuse NumPy 2, as the wheel's own requirements do, but not every installer.
 
     Its stubs were compiled for NumPy 1's array layout. Every array of NumPy 2 is zero bytes to
     them, and each answer fails with "output tensor shape does not match size of output".
@@ -147,7 +147,7 @@ def _check_numpy() -> None:
 
 
 def _libpython_folders() -> list[Path]:
-    """Where the running Python's own libpython3.x.so.1.0 is, if it has one.
+    """Return where the running Python's own libpython3.x.so.1.0 is, if it has one.
 
     It goes before the system's, which may be another patch release of the same 3.x.
     """
@@ -160,7 +160,7 @@ def _libpython_folders() -> list[Path]:
 
 
 def check_installation(installation: TritonInstallation) -> None:
-    """Lets the dynamic linker resolve the server and the stub, without running them.
+    """Let the dynamic linker resolve the server and the stub, without running them.
 
     Raises:
         TritonServerError: a shared library is missing, or the stub belongs to another Python.
@@ -189,7 +189,7 @@ def check_installation(installation: TritonInstallation) -> None:
 
 
 def _linker_listing(program: Path, library_path: str) -> str:
-    """What the dynamic linker finds for a program; nothing if it is not executable.
+    """Return what the dynamic linker finds for a program; nothing if it is not executable.
 
     Raises:
         TritonServerError: it is for another system.
@@ -207,7 +207,7 @@ def _linker_listing(program: Path, library_path: str) -> str:
 
 
 def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
-    """Puts the backends side by side in `folder` as the server wants them.
+    """Put the backends side by side in `folder` as the server wants them.
 
     `python/` gets the stub for the running Python. `onnxruntime/` is this repository's, unless
     the installation has the C++ one.
@@ -240,7 +240,7 @@ def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
 
 
 def _link(target: Path, link: Path) -> None:
-    """Makes `link` point to `target`, whatever it was before."""
+    """Make `link` point to `target`, whatever it was before."""
     if link.is_symlink() or link.exists():
         link.unlink()
     link.symlink_to(target)
@@ -249,7 +249,7 @@ def _link(target: Path, link: Path) -> None:
 def server_environment(
     installation: TritonInstallation, folder: Path, env: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment the server and its stubs run in.
+    """Return the environment that the server and its stubs run in.
 
     The stub embeds Python and asks PATH for `python3` to learn where its packages are; a
     `pyvenv.cfg` beside that makes it a virtual environment. So the running Python's own `bin`

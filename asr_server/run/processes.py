@@ -34,7 +34,7 @@ def bound_to_starter(command: Sequence[str]) -> list[str]:
 
 
 def session_members(session: int) -> list[int]:
-    """Ids of the live processes of a session, zombies left out."""
+    """Return the ids of the live processes of a session, zombies left out."""
     members = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -50,7 +50,7 @@ def session_members(session: int) -> list[int]:
 
 
 def stub_instances(session: int) -> set[str]:
-    """Names of the model instances that have a live stub, such as `vad_0_0`."""
+    """Return the names of the model instances that have a live stub, such as `vad_0_0`."""
     instances = set()
     for pid in session_members(session):
         with suppress(OSError):
@@ -61,6 +61,6 @@ def stub_instances(session: int) -> set[str]:
 
 
 def kill_process(pid: int) -> None:
-    """SIGKILL, if it is still there."""
+    """Send SIGKILL, if it is still there."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)

@@ -61,11 +61,13 @@ class TritonServer:
         flags: ServerFlags | None = None,
         installation: TritonInstallation | None = None,
     ) -> None:
-        """Says what to start; nothing starts yet.
+        """Say what to start; nothing starts yet.
 
         Args:
             model_repositories: folders of models.
-            http_port, grpc_port, metrics_port: 0 picks a free one.
+            http_port: 0 picks a free one.
+            grpc_port: the same.
+            metrics_port: the same.
             host: the address all three listen on.
             log: gets standard output and error of the server and its stubs, appended.
             extra_args: further words for the command line.
@@ -113,7 +115,7 @@ class TritonServer:
         return self._started().pid
 
     def __enter__(self) -> TritonServer:
-        """Starts it; `wait_ready` is the caller's, who knows how long the models take."""
+        """Start it; `wait_ready` is the caller's, who knows how long the models take."""
         self.start()
         return self
 
@@ -123,11 +125,11 @@ class TritonServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stops it."""
+        """Stop it."""
         self.stop()
 
     def start(self) -> None:
-        """Starts the process and returns at once; see `wait_ready`.
+        """Start the process and return at once; see `wait_ready`.
 
         Raises:
             TritonServerError: already started, no server, or a repository that does not exist.
@@ -157,7 +159,7 @@ class TritonServer:
             )
 
     def _arguments(self, backends: Path) -> list[str]:
-        """The command line without the program."""
+        """Return the command line without the program."""
         http_port, grpc_port, metrics_port = self._ports
         return [
             *(f"--model-repository={path}" for path in self._repositories),
@@ -180,7 +182,7 @@ class TritonServer:
         return self._work.name if self._work is not None else "tritonserver"
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Waits until the server answers that it is ready.
+        """Wait until the server answers that it is ready.
 
         Args:
             timeout: seconds.
@@ -207,11 +209,11 @@ class TritonServer:
         )
 
     def is_running(self) -> bool:
-        """Whether the process was started and still lives."""
+        """Return whether the process was started and still lives."""
         return self._process is not None and self._process.poll() is None
 
     def lost_models(self) -> list[str]:
-        """Models whose Python process was there when the server became ready and is gone now.
+        """Return models whose Python process was there when the server became ready and is gone now.
 
         Triton goes on reporting itself and such a model as ready, while every request to the
         model fails.
@@ -220,7 +222,7 @@ class TritonServer:
         return sorted(name for name in self._instances if name not in alive)
 
     def _is_ready(self) -> bool:
-        """One look at /v2/health/ready."""
+        """Return whether it is, by one look at /v2/health/ready."""
         connection = http.client.HTTPConnection(self._connect_host, self._ports[0], timeout=5)
         try:
             connection.request("GET", "/v2/health/ready")
@@ -236,7 +238,7 @@ class TritonServer:
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
 
     def _reason_for_ending(self) -> str:
-        """The models that did not load and why, else the end of the log."""
+        """Return the models that did not load and why, else the end of the log."""
         failures = [
             f"  {model}: {reason.partition(_TRACEBACK)[0]}"
             for model, reason in _LOAD_FAILURE.findall(self.log_text())
@@ -246,17 +248,17 @@ class TritonServer:
         return f"end of {self._log}:\n{self.log_tail()}"
 
     def log_text(self) -> str:
-        """What this start has written to the log so far."""
+        """Return what this start has written to the log so far."""
         with self._log.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
     def log_tail(self, lines: int = 40) -> str:
-        """The last lines of `log_text`."""
+        """Return the last lines of `log_text`."""
         return "\n".join(self.log_text().splitlines()[-lines:])
 
     def stop(self, grace: float = 20.0) -> None:
-        """Ends the server and its stubs, and waits until none is left. Harmless if not running.
+        """End the server and its stubs, and wait until none is left. Harmless if not running.
 
         Args:
             grace: seconds between SIGTERM and SIGKILL.
@@ -286,7 +288,7 @@ class TritonServer:
             self._work = None
 
     def _started(self) -> subprocess.Popen[bytes]:
-        """The process.
+        """Return the process.
 
         Raises:
             TritonServerError: there is none.

@@ -63,17 +63,17 @@ class ServerWithGateway:
         threading.Thread(target=self._pass_on, args=(output,), daemon=True).start()
 
     def is_running(self) -> bool:
-        """Whether both still live."""
+        """Return whether both still live."""
         return (
             self._process is not None and self._process.poll() is None and self._server.is_running()
         )
 
     def lost_models(self) -> list[str]:
-        """Models whose process died while the server lives."""
+        """Return models whose process died while the server lives."""
         return self._server.lost_models()
 
     def log_tail(self) -> str:
-        """The end of Triton's log, if it is not the gateway that ended: its log is on stderr."""
+        """Return the end of Triton's log, if it is not the gateway that ended: its log is on stderr."""
         status = None if self._process is None else self._process.poll()
         if status is not None and self._server.is_running():
             return f"the gateway ended with status {status}"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.graph import INT64, Graph, attribute_value
+from asr_server.graphs.graph import INT64, Graph
+from asr_server.graphs.nodes import attribute_value
 
 CACHE, NEXT_CACHE = "cache", "next_cache"
 

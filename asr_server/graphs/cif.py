@@ -18,7 +18,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
-from asr_server.graphs.graph import DOUBLE, FLOAT, INT64, Graph, rename_inputs
+from asr_server.graphs.graph import DOUBLE, FLOAT, INT64, Graph
+from asr_server.graphs.nodes import rename_inputs
 
 # FunASR fires the upsampled weights slightly early (`threshold - 1e-4`).
 PEAK_THRESHOLD = 1.0 - 1e-4

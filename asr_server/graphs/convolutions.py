@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from asr_server.graphs.graph import Graph, attribute_value
+from asr_server.graphs.graph import Graph
+from asr_server.graphs.nodes import attribute_value
 
 _ZERO = np.zeros((), np.float32)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from onnx import NodeProto, TensorProto
 
-from asr_server.graphs.graph import BOOL, FLOAT, INT32, INT64, Graph, attribute_value
+from asr_server.graphs.graph import BOOL, FLOAT, INT32, INT64, Graph
+from asr_server.graphs.nodes import attribute_value
 
 _ALWAYS = {
     **dict.fromkeys(("Shape", "Size", "ArgMax", "ArgMin", "NonZero"), INT64),

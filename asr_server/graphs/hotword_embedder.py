@@ -19,7 +19,8 @@ from onnx import NodeProto
 
 from asr_core.paraformer import MAX_HOTWORD_TOKENS, LstmLayer, load_embedder, save_embedder
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.graph import Graph, attribute_value
+from asr_server.graphs.graph import Graph
+from asr_server.graphs.nodes import attribute_value
 
 TOLERANCE = 1e-5
 _PROOF_WORDS = 200

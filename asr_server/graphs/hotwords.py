@@ -13,7 +13,8 @@ from onnx import NodeProto, helper
 
 from asr_server.graphs import masks
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.graph import Graph, attribute_value
+from asr_server.graphs.graph import Graph
+from asr_server.graphs.nodes import attribute_value
 
 BIAS_EMBED = "bias_embed"
 _PASSING = frozenset({"Cast", "Identity"})

@@ -12,7 +12,8 @@ from typing import Any
 
 from onnx import NodeProto, helper
 
-from asr_server.graphs.graph import Graph, attribute_value
+from asr_server.graphs.graph import Graph
+from asr_server.graphs.nodes import attribute_value
 
 OPSET = 17  # the first with the operator; what the graphs use of 14 to 16 means the same in it
 

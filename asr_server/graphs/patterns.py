@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto
 
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.graph import FLOAT, Graph, attribute_value
+from asr_server.graphs.graph import FLOAT, Graph
+from asr_server.graphs.nodes import attribute_value
 
 _ROUNDING = frozenset({"Floor", "Round", "Cast", "Identity"})
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import NodeProto, helper
 
-from asr_server.graphs.graph import Graph, attribute_value
+from asr_server.graphs.graph import Graph
+from asr_server.graphs.nodes import attribute_value
 
 _SIZES = ("Shape", "Size")
 
@@ -97,7 +98,7 @@ def _is_sum(graph: Graph, node: NodeProto) -> bool:
 
 
 def _is_state(graph: Graph, readers: Mapping[str, list[NodeProto]], name: str) -> bool:
-    """Return whether an operand of a sum belongs to the stream: a norm reads it, or it is a sum itself."""
+    """Return whether an operand of a sum is of the stream: a norm reads it, or it is a sum."""
     producer = graph.producer(name)
     return any(node.op_type == "LayerNormalization" for node in readers[name]) or (
         producer is not None and _is_sum(graph, producer) and len(readers[name]) == 1

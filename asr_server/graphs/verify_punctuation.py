@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_server.graphs.comparison import MAX_TIE_SHARE, TOLERANCE
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.figures import Figures
 from asr_server.graphs.proof_batches import shuffled_batches
 from asr_server.graphs.session import Outputs, Session
-from asr_server.graphs.verify import MAX_TIE_SHARE, TOLERANCE
 
 _LENGTHS = (20, 1, 37, 2, 60, 5, 20, 120, 3, 44)
 _VOCABULARY = 60  # ids of the proof's texts; any model has more words

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_server.graphs import verify
+from asr_server.graphs.comparison import TOLERANCE, TokenFigures, check_ties, compare, largest
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
 from asr_server.graphs.session import Outputs, Session
 from asr_server.graphs.streaming import IN_CACHE, OUT_CACHE
-from asr_server.graphs.verify import TOLERANCE, TokenFigures
 
 _CACHE_STEPS = (1, 3, 2, 13, 5, 1)  # tokens of successive calls; 13 exceed a cache of 10 columns
 _HIDDEN_FRAMES = (20, 20, 15, 20, 6, 12)
@@ -62,7 +62,7 @@ def prove_decoder(source: Path, work: Path, threads: int, optimise: bool) -> dic
         alone.append(got)
         what = f"call {number} ({len(call.embeds)} tokens), prepared against original"
         cache_difference = max(cache_difference, _compare_call(what, wanted, got, against))
-    verify.check_ties(against)
+    check_ties(against)
     independence, batch_cache_difference = _check_calls_independent(model, calls, alone)
     return {
         **against.as_dict("original"),
@@ -122,7 +122,7 @@ def _check_calls_independent(
             difference = max(difference, _compare_call(what, alone[n], got, figures))
         if not np.array_equal(outputs["next_cache"][-1], silent.cache):
             raise PrepareError("a row without tokens: expected its cache unchanged")
-    verify.check_ties(figures)
+    check_ties(figures)
     return figures, difference
 
 
@@ -155,8 +155,8 @@ def _cut_call(outputs: Outputs, index: int, call: Call) -> Outputs:
 
 
 def _compare_call(what: str, expected: Outputs, got: Outputs, figures: TokenFigures) -> float:
-    verify.compare(what, expected, got, figures)
-    difference = verify.largest(expected["next_cache"] - got["next_cache"])
+    compare(what, expected, got, figures)
+    difference = largest(expected["next_cache"] - got["next_cache"])
     if not difference <= TOLERANCE:
         raise PrepareError(f"{what}: next_cache differs by {difference:.2g}")
     return difference

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_server.graphs import verify
+from asr_server.graphs.comparison import TOLERANCE, largest
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.figures import Figures
 from asr_server.graphs.front_end import FrontEnd, front_end_model
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
 from asr_server.graphs.session import Outputs, Session
 from asr_server.graphs.speech_like import NUM_MEL_BINS, speech_like_features
-from asr_server.graphs.verify import TOLERANCE
 
 # Of the front end alone: its values reach 100, of which float32 holds seven digits.
 FRONT_END_TOLERANCE = 2e-4
@@ -110,7 +109,7 @@ def prove_encoder(
     front = Session(front_end_model(front_end).SerializeToString(), threads, optimise)
     speech = [front(_encoder_feed([window]))["speech"][0] for window in windows]
     front_difference = max(
-        verify.largest(rows - front_end(window.fbank, window.first_position, window.positions))
+        largest(rows - front_end(window.fbank, window.first_position, window.positions))
         for rows, window in zip(speech, windows, strict=True)
     )
     if not front_difference <= FRONT_END_TOLERANCE:
@@ -192,8 +191,8 @@ def _cut_window(outputs: Outputs, index: int, window: Window) -> Outputs:
 
 def _compare_window(what: str, expected: Outputs, got: Outputs, figures: WindowFigures) -> None:
     figures.rows += 1
-    hidden = verify.largest(expected["hidden"] - got["hidden"])
-    alphas = verify.largest(expected["alphas"] - got["alphas"])
+    hidden = largest(expected["hidden"] - got["hidden"])
+    alphas = largest(expected["alphas"] - got["alphas"])
     figures.max_hidden_difference = max(figures.max_hidden_difference, hidden)
     figures.max_alpha_difference = max(figures.max_alpha_difference, alphas)
     if not max(hidden, alphas) <= TOLERANCE:

@@ -213,7 +213,7 @@ class TritonServer:
         return self._process is not None and self._process.poll() is None
 
     def lost_models(self) -> list[str]:
-        """Return models whose Python process was there when the server became ready and is gone now.
+        """Return models whose Python process was there when it became ready, and is gone now.
 
         Triton goes on reporting itself and such a model as ready, while every request to the
         model fails.

@@ -73,7 +73,7 @@ class ServerWithGateway:
         return self._server.lost_models()
 
     def log_tail(self) -> str:
-        """Return the end of Triton's log, if it is not the gateway that ended: its log is on stderr."""
+        """Return the end of Triton's log, unless the gateway ended: its log is on stderr."""
         status = None if self._process is None else self._process.poll()
         if status is not None and self._server.is_running():
             return f"the gateway ended with status {status}"

@@ -34,7 +34,7 @@ from lab.benchmark.frontend import FrontendResult, measure_frontend
 from lab.benchmark.funasr_server import CHECKOUT_VARIABLE, FunasrError, find_funasr, require_weights
 from lab.benchmark.gpu import PROVIDERS, NoGpuError, measure_gpu
 from lab.benchmark.held_out import read_held_out
-from lab.benchmark.installed_models import Precision
+from lab.benchmark.installed_models import MeasuredPrecision
 from lab.benchmark.lone_request import LatencyResult, measure_latency
 from lab.benchmark.offline import OfflineResult, measure_offline
 from lab.benchmark.offline_peers import FUNASR_SERVER, PEERS, Peers
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="torch's threads, and recognitions at a time; default: the fastest of "
         f"{', '.join(f'{threads} {calls}' for threads, calls in LAYOUTS)}, which are tried first",
     )
-    offline.add_argument("--precision", choices=get_args(Precision), default="fp32")
+    offline.add_argument("--precision", choices=get_args(MeasuredPrecision), default="fp32")
     offline.set_defaults(run=run_offline)
     streaming = commands.add_parser("streaming", help="real-time streams that a server sustains")
     streaming.add_argument("--model", type=Path, required=True, help="exported streaming model")
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
         latency.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
     latency.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     latency.add_argument("--recordings", type=int, default=24, help="default: %(default)s")
-    latency.add_argument("--precision", choices=get_args(Precision), default="fp32")
+    latency.add_argument("--precision", choices=get_args(MeasuredPrecision), default="fp32")
     latency.set_defaults(run=run_latency)
     accuracy = commands.add_parser("accuracy", help="error rates beside the peers'")
     for embedded in (KINDS["paraformer"], KINDS["sensevoice"]):

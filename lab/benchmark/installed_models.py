@@ -13,10 +13,12 @@ from asr_server.install import install
 from asr_server.models import ModelKind, copy_repository
 from asr_server.places import EMBEDDED_MODELS, ROOT
 
-Precision = Literal["fp32", "int8"]
+MeasuredPrecision = Literal["fp32", "int8"]
 
 
-def installed(kind: ModelKind, source: Path, work: Path, precision: Precision = "fp32") -> Path:
+def installed(
+    kind: ModelKind, source: Path, work: Path, precision: MeasuredPrecision = "fp32"
+) -> Path:
     """Return a repository with a model in it, as this checkout has it.
 
     The weights are those of an earlier run, where one had the same model and the same code for

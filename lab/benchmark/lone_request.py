@@ -18,7 +18,7 @@ from asr_client import Client
 from asr_contract import SAMPLE_RATE
 from asr_server.models import VERSION, ModelKind
 from lab.benchmark import in_process
-from lab.benchmark.installed_models import Precision, installed
+from lab.benchmark.installed_models import MeasuredPrecision, installed
 from lab.benchmark.running_server import running_server
 from lab.benchmark.workload import Recording
 
@@ -37,7 +37,7 @@ class LatencyResult:
         server_s: the server over gRPC, on the same recordings.
     """
 
-    precision: Precision
+    precision: MeasuredPrecision
     bare_s: list[float] = field(default_factory=list)
     server_s: list[float] = field(default_factory=list)
 
@@ -59,7 +59,7 @@ def measure_latency(
     source: Path,
     recordings: Sequence[Recording],
     rounds: int,
-    precision: Precision,
+    precision: MeasuredPrecision,
     work: Path,
     report: Callable[[str], None],
 ) -> LatencyResult:

@@ -16,7 +16,7 @@ from asr_server.models import KINDS, VERSION, ModelKind
 from lab.benchmark import in_process
 from lab.benchmark.concurrent import LAYOUTS, run_concurrently
 from lab.benchmark.in_process import Recognise
-from lab.benchmark.installed_models import Precision, installed
+from lab.benchmark.installed_models import MeasuredPrecision, installed
 from lab.benchmark.offline_peers import GATEWAY, Contestant, Peers, Race, open_peers
 from lab.benchmark.running_server import running_server
 from lab.benchmark.server_statistics import (
@@ -65,7 +65,7 @@ class OfflineResult:
 
     ensemble: str
     encoder: str
-    precision: Precision
+    precision: MeasuredPrecision
     layout: tuple[int, int]
     rounds: dict[str, dict[int, list[Round]]] = field(default_factory=dict)
     models: dict[int, dict[str, ModelStatistics]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def measure_offline(
     concurrencies: Sequence[int],
     rounds: int,
     peers: Peers,
-    precision: Precision,
+    precision: MeasuredPrecision,
     work: Path,
     report: Callable[[str], None],
 ) -> OfflineResult:

@@ -110,7 +110,7 @@ def load_feature_service(
 
 
 def _read_max_frames(path: Path) -> int | None:
-    """Read the limit that `scripts.install_model` writes for models that have one."""
+    """Read the limit that the installer writes for models that have one."""
     if not path.is_file():
         return None
     return int(json.loads(path.read_text(encoding="utf-8"))["max_frames"])

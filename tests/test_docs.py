@@ -200,10 +200,39 @@ def test_package_readmes_name_what_is_there(page: str) -> None:
     if page not in PACKAGE_READMES:
         return
     prefix = page.removesuffix("README.md")
-    for parts in (path.removeprefix(prefix).split("/") for path in FILES if path.startswith(prefix)):
+    for parts in (
+        path.removeprefix(prefix).split("/") for path in FILES if path.startswith(prefix)
+    ):
         child = parts[0] + "/" * (len(parts) > 1)
         if child.endswith(("/", ".py")) and child != "__init__.py":
             assert f"`{child}" in text or f"`{child.rstrip('/')}" in text, child
+
+
+def ways_through_the_code() -> dict[str, list[tuple[list[str], list[str]]]]:
+    """Return CONTRIBUTING's ways: by title, the folders and the files of each step."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.split("\n## Four ways")[1].split("\n## ")[0]
+    return {
+        way.split("\n")[0]: [
+            (re.findall("`([^`]+)`", folders), re.findall("`([^`]+)`", files))
+            for folders, files in re.findall(r"^\| (`.+?) \| (.+?) \|$", way, re.MULTILINE)
+        ]
+        for way in section.split("\n### ")[1:]
+    }
+
+
+@pytest.mark.parametrize(("title", "steps"), ways_through_the_code().items())
+def test_a_way_through_the_code_passes_each_file_once(
+    title: str, steps: list[tuple[list[str], list[str]]]
+) -> None:
+    passed: list[str] = []
+    for folders, names in steps:
+        for name in names:
+            where = [f"{folder}/{name}" for folder in folders if f"{folder}/{name}" in FILES]
+            assert len(where) == 1 or (ROOT / name).is_dir(), f"{title}: {folders} {name}"
+            passed += where
+    assert len(passed) == len(set(passed)), title
+    assert len(passed) > 10
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -3,7 +3,8 @@
     triton-asr-server serve [--http-port 8000 --grpc-port 8001 --metrics-port 8002] [--docker]
 
 Uses a `tritonserver` on PATH (the NGC container) or the one in the `nvidia-pytriton` wheel, and
-installs the embedded models into repositories that have none. Ctrl-C or SIGTERM stops everything.
+installs the embedded models into its own repositories that have none. In others, models without
+weights are left out. Ctrl-C or SIGTERM stops everything.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ import argparse
 import signal
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from asr_server.commands.output import report_error, report_line
 from asr_server.errors import InstallError
 from asr_server.extras import MissingExtraError, require
-from asr_server.models import default_repositories, missing_kinds, set_up_home
+from asr_server.models import (
+    default_repositories,
+    empty_kinds,
+    missing_kinds,
+    models_without,
+    set_up_home,
+)
 from asr_server.places import IS_CHECKOUT, log_file
 from asr_server.run import (
     Endpoints,
@@ -74,12 +82,15 @@ def _server(options: argparse.Namespace) -> Server:
     given = [path.resolve() for path in options.model_repository]
     repositories = given or default_repositories()
     install_missing(repositories)
+    flags = _load_what_is_installed(repositories)
     endpoints = Endpoints(options.host, options.http_port, options.grpc_port, options.metrics_port)
     server: Server
     if options.docker:
         from asr_server.run.docker_server import DockerServer
 
-        server = DockerServer(repositories, endpoints, options.gpus, options.shm_size)
+        server = DockerServer(
+            repositories, endpoints, options.gpus, options.shm_size, load_models=flags.load_models
+        )
     else:
         server = TritonServer(
             repositories,
@@ -88,12 +99,29 @@ def _server(options: argparse.Namespace) -> Server:
             grpc_port=endpoints.grpc_port,
             metrics_port=endpoints.metrics_port,
             log=options.log,
-            flags=ServerFlags(pinned_memory_pool_bytes=options.pinned_memory_mb << 20),
+            flags=replace(flags, pinned_memory_pool_bytes=options.pinned_memory_mb << 20),
             installation=installation,
         )
     if options.gateway:
         server = ServerWithGateway(server, options.gateway_option, report_line)
     return server
+
+
+def _load_what_is_installed(repositories: Sequence[Path]) -> ServerFlags:
+    """Leave out models without weights, with which Triton would not start.
+
+    Raises:
+        InstallError: no model is left.
+    """
+    empty = empty_kinds(repositories)
+    if not empty:
+        return ServerFlags()
+    names = ", ".join(kind.name for kind in empty)
+    load = models_without(empty, repositories)
+    if not load:
+        raise InstallError(f"nothing to serve: not installed in these repositories: {names}")
+    report_line(f"not installed, and therefore not served: {names}")
+    return ServerFlags(model_control_mode="explicit", load_models=load)
 
 
 def _parser(prog: str | None) -> argparse.ArgumentParser:

@@ -23,8 +23,10 @@ from asr_server.models.repositories import (
     VERSION,
     copy_repository,
     default_repositories,
+    empty_kinds,
     is_installed,
     missing_kinds,
+    models_without,
     version_folder,
 )
 
@@ -46,8 +48,10 @@ __all__ = [
     "ServedPrecision",
     "copy_repository",
     "default_repositories",
+    "empty_kinds",
     "is_installed",
     "missing_kinds",
+    "models_without",
     "set_up_home",
     "version_folder",
 ]

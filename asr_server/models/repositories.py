@@ -45,6 +45,31 @@ def missing_kinds(repositories: Collection[Path]) -> list[ModelKind]:
     ]
 
 
+def empty_kinds(repositories: Collection[Path]) -> list[ModelKind]:
+    """Return the kinds whose models are in one of these repositories, but without any weights.
+
+    Weights that somebody put there by hand, without a manifest, are weights.
+    """
+    return [
+        kind
+        for kind in KINDS.values()
+        for repository in repositories
+        if (repository / kind.encoder).is_dir()
+        and not any(_files(repository / graph.model) for graph in kind.graphs)
+    ]
+
+
+def _files(model: Path) -> list[Path]:
+    return list((model / VERSION).glob("[!.]*"))
+
+
+def models_without(kinds: Collection[ModelKind], repositories: Collection[Path]) -> list[str]:
+    """Return the models in these repositories, those of some kinds left out."""
+    left_out = {model for kind in kinds for model in kind.models}
+    folders = (path.parent for each in repositories for path in each.glob("*/config.pbtxt"))
+    return sorted(folder.name for folder in folders if folder.name not in left_out)
+
+
 def copy_repository(kind: ModelKind, target: Path, source: Path | None = None) -> Path:
     """Copy the models of one kind, without the weights that are installed in them.
 

@@ -14,7 +14,7 @@ from docker.errors import DockerException, NotFound
 from docker.types import DeviceRequest
 
 from asr_server.places import ROOT
-from asr_server.run.flags import GRPC_POOL
+from asr_server.run.flags import GRPC_POOL, load_arguments
 from asr_server.run.installation import TritonServerError
 from asr_server.run.interface import Endpoints
 
@@ -33,6 +33,7 @@ class DockerServer:
         gpus: "all", "none" or a number of GPUs.
         shm_size: shared memory of the container: tensors pass through it between processes.
         client: a docker client, by default the one of this machine's engine.
+        load_models: the models to load; all where there is none.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class DockerServer:
         gpus: str,
         shm_size: str,
         client: Any = None,
+        load_models: Sequence[str] = (),
     ) -> None:
         self._repositories = repositories
         self._endpoints = endpoints
         self._gpus = gpus
         self._shm_size = shm_size
         self._client = client
+        self._load_models = load_models
         self._container: Any = None
         self.http_url = f"{endpoints.host}:{endpoints.http_port}"
         self.grpc_url = f"{endpoints.host}:{endpoints.grpc_port}"
@@ -83,6 +86,7 @@ class DockerServer:
                 "tritonserver",
                 *(f"--model-repository={mount['bind']}" for mount in mounts.values()),
                 GRPC_POOL,
+                *load_arguments("explicit" if self._load_models else None, self._load_models),
             ],
             "volumes": mounts,
             "ports": ports,

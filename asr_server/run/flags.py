@@ -50,11 +50,6 @@ class ServerFlags:
         Raises:
             ValueError: `load_models` without "explicit", which Triton would ignore.
         """
-        if self.load_models and self.model_control_mode != "explicit":
-            raise ValueError(
-                f"load_models={list(self.load_models)} needs model_control_mode='explicit', "
-                f"got {self.model_control_mode!r}"
-            )
         words = [
             f"--exit-on-error={str(self.exit_on_error).lower()}",
             f"--exit-timeout-secs={self.exit_timeout_s}",
@@ -68,8 +63,21 @@ class ServerFlags:
             words.append(f"--pinned-memory-pool-byte-size={self.pinned_memory_pool_bytes}")
         for device, size in self.cuda_memory_pool_bytes.items():
             words.append(f"--cuda-memory-pool-byte-size={device}:{size}")
-        if self.model_control_mode is not None:
-            words.append(f"--model-control-mode={self.model_control_mode}")
-        words += [f"--load-model={name}" for name in self.load_models]
+        words += load_arguments(self.model_control_mode, self.load_models)
         words += [f"--backend-config={b},{key}={value}" for b, key, value in self.backend_config]
         return words
+
+
+def load_arguments(model_control_mode: str | None, load_models: Sequence[str]) -> list[str]:
+    """Return the flags that say which models are loaded.
+
+    Raises:
+        ValueError: `load_models` without "explicit", which Triton would ignore.
+    """
+    if load_models and model_control_mode != "explicit":
+        raise ValueError(
+            f"load_models={list(load_models)} needs model_control_mode='explicit', "
+            f"got {model_control_mode!r}"
+        )
+    mode = [] if model_control_mode is None else [f"--model-control-mode={model_control_mode}"]
+    return [*mode, *(f"--load-model={name}" for name in load_models)]

@@ -14,8 +14,10 @@ from asr_server.models import (
     KINDS,
     MANIFEST,
     default_repositories,
+    empty_kinds,
     is_installed,
     missing_kinds,
+    models_without,
     set_up_home,
 )
 from asr_server.models import home as home_module
@@ -138,3 +140,18 @@ def test_in_a_shared_repository_the_embedded_models_fill_the_gaps(home, capsys):
     )
     assert (repository / "vad_encoder" / "1" / "model.onnx").read_bytes() == installed
     assert missing_kinds([home / "elsewhere"]) == []
+
+
+def test_what_is_there_by_hand_is_loaded_and_what_is_empty_is_not(home):
+    set_up_home(lambda text: None)
+    repository = home / "model_repo_auxiliary"
+    assert [kind.name for kind in empty_kinds([repository])] == [
+        "vad",
+        "punctuation",
+        "punctuation-online",
+    ]
+    (repository / "vad_encoder" / "1" / "model.onnx").write_bytes(b"without a manifest")
+    empty = empty_kinds([repository])
+    assert models_without(empty, [repository]) == ["vad", "vad_encoder"]
+    assert len(models_without([], [repository])) == 6
+    assert empty_kinds([home / "elsewhere"]) == []

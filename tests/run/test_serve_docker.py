@@ -58,6 +58,14 @@ def test_the_repositories_are_mounted_read_only_and_served():
     assert engine.stopped
 
 
+def test_some_models_only():
+    server = DockerServer([], ENDPOINTS, "none", "1g", RecordingEngine(), load_models=["vad"])
+    words = server.run_options()["command"]
+    assert words[-2:] == ["--model-control-mode=explicit", "--load-model=vad"]
+    server = DockerServer([], ENDPOINTS, "none", "1g", RecordingEngine())
+    assert not any("control-mode" in word for word in server.run_options()["command"])
+
+
 def test_the_image_has_the_pool_too():
     assert f'"{GRPC_POOL}"' in (ROOT / "Dockerfile").read_text()
 

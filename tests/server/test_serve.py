@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +79,29 @@ def test_serves_until_told_to_stop_and_leaves_nothing(start, stop_signal):
     assert process.wait(END_TIMEOUT_S) == 0
     _, alive = psutil.wait_procs(family, timeout=END_TIMEOUT_S)
     assert not alive
+
+
+def test_what_is_not_installed_is_not_served(start, repository):
+    """As in a folder of auxiliary models of which only some were installed."""
+    for name in ("vad", "punctuation"):
+        copy_repository(KINDS[name], repository)
+    install(KINDS["vad"], RANDOM_MODELS / "fsmn_vad-tiny-seed0", repository)
+    ports, process = start()
+    assert "not installed, and therefore not served: punctuation\n" in read_until(process, "ready")
+    with Client(f"grpc://127.0.0.1:{ports[1]}") as client:
+        ready = {model.name for model in client.models()}
+    process.terminate()
+    process.communicate(timeout=END_TIMEOUT_S)
+    assert {"sensevoice", "vad"} <= ready
+    assert "punctuation" not in ready
+
+
+def test_nothing_to_serve(start, repository):
+    shutil.rmtree(repository / "sensevoice_encoder" / "1")
+    _, process = start()
+    said, _ = process.communicate(timeout=END_TIMEOUT_S)
+    assert process.returncode == 1
+    assert "nothing to serve: not installed in these repositories: sensevoice" in said
 
 
 def test_the_server_ends_with_a_killed_starter(start):

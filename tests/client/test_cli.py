@@ -283,9 +283,8 @@ def test_ctrl_c_ends_a_real_run_at_once(scheme, tmp_path):
 
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(16000), 16000)
-    code = "import sys; from asr_client.cli import main; sys.exit(main())"
     with misbehaving.tcp_server(handle) as port:
-        command = [sys.executable, "-c", code, "transcribe", str(path), "--timeout", "3600"]
+        command = [sys.executable, "-m", "asr_client", "transcribe", str(path), "--timeout", "3600"]
         url = f"{scheme}://127.0.0.1:{port}"
         process = subprocess.Popen([*command, "--url", url], stderr=subprocess.PIPE, text=True)
         assert connected.wait(60)

@@ -22,7 +22,7 @@ from asr_client.cli.stream import cut
 from tests.client import misbehaving
 from tests.client.toy_streaming import TROUBLE, Received, letters
 
-RUN = [sys.executable, "-c", "import sys; from asr_client.cli import main; sys.exit(main())"]
+RUN = [sys.executable, "-m", "asr_client"]
 
 
 def recording(path: Path, seconds: float, value: float = 0.1) -> str:

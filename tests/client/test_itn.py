@@ -196,4 +196,4 @@ def test_grammars_are_loaded_only_when_needed_and_missed_with_a_reason():
         "normalize_numbers('二十')\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "pip install 'triton-asr[itn]'" in done.stderr.splitlines()[-1]
+    assert "pip install wetext" in done.stderr.splitlines()[-1]

@@ -25,7 +25,7 @@ from tests.client.toy_streaming import letters
 from tests.client.virtual_microphone import VirtualMicrophone, virtual_microphone
 
 SAMPLE = Path(__file__).parents[2] / "embedded_models" / "samples" / "zh_3.wav"
-RUN = [sys.executable, "-c", "import sys; from asr_client.cli import main; sys.exit(main())"]
+RUN = [sys.executable, "-m", "asr_client"]
 PATIENCE_S = 120
 
 
@@ -210,7 +210,7 @@ def test_a_machine_without_a_sound_card(tmp_path, monkeypatch, capsys, arguments
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("raise ImportError('no module')", "pip install 'triton-asr[mic]'"),
+        ("raise ImportError('no module')", 'pip install "triton-asr[mic]"'),
         ("raise OSError('PortAudio library not found')", "apt-get install libportaudio2"),
     ],
 )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 MAX_BACKLOG_S = 30.0  # recorded and not read; what comes then is dropped, and counted
 
-_NO_SOUNDDEVICE = "recording needs the package sounddevice: pip install 'triton-asr[mic]'"
+_NO_SOUNDDEVICE = 'recording needs the package sounddevice: pip install "triton-asr[mic]"'
 _NO_PORTAUDIO = (
     "the PortAudio library is missing; install it with your system's package manager "
     "(Debian and Ubuntu: apt-get install libportaudio2)"

@@ -134,7 +134,10 @@ def _numbers_of_run(
     """Yield the numbers of a run of one script.
 
     Args:
+        run: of one script.
         unit: what the grammar takes for one symbol: a character, or a word.
+        numerals: words that make a number.
+        grammar: "zh" or "en".
         written: class token, its source, what the grammar writes → what we write, or None.
     """
     units = list(re.finditer(unit, run[0]))
@@ -266,6 +269,6 @@ def _wetext() -> Any:
         return importlib.import_module("wetext")
     except ImportError:
         raise OptionError(
-            "writing numbers as figures needs wetext; got none: pip install 'triton-asr[itn]', "
-            "or switch ITN off"
+            "writing numbers as figures needs wetext; got none: pip install wetext, or "
+            "switch ITN off"
         ) from None

@@ -44,7 +44,7 @@ def find_ffmpeg() -> str:
     except (ImportError, RuntimeError):
         raise AudioError(
             "this file needs ffmpeg; got none: install it with the system's package manager or "
-            "with pip install 'triton-asr[media]'"
+            "with pip install imageio-ffmpeg"
         ) from None
 
 
@@ -54,6 +54,7 @@ def decode_command(ffmpeg: str, path: Path) -> list[str]:
     The stream comes as float32 in the machine's byte order, 16 kHz, mono, 1.0 at full scale.
 
     Args:
+        ffmpeg: path of the program.
         path: absolute.
     """
     filters = (

@@ -1,4 +1,4 @@
-"""Defaults and checks of the options that both clients share.
+"""Defaults and checks of the options of the clients.
 
 What is wrong is an `OptionError`, also where the rule is one of `asr_contract`.
 """
@@ -23,6 +23,11 @@ def checked_timeout(timeout_s: float) -> float:
     if not isinstance(timeout_s, (int, float)) or not 0 < timeout_s < math.inf:
         raise OptionError(f"timeout_s: expected a number of seconds above 0; got {timeout_s!r}")
     return float(timeout_s)
+
+
+def timeout_or(default_s: float, timeout_s: float | None) -> float:
+    """Return the timeout of a call, or the client's where the call has none; checked."""
+    return default_s if timeout_s is None else checked_timeout(timeout_s)
 
 
 def checked_concurrency(concurrency: int) -> int:

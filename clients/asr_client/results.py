@@ -1,5 +1,8 @@
-"""What recognition returns: a `Transcript`, an `Outcome` for one of many, a `StreamUpdate`, and
-for files of any length `Sentence`s and a `FileTranscript`."""
+"""What recognition returns.
+
+A `Transcript` for a recording, an `Outcome` for one of many, a `StreamUpdate` for a stream, and for
+files of any length `Sentence`s and a `FileTranscript`.
+"""
 
 from __future__ import annotations
 

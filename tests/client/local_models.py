@@ -1,4 +1,4 @@
-"""A server that is none: an `AsyncTransport` whose models run in this process.
+"""A server that is none: an `Transport` whose models run in this process.
 
 `vad` is a real FSMN-VAD with random weights, the recogniser says when it was asked for what, and
 punctuation puts a full stop behind every third word.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from asr_client.protocol import InferRequest
-from asr_client.transport.request_stream import HttpRequestStream
+from asr_client.transport import HttpRequestStream
 from asr_contract import SAMPLE_RATE
 from asr_core.vad import VadStream, score_streams
 from lab.training.exported_graphs import ExportedVad

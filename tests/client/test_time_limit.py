@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from asr_client.time_limit import within
+from asr_client.time_limit import GivenUp, within
 
 
 async def turns(count: int) -> None:
@@ -73,3 +73,31 @@ def test_a_cancellation_is_never_lost(before, as_coroutine):
             await task
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_is_given_up_does_not_count_even_if_it_ends_as_well(ends):
+    cancelled = []
+
+    async def run():
+        unless = asyncio.get_running_loop().create_future()
+        event = asyncio.Event()
+
+        async def wait():
+            try:
+                await event.wait()
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                raise
+            raise KeyError("error")
+
+        task = asyncio.create_task(within(60, wait(), unless=unless))
+        await turns(3)
+        unless.set_result(None)
+        if ends:
+            event.set()
+        with pytest.raises(GivenUp):
+            await task
+
+    asyncio.run(run())
+    assert bool(cancelled) is not ends

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 
@@ -241,3 +243,32 @@ def test_a_dead_model_process_is_reported(tmp_path):
             dead = pytest.raises(ServerError, match=r"is not healthy.*restart the server")
             with Client(url) as client, dead:
                 client.transcribe(crash, model="toy", language="nospeech", sample_rate=16000)
+
+
+_FORKING = """
+import os, signal, sys
+from asr_client import Client
+
+url = sys.argv[1]
+with Client(url) as client:
+    client.check_ready(timeout_s=60)
+kept = Client(url)
+kept.check_ready(timeout_s=60)
+child = os.fork()
+if child == 0:
+    signal.alarm(100)
+    with Client(url) as client:
+        client.check_ready(timeout_s=60)
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+kept.check_ready(timeout_s=60)
+kept.close()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_child_has_clients_of_its_own_whatever_its_parent_had(url):
+    """The parent has closed one client, and has another open, when it forks."""
+    command = [sys.executable, "-c", _FORKING, url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr

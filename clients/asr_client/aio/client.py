@@ -10,10 +10,8 @@ from types import TracebackType
 
 from asr_contract import STREAMING_MODEL, triton_name
 
-from ..audio.loading import load_audio_async
-from ..audio.media import MediaSource
-from ..audio.waveform import AudioInput, Waveform
-from ..errors import AsrError, AudioError, ServerNotReady
+from ..audio import AudioInput, MediaSource
+from ..errors import AsrError, ClientClosed, ServerNotReady
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords, encode_hotwords
 from ..options import (
@@ -21,22 +19,15 @@ from ..options import (
     POLL_INTERVAL_S,
     READY_TIMEOUT_S,
     checked_ca_file,
-    checked_concurrency,
     checked_language,
     checked_timeout,
+    timeout_or,
 )
-from ..protocol import (
-    KNOWN_MODELS,
-    ModelInterface,
-    build_request,
-    interface_from_metadata,
-    parse_response,
-)
+from ..recognition import RecognitionOptions, RemoteRecogniser
 from ..results import FileTranscript, ModelInfo, Outcome, Transcript
-from ..streaming.protocol import SequenceRequests
-from ..transport.endpoint import Endpoint
-from ..transport.interface import AsyncTransport
-from ..transport.transport_aio import AsyncGrpcTransport, AsyncHttpTransport
+from ..streaming import SequenceRequests
+from ..transport import Endpoint, GrpcTransport, HttpTransport, Transport
+from .many import ManyRecordings
 from .session import AsyncStreamSession
 from .transcription import AsyncFileTranscription
 
@@ -46,7 +37,7 @@ class AsyncClient:
 
     It connects at the first call and then belongs to the event loop that runs. Audio is read
     and resampled in a worker thread, so the loop stays free. Cancelling a call gives its
-    request up at once.
+    request up at once. A process that has used one over gRPC must not fork.
 
     Args:
         url: `grpc://host:port`, `http://host:port`, or `grpcs://`, `https://` with TLS.
@@ -57,23 +48,30 @@ class AsyncClient:
         OptionError: the URL, the timeout or the file makes no sense.
     """
 
+    _grpc_transport: type[GrpcTransport] = GrpcTransport
+
     def __init__(
         self, url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, ca_file: str | None = None
     ) -> None:
         endpoint = Endpoint.parse(url)
         self.url = endpoint.url
         self.timeout_s = checked_timeout(timeout_s)
-        self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
-        transport_class = AsyncGrpcTransport if endpoint.uses_grpc else AsyncHttpTransport
-        self._transport: AsyncTransport = transport_class(endpoint, checked_ca_file(ca_file))
-        self._sessions: weakref.WeakSet[AsyncStreamSession | AsyncFileTranscription] = (
-            weakref.WeakSet()
-        )
+        transport_class = self._grpc_transport if endpoint.uses_grpc else HttpTransport
+        self._transport: Transport = transport_class(endpoint, checked_ca_file(ca_file))
+        self._recogniser = RemoteRecogniser(self._transport)
+        self._sessions: weakref.WeakValueDictionary[
+            int, AsyncStreamSession | AsyncFileTranscription
+        ] = weakref.WeakValueDictionary()
 
     @property
-    def transport(self) -> AsyncTransport:
+    def transport(self) -> Transport:
         """The way to the server, for what is built from the parts of `files`."""
         return self._transport
+
+    @property
+    def recogniser(self) -> RemoteRecogniser:
+        """The offline models, for whoever has loaded the audio."""
+        return self._recogniser
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -88,7 +86,9 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Leave open sessions and close the connection; calls under way end with `ClientClosed`."""
-        await asyncio.gather(*(session.close() for session in self._sessions))
+        # `valuerefs` is a list made at once: sessions may be begun in another thread meanwhile.
+        sessions = [session for ref in self._sessions.valuerefs() if (session := ref())]
+        await asyncio.gather(*(session.close() for session in sessions))
         await self._transport.close()
 
     async def transcribe(
@@ -103,16 +103,9 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> Transcript:
         """Recognise one recording; as `Client.transcribe`."""
-        transcripts = await self.transcribe_batch(
-            [audio],
-            model=model,
-            language=language,
-            itn=itn,
-            hotwords=hotwords,
-            sample_rate=sample_rate,
-            timeout_s=timeout_s,
-        )
-        return transcripts[0]
+        options = RecognitionOptions(model, language, itn, hotwords)
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
+        return (await self._recogniser.transcribe([audio], sample_rate, options, timeout_s))[0]
 
     async def transcribe_batch(
         self,
@@ -126,20 +119,9 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> list[Transcript]:
         """Recognise several recordings in one request; as `Client.transcribe_batch`."""
-        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
-        waveforms: list[Waveform] = []
-        for index, audio in enumerate(audios):
-            try:
-                waveforms.append(await load_audio_async(audio, sample_rate))
-            except AudioError as error:
-                if len(audios) == 1:
-                    raise
-                raise AudioError(f"recording {index}: {error}") from error
-        deadline = time.monotonic() + timeout_s
-        interface = await self._interface(model, timeout_s)
-        request = build_request(interface, waveforms, language=language, itn=itn, hotwords=hotwords)
-        outputs = await self._transport.infer(request, max(deadline - time.monotonic(), 0.001))
-        return parse_response(request, outputs)
+        options = RecognitionOptions(model, language, itn, hotwords)
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
+        return await self._recogniser.transcribe(audios, sample_rate, options, timeout_s)
 
     async def transcribe_many(
         self,
@@ -158,41 +140,42 @@ class AsyncClient:
 
         `on_result` is a plain function, called on the event loop.
         """
-        checked_concurrency(concurrency)
-        checked_language(language)  # what is wrong for every item is raised once
-        hotwords = encode_hotwords(hotwords)
+        options = RecognitionOptions(model, language, itn, hotwords)
+        many = self.many_recordings(sample_rate, options, concurrency, timeout_s)
         remaining = enumerate(items)
-        running: dict[asyncio.Task[Transcript], int] = {}
-        outcomes: dict[int, Outcome] = {}
         try:
             while True:
-                while len(running) < concurrency and (entry := next(remaining, None)) is not None:
-                    call = self.transcribe(
-                        entry[1],
-                        model=model,
-                        language=language,
-                        itn=itn,
-                        hotwords=hotwords,
-                        sample_rate=sample_rate,
-                        timeout_s=timeout_s,
-                    )
-                    running[asyncio.create_task(call)] = entry[0]
-                if not running:
-                    return [outcomes[index] for index in sorted(outcomes)]
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    index = running.pop(task)
-                    try:
-                        outcome = Outcome(index, transcript=task.result())
-                    except Exception as error:
-                        outcome = Outcome(index, error=error)
-                    outcomes[index] = outcome
-                    if on_result is not None:
-                        on_result(outcome)
+                while not many.is_full and (entry := next(remaining, None)) is not None:
+                    await many.start(*entry)
+                if many.is_empty:
+                    break
+                outcome = await many.next()
+                if on_result is not None:
+                    on_result(outcome)
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await many.close()
+        return many.outcomes
+
+    def many_recordings(
+        self,
+        sample_rate: int | None,
+        options: RecognitionOptions,
+        concurrency: int,
+        timeout_s: float | None = None,
+    ) -> ManyRecordings:
+        """Return what `transcribe_many` starts each of its recordings with.
+
+        Raises:
+            OptionError: an option makes no sense, for any recording.
+        """
+        checked_language(options.language)
+        encode_hotwords(options.hotwords)
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
+
+        async def transcribe(audio: AudioInput) -> Transcript:
+            return (await self._recogniser.transcribe([audio], sample_rate, options, timeout_s))[0]
+
+        return ManyRecordings(transcribe, concurrency)
 
     async def transcribe_file(
         self,
@@ -209,18 +192,11 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> FileTranscript:
         """Transcribe an audio or video file of any length; as `Client.transcribe_file`."""
-        async with self.stream_file(
-            path,
-            model=model,
-            language=language,
-            itn=itn,
-            punctuation=punctuation,
-            timestamps=timestamps,
-            hotwords=hotwords,
-            vad_options=vad_options,
-            in_flight=in_flight,
-            timeout_s=timeout_s,
-        ) as file:
+        vad = dict(vad_options or {})
+        options = FileOptions(
+            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight
+        )
+        async with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return await file.result()
 
     def stream_file(
@@ -241,15 +217,9 @@ class AsyncClient:
 
         As `Client.stream_file`; the call itself is not awaited.
         """
+        vad = dict(vad_options or {})
         options = FileOptions(
-            model=model,
-            language=language,
-            itn=itn,
-            punctuation=punctuation,
-            timestamps=timestamps,
-            hotwords=hotwords,
-            vad_options=dict(vad_options or {}),
-            in_flight=in_flight,
+            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight
         )
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
@@ -257,9 +227,9 @@ class AsyncClient:
         self, path: MediaSource, options: FileOptions, *, timeout_s: float | None = None
     ) -> AsyncFileTranscription:
         """Return the sentences of a file as `stream_file`, with the options as one object."""
-        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
         file = AsyncFileTranscription(self._transport, self.url, path, options, timeout_s)
-        self._sessions.add(file)
+        self._sessions[id(file)] = file
         return file
 
     def stream(
@@ -273,22 +243,23 @@ class AsyncClient:
 
         As `Client.stream`; the call itself is not awaited.
         """
-        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
         requests = SequenceRequests(model, chunk_size)
         session = AsyncStreamSession(self._transport, self.url, requests, timeout_s)
-        self._sessions.add(session)
+        self._sessions[id(session)] = session
         return session
 
     async def check_ready(
         self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S
     ) -> None:
         """Raise unless the server, and the model if named, is ready; as `Client.check_ready`."""
-        checked_timeout(timeout_s)
+        deadline_s = time.monotonic() + checked_timeout(timeout_s)
         if not await self._transport.server_ready(timeout_s):
             raise ServerNotReady(f"{self.url}: the server says that it is not ready")
         if model is not None:
             name = triton_name(model)
-            if not await self._transport.model_ready(name, timeout_s):
+            left_s = max(deadline_s - time.monotonic(), 0.001)
+            if not await self._transport.model_ready(name, left_s):
                 raise ServerNotReady(f"{self.url}: model {name!r} is not ready")
 
     async def is_ready(
@@ -311,6 +282,8 @@ class AsyncClient:
                 return await self.check_ready(
                     model, timeout_s=max(min(left_s, READY_TIMEOUT_S), 0.001)
                 )
+            except ClientClosed:
+                raise
             except AsrError as error:
                 if time.monotonic() + POLL_INTERVAL_S >= deadline:
                     raise ServerNotReady(f"not ready within {timeout_s:g} s: {error}") from error
@@ -318,13 +291,5 @@ class AsyncClient:
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
         """Return the models that the server lists as ready; as `Client.models`."""
-        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
         return await self._transport.ready_models(timeout_s)
-
-    async def _interface(self, model: str, timeout_s: float) -> ModelInterface:
-        """Return how to talk to a model; asks the server once for a name the SDK does not know."""
-        interface = self._interfaces.get(model)
-        if interface is None:
-            metadata = await self._transport.model_metadata(model, timeout_s)
-            interface = self._interfaces[model] = interface_from_metadata(model, metadata)
-        return interface

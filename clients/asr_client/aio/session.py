@@ -24,8 +24,7 @@ from ..streaming.protocol import (
     UpdateReader,
     opening_failure,
 )
-from ..transport.interface import AsyncTransport
-from ..transport.request_stream import RequestStream
+from ..transport import RequestStream, Transport
 
 # Audio that may wait behind the requests in flight before `send` waits.
 MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
@@ -46,7 +45,7 @@ class AsyncStreamSession:
 
     def __init__(
         self,
-        transport: AsyncTransport,
+        transport: Transport,
         url: str,
         requests: SequenceRequests,
         timeout_s: float,
@@ -259,7 +258,7 @@ class AsyncStreamSession:
             self._lose(error)
 
     def _exchanged(self, task: asyncio.Task[None]) -> None:
-        """An answer came, or none will."""
+        """Note that an answer came, or that none will."""
         self._in_flight.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and self._lost is None:

@@ -23,7 +23,7 @@ from ..files.sentences import SentenceMaker, recognised_segment, whole_transcrip
 from ..files.served_models import ServedModels
 from ..files.speech_detection import SpeechDetector
 from ..results import FileSummary, FileTimings, FileTranscript, Sentence, Transcript
-from ..transport.interface import AsyncTransport
+from ..transport import Transport
 
 # Audio in one request to the VAD: its answer is awaited before the next is sent.
 PIECE_SAMPLES = 5 * SAMPLE_RATE
@@ -47,7 +47,7 @@ class AsyncFileTranscription:
 
     def __init__(
         self,
-        transport: AsyncTransport,
+        transport: Transport,
         url: str,
         source: MediaSource,
         options: FileOptions,

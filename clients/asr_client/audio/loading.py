@@ -8,6 +8,8 @@ mkv, wma, amr, …) is decoded by ffmpeg. Long recordings are not loaded but dec
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ..errors import AudioError
 from .media import decode_whole, decode_whole_async
@@ -44,6 +46,37 @@ async def load_audio_async(audio: AudioInput, sample_rate: int | None = None) ->
         source = error.source
     _check_no_rate(sample_rate)
     return await decode_whole_async(source)
+
+
+def load_recordings(audios: Sequence[AudioInput], sample_rate: int | None) -> list[Waveform]:
+    """Return several recordings as `load_audio` does; an error says which of them it means."""
+    waveforms = []
+    for index, audio in enumerate(audios):
+        with _numbered(index, len(audios)):
+            waveforms.append(load_audio(audio, sample_rate))
+    return waveforms
+
+
+async def load_recordings_async(
+    audios: Sequence[AudioInput], sample_rate: int | None
+) -> list[Waveform]:
+    """As `load_recordings`, without holding up the event loop."""
+    waveforms = []
+    for index, audio in enumerate(audios):
+        with _numbered(index, len(audios)):
+            waveforms.append(await load_audio_async(audio, sample_rate))
+    return waveforms
+
+
+@contextmanager
+def _numbered(index: int, count: int) -> Iterator[None]:
+    """Say of an error which of several recordings it means."""
+    try:
+        yield
+    except AudioError as error:
+        if count == 1:
+            raise
+        raise AudioError(f"recording {index}: {error}") from error
 
 
 def _check_no_rate(sample_rate: int | None) -> None:

@@ -1,4 +1,4 @@
-"""An asynchronous transport on an event loop of its own, in one thread, for callers that wait."""
+"""An event loop in one thread, for callers that wait for what runs on it."""
 
 from __future__ import annotations
 
@@ -6,62 +6,78 @@ import asyncio
 import concurrent.futures
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from ..errors import ClientClosed
-from ..transport.failures import translated
-from ..transport.interface import AsyncTransport
+from ..errors import ClientClosed, RequestTimeout
 
 T = TypeVar("T")
 
-# The event loop applies the timeout; the waiting thread allows it this long to report so.
+# The coroutine applies its timeout itself; the waiting thread allows it this long to report so.
 _REPORT_S = 2.0
+
+# How long `close` waits for sessions to take leave of the server, connections and the thread.
+_CLOSE_S = 10.0
+
+# gRPC tells of calls that were given up a moment later; it logs an error if the loop is gone then.
+_ECHO_S = 0.05
 
 
 class Background:
-    """Runs coroutines of one transport for any number of threads; each waits for its own result.
+    """Runs coroutines for any number of threads; each waits for its own result.
 
-    Attributes:
-        transport: to be used by these coroutines only.
+    Args:
+        url: of the server, for messages.
+        close: what ends all that runs on the event loop; it must not refer to this object.
     """
 
-    def __init__(self, url: str, transport: AsyncTransport, thread_name: str) -> None:
-        self.transport = transport
+    def __init__(self, url: str, close: Callable[[], Awaitable[None]]) -> None:
         self._url = url
         self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(
-            target=_run, args=(self._loop,), name=thread_name, daemon=True
+            target=_run, args=(self._loop,), name="asr-client", daemon=True
         )
         self._thread.start()
         # A client that is dropped without close() must not leave its thread behind.
-        self._stop = weakref.finalize(self, _stop, self._loop, transport)
+        self._stop = weakref.finalize(self, _stop, self._loop, close)
 
     def call(self, call: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
         """Run a coroutine on the event loop and wait for its result in this thread.
 
         Args:
-            timeout_s: that the coroutine applies; None if it ends by itself in other ways.
+            call: the coroutine.
+            timeout_s: that it applies; None if it ends by itself in other ways.
+
+        Raises:
+            ClientClosed: `close` was called, before or meanwhile.
+            RequestTimeout: it did not even report in time that it has taken too long.
         """
-        if self._closed:
-            call.close()
-            raise ClientClosed(f"{self._url}: the client is closed")
-        with translated(self._url, "request", timeout_s or 0):
+        with self._lock:  # so that `close` finds all that was begun before it
+            if self._closed:
+                call.close()
+                raise ClientClosed(f"{self._url}: the client is closed")
             future = asyncio.run_coroutine_threadsafe(call, self._loop)
-            try:
-                return future.result(None if timeout_s is None else timeout_s + _REPORT_S)
-            except concurrent.futures.CancelledError:
-                raise ClientClosed(f"{self._url}: the client was closed during the call") from None
-            except BaseException:
-                future.cancel()  # Ctrl-C in this thread: the request shall not run on
-                raise
+        try:
+            result = future.result(None if timeout_s is None else timeout_s + _REPORT_S)
+        except concurrent.futures.CancelledError:
+            raise ClientClosed(f"{self._url}: the client was closed during the call") from None
+        except BaseException as error:
+            given_up = future.cancel()  # Ctrl-C in this thread: the request shall not run on
+            if given_up and isinstance(error, concurrent.futures.TimeoutError):
+                raise RequestTimeout(
+                    f"{self._url}: no answer within {timeout_s or 0:.3g} s"
+                ) from error
+            raise
+        return result
 
     def close(self) -> None:
-        """Close the connections and end the thread; calls under way end with `ClientClosed`."""
-        self._closed = True
+        """End what runs and the thread; calls under way end with `ClientClosed`."""
+        with self._lock:
+            self._closed = True
         self._stop()
-        self._thread.join(timeout=_REPORT_S)
+        self._thread.join(timeout=_CLOSE_S)
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
@@ -72,15 +88,23 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _stop(loop: asyncio.AbstractEventLoop, transport: AsyncTransport) -> None:
-    """Close the transport on its loop, give ended calls a turn to report, stop the loop."""
+def _stop(loop: asyncio.AbstractEventLoop, close: Callable[[], Awaitable[None]]) -> None:
+    """End what runs on the loop, give ended calls a turn to report, stop the loop."""
 
-    async def close() -> None:
-        await transport.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        if others:
-            await asyncio.wait(others, timeout=_REPORT_S / 2)
-        loop.stop()
+    async def stop() -> None:
+        try:
+            await close()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            if others:
+                _, unended = await asyncio.wait(others, timeout=_REPORT_S / 2)
+                for task in unended:  # or whoever waits for it would wait forever
+                    task.cancel()
+                if unended:
+                    await asyncio.wait(unended, timeout=_REPORT_S / 2)
+                await asyncio.sleep(_ECHO_S)
+        finally:
+            # Behind what is due already: a task that has just ended is reported by a callback.
+            loop.call_soon(loop.stop)
 
     if not loop.is_closed():
-        asyncio.run_coroutine_threadsafe(close(), loop)
+        asyncio.run_coroutine_threadsafe(stop(), loop)

@@ -1,43 +1,31 @@
-"""The synchronous client."""
+"""The synchronous client: `AsyncClient` on an event loop of its own, for threads that wait."""
 
 from __future__ import annotations
 
-import time
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from types import TracebackType
+from contextlib import suppress
 
-from asr_contract import STREAMING_MODEL, triton_name
+from asr_contract import STREAMING_MODEL
 
-from ..audio.loading import load_audio
-from ..audio.media import MediaSource
-from ..audio.waveform import AudioInput
-from ..errors import AsrError, AudioError, ServerNotReady
+from ..aio.client import AsyncClient
+from ..audio import AudioInput, MediaSource
+from ..audio.loading import load_recordings
+from ..errors import AsrError, ClientClosed
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
-from ..hotwords import Hotwords, encode_hotwords
-from ..options import (
-    DEFAULT_TIMEOUT_S,
-    POLL_INTERVAL_S,
-    READY_TIMEOUT_S,
-    checked_ca_file,
-    checked_concurrency,
-    checked_language,
-    checked_timeout,
-)
-from ..protocol import (
-    KNOWN_MODELS,
-    ModelInterface,
-    build_request,
-    interface_from_metadata,
-    parse_response,
-)
+from ..hotwords import Hotwords
+from ..options import DEFAULT_TIMEOUT_S, READY_TIMEOUT_S, checked_timeout, timeout_or
+from ..recognition import RecognitionOptions
 from ..results import FileTranscript, ModelInfo, Outcome, Transcript
-from ..streaming.protocol import SequenceRequests
-from ..transport.endpoint import Endpoint
-from ..transport.interface import Transport
+from ..transport import ThreadedGrpcTransport
+from .background import Background
 from .session import StreamSession
 from .transcription import FileTranscription
+
+
+class _Core(AsyncClient):
+    """The asynchronous client, such that the process may fork."""
+
+    _grpc_transport = ThreadedGrpcTransport
 
 
 class Client:
@@ -60,22 +48,16 @@ class Client:
     def __init__(
         self, url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, ca_file: str | None = None
     ) -> None:
-        endpoint = Endpoint.parse(url)
-        self.url = endpoint.url
-        self.timeout_s = checked_timeout(timeout_s)
-        self._interfaces: dict[str, ModelInterface] = dict(KNOWN_MODELS)
-        self._transport: Transport = _connect(endpoint, checked_ca_file(ca_file))
-        self._sessions: weakref.WeakSet[StreamSession | FileTranscription] = weakref.WeakSet()
+        self._core = _Core(url, timeout_s=timeout_s, ca_file=ca_file)
+        self.url = self._core.url
+        self.timeout_s = self._core.timeout_s
+        self._background = Background(self.url, self._core.close)
+        self._call = self._background.call
 
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -83,9 +65,7 @@ class Client:
 
         Calls under way in other threads end with `ClientClosed`.
         """
-        for session in list(self._sessions):
-            session.close()
-        self._transport.close()
+        self._background.close()
 
     def transcribe(
         self,
@@ -119,15 +99,8 @@ class Client:
             OptionError: an option has an unknown value.
             AsrError: the others of `errors`, for what went wrong on the way or on the server.
         """
-        return self.transcribe_batch(
-            [audio],
-            model=model,
-            language=language,
-            itn=itn,
-            hotwords=hotwords,
-            sample_rate=sample_rate,
-            timeout_s=timeout_s,
-        )[0]
+        options = RecognitionOptions(model, language, itn, hotwords)
+        return self._recognise([audio], sample_rate, options, timeout_s)[0]
 
     def transcribe_batch(
         self,
@@ -148,21 +121,21 @@ class Client:
 
         Args and Raises: as `transcribe`.
         """
-        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
-        waveforms = []
-        for index, audio in enumerate(audios):
-            try:
-                waveforms.append(load_audio(audio, sample_rate))
-            except AudioError as error:
-                if len(audios) == 1:
-                    raise
-                raise AudioError(f"recording {index}: {error}") from error
-        deadline = time.monotonic() + timeout_s
-        interface = self._interface(model, timeout_s)
-        request = build_request(interface, waveforms, language=language, itn=itn, hotwords=hotwords)
-        # The look-up of an unknown model's interface counts against the same timeout.
-        outputs = self._transport.infer(request, max(deadline - time.monotonic(), 0.001))
-        return parse_response(request, outputs)
+        options = RecognitionOptions(model, language, itn, hotwords)
+        return self._recognise(audios, sample_rate, options, timeout_s)
+
+    def _recognise(
+        self,
+        audios: Sequence[AudioInput],
+        sample_rate: int | None,
+        options: RecognitionOptions,
+        timeout_s: float | None,
+    ) -> list[Transcript]:
+        """Recognise recordings; they are loaded in this thread, which waits anyway."""
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
+        waveforms = load_recordings(audios, sample_rate)
+        call = self._core.recogniser.recognise(waveforms, options, timeout_s)
+        return self._call(call, timeout_s)
 
     def transcribe_many(
         self,
@@ -183,48 +156,41 @@ class Client:
         item that fails becomes an `Outcome` with its error; the others go on.
 
         Args:
+            items: recordings; looked at in this thread.
+            concurrency: requests under way at a time.
             on_result: called in this thread with each outcome as soon as it is there, in order
                 of completion. An exception from it ends the call.
-            others: as `transcribe`.
+            model: as `transcribe`, like all that follow.
+            language: as there.
+            itn: as there.
+            hotwords: as there.
+            sample_rate: as there.
+            timeout_s: as there, for each request.
 
         Returns:
             The outcomes in the order of `items`.
+
+        Raises:
+            OptionError: an option has a value that is wrong for every item.
+            ClientClosed: another thread has closed the client.
         """
-        checked_concurrency(concurrency)
-        checked_language(language)  # what is wrong for every item is raised once
-        hotwords = encode_hotwords(hotwords)
+        options = RecognitionOptions(model, language, itn, hotwords)
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
+        many = self._core.many_recordings(sample_rate, options, concurrency, timeout_s)
         remaining = enumerate(items)
-        running: dict[Future[Transcript], int] = {}
-        outcomes: dict[int, Outcome] = {}
-        pool = ThreadPoolExecutor(concurrency, thread_name_prefix="asr-client")
         try:
             while True:
-                while len(running) < concurrency and (entry := next(remaining, None)) is not None:
-                    future = pool.submit(
-                        self.transcribe,
-                        entry[1],
-                        model=model,
-                        language=language,
-                        itn=itn,
-                        hotwords=hotwords,
-                        sample_rate=sample_rate,
-                        timeout_s=timeout_s,
-                    )
-                    running[future] = entry[0]
-                if not running:
-                    return [outcomes[index] for index in sorted(outcomes)]
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    index = running.pop(future)
-                    try:
-                        outcome = Outcome(index, transcript=future.result())
-                    except Exception as error:
-                        outcome = Outcome(index, error=error)
-                    outcomes[index] = outcome
-                    if on_result is not None:
-                        on_result(outcome)
+                while not many.is_full and (entry := next(remaining, None)) is not None:
+                    self._call(many.start(*entry))
+                if many.is_empty:
+                    break
+                outcome = self._call(many.next())
+                if on_result is not None:
+                    on_result(outcome)
         finally:
-            # After Ctrl-C nobody waits for what is under way; closing the client ends it.
-            pool.shutdown(wait=False, cancel_futures=True)
+            with suppress(ClientClosed):  # all has ended then
+                self._call(many.close())
+        return many.outcomes
 
     def transcribe_file(
         self,
@@ -248,13 +214,15 @@ class Client:
         Args:
             path: what `media.MediaDecoder` reads: a path, the bytes of a file, or a binary file
                 object.
-            model, language, hotwords: as `transcribe`.
+            model: as `transcribe`.
+            language: as `transcribe`.
+            hotwords: as `transcribe`.
             itn: spoken numbers as figures.
             punctuation: marks, and sentences that end with them; without, each stretch of speech
                 is a sentence. SenseVoice writes marks with `itn` only.
             timestamps: words with their times.
             vad_options: FunASR's options of the VAD by name, such as
-                `{"max_end_silence_time": 500}`; see `pipeline.options.VAD_OPTIONS`.
+                `{"max_end_silence_time": 500}`; see `files.VAD_OPTIONS`.
             in_flight: segments of this file that are recognised at a time.
             timeout_s: seconds for each request; the client's when left out. The whole has none.
 
@@ -264,18 +232,11 @@ class Client:
             ModelNotFound: the server lacks a model; the message says how to install it.
             AsrError: the others of `errors`; the message says which part of the file failed.
         """
-        with self.stream_file(
-            path,
-            model=model,
-            language=language,
-            itn=itn,
-            punctuation=punctuation,
-            timestamps=timestamps,
-            hotwords=hotwords,
-            vad_options=vad_options,
-            in_flight=in_flight,
-            timeout_s=timeout_s,
-        ) as file:
+        vad = dict(vad_options or {})
+        options = FileOptions(
+            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight
+        )
+        with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return file.result()
 
     def stream_file(
@@ -303,15 +264,9 @@ class Client:
         Raises:
             OptionError: an option makes no sense. What else may go wrong is raised on the way.
         """
+        vad = dict(vad_options or {})
         options = FileOptions(
-            model=model,
-            language=language,
-            itn=itn,
-            punctuation=punctuation,
-            timestamps=timestamps,
-            hotwords=hotwords,
-            vad_options=dict(vad_options or {}),
-            in_flight=in_flight,
+            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight
         )
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
@@ -319,11 +274,9 @@ class Client:
         self, path: MediaSource, options: FileOptions, *, timeout_s: float | None = None
     ) -> FileTranscription:
         """Return the sentences of a file as `stream_file`, with the options as one object."""
-        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
-        background = self._transport.background()
-        file = FileTranscription(background, self.url, path, options, timeout_s)
-        self._sessions.add(file)
-        return file
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
+        file = self._core.file_transcription(path, options, timeout_s=timeout_s)
+        return FileTranscription(self._background, file)
 
     def stream(
         self,
@@ -351,11 +304,9 @@ class Client:
         Raises:
             OptionError: an option makes no sense.
         """
-        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
-        requests = SequenceRequests(model, chunk_size)
-        session = StreamSession(self._transport.background(), self.url, requests, timeout_s)
-        self._sessions.add(session)
-        return session
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
+        session = self._core.stream(model=model, chunk_size=chunk_size, timeout_s=timeout_s)
+        return StreamSession(self._background, session)
 
     def check_ready(self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Raise unless the server, and the model if one is named, is ready.
@@ -367,13 +318,8 @@ class Client:
             ServerNotReady: the server was reached and says that it is not.
             AsrError: it was not reached, or did not answer in time.
         """
-        checked_timeout(timeout_s)
-        if not self._transport.server_ready(timeout_s):
-            raise ServerNotReady(f"{self.url}: the server says that it is not ready")
-        if model is not None:
-            name = triton_name(model)
-            if not self._transport.model_ready(name, timeout_s):
-                raise ServerNotReady(f"{self.url}: model {name!r} is not ready")
+        timeout_s = checked_timeout(timeout_s)
+        self._call(self._core.check_ready(model, timeout_s=timeout_s), timeout_s)
 
     def is_ready(self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S) -> bool:
         """Return whether the server, and the model if one is named, can be reached and is ready.
@@ -393,36 +339,10 @@ class Client:
         Raises:
             ServerNotReady: it is not after `timeout_s` seconds; the message says why.
         """
-        deadline = time.monotonic() + checked_timeout(timeout_s)
-        while True:
-            left_s = deadline - time.monotonic()
-            try:
-                return self.check_ready(model, timeout_s=max(min(left_s, READY_TIMEOUT_S), 0.001))
-            except AsrError as error:
-                if time.monotonic() + POLL_INTERVAL_S >= deadline:
-                    raise ServerNotReady(f"not ready within {timeout_s:g} s: {error}") from error
-            time.sleep(POLL_INTERVAL_S)
+        timeout_s = checked_timeout(timeout_s)
+        self._call(self._core.wait_ready(timeout_s, model=model), timeout_s)
 
     def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
         """Return the models that the server lists as ready, the parts of ensembles included."""
-        timeout_s = self.timeout_s if timeout_s is None else checked_timeout(timeout_s)
-        return self._transport.ready_models(timeout_s)
-
-    def _interface(self, model: str, timeout_s: float) -> ModelInterface:
-        """Return how to talk to a model; asks the server once for a name the SDK does not know."""
-        interface = self._interfaces.get(model)
-        if interface is None:
-            metadata = self._transport.model_metadata(model, timeout_s)
-            interface = self._interfaces[model] = interface_from_metadata(model, metadata)
-        return interface
-
-
-def _connect(endpoint: Endpoint, ca_file: str | None) -> Transport:
-    """Return the transport for a URL; only the one that is needed is imported."""
-    if endpoint.uses_grpc:
-        from ..transport.grpc import GrpcTransport
-
-        return GrpcTransport(endpoint, ca_file)
-    from ..transport.http import HttpTransport
-
-    return HttpTransport(endpoint, ca_file)
+        timeout_s = timeout_or(self.timeout_s, timeout_s)
+        return self._call(self._core.models(timeout_s=timeout_s), timeout_s)

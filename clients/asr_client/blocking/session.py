@@ -11,8 +11,7 @@ from asr_contract import SAMPLE_RATE
 from ..aio.session import AsyncStreamSession
 from ..errors import ClientClosed
 from ..results import StreamUpdate, Transcript
-from ..streaming.audio import LiveAudio
-from ..streaming.protocol import SequenceRequests
+from ..streaming import LiveAudio
 from .background import Background
 
 
@@ -29,11 +28,9 @@ class StreamSession:
     is repeated and nothing reconnects by itself.
     """
 
-    def __init__(
-        self, background: Background, url: str, requests: SequenceRequests, timeout_s: float
-    ) -> None:
+    def __init__(self, background: Background, inner: AsyncStreamSession) -> None:
         self._background = background
-        self._inner = AsyncStreamSession(background.transport, url, requests, timeout_s)
+        self._inner = inner
 
     def __enter__(self) -> StreamSession:
         self.open()

@@ -7,9 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from ..aio.transcription import AsyncFileTranscription
-from ..audio.media import MediaSource
 from ..errors import ClientClosed
-from ..files.options import FileOptions
 from ..results import FileSummary, FileTranscript, Sentence
 from .background import Background
 
@@ -31,16 +29,9 @@ class FileTranscription:
     it are given and then the error, with the time of that part.
     """
 
-    def __init__(
-        self,
-        background: Background,
-        url: str,
-        source: MediaSource,
-        options: FileOptions,
-        timeout_s: float,
-    ) -> None:
+    def __init__(self, background: Background, inner: AsyncFileTranscription) -> None:
         self._background = background
-        self._inner = AsyncFileTranscription(background.transport, url, source, options, timeout_s)
+        self._inner = inner
 
     def __enter__(self) -> FileTranscription:
         self.open()

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from asr_contract import ErrorCount
 
 from .common import EXIT_FAILED, EXIT_OK
+from .input_files import InputFile
 from .references import Score, reference_for
-from .utterances import Utterance
 
 
 class Batch:
@@ -25,9 +25,9 @@ class Batch:
     """
 
     def __init__(
-        self, utterances: Sequence[Utterance], references: dict[str, str] | None, progress: Any
+        self, sources: Sequence[InputFile], references: dict[str, str] | None, progress: Any
     ) -> None:
-        self.utterances = utterances
+        self.sources = sources
         self._references = references
         self._progress = progress
         self._score = Score(ErrorCount())
@@ -36,10 +36,10 @@ class Batch:
 
     def failed(self, index: int, error: Exception) -> None:
         """Tell what a recording failed with."""
-        utterance = self.utterances[index]
+        source = self.sources[index]
         # Errors of the audio begin with the path, those of the server do not.
-        message = str(error).removeprefix(f"{utterance.path}: ")
-        tqdm.write(f"{utterance.path}: {message}", file=sys.stderr)
+        message = str(error).removeprefix(f"{source.path}: ")
+        tqdm.write(f"{source.path}: {message}", file=sys.stderr)
         self.count(index, None)
 
     def count(self, index: int, text: str | None) -> None:
@@ -47,7 +47,7 @@ class Batch:
         with self._lock:
             self._failures += text is None
             if self._references is not None:
-                reference = reference_for(self._references, self.utterances[index])
+                reference = reference_for(self._references, self.sources[index])
                 self._score.add(reference, text)
             if self._progress is not None:
                 self._progress.update()
@@ -56,6 +56,6 @@ class Batch:
         """Tell the score and the number of failures; return the exit code."""
         if self._references is not None:
             print(self._score.summary(), file=sys.stderr)
-        if self._failures and len(self.utterances) > 1:
-            print(f"{self._failures} of {len(self.utterances)} files failed", file=sys.stderr)
+        if self._failures and len(self.sources) > 1:
+            print(f"{self._failures} of {len(self.sources)} files failed", file=sys.stderr)
         return EXIT_FAILED if self._failures else EXIT_OK

@@ -9,7 +9,7 @@ from typing import TextIO
 from ..files.sentences import recognised_segment, split_sentences, timed_sentences
 from ..results import FileTranscript, Sentence, Transcript
 from ..text.subtitles import srt, tsv, vtt
-from .utterances import Utterance
+from .input_files import InputFile
 
 FORMATS = ("txt", "json", "srt", "vtt", "tsv", "kaldi")
 
@@ -23,6 +23,7 @@ def format_sentences(style: str, sentences: Iterable[Sentence]) -> Iterator[str]
 
     Args:
         style: one of `FILE_FORMATS`, or "txt" (a sentence a line).
+        sentences: in order.
     """
     if style == "txt":
         return (" ".join(sentence.text.split()) + "\n" for sentence in sentences)
@@ -30,7 +31,7 @@ def format_sentences(style: str, sentences: Iterable[Sentence]) -> Iterator[str]
 
 
 def format_line(
-    style: str, utterance: Utterance, transcript: Transcript | FileTranscript, *, only: bool
+    style: str, source: InputFile, transcript: Transcript | FileTranscript, *, only: bool
 ) -> str:
     """Return the line (without its end) for one result.
 
@@ -38,15 +39,17 @@ def format_line(
         style: "txt" (the text; with the path or id and a tab before it unless `only`), "json"
             (an object with the file, the id and the fields of the result), or "kaldi"
             (`id text`).
+        source: what was recognised.
+        transcript: its result.
         only: whether it is the only recording of the output.
     """
     if style == "json":
-        record = {"file": utterance.path, "id": utterance.utterance_id, **transcript.to_dict()}
+        record = {"file": source.path, "id": source.utterance_id, **transcript.to_dict()}
         return json.dumps(record, ensure_ascii=False)
     text = " ".join(transcript.text.split())  # one line a recording, whatever the text holds
     if style == "kaldi":
-        return f"{utterance.utterance_id} {text}".rstrip()
-    return text if only else f"{utterance.label}\t{text}"
+        return f"{source.utterance_id} {text}".rstrip()
+    return text if only else f"{source.label}\t{text}"
 
 
 def sentences_of(transcript: Transcript) -> list[Sentence]:

@@ -18,8 +18,8 @@ from ..results import Sentence
 from .batch import Batch
 from .common import UsageError
 from .formats import FILE_FORMATS, OrderedWriter, format_line, format_sentences
+from .input_files import InputFile
 from .output_folder import OutputFolder
-from .utterances import Utterance
 
 # What is wrong for every file, and told once.
 _FOR_ALL = (ModelNotFound, OptionError, UsageError, BrokenPipeError)
@@ -42,15 +42,15 @@ def transcribe_long(
         OptionError, UsageError: an option makes no sense, or the output cannot be written.
         BrokenPipeError: nobody reads the output any more.
     """
-    utterances = batch.utterances
-    alone = len(utterances) == 1
+    sources = batch.sources
+    alone = len(sources) == 1
     writer = None if isinstance(target, OutputFolder) else OrderedWriter(target)
 
     def transcribe(index: int) -> None:
-        utterance, text = utterances[index], ""
+        source, text = sources[index], ""
         try:
             with client.stream_file(
-                utterance.path,
+                source.path,
                 model=options.model,
                 language=options.language,
                 itn=options.itn,
@@ -58,15 +58,15 @@ def transcribe_long(
                 hotwords=hotwords,
                 vad_options=dict(options.vad_option),
             ) as file:
-                result = _Result(options.format, utterance, file, progress=alone)
+                result = _Result(options.format, source, file, progress=alone)
                 if isinstance(target, OutputFolder):
-                    target.write(utterance, result.parts(alone=True))
+                    target.write(source, result.parts(alone=True))
                 elif alone:
                     _write_live(target, result.parts(alone=True))
                 elif writer is not None:
                     text = "".join(result.parts(alone=False))
                 for warning in file.summary.warnings:
-                    tqdm.write(f"{utterance.path}: warning: {warning}", file=sys.stderr)
+                    tqdm.write(f"{source.path}: warning: {warning}", file=sys.stderr)
         except _FOR_ALL:
             raise
         except ClientClosed:  # the run was interrupted
@@ -83,7 +83,7 @@ def transcribe_long(
         while finished and writer is not None:
             writer.put(*finished.pop(0))
 
-    _run_all(transcribe, range(len(utterances)), options.concurrency, write)
+    _run_all(transcribe, range(len(sources)), options.concurrency, write)
 
 
 class _Result:
@@ -94,10 +94,10 @@ class _Result:
     """
 
     def __init__(
-        self, style: str, utterance: Utterance, file: FileTranscription, *, progress: bool
+        self, style: str, source: InputFile, file: FileTranscription, *, progress: bool
     ) -> None:
         self._style = style
-        self._utterance = utterance
+        self._source = source
         self._file = file
         self._show = progress and sys.stderr.isatty()
         self.text = ""
@@ -109,7 +109,7 @@ class _Result:
             yield from format_sentences(self._style, sentences)
             return
         transcript = whole_transcript(list(sentences), self._file.summary)
-        yield format_line(self._style, self._utterance, transcript, only=alone) + "\n"
+        yield format_line(self._style, self._source, transcript, only=alone) + "\n"
 
     def _watched(self) -> Iterator[Sentence]:
         """Yield the sentences, and move the bar with them."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .common import UsageError
-from .utterances import Utterance
+from .input_files import InputFile
 
 
 class OutputFolder:
@@ -24,37 +24,37 @@ class OutputFolder:
         UsageError: it cannot be made, or two results would have the same name.
     """
 
-    def __init__(self, path: str, style: str, utterances: Sequence[Utterance]) -> None:
+    def __init__(self, path: str, style: str, sources: Sequence[InputFile]) -> None:
         self._folder = Path(path)
         self._style = style
-        sources: dict[Path, Utterance] = {}
-        for utterance in utterances:
-            other = sources.setdefault(self.path_for(utterance), utterance)
-            if other is not utterance:
+        results: dict[Path, InputFile] = {}
+        for source in sources:
+            other = results.setdefault(self.path_for(source), source)
+            if other is not source:
                 raise UsageError(
-                    f"--output-dir: {other.path} and {utterance.path} would both be written to "
-                    f"{self.path_for(utterance)}; name them in a --wav-scp"
+                    f"--output-dir: {other.path} and {source.path} would both be written to "
+                    f"{self.path_for(source)}; name them in a --wav-scp"
                 )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--output-dir {path}: {error.strerror or error}") from error
 
-    def path_for(self, utterance: Utterance) -> Path:
+    def path_for(self, source: InputFile) -> Path:
         """Return where the result of a recording is, or will be."""
-        return self._folder / f"{utterance.output_name}.{self._style}"
+        return self._folder / f"{source.output_name}.{self._style}"
 
-    def is_done(self, utterance: Utterance) -> bool:
+    def is_done(self, source: InputFile) -> bool:
         """Whether the result is there."""
-        return self.path_for(utterance).is_file()
+        return self.path_for(source).is_file()
 
-    def write(self, utterance: Utterance, parts: Iterable[str]) -> None:
+    def write(self, source: InputFile, parts: Iterable[str]) -> None:
         """Write a result; nothing of it is seen under its name before all is on the disk.
 
         Raises:
             UsageError: it cannot be written; what `parts` raises.
         """
-        path = self.path_for(utterance)
+        path = self.path_for(source)
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from asr_contract import ErrorCount, count_errors
 
 from .common import UsageError
-from .utterances import Utterance, read_lines
+from .input_files import InputFile, read_lines
 
 _ID_COLUMNS = ("id", "file", "path", "utt", "utterance")
 
@@ -47,10 +47,10 @@ def read_references(path: str) -> dict[str, str]:
     return references
 
 
-def reference_for(references: dict[str, str], utterance: Utterance) -> str | None:
+def reference_for(references: dict[str, str], source: InputFile) -> str | None:
     """Return the reference of a recording, found by its id, path, file name or stem."""
-    path = Path(utterance.path)
-    for key in (utterance.utterance_id, utterance.path, path.name, path.stem):
+    path = Path(source.path)
+    for key in (source.utterance_id, source.path, path.name, path.stem):
         if key in references:
             return references[key]
     return None

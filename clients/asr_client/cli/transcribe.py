@@ -34,10 +34,10 @@ from .formats import (
     format_sentences,
     sentences_of,
 )
+from .input_files import InputFile, collect, require_distinct_ids
 from .long_files import transcribe_long
 from .output_folder import OutputFolder
 from .references import read_references
-from .utterances import Utterance, collect, require_distinct_ids
 
 
 def add_parser(commands: Any) -> None:
@@ -144,7 +144,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Recognise what the options name and return the exit code."""
-    utterances = collect(options.files, options.wav_scp)
+    sources = collect(options.files, options.wav_scp)
     hotwords = _hotwords(options.hotword)
     references = read_references(options.compute_cer) if options.compute_cer else None
     if options.vad and options.raw_rate is not None:
@@ -155,8 +155,8 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         if options.force:
             raise UsageError("--force: expected --output-dir, too")
         if options.format == "kaldi":
-            require_distinct_ids(utterances)
-        if options.format in FILE_FORMATS and len(utterances) > 1:
+            require_distinct_ids(sources)
+        if options.format in FILE_FORMATS and len(sources) > 1:
             raise UsageError(f"--format {options.format}: several files need --output-dir")
 
     with ExitStack() as stack:
@@ -168,10 +168,10 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         if options.output_dir is None:
             target = stack.enter_context(output_file(options.output))
         else:
-            target = OutputFolder(options.output_dir, options.format, utterances)
+            target = OutputFolder(options.output_dir, options.format, sources)
             if not options.force:
-                utterances = _left_to_do(utterances, target)
-        batch = Batch(utterances, references, stack.enter_context(_progress(len(utterances))))
+                sources = _left_to_do(sources, target)
+        batch = Batch(sources, references, stack.enter_context(_progress(len(sources))))
         vad = options.vad
         if vad is None:
             vad = options.raw_rate is None and client.is_ready(VAD_MODEL, timeout_s=timeout_s)
@@ -184,12 +184,12 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     return batch.finish()
 
 
-def _left_to_do(utterances: list[Utterance], folder: OutputFolder) -> list[Utterance]:
+def _left_to_do(sources: list[InputFile], folder: OutputFolder) -> list[InputFile]:
     """Leave out the recordings whose results are there."""
-    left = [utterance for utterance in utterances if not folder.is_done(utterance)]
-    if len(left) < len(utterances):
-        done = len(utterances) - len(left)
-        print(f"{done} of {len(utterances)} files are done already", file=sys.stderr)
+    left = [source for source in sources if not folder.is_done(source)]
+    if len(left) < len(sources):
+        done = len(sources) - len(left)
+        print(f"{done} of {len(sources)} files are done already", file=sys.stderr)
     return left
 
 
@@ -201,27 +201,27 @@ def _transcribe_whole(
     target: OutputFolder | TextIO,
 ) -> None:
     """Recognise each recording in one request."""
-    only = len(batch.utterances) == 1
+    only = len(batch.sources) == 1
     writer = None if isinstance(target, OutputFolder) else OrderedWriter(target)
 
     def report(outcome: Outcome) -> None:
-        utterance, transcript = batch.utterances[outcome.index], outcome.transcript
+        source, transcript = batch.sources[outcome.index], outcome.transcript
         output = None
         if transcript is None:
             batch.failed(outcome.index, outcome.error or ValueError("no result"))
         else:
             alone = only or writer is None
-            output = format_line(options.format, utterance, transcript, only=alone) + "\n"
+            output = format_line(options.format, source, transcript, only=alone) + "\n"
             if options.format in FILE_FORMATS:
                 output = "".join(format_sentences(options.format, sentences_of(transcript)))
             if isinstance(target, OutputFolder):
-                target.write(utterance, [output])
+                target.write(source, [output])
             batch.count(outcome.index, transcript.text)
         if writer is not None:
             writer.put(outcome.index, output)
 
     client.transcribe_many(
-        (_audio(utterance, options) for utterance in batch.utterances),
+        (_audio(source, options) for source in batch.sources),
         concurrency=options.concurrency,
         on_result=report,
         model=options.model,
@@ -241,11 +241,11 @@ def _hotwords(value: str | None) -> str | None:
         raise UsageError(f"--hotword {value}: {error}") from error
 
 
-def _audio(utterance: Utterance, options: argparse.Namespace) -> AudioInput:
+def _audio(source: InputFile, options: argparse.Namespace) -> AudioInput:
     """Return the recording in the form the client takes."""
     if options.raw_rate is None:
-        return utterance.path
-    return Pcm(utterance.path, options.raw_rate, options.raw_format, options.raw_channels)
+        return source.path
+    return Pcm(source.path, options.raw_rate, options.raw_format, options.raw_channels)
 
 
 @contextmanager

@@ -59,7 +59,8 @@ def recognised_segment(
 
     Args:
         transcript: of the segment.
-        start_ms, end_ms: the segment.
+        start_ms: where it begins.
+        end_ms: where it ends.
         speech_end_ms: where speech ended in it; None to believe the recogniser's last word.
     """
     text = transcript.text.strip()
@@ -189,6 +190,7 @@ def timed_sentences(
     """Give each sentence of what was spoken its times, its figures and its words.
 
     Args:
+        spoken: one or more segments.
         texts: the sentences; together they are `spoken.text`, with marks or without.
         itn: the language whose numbers become figures; None to leave them.
         timestamps: whether the sentences have words.

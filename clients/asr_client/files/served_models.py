@@ -10,15 +10,11 @@ from asr_contract import PUNCTUATION_MODEL, VAD_MODEL, triton_name
 from asr_contract.tensors import TEXT_NORM
 
 from ..errors import ModelNotFound, OptionError
-from ..protocol import (
-    KNOWN_MODELS,
-    build_request,
-    interface_from_metadata,
-    parse_response,
-)
+from ..protocol import ModelInterface
+from ..recognition import RecognitionOptions, RemoteRecogniser
 from ..results import Transcript
 from ..text.itn import LANGUAGES, normalize_numbers
-from ..transport.interface import AsyncTransport
+from ..transport import Transport
 from .options import FileOptions
 from .punctuation import (
     PunctuatedSentence,
@@ -29,10 +25,10 @@ from .segments import Segment
 from .sentences import Punctuate
 
 _HOW_TO_INSTALL = {
-    VAD_MODEL: "`python -m scripts.install_model vad --from fsmn-vad`, and serve "
+    VAD_MODEL: "`triton-asr-server install vad --from fsmn-vad`, and serve "
     "model_repo_auxiliary. A recording of up to half a minute needs none: Client.transcribe, or "
     "--no-vad",
-    PUNCTUATION_MODEL: "`python -m scripts.install_model punctuation --from ct-punc-c`, and serve "
+    PUNCTUATION_MODEL: "`triton-asr-server install punctuation --from ct-punc-c`, and serve "
     "model_repo_auxiliary. Without marks none is needed: punctuation=False, --no-punctuation",
 }
 
@@ -46,13 +42,14 @@ class ServedModels:
     """
 
     def __init__(
-        self, transport: AsyncTransport, url: str, options: FileOptions, timeout_s: float
+        self, transport: Transport, url: str, options: FileOptions, timeout_s: float
     ) -> None:
         self._transport = transport
         self._url = url
         self._options = options
         self._timeout_s = timeout_s
-        self._interface = KNOWN_MODELS.get(options.model)
+        self._recogniser = RemoteRecogniser(transport)
+        self._interface: ModelInterface | None = None
         self.recognition_s = self.punctuation_s = 0.0
 
     async def check(self) -> None:
@@ -66,9 +63,7 @@ class ServedModels:
             AsrError: the others of `errors`.
         """
         options = self._options
-        if self._interface is None:
-            metadata = await self._transport.model_metadata(options.model, self._timeout_s)
-            self._interface = interface_from_metadata(options.model, metadata)
+        self._interface = await self._recogniser.interface(options.model, self._timeout_s)
         needed = [triton_name(options.model), VAD_MODEL]
         if self.punctuate is not None:
             needed.append(PUNCTUATION_MODEL)
@@ -114,20 +109,17 @@ class ServedModels:
         return language if language in LANGUAGES else "auto"
 
     async def recognise(self, segment: Segment) -> Transcript:
-        """Recognise a segment."""
+        """Recognise a segment; after `check`."""
         if self._interface is None:
             raise OptionError(f"model {self._options.model!r}: not looked up")
         start_s = time.monotonic()
-        request = build_request(
-            self._interface,
-            [segment.waveform],
-            language=self._options.language,
-            itn=self._writes_itself,
-            hotwords=self._options.hotwords,
+        wanted = self._options
+        options = RecognitionOptions(
+            wanted.model, wanted.language, self._writes_itself, wanted.hotwords
         )
-        outputs = await self._transport.infer(request, self._timeout_s)
+        transcripts = await self._recogniser.recognise([segment.waveform], options, self._timeout_s)
         self.recognition_s += time.monotonic() - start_s
-        return parse_response(request, outputs)[0]
+        return transcripts[0]
 
     async def _punctuate(self, text: str) -> Sequence[PunctuatedSentence]:
         start_s = time.monotonic()

@@ -24,8 +24,7 @@ from ..audio.waveform import Waveform
 from ..errors import AsrError, ProtocolError
 from ..protocol import InferRequest, SequenceStep
 from ..streaming.protocol import new_sequence_id, opening_failure
-from ..transport.interface import AsyncTransport
-from ..transport.request_stream import RequestStream
+from ..transport import RequestStream, Transport
 
 # The server forgets a sequence that is idle for 60 s; whoever reads the sentences may take longer.
 KEEP_ALIVE_S = 15.0
@@ -50,7 +49,7 @@ class SpeechDetector:
     """
 
     def __init__(
-        self, transport: AsyncTransport, parameters: Mapping[str, str], timeout_s: float
+        self, transport: Transport, parameters: Mapping[str, str], timeout_s: float
     ) -> None:
         self._transport = transport
         self._parameters = dict(parameters)
@@ -79,9 +78,10 @@ class SpeechDetector:
             raise
 
     async def accept(self, waveform: Waveform, *, is_last: bool = False) -> Rows:
-        """Send audio, [samples] float32, and return what it brought.
+        """Send audio and return the segments that it brought.
 
         Args:
+            waveform: [samples] float32 at 16 kHz.
             is_last: it ends the sequence; all segments are closed.
 
         Raises:

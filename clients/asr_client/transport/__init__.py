@@ -2,6 +2,18 @@
 
 from ..time_limit import within
 from .endpoint import Endpoint
-from .interface import AsyncTransport
+from .grpc import GrpcTransport
+from .grpc_threads import ThreadedGrpcTransport
+from .http import HttpRequestStream, HttpTransport
+from .interface import RequestStream, Transport
 
-__all__ = ["AsyncTransport", "Endpoint", "within"]
+__all__ = [
+    "Endpoint",
+    "GrpcTransport",
+    "HttpRequestStream",
+    "HttpTransport",
+    "RequestStream",
+    "ThreadedGrpcTransport",
+    "Transport",
+    "within",
+]

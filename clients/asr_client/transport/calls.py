@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..errors import ClientClosed
+from ..time_limit import GivenUp, within
 
 T = TypeVar("T")
 
@@ -32,18 +33,10 @@ class Calls:
         """
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(call)
-        either: set[asyncio.Future[Any]] = {task, self._closing}
         try:
-            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            if self.closed:
-                raise ClientClosed(f"{self._url}: the client was closed during the call")
-            if not task.done():
-                raise TimeoutError
-            return task.result()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)  # it lets go of its connection
+            return await within(timeout_s, call, unless=self._closing)
+        except GivenUp:
+            raise ClientClosed(f"{self._url}: the client was closed during the call") from None
 
     def check_open(self) -> None:
         """Raise ClientClosed after `close`."""

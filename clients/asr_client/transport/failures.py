@@ -153,5 +153,5 @@ def _timeout_message(where: str, timeout_s: float) -> str:
 
 
 def _text(error: BaseException) -> str:
-    """The exception's text, or its name where it has none."""
+    """Return the exception's text, or its name where it has none."""
     return str(error)[:_MAX_MESSAGE].strip() or type(error).__name__

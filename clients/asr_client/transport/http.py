@@ -1,57 +1,126 @@
-"""The HTTP transport for threads: the asynchronous one, run by a thread of its own.
-
-tritonclient's synchronous HTTP client rests on gevent: it must stay on one thread, its timeouts
-are per socket operation (a server that sends a byte now and then is waited for forever), and it
-repeats a request on a fresh connection by itself. The asynchronous one has none of these, so
-this transport runs it on a private event loop.
-"""
+"""The HTTP transport: a connection for each request that is under way."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import tritonclient.http.aio as triton
 from numpy.typing import NDArray
+from tritonclient.utils import np_to_triton_dtype
 
-from ..blocking.background import Background
 from ..protocol import InferRequest, ModelMetadata
 from ..results import ModelInfo
+from .calls import Calls
 from .endpoint import Endpoint
-from .transport_aio import AsyncHttpTransport
+from .failures import translated
+from .interface import RequestStream, sequence_arguments
+
+Infer = Callable[[InferRequest, float], Awaitable[Mapping[str, NDArray[Any]]]]
+
+
+class HttpRequestStream:
+    """`RequestStream` over HTTP: connections may overtake each other, so one request at a time."""
+
+    max_in_flight = 1
+
+    def __init__(self, infer: Infer) -> None:
+        self._infer = infer
+
+    async def exchange(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
+        """Send one request and return the answer's outputs by name, within `timeout_s`."""
+        return await self._infer(request, timeout_s)
+
+    async def close(self) -> None:
+        """Nothing is held between requests."""
 
 
 class HttpTransport:
-    """`transport.Transport` over HTTP."""
+    """`interface.Transport` over HTTP.
+
+    It connects at the first call: aiohttp binds to the event loop that runs then, and a client
+    may well be made before any loop runs.
+
+    tritonclient gives its HTTP client one timeout for its whole life; ours is per call, so it
+    is applied here, around each call. Cancelling closes the connection, and Triton notices.
+    (tritonclient's other HTTP client rests on gevent: its timeouts are per socket operation, so a
+    server that sends a byte now and then is waited for forever, and it repeats requests itself.)
+    """
 
     def __init__(self, endpoint: Endpoint, ca_file: str | None = None) -> None:
-        self._inner = AsyncHttpTransport(endpoint, ca_file)
-        self._background = Background(endpoint.url, self._inner, "asr-client-http")
-        self._call = self._background.call
+        self._endpoint = endpoint
+        self._url = endpoint.url
+        self._opened: triton.InferenceServerClient | None = None
+        self._calls = Calls(self._url)
+        with translated(self._url, "TLS", 0):
+            # True: aiohttp's own context with the system's certificates.
+            self._tls: ssl.SSLContext | bool = (
+                ssl.create_default_context(cafile=ca_file) if ca_file else True
+            )
 
-    def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
+    def _client(self) -> triton.InferenceServerClient:
+        self._calls.check_open()
+        if self._opened is None:
+            self._opened = triton.InferenceServerClient(
+                self._endpoint.address + self._endpoint.base_path,
+                conn_limit=0,  # no limit: how many requests run at once is the caller's choice
+                conn_timeout=None,
+                ssl=self._endpoint.uses_tls,
+                ssl_context=self._tls,
+            )
+        return self._opened
+
+    async def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name."""
-        return self._call(self._inner.infer(request, timeout_s), timeout_s)
+        with translated(self._url, f"model {request.model_name!r}", timeout_s):
+            inputs = []
+            for name, array in request.inputs.items():
+                dtype = np_to_triton_dtype(array.dtype)
+                tensor = triton.InferInput(name, list(array.shape), dtype)
+                tensor.set_data_from_numpy(array, binary_data=True)
+                inputs.append(tensor)
+            # Without a list of outputs Triton sends all it has, and all of them binary.
+            call = self._client().infer(request.model_name, inputs, **sequence_arguments(request))
+            result = await self._calls.run(call, timeout_s)
+            names = [output["name"] for output in result.get_response()["outputs"]]
+            return {name: result.as_numpy(name) for name in names}
 
-    def server_ready(self, timeout_s: float) -> bool:
+    def open_stream(self) -> RequestStream:
+        """Return a way for the requests of one sequence."""
+        return HttpRequestStream(self.infer)
+
+    async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
-        return self._call(self._inner.server_ready(timeout_s), timeout_s)
+        with translated(self._url, "readiness", timeout_s):
+            return bool(await self._calls.run(self._client().is_server_ready(), timeout_s))
 
-    def model_ready(self, name: str, timeout_s: float) -> bool:
+    async def model_ready(self, name: str, timeout_s: float) -> bool:
         """Return whether the server says that this model is ready."""
-        return self._call(self._inner.model_ready(name, timeout_s), timeout_s)
+        with translated(self._url, f"readiness of {name!r}", timeout_s):
+            return bool(await self._calls.run(self._client().is_model_ready(name), timeout_s))
 
-    def model_metadata(self, name: str, timeout_s: float) -> ModelMetadata:
+    async def model_metadata(self, name: str, timeout_s: float) -> ModelMetadata:
         """Return the names of a model's inputs and outputs."""
-        return self._call(self._inner.model_metadata(name, timeout_s), timeout_s)
+        with translated(self._url, f"model {name!r}", timeout_s):
+            answer = await self._calls.run(self._client().get_model_metadata(name), timeout_s)
+            return ModelMetadata(
+                frozenset(tensor["name"] for tensor in answer["inputs"]),
+                frozenset(tensor["name"] for tensor in answer["outputs"]),
+            )
 
-    def ready_models(self, timeout_s: float) -> list[ModelInfo]:
+    async def ready_models(self, timeout_s: float) -> list[ModelInfo]:
         """Return the models that the server lists as ready."""
-        return self._call(self._inner.ready_models(timeout_s), timeout_s)
+        with translated(self._url, "list of models", timeout_s):
+            index = await self._calls.run(self._client().get_model_repository_index(), timeout_s)
+            return [
+                ModelInfo(model["name"], model.get("version", ""))
+                for model in index
+                if model.get("state") == "READY"
+            ]
 
-    def background(self) -> Background:
-        """Return the event loop, in a thread, that streaming sessions run on."""
-        return self._background
-
-    def close(self) -> None:
-        """Close the connections and end the thread; calls under way end with `ClientClosed`."""
-        self._background.close()
+    async def close(self) -> None:
+        """Close the connections; calls under way end with `ClientClosed`."""
+        self._calls.close()
+        if self._opened is not None:
+            await self._opened.close()

@@ -3,63 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from ..protocol import InferRequest, ModelMetadata
 from ..results import ModelInfo
 
-if TYPE_CHECKING:
-    from ..blocking.background import Background
-    from .request_stream import RequestStream
 
+class RequestStream(Protocol):
+    """Carries the requests of one sequence in the order in which `exchange` is called.
 
-def sequence_arguments(request: InferRequest) -> dict[str, Any]:
-    """Return the keyword arguments that say a request's sequence and parameters to tritonclient."""
-    arguments: dict[str, Any] = {}
-    if request.step is not None:
-        arguments |= {
-            "sequence_id": request.step.sequence_id,
-            "sequence_start": request.step.start,
-            "sequence_end": request.step.end,
-        }
-    if request.parameters:
-        arguments["parameters"] = dict(request.parameters)
-    return arguments
+    `max_in_flight` is how many may be on the way without being answered.
+    """
+
+    max_in_flight: int
+
+    async def exchange(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
+        """Send one request and return the answer's outputs by name, within `timeout_s`."""
+
+    async def close(self) -> None:
+        """Give up what is on the way."""
 
 
 class Transport(Protocol):
-    """Carries requests to one server; may be used from several threads at once.
+    """Carries requests to one server; belongs to the event loop that runs at the first call.
 
     Every call ends within `timeout_s` seconds (the whole exchange: connection, upload, work,
     answer) and raises only exceptions of `errors`.
     """
-
-    def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
-        """Send one request and return the answer's outputs by name."""
-
-    def server_ready(self, timeout_s: float) -> bool:
-        """Return whether the server says that it is ready."""
-
-    def model_ready(self, name: str, timeout_s: float) -> bool:
-        """Return whether the server says that this model is ready."""
-
-    def model_metadata(self, name: str, timeout_s: float) -> ModelMetadata:
-        """Return the names of a model's inputs and outputs."""
-
-    def ready_models(self, timeout_s: float) -> list[ModelInfo]:
-        """Return the models that the server lists as ready."""
-
-    def background(self) -> Background:
-        """Return the event loop, in a thread, that streaming sessions run on."""
-
-    def close(self) -> None:
-        """Close the connection; calls under way end with `ClientClosed`."""
-
-
-class AsyncTransport(Protocol):
-    """The same for asyncio; each instance belongs to one event loop."""
 
     async def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name."""
@@ -80,4 +52,18 @@ class AsyncTransport(Protocol):
         """Return a way for the requests of one sequence."""
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; calls under way end with `ClientClosed`."""
+
+
+def sequence_arguments(request: InferRequest) -> dict[str, Any]:
+    """Return the keyword arguments that say a request's sequence and parameters to tritonclient."""
+    arguments: dict[str, Any] = {}
+    if request.step is not None:
+        arguments |= {
+            "sequence_id": request.step.sequence_id,
+            "sequence_start": request.step.start,
+            "sequence_end": request.step.end,
+        }
+    if request.parameters:
+        arguments["parameters"] = dict(request.parameters)
+    return arguments

@@ -17,7 +17,7 @@ MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_AUDIO} {_VIDEO}".split
 
 
 @dataclass(frozen=True)
-class Utterance:
+class InputFile:
     """A recording to recognise: its path, and the name it goes by in Kaldi's formats.
 
     `label` is what the text format prints: the path, or the id that a wav.scp gives.
@@ -31,7 +31,7 @@ class Utterance:
     output_name: str
 
 
-def collect(files: Sequence[str], scp_files: Sequence[str]) -> list[Utterance]:
+def collect(files: Sequence[str], scp_files: Sequence[str]) -> list[InputFile]:
     """Return the recordings in the order they were named.
 
     A file `*.scp` is a list, and a directory means the audio and video files in it and below it.
@@ -39,22 +39,22 @@ def collect(files: Sequence[str], scp_files: Sequence[str]) -> list[Utterance]:
     Raises:
         UsageError: there is none, or a list or a directory cannot be read.
     """
-    utterances: list[Utterance] = []
+    sources: list[InputFile] = []
     for name in files:
         if name.endswith(".scp"):
-            utterances += read_wav_scp(name)
+            sources += read_wav_scp(name)
         elif Path(name).is_dir():
-            utterances += read_directory(name)
+            sources += read_directory(name)
         else:
-            utterances.append(_utterance(name, Path(name).stem))
+            sources.append(_input_file(name, Path(name).stem))
     for name in scp_files:
-        utterances += read_wav_scp(name)
-    if not utterances:
+        sources += read_wav_scp(name)
+    if not sources:
         raise UsageError("nothing to transcribe: give files or --wav-scp")
-    return utterances
+    return sources
 
 
-def read_directory(folder: str) -> list[Utterance]:
+def read_directory(folder: str) -> list[InputFile]:
     """Return the audio and video files of a directory and those below it, in order of name.
 
     Raises:
@@ -73,26 +73,26 @@ def read_directory(folder: str) -> list[Utterance]:
     if not paths:
         raise UsageError(f"{folder}: no audio or video file in this directory")
     return [
-        _utterance(str(path), str(path.relative_to(folder).with_suffix("")))
+        _input_file(str(path), str(path.relative_to(folder).with_suffix("")))
         for path in sorted(paths)
     ]
 
 
-def _utterance(path: str, output_name: str) -> Utterance:
+def _input_file(path: str, output_name: str) -> InputFile:
     """Return a recording that is named by its path."""
     # A Kaldi id ends at the first space, so a name with spaces needs another character.
     utterance_id = "_".join(Path(path).stem.split()) or path
-    return Utterance(path, utterance_id, path, output_name)
+    return InputFile(path, utterance_id, path, output_name)
 
 
-def read_wav_scp(scp_path: str) -> list[Utterance]:
+def read_wav_scp(scp_path: str) -> list[InputFile]:
     """Read a Kaldi wav.scp: `id path` a line; paths are relative to the working directory.
 
     Raises:
         UsageError: it cannot be read, a line is malformed, an id is repeated, or a line is a
             shell pipe (`id command |`), which is never run.
     """
-    utterances: list[Utterance] = []
+    sources: list[InputFile] = []
     first_line_of: dict[str, int] = {}
     for number, line in enumerate(read_lines(scp_path), 1):
         if not line.strip():
@@ -113,13 +113,13 @@ def read_wav_scp(scp_path: str) -> list[Utterance]:
             )
         first_line_of[utterance_id] = number
         output_name = utterance_id.replace("/", "_")
-        utterances.append(Utterance(path, utterance_id, utterance_id, output_name))
-    return utterances
+        sources.append(InputFile(path, utterance_id, utterance_id, output_name))
+    return sources
 
 
-def require_distinct_ids(utterances: Iterable[Utterance]) -> None:
+def require_distinct_ids(sources: Iterable[InputFile]) -> None:
     """Raise UsageError if two recordings go by the same id, where ids are what is printed."""
-    counts = Counter(utterance.utterance_id for utterance in utterances)
+    counts = Counter(source.utterance_id for source in sources)
     repeated = [utterance_id for utterance_id, count in counts.items() if count > 1]
     if repeated:
         raise UsageError(

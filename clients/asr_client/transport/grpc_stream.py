@@ -1,13 +1,13 @@
-"""Carries the requests of one sequence, over one gRPC stream or one HTTP request at a time."""
+"""Carries the requests of one sequence over one gRPC stream."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
-import tritonclient.grpc.aio as triton_grpc
+import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
@@ -15,46 +15,7 @@ from ..errors import ConnectionFailed
 from ..protocol import InferRequest
 from .calls import Calls
 from .failures import translated
-from .grpc import grpc_arguments, grpc_outputs
-
-
-class RequestStream(Protocol):
-    """Carries the requests of one sequence in the order in which `exchange` is called.
-
-    `max_in_flight` is how many may be on the way without being answered.
-    """
-
-    max_in_flight: int
-
-    async def exchange(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
-        """Send one request and return the answer's outputs by name, within `timeout_s`."""
-
-    async def close(self) -> None:
-        """Give up what is on the way."""
-
-
-class Infer(Protocol):
-    """`AsyncTransport.infer`."""
-
-    async def __call__(
-        self, request: InferRequest, timeout_s: float
-    ) -> Mapping[str, NDArray[Any]]: ...
-
-
-class HttpRequestStream:
-    """`RequestStream` over HTTP: connections may overtake each other, so one request at a time."""
-
-    max_in_flight = 1
-
-    def __init__(self, infer: Infer) -> None:
-        self._infer = infer
-
-    async def exchange(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
-        """Send one request and return the answer's outputs by name, within `timeout_s`."""
-        return await self._infer(request, timeout_s)
-
-    async def close(self) -> None:
-        """Nothing is held between requests."""
+from .grpc_messages import grpc_arguments, grpc_outputs
 
 
 class GrpcRequestStream:
@@ -67,11 +28,11 @@ class GrpcRequestStream:
 
     max_in_flight = 8
 
-    def __init__(self, client: triton_grpc.InferenceServerClient, url: str, calls: Calls) -> None:
+    def __init__(self, client: triton.InferenceServerClient, url: str, calls: Calls) -> None:
         self._url = url
         self._calls = calls
         self._outgoing: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._waiting: deque[asyncio.Future[triton_grpc.InferResult]] = deque()
+        self._waiting: deque[asyncio.Future[triton.InferResult]] = deque()
         self._ended: Exception | None = None
         self._answers = client.stream_infer(self._requests())
         self._reader = asyncio.create_task(self._read())
@@ -82,9 +43,7 @@ class GrpcRequestStream:
             self._calls.check_open()
             if self._ended is not None:
                 raise self._ended
-            answer: asyncio.Future[triton_grpc.InferResult] = (
-                asyncio.get_running_loop().create_future()
-            )
+            answer: asyncio.Future[triton.InferResult] = asyncio.get_running_loop().create_future()
             self._waiting.append(answer)
             self._outgoing.put_nowait(grpc_arguments(request))
             return grpc_outputs(await self._calls.run(answer, timeout_s))
@@ -95,7 +54,7 @@ class GrpcRequestStream:
         await asyncio.gather(self._reader, return_exceptions=True)
 
     async def _requests(self) -> AsyncIterator[dict[str, Any]]:
-        """What tritonclient reads the requests from; it ends with the stream."""
+        """Yield the requests to tritonclient, until the stream ends."""
         while (arguments := await self._outgoing.get()) is not None:
             yield arguments
 
@@ -115,7 +74,7 @@ class GrpcRequestStream:
 
     def _settle(
         self,
-        result: triton_grpc.InferResult | None,
+        result: triton.InferResult | None,
         error: InferenceServerException | None,
     ) -> None:
         """Answer the oldest request; one that was given up meanwhile does not care."""

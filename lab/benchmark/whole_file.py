@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from asr_client import Client
-from asr_client.files.options import DEFAULT_SEGMENT_MS
+from asr_client.files import DEFAULT_SEGMENT_MS
 from asr_contract import SAMPLE_RATE
 from asr_server.install import install
 from asr_server.models import KINDS, ModelKind, copy_repository

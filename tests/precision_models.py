@@ -10,6 +10,7 @@ from onnx import ModelProto, numpy_helper
 
 from asr_server.graphs import prepare
 from asr_server.graphs.graph import Graph
+from asr_server.graphs.ragged import take_rows_padded
 from asr_server.models import KINDS
 from asr_server.recordings import read_features
 from tests.recordings import HELDOUT
@@ -76,5 +77,7 @@ def enlarge_residual_stream(model: ModelProto, factor: float) -> int:
 
 
 def load(path: Path) -> ModelProto:
-    """Read a model file."""
-    return onnx.load(str(path))
+    """Read a prepared file as conversions do: `speech` is [B, T, D] again."""
+    model = onnx.load(str(path))
+    take_rows_padded(model)
+    return model

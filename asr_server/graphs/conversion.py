@@ -22,6 +22,7 @@ from asr_server.graphs.float16 import Float16Report, to_float16
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.int8 import needs_row_loop, quantize
 from asr_server.graphs.logits import LogitError, Logits, add_logits_output, compare_logits
+from asr_server.graphs.ragged import lay_rows_out, take_rows_padded
 from asr_server.graphs.recipes import ROW_LOOPS
 from asr_server.graphs.report import read_metadata
 from asr_server.graphs.row_loop import loop_over_rows
@@ -111,6 +112,7 @@ def convert(
     if metadata.get("precision") != "fp32" or metadata.get("row_by_row") != "false":
         raise PrepareError(f"{source}: expected a file in fp32 written by scripts.prepare_onnx")
     model = onnx.load(str(source))
+    take_rows_padded(model)
     feeds = make_feeds(model, recordings)
     hotword_dim = hotword_width(Graph(model))
     float16, row_by_row = None, False
@@ -118,7 +120,7 @@ def convert(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".convert-") as scratch:
         work = Path(scratch) / "model.onnx"
         # One session at a time: two of full size would need twice the memory.
-        expected = _run_for_logits(onnx.load(str(source)), work, feeds, threads)
+        expected = _run_for_logits(_copy(model), work, feeds, threads)
         if precision == "fp16":
             float16 = to_float16(model, [*feeds, padded_batch(feeds)], threads)
             nodes = float16.float16_nodes
@@ -129,6 +131,7 @@ def convert(
         if row_by_row:
             # By the kind that `prepare` wrote, which is one of the keys.
             loop_over_rows(model, ROW_LOOPS[kind])  # type: ignore[index]
+        lay_rows_out(model)
         _set_metadata(model, "precision", precision)
         _set_metadata(model, "row_by_row", "true" if row_by_row else "false")
         onnx.save(model, str(work))

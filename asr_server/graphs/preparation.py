@@ -17,6 +17,7 @@ from asr_server.graphs import masks, patterns, verify
 from asr_server.graphs.convolutions import widen_convolutions
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph
+from asr_server.graphs.ragged import lay_rows_out
 from asr_server.graphs.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind, find_recipe
 from asr_server.graphs.report import Report, append_figures, is_prepared, write_metadata
 from asr_server.graphs.row_loop import loop_over_rows
@@ -126,6 +127,8 @@ def _rewrite(
         raise PrepareError(f"{source}: {error}{way_out}") from error
     if int8 or row_by_row:
         loop_over_rows(model, ROW_LOOPS[found])
+    if recipe.prove is None:
+        lay_rows_out(model)
     if model.ByteSize() > _MAX_BYTES:
         raise PrepareError(f"{source}: {model.ByteSize()} bytes; expected at most {_MAX_BYTES}")
     report = Report(

@@ -15,7 +15,7 @@ from asr_server.models.names import ExportedPrecision, GraphKind
 TAKES_HOTWORDS: frozenset[GraphKind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
 
 # Counted up when the contract between prepared files and what serves them changes.
-PREPARED_BY = "triton-asr prepare_onnx 2"
+PREPARED_BY = "triton-asr prepare_onnx 3"
 _PREFIX = "asr."
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from asr_server.graphs.subgraphs import rename_values
+
 ROW, CONDITION, KEEP_GOING = "row_index", "row_condition", "row_keep_going"
 
 
@@ -134,19 +136,8 @@ def _renamed(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
         new |= {lengths: f"{lengths}_cut" for lengths in loop.cuts.values()}
     new |= {output.name: f"{output.name}_inner" for output in model.graph.output}
     for node in model.graph.node:
-        _rename(node, new)
+        rename_values(node, new)
     return list(model.graph.node)
-
-
-def _rename(node: NodeProto, new: Mapping[str, str]) -> None:
-    """Rename what a node reads and writes, also what its subgraphs read from outside."""
-    node.input[:] = [new.get(name, name) for name in node.input]
-    node.output[:] = [new.get(name, name) for name in node.output]
-    for attribute in node.attribute:
-        for inner in attribute.g.node:
-            _rename(inner, new)
-        for output in attribute.g.output:
-            output.name = new.get(output.name, output.name)
 
 
 def _width(name: str, width: Width) -> list[NodeProto]:

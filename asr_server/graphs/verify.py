@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from asr_server.graphs.comparison import TokenFigures, check_ties, compare
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
+from asr_server.graphs.ragged import SHAPES, end_to_end
 from asr_server.graphs.session import Outputs, Session
 from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
 
@@ -52,30 +53,36 @@ class Model:
         self.output_shapes = self._session.output_shapes
 
     def __call__(
-        self, rows: Sequence[Row], num_frames: int | None = None, padding: float = 0.0
+        self,
+        rows: Sequence[Row],
+        num_frames: int | Sequence[int] | None = None,
+        padding: float = 0.0,
     ) -> list[Outputs]:
         """Run one batch and return each row's outputs, cut to what belongs to the row.
 
         Args:
             rows: the batch.
-            num_frames: frames to pad to, at least 1; by default the longest row's.
+            num_frames: frames to pad all rows to, at least 1, or, for a prepared graph, each row
+                by itself; by default the longest row's.
             padding: deviation of the noise after each row's end; NaN fills it with NaN.
         """
-        longest = max(len(row.features) for row in rows)
-        num_frames = max(num_frames or longest, 1)
-        rng = np.random.default_rng(num_frames)
-        speech = rng.standard_normal((len(rows), num_frames, FEATURE_DIM)) * padding
-        for target, row in zip(speech, rows, strict=True):
+        if num_frames is None:
+            num_frames = max(1, *(len(row.features) for row in rows))
+        widths = [num_frames] * len(rows) if isinstance(num_frames, int) else list(num_frames)
+        rng = np.random.default_rng(max(widths))
+        padded = [rng.standard_normal((width, FEATURE_DIM)) * padding for width in widths]
+        for target, row in zip(padded, rows, strict=True):
             target[: len(row.features)] = row.features
+        laid_out = SHAPES in self._session.input_shapes
         inputs = {
-            "speech": speech,
+            **(end_to_end(padded) if laid_out else {"speech": np.stack(padded)}),
             "speech_lengths": [len(row.features) for row in rows],
             "language": [row.language for row in rows],
             "textnorm": [row.textnorm for row in rows],
             "bias_embed": np.stack([row.bias_embed for row in rows]),
         }
         outputs = self._session(inputs)
-        return [_cut(outputs, index, row, num_frames) for index, row in enumerate(rows)]
+        return [_cut(outputs, index, row, max(widths)) for index, row in enumerate(rows)]
 
 
 def _cut(outputs: Outputs, index: int, row: Row, num_frames: int) -> Outputs:
@@ -179,7 +186,8 @@ def check_independence(
     """Check that padding and neighbours change no row.
 
     Each row is run padded alone (zeros, noise and NaN, 1 to 100 frames), then all are batched in
-    shuffled orders with longer and shorter neighbours.
+    shuffled orders with longer and shorter neighbours, in turns padded to one length and each to a
+    length of its own.
 
     Args:
         model: the prepared graph.
@@ -198,10 +206,11 @@ def check_independence(
         what = f"row {number} ({len(row.features)} frames), {extra} frames of padding"
         compare(what, alone[number], got, figures)
     empty = replace(rows[0], features=np.zeros((0, FEATURE_DIM), np.float32))
-    for numbers, extra, padding in shuffled_batches(len(rows), 9):
+    for turn, (numbers, extra, padding) in enumerate(shuffled_batches(len(rows), 9)):
         batch = [*(rows[n] for n in numbers), *[empty] * with_empty]
-        longest = max(len(row.features) for row in batch)
-        results = _run(model, batch, longest + extra, padding)
+        widths = [max(1, len(row.features)) for row in batch]
+        own = [width + extra * (index % 2) for index, width in enumerate(widths)]
+        results = _run(model, batch, own if turn % 2 else max(widths) + extra, padding)
         for n, got in zip(numbers, results, strict=False):
             what = f"row {n} ({len(rows[n].features)} frames), in a batch of {len(batch)}"
             compare(what, alone[n], got, figures)
@@ -236,7 +245,9 @@ def check_output_shapes(model: Model) -> None:
             raise PrepareError(f"output {name}: expected dynamic dimensions, got {shape}")
 
 
-def _run(model: Model, rows: list[Row], num_frames: int, padding: float) -> list[Outputs]:
+def _run(
+    model: Model, rows: list[Row], num_frames: int | Sequence[int], padding: float
+) -> list[Outputs]:
     try:
         return model(rows, num_frames, padding)
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this

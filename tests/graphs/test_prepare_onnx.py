@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from asr_server.graphs import Report, prepare, read_metadata
+from asr_server.graphs.ragged import lay_rows_out, take_rows_padded
 from asr_server.graphs.speech_like import speech_like_features
 
 MODELS = Path(__file__).parents[1] / "data" / "random_models"
@@ -50,12 +51,15 @@ class Session:
             str(path), options, providers=["CPUExecutionProvider"]
         )
 
-    def raw(self, rows: list[NDArray[np.float32]], num_frames: int, fill: float) -> Outputs:
-        speech = np.full((len(rows), num_frames, 560), fill, np.float32)
+    def raw(self, rows: list[NDArray[np.float32]], widths: list[int], fill: float) -> Outputs:
+        """Run rows, each padded to a width of its own, which an original graph cannot take."""
+        speech = [np.full((width, 560), fill, np.float32) for width in widths]
         for target, row in zip(speech, rows, strict=True):
             target[: len(row)] = row
+        is_prepared = any(value.name == "speech_shape" for value in self.session.get_inputs())
         inputs = {
-            "speech": speech,
+            "speech": np.concatenate(speech).reshape(-1) if is_prepared else np.stack(speech),
+            "speech_shape": np.array([[width, 560] for width in widths], np.int32),
             "speech_lengths": np.array([len(row) for row in rows], np.int32),
             # Prompts must stay with their row, so they are made from it.
             "language": np.array([(0, 3, 4)[len(row) % 3] for row in rows], np.int32),
@@ -71,10 +75,16 @@ class Session:
         return np.random.default_rng(seed).uniform(-1, 1, self._hotwords).astype(np.float32)
 
     def __call__(
-        self, rows: list[NDArray[np.float32]], extra: int = 0, fill: float = 0.0
+        self,
+        rows: list[NDArray[np.float32]],
+        extra: int = 0,
+        fill: float = 0.0,
+        widths: list[int] | None = None,
     ) -> list[Outputs]:
         num_frames = max(1, *(len(row) for row in rows)) + extra
-        outputs = self.raw(rows, num_frames, fill)
+        widths = widths or [num_frames] * len(rows)
+        num_frames = max(widths)
+        outputs = self.raw(rows, widths, fill)
         results = []
         for index, row in enumerate(rows):
             mine = {name: value[index] for name, value in outputs.items()}
@@ -196,6 +206,34 @@ def test_neighbours_change_nothing(
 
 
 @pytest.mark.parametrize("name", FP32_NAMES)
+def test_rows_of_other_lengths_behind_one_another_change_nothing(
+    name: str, prepared: dict[str, tuple[Path, Report]], features: list[NDArray[np.float32]]
+) -> None:
+    graph = Session(prepared[name][0])
+    alone = [graph([row])[0] for row in features]
+    rng = np.random.default_rng(2)
+    for _ in range(4):
+        order = rng.permutation(len(features))[: rng.integers(2, len(features) + 1)].tolist()
+        rows = [features[index] for index in order]
+        widths = [len(row) + int(rng.integers(3)) * 7 for row in rows]
+        for index, got in zip(order, graph(rows, fill=np.nan, widths=widths), strict=True):
+            assert_same(alone[index], got)
+
+
+def test_the_layout_can_be_taken_off(prepared: dict[str, tuple[Path, Report]]) -> None:
+    model = onnx.load(prepared["sensevoice-tiny-seed0"][0])
+    laid_out = model.SerializeToString()
+    take_rows_padded(model)
+    assert [value.name for value in model.graph.input][0] == "speech"
+    assert "speech_shape" not in {value.name for value in model.graph.input}
+    once = model.SerializeToString()
+    take_rows_padded(model)
+    assert model.SerializeToString() == once
+    lay_rows_out(model)
+    assert model.SerializeToString() == laid_out
+
+
+@pytest.mark.parametrize("name", FP32_NAMES)
 def test_rows_that_say_nothing(
     name: str, prepared: dict[str, tuple[Path, Report]], features: list[NDArray[np.float32]]
 ) -> None:
@@ -208,7 +246,7 @@ def test_rows_that_say_nothing(
         results = graph(rows, extra=2, fill=5.0)
         assert_same(alone, next(r for r, row in zip(results, rows, strict=True) if row is spoken))
     for rows in ([empty], [empty, empty], [features[0]], [features[0], empty]):
-        raw = graph.raw(rows, 3, 0.0)
+        raw = graph.raw(rows, [3] * len(rows), 0.0)
         assert raw["token_ids"].shape[1] >= 1
         for name_, value in raw.items():
             assert np.isfinite(value).all(), name_
@@ -226,7 +264,8 @@ def test_tensors_are_those_of_the_contract(
     inputs = {value.name: (value.type, value.shape) for value in session.get_inputs()}
     outputs = {value.name: (value.type, len(value.shape)) for value in session.get_outputs()}
     integers, floats = "tensor(int32)", "tensor(float)"
-    assert inputs.pop("speech") == (floats, ["batch", "frames", 560])
+    assert inputs.pop("speech") == (floats, ["elements"])
+    assert inputs.pop("speech_shape") == (integers, ["batch", 2])
     expected = {"token_ids": (integers, 2), "token_scores": (floats, 2)}
     if report.kind == "sensevoice":
         assert set(inputs) == {"speech_lengths", "language", "textnorm"}

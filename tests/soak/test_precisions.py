@@ -16,6 +16,7 @@ import pytest
 
 from asr_server.graphs import convert, prepare
 from asr_server.graphs.feeds import make_feeds
+from asr_server.graphs.ragged import end_to_end
 from asr_server.graphs.speech_like import speech_like_features
 from asr_server.recordings import read_features
 from tests.precision_models import SAMPLES, load
@@ -52,7 +53,8 @@ def batch(model, rows, frames):
     """Inputs of one batch of made speech, all rows of full length."""
     rng = np.random.default_rng(frames)
     feeds = make_feeds(model, [speech_like_features(rng, frames) for _ in range(rows)])
-    return {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
+    joined = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
+    return {**joined, **end_to_end(joined["speech"])}
 
 
 @pytest.mark.parametrize("kind", ["paraformer", "sensevoice"])

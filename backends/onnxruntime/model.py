@@ -2,8 +2,9 @@
 
 Triton runs this for every model with `backend: "onnxruntime"` (or `platform:
 "onnxruntime_onnx"`) when the folder `onnxruntime` of its `--backend-directory` is this one. It
-loads what the C++ backend of release 24.10 loads and refuses what that refuses, with three
-exceptions, which it refuses: implicit state, ragged and batch inputs, decoupled models. Every
+loads what the C++ backend of release 24.10 loads and refuses what that refuses, with some
+exceptions, which it refuses: implicit state, batch inputs but shapes of ragged ones
+(`ort_ragged`), batch outputs, decoupled models. Every
 model instance is a process with a session of its own; `reshape` is done by Triton's core.
 """
 
@@ -12,11 +13,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 from ort_batch import Array, BatchPlan, Job, Result, run_jobs
 from ort_complete import complete_config, needs_completion
+from ort_providers import CPU
+from ort_ragged import read_ragged
 from ort_session import graph_signature, open_instance
 from ort_settings import read_settings, run_options
 from ort_signature import check_config
@@ -95,6 +99,8 @@ class TritonPythonModel:
             batching=config["max_batch_size"] > 0,
             scalar_inputs=frozenset(s.name for s in signature.inputs.values() if not s.shape),
             scalar_outputs=scalar_outputs,
+            ragged=read_ragged(config),
+            joins_lengths=self._sessions.alone.get_providers() != [CPU],
         )
 
     def execute(self, requests: Sequence[Any]) -> None:
@@ -114,8 +120,10 @@ class TritonPythonModel:
             return
         if self._workers is None:
             self._work(senders, jobs, alone=True)
-        else:
-            self._workers.submit(lambda alone: self._work(senders, jobs, alone))
+            return
+        for indices in self._plan.split(jobs):
+            members = [senders[i] for i in indices], [jobs[i] for i in indices]
+            self._workers.submit(partial(self._work, *members))
 
     def finalize(self) -> None:
         """Wait for the last answers, then free the sessions and with them their arenas."""

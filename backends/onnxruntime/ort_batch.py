@@ -2,8 +2,8 @@
 
 NumPy and a function that runs the graph; nothing of Triton, nothing of ONNX Runtime. One
 request's answer never depends on its neighbours': requests are joined only where every shape
-agrees, and if a joined run fails each of its requests is run alone, so that only the bad one
-fails. (Triton's C++ backend fails the whole batch.)
+agrees, that of ragged inputs apart (`ort_ragged`), and if a joined run fails each of its requests
+is run alone, so that only the bad one fails. (Triton's C++ backend fails the whole batch.)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from ort_ragged import Ragged
 
 Array: TypeAlias = NDArray[Any]
 # (names of the wanted outputs, inputs by name) -> outputs in that order
@@ -45,11 +46,30 @@ class BatchPlan:
         scalar_inputs: inputs that are scalars in the graph; clients send [rows, 1] or [1].
         scalar_outputs: outputs that are scalars in the graph, and the shape (without rows) in
             which Triton expects them.
+        ragged: inputs that may differ in shape, and what is made of them.
+        joins_lengths: whether requests whose ragged inputs differ in shape are joined. A GPU gains
+            by it; on a CPU what is laid out beyond a row's end is computed for nothing.
     """
 
     batching: bool
     scalar_inputs: frozenset[str] = frozenset()
     scalar_outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    ragged: Ragged = field(default_factory=Ragged)
+    joins_lengths: bool = True
+
+    def split(self, jobs: Sequence[Job]) -> list[list[int]]:
+        """Return which of the requests of one call may be run at once, in their order."""
+        if self.joins_lengths or not self.ragged.inputs:
+            return [list(range(len(jobs)))]
+        groups: dict[object, list[int]] = {}
+        for index, job in enumerate(jobs):
+            shapes = tuple(
+                array.shape[1:]
+                for name, array in sorted(job.inputs.items())
+                if name in self.ragged.inputs
+            )
+            groups.setdefault(shapes, []).append(index)
+        return list(groups.values())
 
 
 def run_jobs(
@@ -123,9 +143,16 @@ def _group_key(job: Job, plan: BatchPlan) -> object | None:
     if len(rows) != 1:
         return None
     return tuple(
-        (name, array.dtype.str, array.item() if name in plan.scalar_inputs else array.shape[1:])
+        (name, array.dtype.str, _what_must_agree(name, array, plan))
         for name, array in sorted(job.inputs.items())
     )
+
+
+def _what_must_agree(name: str, array: Array, plan: BatchPlan) -> object:
+    """Return what of an input is equal in all jobs that are joined."""
+    if name in plan.scalar_inputs:
+        return array.item()
+    return None if plan.joins_lengths and name in plan.ragged.inputs else array.shape[1:]
 
 
 def _rows(job: Job, plan: BatchPlan) -> int:
@@ -151,7 +178,7 @@ def _run_group(
 def _run_alone(job: Job, run: Run, plan: BatchPlan) -> Result:
     """Run one job, without copying its inputs."""
     try:
-        outputs = dict(zip(job.outputs, run(job.outputs, job.inputs), strict=True))
+        outputs = dict(zip(job.outputs, run(job.outputs, _feed([job], plan)), strict=True))
         for name, shape in plan.scalar_outputs.items():
             if name in outputs and outputs[name].ndim == 0:
                 rows = (_rows(job, plan),) if plan.batching else ()
@@ -161,6 +188,17 @@ def _run_alone(job: Job, run: Run, plan: BatchPlan) -> Result:
         return error
 
 
+def _feed(jobs: Sequence[Job], plan: BatchPlan) -> dict[str, Array]:
+    """Return the graph's inputs for jobs that are run at once; those of a lone one uncopied."""
+    inputs = {
+        name: array
+        if name in plan.scalar_inputs
+        else plan.ragged.join(name, [job.inputs[name] for job in jobs])
+        for name, array in jobs[0].inputs.items()
+    }
+    return inputs | plan.ragged.made([job.inputs for job in jobs])
+
+
 def _run_joined(jobs: Sequence[Job], run: Run, plan: BatchPlan) -> list[dict[str, Array]]:
     """Run several jobs at once.
 
@@ -168,15 +206,9 @@ def _run_joined(jobs: Sequence[Job], run: Run, plan: BatchPlan) -> list[dict[str
         ValueError: an output does not have a row for each row of the inputs.
         Exception: what running the graph raises.
     """
-    inputs = {
-        name: array
-        if name in plan.scalar_inputs
-        else np.concatenate([job.inputs[name] for job in jobs])
-        for name, array in jobs[0].inputs.items()
-    }
     wanted = list(dict.fromkeys(name for job in jobs for name in job.outputs))
     ends = np.cumsum([_rows(job, plan) for job in jobs])
-    outputs = dict(zip(wanted, run(wanted, inputs), strict=True))
+    outputs = dict(zip(wanted, run(wanted, _feed(jobs, plan)), strict=True))
     for name, array in outputs.items():
         if array.shape[:1] != (ends[-1],):
             raise ValueError(f"output '{name}': expected {ends[-1]} rows, got {array.shape}")

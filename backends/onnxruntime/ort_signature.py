@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ort_ragged import ItemShape, read_ragged
+
 # ONNX Runtime's names of tensor types and Triton's.
 TRITON_TYPES = {
     "tensor(bool)": "TYPE_BOOL",
@@ -129,9 +131,11 @@ def check_config(config: Config, signature: Signature) -> None:
     max_batch_size = int(config.get("max_batch_size", 0))
     inputs = config.get("input", [])
     controls = list(_controls(config))
-    required = sum(1 for entry in inputs if not entry.get("optional")) + len(controls)
+    ragged = read_ragged(config)
+    made = [shape.target for shape in ragged.shapes]
+    required = sum(1 for entry in inputs if not entry.get("optional")) + len(controls) + len(made)
     if required != len(signature.inputs):
-        names = [entry["name"] for entry in inputs] + [name for name, _ in controls]
+        names = [entry["name"] for entry in inputs] + [name for name, _ in controls] + made
         raise ValueError(
             f"expected a configuration of the model's {len(signature.inputs)} inputs "
             f"{list(signature.inputs)}, got {required} {names}"
@@ -143,11 +147,63 @@ def check_config(config: Config, signature: Signature) -> None:
                 f"input '{entry['name']}': expected no optional input with max_batch_size > 0, "
                 f"got optional with max_batch_size {max_batch_size}"
             )
-        _check_tensor("input", entry, allowed, max_batch_size, exact=False)
+        if entry["name"] in ragged.inputs:
+            _check_ragged(entry, allowed)
+        else:
+            _check_tensor("input", entry, allowed, max_batch_size, exact=False)
+    for shape in ragged.shapes:
+        _check_item_shape(shape, signature, inputs)
     for entry in config.get("output", []):
         _check_tensor("output", entry, signature.outputs, max_batch_size, exact=True)
     for name, data_type in controls:
         _check_control(name, data_type, signature, max_batch_size)
+
+
+def _check_ragged(entry: Config, graph: Mapping[str, TensorSpec]) -> None:
+    """Compare an input with `allow_ragged_batch` with the graph's.
+
+    Raises:
+        ValueError: the graph has none of this name, or one of another type, or not of one axis.
+    """
+    name = entry["name"]
+    if name not in graph:
+        raise ValueError(f"input '{name}': expected one of {list(graph)}, got another name")
+    spec = graph[name]
+    if entry["data_type"] != spec.data_type:
+        raise ValueError(
+            f"input '{name}': expected data_type {spec.data_type}, got {entry['data_type']}"
+        )
+    if spec.shape != (-1,):
+        raise ValueError(
+            f"input '{name}': expected a graph that takes shape [-1] for allow_ragged_batch, "
+            f"got {list(spec.shape)}"
+        )
+
+
+def _check_item_shape(shape: ItemShape, signature: Signature, inputs: Sequence[Config]) -> None:
+    """Compare a `batch_input` with the graph's input of its name.
+
+    Raises:
+        ValueError: the graph has no such input, or one of another type or shape.
+    """
+    if shape.target not in signature.inputs:
+        raise ValueError(
+            f"batch_input '{shape.target}': expected one of {list(signature.inputs)}, "
+            "got another name"
+        )
+    spec = signature.inputs[shape.target]
+    if spec.data_type != shape.data_type:
+        raise ValueError(
+            f"batch_input '{shape.target}': expected data_type {spec.data_type}, "
+            f"got {shape.data_type}"
+        )
+    (source,) = (entry for entry in inputs if entry["name"] == shape.source)
+    axes = len(source["dims"])
+    if len(spec.shape) != 2 or spec.shape[0] != -1 or spec.shape[1] not in (-1, axes):
+        raise ValueError(
+            f"batch_input '{shape.target}': expected a graph that takes shape [-1, {axes}], "
+            f"got {list(spec.shape)}"
+        )
 
 
 def _check_unsupported(config: Config) -> None:
@@ -161,15 +217,8 @@ def _check_unsupported(config: Config) -> None:
             "expected no sequence_batching.state: implicit state is served by the C++ "
             "ONNX Runtime backend only; keep the state in a Python model that calls this one"
         )
-    for field in ("batch_input", "batch_output"):
-        if config.get(field):
-            raise ValueError(f"expected no {field}: the C++ ONNX Runtime backend only serves it")
-    for entry in config.get("input", []):
-        if entry.get("allow_ragged_batch"):
-            raise ValueError(
-                f"input '{entry['name']}': expected no allow_ragged_batch: the C++ ONNX Runtime "
-                "backend only serves it; pad requests of one batch in the model before"
-            )
+    if config.get("batch_output"):
+        raise ValueError("expected no batch_output: the C++ ONNX Runtime backend only serves it")
     if (config.get("model_transaction_policy") or {}).get("decoupled"):
         raise ValueError("expected one response a request, got a decoupled transaction policy")
 

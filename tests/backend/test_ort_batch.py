@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
 
 from ort_batch import BatchPlan, Job, run_jobs
+from ort_ragged import ItemShape, Ragged
 
 BATCHING = BatchPlan(batching=True)
 
@@ -149,3 +150,63 @@ def test_requests_with_different_scalars_are_not_joined():
     assert scales == [2.0, 3.0]
     assert [result["y"][0, 0] for result in results[:3]] == [2, 3, 2]
     assert "input 's': expected one value" in str(results[3])
+
+
+RAGGED = Ragged(frozenset({"x"}), (ItemShape("s", "x", "TYPE_INT32"),))
+
+
+class RowSums:
+    """y = sum of each row's elements, of x [n] end to end and s [rows, axes]; -1 fails the run."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, outputs, inputs):
+        assert inputs["x"].ndim == 1
+        assert inputs["s"].dtype == np.int32
+        self.batches.append(len(inputs["s"]))
+        if (inputs["x"] == -1).any():
+            raise RuntimeError("minus one")
+        ends = np.cumsum(inputs["s"].prod(axis=1))
+        assert ends[-1] == inputs["x"].size
+        return [np.array([part.sum() for part in np.split(inputs["x"], ends[:-1])])]
+
+
+def ragged_job(rows, *shape):
+    x = np.random.default_rng(rows + sum(shape)).random((rows, *shape)).astype(np.float32)
+    return Job({"x": x}, ("y",))
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4)), min_size=1, max_size=8))
+def test_ragged_requests_of_any_shape_are_one_run(shapes):
+    jobs = [ragged_job(rows, width, 2) for rows, width in shapes]
+    plan = BatchPlan(batching=True, ragged=RAGGED)
+    assert plan.split(jobs) == [list(range(len(jobs)))]
+    graph = RowSums()
+    results, warnings = run(jobs, graph, plan)
+    assert graph.batches == [sum(rows for rows, _ in shapes)]
+    assert not warnings
+    for each, result in zip(jobs, results, strict=True):
+        np.testing.assert_allclose(result["y"], each.inputs["x"].sum(axis=(1, 2)), rtol=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4)), min_size=1, max_size=8))
+def test_where_lengths_are_not_joined_equal_ones_are(shapes):
+    jobs = [ragged_job(rows, width, 2) for rows, width in shapes]
+    plan = BatchPlan(batching=True, ragged=RAGGED, joins_lengths=False)
+    groups = plan.split(jobs)
+    assert sorted(index for group in groups for index in group) == list(range(len(jobs)))
+    assert [{shapes[index][1] for index in group} for group in groups] == [
+        {width} for width in dict.fromkeys(width for _, width in shapes)
+    ]
+    for group in groups:
+        graph = RowSums()
+        run([jobs[index] for index in group], graph, plan)
+        assert graph.batches == [sum(shapes[index][0] for index in group)]
+
+
+def test_a_bad_ragged_request_fails_alone():
+    jobs = [ragged_job(1, width) for width in (2, 5, 3)]
+    jobs[1].inputs["x"][0, 0] = -1
+    results, _ = run(jobs, RowSums(), BatchPlan(batching=True, ragged=RAGGED))
+    assert [isinstance(result, Exception) for result in results] == [False, True, False]

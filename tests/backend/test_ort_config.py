@@ -64,6 +64,13 @@ ENCODER = read_signature(
     )
 )
 SPEECH = tensor("speech", -1, 560)
+RAGGED = {**SPEECH, "allow_ragged_batch": True}
+ITEM_SHAPE = {
+    "kind": "BATCH_ITEM_SHAPE",
+    "target_name": ["shapes"],
+    "data_type": "TYPE_INT32",
+    "source_input": ["speech"],
+}
 LENGTHS = tensor("lengths", 1, data_type="TYPE_INT32", reshape={"shape": []})
 
 
@@ -208,8 +215,15 @@ def test_a_good_configuration_passes():
         ({"output": [tensor("ids", 16, data_type="TYPE_INT64")]}, r"'ids': expected shape \[-1, -"),
         ({"output": [tensor("logits", -1)]}, "output 'logits': expected one of"),
         ({"max_batch_size": 0}, r"input 'speech': expected shape \[-1, -1, 560\], got \[-1, 560\]"),
-        ({"batch_input": [{}]}, "expected no batch_input"),
-        ({"input": [{**SPEECH, "allow_ragged_batch": True}, LENGTHS]}, "allow_ragged_batch"),
+        ({"batch_input": [{}]}, "batch_input: expected kind BATCH_ITEM_SHAPE"),
+        ({"batch_output": [{}]}, "expected no batch_output"),
+        ({"input": [RAGGED, LENGTHS]}, r"takes shape \[-1\] for allow_ragged_batch"),
+        ({"input": [RAGGED, LENGTHS], "max_batch_size": 0}, "max_batch_size > 0 with allow_ragged"),
+        ({"batch_input": [ITEM_SHAPE]}, r"expected one source_input of \[\]"),
+        (
+            {"input": [RAGGED, LENGTHS], "batch_input": [{**ITEM_SHAPE, "data_type": "TYPE_BOOL"}]},
+            "data_type TYPE_INT32 or TYPE_FP32, got TYPE_BOOL",
+        ),
         ({"sequence_batching": {"state": [{}]}}, "implicit state"),
         ({"model_transaction_policy": {"decoupled": True}}, "decoupled"),
     ],
@@ -220,6 +234,27 @@ def test_differences_are_refused(change, words):
     check_config(config, ENCODER)
     with pytest.raises(ValueError, match=words):
         check_config({**config, **change}, ENCODER)
+
+
+@pytest.mark.parametrize(
+    ("graph", "words"),
+    [
+        ([Arg("speech", [None]), Arg("shapes", ["b", 2], "tensor(int32)")], None),
+        ([Arg("speech", [None]), Arg("shapes", ["b", "n"], "tensor(int32)")], None),
+        ([Arg("speech", [None]), Arg("shapes", ["b", 3], "tensor(int32)")], r"\[-1, 2\], got \["),
+        ([Arg("speech", [None]), Arg("shapes", ["b", 2])], "TYPE_FP32, got TYPE_INT32"),
+        ([Arg("speech", [None]), Arg("other", ["b", 2])], "'shapes': expected one of"),
+        ([Arg("speech", ["b", None]), Arg("shapes", ["b", 2], "tensor(int32)")], r"got \[-1, -1\]"),
+    ],
+)
+def test_shapes_of_ragged_inputs(graph, words):
+    signature = read_signature(Graph(graph, [Arg("score", ["b"])]))
+    config = {"max_batch_size": 8, "input": [RAGGED], "batch_input": [ITEM_SHAPE], "output": []}
+    if words is None:
+        check_config(config, signature)
+    else:
+        with pytest.raises(ValueError, match=words):
+            check_config(config, signature)
 
 
 def test_scalars_take_ones():

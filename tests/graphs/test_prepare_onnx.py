@@ -224,7 +224,7 @@ def test_the_layout_can_be_taken_off(prepared: dict[str, tuple[Path, Report]]) -
     model = onnx.load(prepared["sensevoice-tiny-seed0"][0])
     laid_out = model.SerializeToString()
     take_rows_padded(model)
-    assert [value.name for value in model.graph.input][0] == "speech"
+    assert model.graph.input[0].name == "speech"
     assert "speech_shape" not in {value.name for value in model.graph.input}
     once = model.SerializeToString()
     take_rows_padded(model)

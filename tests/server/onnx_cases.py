@@ -72,6 +72,23 @@ def rows_seen():
     return model(nodes, [value("x", ["b", "n"])], outputs, [constant("zero", [0], shape=[])])
 
 
+def row_ends():
+    """x [n], all rows' elements; s [b, 1], how many each has -> last [b] of each, run [b]: n."""
+    nodes = [
+        node("Squeeze", "s axis", "sizes"),
+        node("CumSum", "sizes zero", "ends"),
+        node("Sub", "ends one", "places"),
+        node("Gather", "x places", "last", axis=0),
+        node("Shape", "x", "n"),
+        node("Shape", "sizes", "b"),
+        node("Expand", "n b", "run"),
+    ]
+    inputs = [value("x", ["n"]), value("s", ["b", 1], I32)]
+    constants = [constant("axis", [1]), constant("zero", [0], shape=[])]
+    constants.append(constant("one", [1], I32, shape=[]))
+    return model(nodes, inputs, [value("last", ["b"]), value("run", ["b"], I64)], constants)
+
+
 def lookup():
     """x [b, 1] -> y [b, 1]: an entry of a table of four; another index fails the run."""
     inputs, outputs = [value("x", ["b", 1], I64)], [value("y", ["b", 1])]
@@ -134,6 +151,17 @@ STATE = """sequence_batching { state [ { input_name: "w" output_name: "y"
   dims: [ 2 ] zero_data: true } } ] }"""
 
 
+RAGGED = tensor("x", [-1], extra="allow_ragged_batch: true")
+ENDS = [tensor("last", [1], F, EMPTY_RESHAPE), tensor("run", [1], I64, EMPTY_RESHAPE)]
+
+
+def batch_input(kind="BATCH_ITEM_SHAPE", target="s", dtype="INT32"):
+    return (
+        f'batch_input [ {{ kind: {kind} target_name: [ "{target}" ] data_type: TYPE_{dtype} '
+        'source_input: [ "x" ] } ]\n'
+    )
+
+
 @dataclass(frozen=True)
 class Case:
     """A model that loads, or is refused with these words."""
@@ -167,6 +195,19 @@ CASES = {
     ),
     "input_ragged": Case(
         B_ANY, config(8, [tensor("x", [-1], extra="allow_ragged_batch: true")]), "ragged"
+    ),
+    "ragged": Case(row_ends(), config(8, [RAGGED], ENDS, QUEUES[8] + batch_input())),
+    "ragged_without_shapes": Case(row_ends(), config(8, [RAGGED], ENDS), "got 1 ['x']"),
+    "ragged_other_kind": Case(
+        row_ends(),
+        config(8, [RAGGED], ENDS, batch_input("BATCH_ELEMENT_COUNT")),
+        "expected kind BATCH_ITEM_SHAPE, got BATCH_ELEMENT_COUNT",
+    ),
+    "ragged_other_name": Case(
+        row_ends(), config(8, [RAGGED], ENDS, batch_input(target="z")), "batch_input 'z': expected"
+    ),
+    "ragged_other_type": Case(
+        row_ends(), config(8, [RAGGED], ENDS, batch_input(dtype="FP32")), "INT32, got TYPE_FP32"
     ),
     # outputs
     "output_name": Case(B2, config(8, [X2], [tensor("z", [2])]), "output 'z': expected one of"),

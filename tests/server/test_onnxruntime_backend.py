@@ -104,6 +104,18 @@ def test_loads_what_the_cpp_backend_loads(index, name):
         assert (state, reason) == ("READY", "")
 
 
+def test_ragged_requests_get_their_own_rows_and_share_a_run_where_they_are_alike(client):
+    """On a CPU nothing is gained by joining lengths, so rows of two lengths are two runs."""
+    rng = np.random.default_rng(0)
+    rows = [rng.standard_normal((1, 3 + 2 * (i % 2))).astype(np.float32) for i in range(6)]
+    rows.append(rng.standard_normal((2, 3)).astype(np.float32))  # a request of two rows
+    answers = at_once(lambda x: infer(client, "ragged", x=x), rows)
+    for x, answer in zip(rows, answers, strict=True):
+        np.testing.assert_array_equal(answer.as_numpy("last"), x[:, -1:])
+        alike = sum(one.size for one in rows if one.shape[1] == x.shape[1])
+        assert set(answer.as_numpy("run").ravel()) == {alike}
+
+
 def test_completion(client):
     completed = client.get_model_config("complete_all", as_json=True)["config"]
     assert completed["max_batch_size"] == 4

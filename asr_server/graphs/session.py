@@ -11,6 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asr_server.graphs.errors import PrepareError
+from asr_server.graphs.ragged import SHAPES, end_to_end
 
 Outputs = dict[str, NDArray[Any]]
 
@@ -49,9 +50,13 @@ class Session:
     def __call__(self, feed: dict[str, Any]) -> Outputs:
         """Run one batch; what the graph does not take is left out.
 
+        Rows of `speech` [B, T, D] are laid end to end for a graph that takes them so.
+
         Raises:
             PrepareError: the graph fails on it.
         """
+        if SHAPES in self._types and SHAPES not in feed:
+            feed = {**feed, **end_to_end(feed["speech"])}
         integers = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
         typed = {
             name: np.asarray(feed[name], integers.get(element_type, np.float32))

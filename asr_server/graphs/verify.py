@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asr_server.graphs.comparison import TokenFigures, check_ties, compare
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
-from asr_server.graphs.ragged import SHAPES, end_to_end
+from asr_server.graphs.ragged import end_to_end
 from asr_server.graphs.session import Outputs, Session
 from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
 
@@ -73,7 +73,7 @@ class Model:
         padded = [rng.standard_normal((width, FEATURE_DIM)) * padding for width in widths]
         for target, row in zip(padded, rows, strict=True):
             target[: len(row.features)] = row.features
-        laid_out = SHAPES in self._session.input_shapes
+        laid_out = len(set(widths)) > 1
         inputs = {
             **(end_to_end(padded) if laid_out else {"speech": np.stack(padded)}),
             "speech_lengths": [len(row.features) for row in rows],

@@ -19,9 +19,8 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from ort_batch import Array, BatchPlan, Job, Result, run_jobs
 from ort_complete import complete_config, needs_completion
-from ort_providers import CPU
 from ort_ragged import read_ragged
-from ort_session import graph_signature, open_instance
+from ort_session import describe, graph_signature, open_instance
 from ort_settings import read_settings, run_options
 from ort_signature import check_config
 from ort_workers import Workers, default_runs
@@ -88,6 +87,11 @@ class TritonPythonModel:
             )
             signature = self._sessions.signature
             check_config(config, signature)
+        kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
+        what = describe(self._sessions, pb_utils.get_model_dir(), config, device)
+        pb_utils.Logger.log_info(
+            f"onnxruntime: model '{self._name}', instance of kind {kind}: {what}"
+        )
         self._run_options = run_options(settings)
         self._workers = Workers(runs) if runs > 1 else None
         scalar_outputs = {}
@@ -95,12 +99,13 @@ class TritonPythonModel:
             if not signature.outputs[entry["name"]].shape:
                 dims = entry["reshape"].get("shape", []) if "reshape" in entry else entry["dims"]
                 scalar_outputs[entry["name"]] = tuple(int(size) for size in dims)
+        on_gpu = self._sessions.on_gpu
         self._plan = BatchPlan(
             batching=config["max_batch_size"] > 0,
             scalar_inputs=frozenset(s.name for s in signature.inputs.values() if not s.shape),
             scalar_outputs=scalar_outputs,
             ragged=read_ragged(config),
-            joins_lengths=self._sessions.alone.get_providers() != [CPU],
+            joins_lengths=on_gpu if settings.join_lengths is None else settings.join_lengths,
         )
 
     def execute(self, requests: Sequence[Any]) -> None:

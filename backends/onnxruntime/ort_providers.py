@@ -1,6 +1,6 @@
 """Where the graph runs: the execution providers for a model instance.
 
-A KIND_GPU instance gets CUDA, before it TensorRT if `execution_accelerators` asks for it, and
+An instance on a GPU gets CUDA, before it TensorRT if `execution_accelerators` asks for it, and
 the CPU for what they cannot run; any other instance gets the CPU. A provider that the installed
 ONNX Runtime does not have is left out with a warning, so that a machine with a GPU and only the
 `onnxruntime` package still serves.
@@ -47,7 +47,7 @@ def choose_providers(
 
     Args:
         config: the model's configuration; `optimization.execution_accelerators` is read.
-        kind: the instance's; KIND_GPU or another. (Triton resolves KIND_AUTO before.)
+        kind: the instance's, as Triton passes it: `GPU`, `CPU` or `MODEL`, never `KIND_AUTO`.
         device_id: the instance's GPU.
         cuda_options: those among the model's parameters; they win over the accelerator's.
         available: `onnxruntime.get_available_providers()`.
@@ -58,7 +58,7 @@ def choose_providers(
     """
     accelerators = (config.get("optimization") or {}).get("execution_accelerators") or {}
     wanted: list[Provider] = []
-    if kind == "KIND_GPU":
+    if is_gpu(kind):
         cuda: dict[str, str] = {}
         for entry in accelerators.get("gpu_execution_accelerator", []):
             parameters = {key: str(value) for key, value in (entry.get("parameters") or {}).items()}
@@ -85,6 +85,14 @@ def choose_providers(
                 + (" (install onnxruntime-gpu for the GPU)" if name == CUDA else "")
             )
     return [*providers, (CPU, {})]
+
+
+def is_gpu(kind: str) -> bool:
+    """Tell whether an instance of this kind is one on a GPU.
+
+    Triton's Python backend passes `GPU`, although the configuration says `KIND_GPU`.
+    """
+    return kind.removeprefix("KIND_") == "GPU"
 
 
 def _unknown(kind: str, name: str, known: str) -> ValueError:

@@ -9,11 +9,13 @@ from typing import Any
 
 import onnxruntime
 from ort_file import check_file, model_file
-from ort_providers import CPU, CUDA, Provider, choose_providers
+from ort_providers import CPU, CUDA, Provider, choose_providers, is_gpu
 from ort_settings import Settings, session_options
 from ort_shared import Sessions, open_shared
 from ort_signature import Signature, read_signature
 from ort_workers import threads_beside_others
+
+_PRECISION = "asr.precision"  # metadata of graphs that this project prepared
 
 
 def open_instance(
@@ -31,20 +33,29 @@ def open_instance(
         version_dir: <repository>/<model>/<version>.
         config: the model's configuration.
         settings: read from it.
-        kind: KIND_GPU, KIND_CPU or KIND_MODEL.
+        kind: the instance's, as Triton passes it.
         device_id: the instance's GPU.
         runs: at a time, at most.
         warn: takes a sentence for the log.
 
     Raises:
-        ValueError: no file, a bad file, or an unknown accelerator.
+        ValueError: no file, a bad file, an unknown accelerator, or no GPU where one is demanded.
     """
+
+    def miss(sentence: str) -> None:
+        """Say that a provider is missing: to the log, or by not loading a model that demands it."""
+        if settings.require_gpu:
+            raise ValueError(f"parameter 'require_gpu': expected a GPU to run on: {sentence}")
+        warn(sentence)
+
+    if settings.require_gpu and not is_gpu(kind):
+        miss(f"Triton made an instance of kind {kind}, since it sees no GPU or was told to")
     available = onnxruntime.get_available_providers()
-    providers = choose_providers(config, kind, device_id, settings.cuda_options, available, warn)
+    providers = choose_providers(config, kind, device_id, settings.cuda_options, available, miss)
     path = _checked_file(version_dir, config, settings)
 
     def opened(options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-        return _open_session(path, options, providers, warn)
+        return _open_session(path, options, providers, miss)
 
     on_cpu = all(name == CPU for name, _ in providers)
     if on_cpu and runs > 1 and not settings.intra_op_threads:
@@ -54,6 +65,22 @@ def open_instance(
         settings = beside_others
     session = opened(session_options(settings))
     return Sessions(read_signature(session), session, session)
+
+
+def describe(sessions: Sessions, version_dir: str, config: Mapping[str, Any], device: int) -> str:
+    """Return what an instance runs, where and how precisely, as a line for the log.
+
+    Args:
+        sessions: of the instance.
+        version_dir: <repository>/<model>/<version>.
+        config: the model's configuration.
+        device: the instance's GPU.
+    """
+    provider = sessions.alone.get_providers()[0]
+    where = f" on GPU {device}" if sessions.on_gpu else ""
+    known = sessions.alone.get_modelmeta().custom_metadata_map
+    precision = known.get(_PRECISION, "precision not recorded")
+    return f"{provider}{where}, {precision}, {model_file(version_dir, config)}"
 
 
 def graph_signature(version_dir: str, config: Mapping[str, Any], settings: Settings) -> Signature:

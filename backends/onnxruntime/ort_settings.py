@@ -18,10 +18,11 @@ holds, as in C++, except for spinning:
   instead of 6.9, and 3 processes made 141 to 301 runs/s instead of 48 to 63. With one model alone
   on an idle machine `session.intra_op.allow_spinning: "1"` may be faster.
 
-Four kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
+Six kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
 configuration: `session.*`, handed to ONNX Runtime as session configuration entries (for instance
 `session.intra_op.allow_spinning`), `allow_newer_onnx` (see `ort_file`), `concurrent_runs` (see
-`ort_workers`) and `spread_lone_runs` (see `ort_shared`).
+`ort_workers`), `spread_lone_runs` (see `ort_shared`), `join_lengths` (see
+`ort_batch`) and `require_gpu` (see `ort_session`).
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ class Settings:
         concurrent_runs: runs of the session at a time; 0 is one per core on a CPU, else one.
         spread_lone_runs: a run that is alone gets all cores; only where there are several runs at
             a time, and no number of threads is set.
+        join_lengths: requests whose ragged inputs differ in shape share a run; None is "auto": on a
+            GPU only.
+        require_gpu: loading fails where the model would not run on a GPU.
     """
 
     intra_op_threads: int = 0
@@ -78,6 +82,8 @@ class Settings:
     allow_newer_onnx: bool = False
     concurrent_runs: int = 0
     spread_lone_runs: bool = True
+    join_lengths: bool | None = None
+    require_gpu: bool = False
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -106,6 +112,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         allow_newer_onnx=_boolean(values, "allow_newer_onnx") or False,
         concurrent_runs=max(_integer(values, "concurrent_runs", 0), 0),
         spread_lone_runs=_boolean(values, "spread_lone_runs") is not False,
+        join_lengths=_auto_boolean(values, "join_lengths"),
+        require_gpu=_boolean(values, "require_gpu") or False,
     )
 
 
@@ -185,6 +193,15 @@ def _choice(values: Mapping[str, str], key: str, choices: Mapping[int, str]) -> 
         named = ", ".join(f'"{n}" ({meaning})' for n, meaning in choices.items())
         raise ValueError(f"parameter '{key}': expected one of {named}, got '{values[key]}'")
     return choices[number]
+
+
+def _auto_boolean(values: Mapping[str, str], key: str) -> bool | None:
+    """Return a yes or no, None for "auto" or if it is not said.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    return None if values.get(key, "").lower() == "auto" else _boolean(values, key)
 
 
 def _boolean(values: Mapping[str, str], key: str) -> bool | None:

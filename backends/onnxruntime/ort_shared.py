@@ -26,7 +26,7 @@ from pathlib import Path
 
 import onnx
 import onnxruntime
-from ort_providers import CPU
+from ort_providers import CPU, CUDA, TENSORRT
 from ort_settings import Settings, session_options
 from ort_signature import Signature, read_signature
 
@@ -52,6 +52,11 @@ class Sessions:
     signature: Signature
     alone: onnxruntime.InferenceSession
     beside_others: onnxruntime.InferenceSession
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether ONNX Runtime computes on a GPU, with what it was given."""
+        return not {CUDA, TENSORRT}.isdisjoint(self.alone.get_providers())
 
 
 def open_shared(

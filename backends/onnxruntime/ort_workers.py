@@ -13,14 +13,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from ort_providers import is_gpu
+
 
 def default_runs(kind: str) -> int:
     """Return how many runs an instance does at a time: one per core on a CPU, one on a GPU.
 
     Args:
-        kind: KIND_GPU, KIND_CPU or KIND_MODEL; Triton gives it with or without KIND_.
+        kind: the instance's, as Triton passes it.
     """
-    return 1 if kind.endswith("GPU") else len(os.sched_getaffinity(0))
+    return 1 if is_gpu(kind) else len(os.sched_getaffinity(0))
 
 
 def threads_beside_others(runs: int) -> int:

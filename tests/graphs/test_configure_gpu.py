@@ -28,8 +28,12 @@ def test_tensorrt_and_back(kind, tmp_path):
             assert accelerator.name == "tensorrt"
             assert accelerator.parameters["precision_mode"] == precision.upper()
             assert accelerator.parameters["trt_engine_cache_path"] == "/c"
-            config.ClearField("optimization")
-            assert config == text_format.Parse(before[path], model_config_pb2.ModelConfig())
+            shipped = text_format.Parse(before[path], model_config_pb2.ModelConfig())
+            (cuda,) = shipped.optimization.execution_accelerators.gpu_execution_accelerator
+            assert (cuda.name, dict(cuda.parameters)) == ("cuda", {"use_tf32": "0"})
+            for each in (config, shipped):
+                each.ClearField("optimization")
+            assert config == shipped
     assert main(["cuda", str(repository)]) == 0
     assert {path: path.read_text() for path in paths} == before
 
@@ -47,6 +51,18 @@ def test_shape_profiles(tmp_path):
         assert accelerator.parameters[f"trt_profile_{bound}_shapes"] == text
     with pytest.raises(SystemExit):
         main(["tensorrt", str(repository), *options[:2]])
+
+
+def test_tf32_is_off_unless_asked_for(tmp_path, capsys):
+    repository = copy_repository(KINDS["sensevoice"], tmp_path / "repository")
+    (path,) = onnx_configs(repository)
+    shipped = path.read_text()
+    for options, expected in ((["--tf32"], "1"), ([], "0")):
+        assert main(["cuda", str(repository), *options]) == 0
+        (cuda,) = parse(path).optimization.execution_accelerators.gpu_execution_accelerator
+        assert cuda.parameters["use_tf32"] == expected
+    assert path.read_text() == shipped
+    assert capsys.readouterr().out == "sensevoice_encoder: cuda\n" * 2
 
 
 def test_show_changes_nothing(tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import triton_python_backend_utils as pb_utils
@@ -40,6 +40,24 @@ def reply(
         to_outputs: turns an answer into the model's outputs by name.
     """
     return refuse(answer) if isinstance(answer, Exception) else respond(to_outputs(answer))
+
+
+def answer_each(
+    requests: Sequence[Any], answer: Callable[[Any], Mapping[str, NDArray[Any]]]
+) -> list[Any]:
+    """Return each request's response; what is wrong with one is its own answer.
+
+    Args:
+        requests: Triton's, of one call of `execute`.
+        answer: gives a request's outputs by name, or raises ValueError if it is at fault.
+    """
+    responses = []
+    for request in requests:
+        try:
+            responses.append(respond(answer(request)))
+        except ValueError as error:
+            responses.append(refuse(error))
+    return responses
 
 
 def respond(tensors: Mapping[str, NDArray[Any]]) -> Any:

@@ -55,7 +55,7 @@ class Parameters:
         Raises:
             ValueError: it is missing or something else.
         """
-        text = self._text(name)
+        text = self.text(name)
         if not (text.isascii() and text.isdigit()):
             raise self._unexpected(name, f"a whole number, 0 or more; got {text!r}")
         return int(text)
@@ -66,7 +66,7 @@ class Parameters:
         Raises:
             ValueError: it is missing or something else.
         """
-        text = self._text(name)
+        text = self.text(name)
         try:
             number = float(text)
         except ValueError:
@@ -75,7 +75,12 @@ class Parameters:
             raise self._unexpected(name, f"a number, 0 or more; got {text!r}")
         return number
 
-    def _text(self, name: str) -> str:
+    def text(self, name: str) -> str:
+        """Return a parameter.
+
+        Raises:
+            ValueError: it is missing.
+        """
         if name not in self._texts:
             known = ", ".join(sorted(self._texts)) or "no parameters"
             raise self._unexpected(name, f"a value; got {known}")

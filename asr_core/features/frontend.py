@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from asr_contract import SAMPLE_RATE
 from asr_core.config import load_config
 from asr_core.features import fbank as kaldi
+from asr_core.features.choice import DEFAULT_FBANK, make_fbank
 from asr_core.features.cmvn import Cmvn, load_cmvn
-from asr_core.features.fbank import FbankExtractor, KaldiNativeFbank
-from asr_core.features.kaldifeat_fbank import KaldifeatFbank
+from asr_core.features.fbank import FbankExtractor
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, stack_frames
 
 # What this front end computes; a model trained on anything else must not be served with it.
@@ -31,7 +31,7 @@ class Frontend:
 
     Args:
         cmvn: normalisation of the stacked frames, dimension `lfr_window` x mel bins.
-        fbank: the fbank implementation.
+        fbank: the fbank implementation, with 80 mel bins the default one.
 
     Raises:
         ValueError: CMVN and stacked frames differ in dimension.
@@ -44,7 +44,7 @@ class Frontend:
         lfr_window: int = LFR_WINDOW,
         lfr_shift: int = LFR_SHIFT,
     ) -> None:
-        self._fbank = fbank or KaldiNativeFbank()
+        self._fbank = fbank or make_fbank()
         self._cmvn = cmvn
         self._lfr_window = lfr_window
         self._lfr_shift = lfr_shift
@@ -64,16 +64,6 @@ class Frontend:
         return self._cmvn(stacked)
 
 
-def make_fbank(num_mel_bins: int, device: str) -> FbankExtractor:
-    """Return `kaldifeat`'s fbank on a CUDA device where it is installed, else the CPU one."""
-    if device != "cpu":
-        try:
-            return KaldifeatFbank(num_mel_bins, device)
-        except ImportError:
-            pass
-    return KaldiNativeFbank(num_mel_bins)
-
-
 def read_frontend_conf(model_dir: Path) -> dict[str, Any]:
     """Read `frontend_conf` of a model's `config.yaml`.
 
@@ -88,11 +78,12 @@ def read_frontend_conf(model_dir: Path) -> dict[str, Any]:
     return settings
 
 
-def load_frontend(model_dir: Path, device: str = "cpu") -> Frontend:
+def load_frontend(model_dir: Path, fbank: str = DEFAULT_FBANK, device: str = "cpu") -> Frontend:
     """Build the front end that a model's `config.yaml` describes, with the `am.mvn` beside it.
 
     Args:
         model_dir: holds `config.yaml` and `am.mvn`.
+        fbank: which implementation, see `choice.make_fbank`.
         device: "cpu", or a torch device such as "cuda:0".
 
     Raises:
@@ -102,7 +93,7 @@ def load_frontend(model_dir: Path, device: str = "cpu") -> Frontend:
     settings = read_frontend_conf(model_dir)
     return Frontend(
         load_cmvn(model_dir / "am.mvn"),
-        make_fbank(settings.get("n_mels", 80), device),
+        make_fbank(fbank, settings.get("n_mels", 80), device),
         settings.get("lfr_m", LFR_WINDOW),
         settings.get("lfr_n", LFR_SHIFT),
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from asr_core.config import load_config
 from asr_core.features import (
+    DEFAULT_FBANK,
     Cmvn,
     FbankExtractor,
     group_by_length,
@@ -68,8 +69,12 @@ class VadModel:
     cache_shape: tuple[int, int, int]
 
 
-def load_vad(model_dir: Path) -> VadModel:
+def load_vad(model_dir: Path, fbank_name: str = DEFAULT_FBANK) -> VadModel:
     """Read `config.yaml` and `am.mvn`.
+
+    Args:
+        model_dir: holds them.
+        fbank_name: which fbank, see `asr_core.features.make_fbank`.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -84,7 +89,8 @@ def load_vad(model_dir: Path) -> VadModel:
         raise ValueError(
             f"encoder_conf.rorder: expected 0 (no look-ahead), got {encoder['rorder']}"
         )
-    fbank, cmvn = make_fbank(int(frontend["n_mels"]), "cpu"), load_cmvn(model_dir / "am.mvn")
+    fbank = make_fbank(fbank_name, int(frontend["n_mels"]))
+    cmvn = load_cmvn(model_dir / "am.mvn")
     if len(cmvn.shift) != window * fbank.num_mel_bins:
         raise ValueError(
             f"am.mvn: expected {window * fbank.num_mel_bins} dimensions ({window} frames of "

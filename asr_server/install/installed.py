@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import DEFAULT_CHUNK_SIZE, SAMPLE_RATE
-from asr_core.features import KaldiNativeFbank, Waveform, load_frontend
+from asr_core.features import Waveform, load_frontend, make_streaming_fbank
 from asr_core.paraformer import (
     EMBEDDER_FILE,
     ParaformerOutputs,
@@ -138,7 +138,7 @@ def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
     )
 
     def recognise(samples: Waveform) -> str:
-        frontend = StreamingFrontend(KaldiNativeFbank(), DEFAULT_CHUNK_SIZE)
+        frontend = StreamingFrontend(make_streaming_fbank(), DEFAULT_CHUNK_SIZE)
         stream = recogniser.open(DEFAULT_CHUNK_SIZE)
         text = ""
         for start in range(0, len(samples), _PIECE_SAMPLES):

@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asr_contract import DEFAULT_CHUNK_SIZE, SAMPLE_RATE
-from asr_core.features import KaldiNativeFbank
+from asr_core.features import make_streaming_fbank
 from asr_core.streaming import ROW_MS, StreamingFrontend, StreamingModel
 from lab.benchmark.workload import Recording
 
@@ -93,7 +93,7 @@ class BareStreaming:
     @staticmethod
     def _windows(recordings: Sequence[Recording], batch: int) -> dict[str, NDArray[Any]]:
         """Full windows from the middle of a stream."""
-        frontend = StreamingFrontend(KaldiNativeFbank(), DEFAULT_CHUNK_SIZE)
+        frontend = StreamingFrontend(make_streaming_fbank(), DEFAULT_CHUNK_SIZE)
         audio = np.concatenate(recordings)
         skip = 2 * int(CHUNK_S * SAMPLE_RATE)
         frontend.accept(audio[:skip], is_final=False)

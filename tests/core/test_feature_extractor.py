@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from asr_core.features import Cmvn, FeatureService, Frontend, group_by_length, split_rows
+from asr_core.features import Cmvn, FeatureService, Frontend, split_rows
 from asr_core.sensevoice import check_prompt_ids
-
-LENGTHS = st.lists(st.integers(1, 500), max_size=20)
 
 
 @pytest.fixture(scope="module")
@@ -25,66 +21,28 @@ def request(*seconds, width=None, seed=0):
     return waveforms, lengths
 
 
-@given(LENGTHS, st.floats(0, 0.99))
-def test_groups_are_a_partition_with_bounded_padding(lengths, max_padding):
-    groups = group_by_length(lengths, max_padding)
-    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
-    for group in groups:
-        padded = len(group) * max(lengths[index] for index in group)
-        assert 1 - sum(lengths[index] for index in group) / padded <= max_padding + 1e-9
-
-
-@given(LENGTHS)
-def test_without_padding_exactly_equal_lengths_share_a_group(lengths):
-    groups = group_by_length(lengths, 0.0)
-    assert len(groups) == len(set(lengths))
-
-
-@given(LENGTHS, st.floats(0, 0.99))
-def test_short_groups_come_first(lengths, max_padding):
-    longest = [max(lengths[i] for i in g) for g in group_by_length(lengths, max_padding)]
-    assert longest == sorted(longest)
-
-
-@pytest.mark.parametrize("max_padding", [-0.1, 1.0, float("nan")])
-def test_impossible_padding_is_refused(max_padding):
-    with pytest.raises(ValueError, match="max_padding: expected 0 <= max_padding < 1"):
-        group_by_length([1], max_padding)
-
-
 def test_padding_of_the_waveform_never_reaches_the_features(frontend):
-    extractor = FeatureService(frontend, 60, 0.0)
+    service = FeatureService(frontend, 60)
     waveforms, lengths = request(1.3, 0.7)
     padded = np.concatenate([waveforms, np.full((2, 9000), 0.5, np.float32)], axis=1)
     padded[1, lengths[1, 0] :] = 0.9
-    for alone, together in zip(
-        extractor.extract(waveforms, lengths), extractor.extract(padded, lengths), strict=True
+    alone, together = service.answer(waveforms, lengths), service.answer(padded, lengths)
+    for name, array in alone.items():
+        np.testing.assert_array_equal(array, together[name])
+
+
+@pytest.mark.parametrize("seconds", [(2.0,), (1.1, 0.5), (0.01,), (0.01, 1.9, 0.0)])
+def test_an_answer_holds_each_rows_features_and_zeros(frontend, seconds):
+    waveforms, lengths = request(*seconds)
+    answer = FeatureService(frontend, 60).answer(waveforms, lengths)
+    speech, frames = answer["speech"], answer["speech_lengths"]
+    assert frames.shape == (len(seconds), 1)
+    assert speech.shape[1] == max(1, frames.max())
+    for row, waveform, length, count in zip(
+        speech, waveforms, lengths[:, 0], frames[:, 0], strict=True
     ):
-        np.testing.assert_array_equal(alone, together)
-
-
-@pytest.mark.parametrize("max_padding", [0.0, 0.5])
-def test_padded_requests_hold_their_features_and_zeros(frontend, max_padding):
-    extractor = FeatureService(frontend, 60, max_padding)
-    requests = [request(2.0), request(1.1, 0.5), request(1.9), request(0.01)]
-    features = [extractor.extract(*each) for each in requests]
-    answers = list(extractor.pad(features))
-    assert sorted(answer.index for answer in answers) == [0, 1, 2, 3]
-    for answer in answers:
-        rows = features[answer.index]
-        assert answer.lengths[:, 0].tolist() == [len(row) for row in rows]
-        assert answer.speech.shape[1] >= 1
-        for padded, row in zip(answer.speech, rows, strict=True):
-            np.testing.assert_array_equal(padded[: len(row)], row)
-            assert not padded[len(row) :].any()
-
-
-def test_requests_of_one_group_are_neighbours_of_one_shape(frontend):
-    extractor = FeatureService(frontend, 60, 0.5)
-    features = [extractor.extract(*request(s)) for s in (4.0, 1.0, 3.9, 1.1, 2.1, 0.9)]
-    shapes = [answer.speech.shape[1] for answer in extractor.pad(features)]
-    assert shapes == sorted(shapes)
-    assert len(set(shapes)) < len(shapes)
+        np.testing.assert_array_equal(row[:count], frontend(waveform[:length]))
+        assert not row[count:].any()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from asr_core.features import (
     KaldiNativeFbank,
     load_cmvn,
     load_frontend,
+    make_fbank,
+    make_streaming_fbank,
     num_lfr_frames,
     pad_features,
 )
@@ -22,6 +24,7 @@ from asr_core.features.kaldifeat_fbank import KaldifeatFbank
 from asr_core.features.lfr import stack_frames
 
 RNG = np.random.default_rng(7)
+FBANKS = ["asrfront", "kaldi-native-fbank"]
 FEATURE_DIM = 560
 
 
@@ -81,42 +84,70 @@ def model_dir(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize("fbank", FBANKS)
 @pytest.mark.parametrize("gain", [1.0, 0.01])
-def test_fbank_follows_kaldis_definition(gain):
+def test_fbank_follows_kaldis_definition(fbank, gain):
     waveform = speech_like(3 * SAMPLE_RATE) * np.float32(gain)
     np.testing.assert_allclose(
-        KaldiNativeFbank()(waveform), fbank_by_definition(waveform, 80), atol=2e-3
+        make_fbank(fbank)(waveform), fbank_by_definition(waveform, 80), atol=2e-3
     )
 
 
+@pytest.mark.parametrize("fbank", FBANKS)
 @given(st.integers(0, 4000))
-def test_fbank_frame_count(num_samples):
-    frames = KaldiNativeFbank()(np.zeros(num_samples, np.float32))
+def test_fbank_frame_count(fbank, num_samples):
+    frames = make_fbank(fbank)(np.zeros(num_samples, np.float32))
     expected = 1 + (num_samples - 400) // 160 if num_samples >= 400 else 0
     assert frames.shape == (expected, 80)
 
 
-def test_fbank_is_the_same_every_time():
+@pytest.mark.parametrize("fbank", FBANKS)
+def test_fbank_is_the_same_every_time(fbank):
     waveform = speech_like(16_000)
-    fbank = KaldiNativeFbank()
-    np.testing.assert_array_equal(fbank(waveform), fbank(waveform))
+    compute = make_fbank(fbank)
+    np.testing.assert_array_equal(compute(waveform), compute(waveform))
 
 
+@pytest.mark.parametrize("fbank", FBANKS)
 @given(st.lists(st.integers(0, 16_000), max_size=20))
-def test_fbank_of_a_stream_does_not_depend_on_the_cuts(cuts):
+def test_fbank_of_a_stream_does_not_depend_on_the_cuts(fbank, cuts):
     waveform = speech_like(16_000)
-    stream = KaldiNativeFbank().stream()
+    stream = make_streaming_fbank(fbank).stream()
     frames = [stream(piece) for piece in np.split(waveform, sorted(cuts))]
-    np.testing.assert_array_equal(np.concatenate(frames), KaldiNativeFbank()(waveform))
+    np.testing.assert_array_equal(np.concatenate(frames), make_fbank(fbank)(waveform))
 
 
+@pytest.mark.parametrize("seconds", [0.025, 0.3, 3.0, 30.0])
+@pytest.mark.parametrize("gain", [5.0, 1.0, 0.001, 0.0])
+def test_implementations_agree(seconds, gain):
+    """Two that share no code: log-mel energies within a thousandth, whatever the level."""
+    waveform = speech_like(int(seconds * SAMPLE_RATE), seed=3) * np.float32(gain)
+    fast, reference = (make_fbank(name)(waveform) for name in FBANKS)
+    np.testing.assert_allclose(fast, reference, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "words"),
+    [
+        ("torchaudio", "cpu", "asrfront or kaldi-native-fbank or kaldifeat, got 'torchaudio'"),
+        ("kaldifeat", "cpu", "asrfront or kaldi-native-fbank on a CPU, got 'kaldifeat'"),
+    ],
+)
+def test_an_unknown_implementation_is_named(name, device, words):
+    with pytest.raises(ValueError, match=words):
+        make_fbank(name, device=device)
+    with pytest.raises(ValueError, match="asrfront or kaldi-native-fbank, got"):
+        make_streaming_fbank(name)
+
+
+@pytest.mark.parametrize("fbank", FBANKS)
 @pytest.mark.parametrize("seconds", [0.025, 0.1, 0.9, 3.21, 12.0])
 @pytest.mark.parametrize("gain", [1.0, 0.001])
-def test_features_agree_with_funasr(model_dir, seconds, gain):
+def test_features_agree_with_funasr(model_dir, fbank, seconds, gain):
     waveform = speech_like(int(seconds * SAMPLE_RATE)) * np.float32(gain)
     reference = WavFrontend(str(model_dir / "am.mvn"), lfr_m=7, lfr_n=6, dither=0.0)
     expected, _ = reference.lfr_cmvn(reference.fbank(waveform)[0])
-    features = load_frontend(model_dir)(waveform)
+    features = load_frontend(model_dir, fbank)(waveform)
     assert features.dtype == np.float32
     np.testing.assert_allclose(features, expected, atol=1e-4)
 

@@ -36,8 +36,8 @@ def repository(tmp_path):
 def extract(repository, seconds):
     folder = repository / "paraformer_feature_extractor" / "1"
     samples = cut(seconds, 0)
-    extractor = load_feature_service(folder, max_audio_seconds=120, max_padding=0)
-    return extractor.extract(samples[None], np.array([[len(samples)]], np.int32))
+    service = load_feature_service(folder, max_audio_seconds=120)
+    return service.answer(samples[None], np.array([[len(samples)]], np.int32))["speech"]
 
 
 def test_the_limit_is_lifted_where_the_graph_is_understood(older, repository):

@@ -25,7 +25,7 @@ def padding_server(tmp_path_factory):
     """
     work = tmp_path_factory.mktemp("padding")
     parameters = {
-        "max_padding_cpu": "0.5",
+        "join_lengths": "1",
         "concurrent_runs": "1",
         "max_queue_delay_microseconds": "1000000",
     }

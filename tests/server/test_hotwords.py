@@ -54,7 +54,7 @@ def served(request, tmp_path_factory):
     source = RANDOM_MODELS / request.param
     work = tmp_path_factory.mktemp(request.param)
     # As on a GPU: batches form of different lengths too.
-    parameters = {"max_padding_cpu": "0.5", "concurrent_runs": "1"}
+    parameters = {"join_lengths": "1", "concurrent_runs": "1"}
     with serve_models(work, {"paraformer": source}, parameters) as server:
         yield Served(source, server)
 

@@ -25,9 +25,9 @@ def make(kind="CPU", idle=None, **values):
 
 
 def test_numbers():
-    parameters = make(max_sessions=" 1024", max_padding="0.5", nothing="0")
+    parameters = make(max_sessions=" 1024", max_audio_seconds="0.5", nothing="0")
     assert parameters.integer("max_sessions") == 1024
-    assert parameters.number("max_padding") == 0.5
+    assert parameters.number("max_audio_seconds") == 0.5
     assert parameters.integer("nothing") == parameters.number("nothing") == 0
 
 

@@ -21,7 +21,7 @@ class TritonPythonModel:
         parameters = Parameters(args)
         self.sessions = OpenSessions(parameters)
         self.encode = model_function("vad_encoder", ENCODER_OUTPUTS)
-        model = load_vad(Path(pb_utils.get_model_dir()))
+        model = load_vad(Path(pb_utils.get_model_dir()), parameters.text("fbank"))
         max_audio_seconds = parameters.number("max_audio_seconds")
         self.service = VadService(model, self.sessions.table, max_audio_seconds)
 

@@ -8,15 +8,14 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from asr_contract import requested_hotwords
-from asr_core.features import Features
 from asr_core.paraformer import load_hotword_bias, repeat_embedding
-from asr_triton.answers import read
-from asr_triton.feature_extraction import answer_in_groups, build_feature_service
+from asr_triton.answers import answer_each, read
+from asr_triton.feature_extraction import build_feature_service
 from asr_triton.parameters import Parameters
 
 
 class TritonPythonModel:
-    """Answers a batch in groups of one length, so that the encoder can join them."""
+    """Answers each request by itself; batches form at the encoder."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the front end, and what embeds hotwords where the model takes any."""
@@ -26,12 +25,13 @@ class TritonPythonModel:
             Path(pb_utils.get_model_dir()), parameters.integer("max_hotwords")
         )
 
-    def execute(self, requests: Sequence[Any]) -> None:
-        """Answer each request as soon as its group is padded."""
-        answer_in_groups(requests, self.service, self.extract)
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Extract the features of each request and embed its hotwords."""
+        return answer_each(requests, self.answer)
 
-    def extract(self, request: Any) -> tuple[Sequence[Features], Mapping[str, NDArray[Any]]]:
+    def answer(self, request: Any) -> Mapping[str, NDArray[Any]]:
         """Return a request's features and hotwords; a ValueError says what is wrong with it."""
         embedding = self.embed_hotwords(requested_hotwords(request.parameters()))
-        features = self.service.extract(read(request, "WAV"), read(request, "WAV_LENS"))
-        return features, {"bias_embed": repeat_embedding(embedding, len(features))}
+        features = self.service.answer(read(request, "WAV"), read(request, "WAV_LENS"))
+        rows = len(features["speech"])
+        return {**features, "bias_embed": repeat_embedding(embedding, rows)}

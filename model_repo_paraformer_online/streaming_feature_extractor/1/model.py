@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from asr_core.features import KaldiNativeFbank
+from asr_core.features import make_streaming_fbank
 from asr_core.sequences import Reaper, SessionTable
 from asr_core.streaming import StreamingFeatureService, StreamingFrontend, no_windows
 from asr_triton.answers import read, respond, turn_of
@@ -21,8 +21,9 @@ class TritonPythonModel:
         idle_s = parameters.sequence_idle_s
         sessions = SessionTable[StreamingFrontend](0, idle_s)
         self.reaper = Reaper(sessions.expire, idle_s / 4)
+        fbank = make_streaming_fbank(parameters.text("fbank"))
         max_audio_seconds = parameters.number("max_audio_seconds")
-        self.service = StreamingFeatureService(KaldiNativeFbank(), sessions, max_audio_seconds)
+        self.service = StreamingFeatureService(fbank, sessions, max_audio_seconds)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Return the windows that each request completes."""

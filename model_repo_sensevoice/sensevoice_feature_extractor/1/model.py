@@ -6,28 +6,27 @@ from typing import Any
 from numpy.typing import NDArray
 
 from asr_contract import refuse_hotwords, requested_hotwords
-from asr_core.features import Features
 from asr_core.sensevoice import check_prompt_ids
-from asr_triton.answers import read
-from asr_triton.feature_extraction import answer_in_groups, build_feature_service
+from asr_triton.answers import answer_each, read
+from asr_triton.feature_extraction import build_feature_service
 from asr_triton.parameters import Parameters
 
 
 class TritonPythonModel:
-    """Answers a batch in groups of one length, so that the encoder can join them."""
+    """Answers each request by itself; batches form at the encoder."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the front end."""
         self.service = build_feature_service(Parameters(args))
 
-    def execute(self, requests: Sequence[Any]) -> None:
-        """Answer each request as soon as its group is padded."""
-        answer_in_groups(requests, self.service, self.extract)
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Extract the features of each request."""
+        return answer_each(requests, self.answer)
 
-    def extract(self, request: Any) -> tuple[Sequence[Features], Mapping[str, NDArray[Any]]]:
+    def answer(self, request: Any) -> Mapping[str, NDArray[Any]]:
         """Return a request's features and prompts; a ValueError says what is wrong with it."""
         refuse_hotwords(requested_hotwords(request.parameters()), "SenseVoice")
         waveforms = read(request, "WAV")
         prompt = {"language": read(request, "LANGUAGE"), "textnorm": read(request, "TEXT_NORM")}
         check_prompt_ids(prompt["language"], prompt["textnorm"], len(waveforms))
-        return self.service.extract(waveforms, read(request, "WAV_LENS")), prompt
+        return {**self.service.answer(waveforms, read(request, "WAV_LENS")), **prompt}

@@ -24,6 +24,7 @@ from asr_server.models import (
     empty_kinds,
     missing_kinds,
     models_without,
+    outdated_kinds,
     set_up_home,
 )
 from asr_server.places import IS_CHECKOUT, log_file
@@ -57,13 +58,20 @@ def install_missing(repositories: Sequence[Path]) -> None:
 
     Raises:
         MissingExtraError: what prepares a graph is not installed.
-        InstallError, PrepareError: a model cannot be installed.
+        InstallError, PrepareError: a model cannot be installed, or one that is there was prepared
+            by an older version.
     """
     if kinds := missing_kinds(repositories):
         require("server")
         from asr_server.install import install_embedded
 
         install_embedded(kinds, report_line)
+    if outdated := outdated_kinds(repositories):
+        names = ", ".join(kind.name for kind in outdated)
+        raise InstallError(
+            "installed by an older version, whose prepared graphs this one does not serve: "
+            f"{names}; install them again (triton-asr-server install KIND --from SOURCE)"
+        )
 
 
 def _server(options: argparse.Namespace) -> Server:

@@ -10,12 +10,11 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
-from asr_server.models.names import ExportedPrecision, GraphKind
+from asr_server.models.names import PREPARED_FORMAT, ExportedPrecision, GraphKind
 
 TAKES_HOTWORDS: frozenset[GraphKind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
 
-# Counted up when the contract between prepared files and what serves them changes.
-PREPARED_BY = "triton-asr prepare_onnx 3"
+PREPARED_BY = f"triton-asr prepare_onnx {PREPARED_FORMAT}"
 _PREFIX = "asr."
 
 

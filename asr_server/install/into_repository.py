@@ -14,7 +14,7 @@ from asr_core.paraformer import EMBEDDER_FILE, SEGMENTATION_FILE
 from asr_core.sensevoice import NUM_TAG_FRAMES
 from asr_server.errors import InstallError
 from asr_server.graphs import TAKES_HOTWORDS, Report, convert_embedder, prepare
-from asr_server.models import MANIFEST, ModelKind, version_folder
+from asr_server.models import MANIFEST, PREPARED_FORMAT, ModelKind, version_folder
 
 
 def install(
@@ -59,7 +59,12 @@ def install(
             report = prepare(
                 source / name, folder / "model.onnx", kind=graph.kind, row_by_row=row_by_row
             )
-            manifest = {"source": source.name, "onnx": name, "preparation": asdict(report)}
+            manifest = {
+                "format": PREPARED_FORMAT,
+                "source": source.name,
+                "onnx": name,
+                "preparation": asdict(report),
+            }
             (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
             reports.append(report)
         hotword_files = collect_hotword_files(source, onnx_names[0], reports[0], Path(scratch))

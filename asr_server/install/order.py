@@ -21,11 +21,16 @@ from asr_server.install.layout import HOTWORD_FILES, ModelFiles, collect, graph_
 from asr_server.install.locate import Located, Wanted, locate
 from asr_server.install.precision import Choice, PrecisionReport, choose, install_converted
 from asr_server.install.store import new_entry, put_in_place
-from asr_server.models import MANIFEST, HubName, ModelKind, RecipeChoice, ServedPrecision
+from asr_server.models import (
+    EMBEDDED_NAME,
+    MANIFEST,
+    HubName,
+    ModelKind,
+    RecipeChoice,
+    ServedPrecision,
+)
 from asr_server.places import SAMPLES
 from asr_server.recordings import read_recordings
-
-EMBEDDED_NAME = "embedded"
 
 
 @dataclass(frozen=True)

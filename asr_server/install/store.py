@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_server.errors import InstallError
-from asr_server.models import MANIFEST
+from asr_server.models import MANIFEST, PREPARED_FORMAT
 
 # What belongs to a model repository and not to the model that is installed in it.
 _REPOSITORY_FILES = frozenset({"model.py", ".gitkeep"})
@@ -72,14 +72,20 @@ def list_models(store: Path) -> list[StoredModel]:
 
 
 def find_model(store: Path, kind: str, name: str) -> StoredModel:
-    """Return an entry.
+    """Return an entry that can be put in place.
 
     Raises:
-        InstallError: there is none; the message lists those of its kind.
+        InstallError: there is none, and the message lists those of its kind; or it was prepared by
+            an older version.
     """
     of_kind = [model for model in list_models(store) if model.kind == kind]
     for model in of_kind:
         if model.name == name:
+            if model.manifest().get("format") != PREPARED_FORMAT:
+                raise InstallError(
+                    f"{model.directory}: prepared by an older version, whose graphs this one does "
+                    "not serve; install it again"
+                )
             return model
     known = ", ".join(model.name for model in of_kind) or "none"
     raise InstallError(f"{store}: no {kind} model {name}; there are: {known}")

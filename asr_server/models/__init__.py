@@ -8,6 +8,8 @@ from asr_server.models.home import set_up_home
 from asr_server.models.kinds import KINDS, ExportedGraph, ModelKind
 from asr_server.models.names import (
     DEFAULT_RECIPE,
+    EMBEDDED_NAME,
+    PREPARED_FORMAT,
     ConvertedPrecision,
     ExportedPrecision,
     GraphKind,
@@ -27,13 +29,16 @@ from asr_server.models.repositories import (
     is_installed,
     missing_kinds,
     models_without,
+    outdated_kinds,
     version_folder,
 )
 
 __all__ = [
     "DEFAULT_RECIPE",
+    "EMBEDDED_NAME",
     "KINDS",
     "MANIFEST",
+    "PREPARED_FORMAT",
     "PUBLISHED_MODELS",
     "VERSION",
     "ConvertedPrecision",
@@ -52,6 +57,7 @@ __all__ = [
     "is_installed",
     "missing_kinds",
     "models_without",
+    "outdated_kinds",
     "set_up_home",
     "version_folder",
 ]

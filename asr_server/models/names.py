@@ -48,3 +48,7 @@ RecipeChoice = Literal["signed", "funasr", "per_frame", "published"]
 """The recipes, and int8 as it was published."""
 
 HubName = Literal["modelscope", "huggingface"]
+
+# Counted up when the contract between prepared graphs and what serves them changes.
+PREPARED_FORMAT = 3
+EMBEDDED_NAME = "embedded"  # of the small models that come along, among those that are kept

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from asr_server.models.kinds import KINDS, ModelKind
+from asr_server.models.names import EMBEDDED_NAME, PREPARED_FORMAT
 from asr_server.places import ROOT, home
 
 VERSION = "1"  # every model here has one version
@@ -36,13 +39,46 @@ def default_repositories() -> list[Path]:
 
 
 def missing_kinds(repositories: Collection[Path]) -> list[ModelKind]:
-    """Return the kinds without an installed model whose repository of `home` is among these."""
+    """Return the kinds whose embedded model is to be installed into one of these repositories.
+
+    That is where its repository of `home` is among them and has no model of the kind, or the
+    embedded one as an older version prepared it.
+    """
     return [
         kind
         for kind in KINDS.values()
         if (repository := home() / kind.repository) in repositories
-        and not is_installed(kind, repository)
+        and (
+            not is_installed(kind, repository)
+            or (_is_outdated(kind, repository) and _is_embedded(kind, repository))
+        )
     ]
+
+
+def outdated_kinds(repositories: Collection[Path]) -> list[ModelKind]:
+    """Return the kinds of which one of these repositories has a model in an older format."""
+    return [
+        kind
+        for kind in KINDS.values()
+        for repository in repositories
+        if is_installed(kind, repository) and _is_outdated(kind, repository)
+    ]
+
+
+def _is_outdated(kind: ModelKind, repository: Path) -> bool:
+    return any(one.get("format") != PREPARED_FORMAT for one in _manifests(kind, repository))
+
+
+def _is_embedded(kind: ModelKind, repository: Path) -> bool:
+    return all(
+        one.get("name") == EMBEDDED_NAME or one.get("source") == kind.embedded.name
+        for one in _manifests(kind, repository)
+    )
+
+
+def _manifests(kind: ModelKind, repository: Path) -> list[dict[str, Any]]:
+    paths = (repository / graph.model / VERSION / MANIFEST for graph in kind.graphs)
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def empty_kinds(repositories: Collection[Path]) -> list[ModelKind]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -18,6 +19,7 @@ from asr_server.models import (
     is_installed,
     missing_kinds,
     models_without,
+    outdated_kinds,
     set_up_home,
 )
 from asr_server.models import home as home_module
@@ -140,6 +142,30 @@ def test_in_a_shared_repository_the_embedded_models_fill_the_gaps(home, capsys):
     )
     assert (repository / "vad_encoder" / "1" / "model.onnx").read_bytes() == installed
     assert missing_kinds([home / "elsewhere"]) == []
+
+
+def test_models_in_an_older_format_are_prepared_anew_or_named(home, capsys):
+    set_up_home(lambda text: None)
+    vad, marks = KINDS["vad"], KINDS["punctuation"]
+    repository = home / vad.repository
+    install_missing([repository])
+    install(marks, RANDOM_MODELS / "ct_transformer-tiny-seed0", repository)
+    capsys.readouterr()
+
+    def make_older(kind):
+        path = repository / kind.encoder / "1" / "manifest.json"
+        manifest = json.loads(path.read_text())
+        del manifest["format"]
+        path.write_text(json.dumps(manifest))
+
+    make_older(vad)
+    install_missing([repository])
+    assert capsys.readouterr().out.startswith("installing the embedded vad model")
+    assert outdated_kinds([repository]) == []
+    make_older(marks)
+    with pytest.raises(InstallError, match=r"an older version.*: punctuation; install them again"):
+        install_missing([repository])
+    assert outdated_kinds([repository]) == [marks]
 
 
 def test_what_is_there_by_hand_is_loaded_and_what_is_empty_is_not(home):

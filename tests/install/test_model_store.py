@@ -11,7 +11,7 @@ from asr_server.errors import InstallError
 from asr_server.install import read_manifest
 from asr_server.install import store as store_module
 from asr_server.install.store import find_model, list_models, new_entry, put_in_place
-from asr_server.models import MANIFEST
+from asr_server.models import MANIFEST, PREPARED_FORMAT
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def fill(entry, name, extra=()):
     for path in ("encoder/1/model.onnx", "scoring/1/tokens.json", *extra):
         (entry / path).parent.mkdir(parents=True, exist_ok=True)
         (entry / path).write_text(name)
-    manifest = {"kind": "paraformer", "name": name}
+    manifest = {"kind": "paraformer", "name": name, "format": PREPARED_FORMAT}
     (entry / "encoder/1" / MANIFEST).write_text(json.dumps(manifest))
 
 
@@ -50,6 +50,13 @@ def contents(repository):
         for path in repository.rglob("*")
         if path.is_file()
     }
+
+
+def test_a_model_of_an_older_version_is_not_put_in_place(store):
+    entry = add(store, "older").directory / "encoder/1" / MANIFEST
+    entry.write_text(json.dumps({"kind": "paraformer", "name": "older"}))
+    with pytest.raises(InstallError, match="older: prepared by an older version"):
+        find_model(store, "paraformer", "older")
 
 
 def test_models_are_kept_and_switched(store, repository):

@@ -6,6 +6,7 @@
     python -m scripts.benchmark streaming --model DIR --streams 4 6 8 10 12 --sherpa
     python -m scripts.benchmark frontend --paraformer DIR
     python -m scripts.benchmark latency --paraformer DIR
+    python -m scripts.benchmark glue
     python -m scripts.benchmark accuracy
     python -m scripts.benchmark page
     python -m scripts.benchmark file --paraformer DIR --sensevoice DIR
@@ -32,6 +33,7 @@ from lab.benchmark.accuracy import ACCURACY_PEERS, AccuracyResult, measure_accur
 from lab.benchmark.concurrent import LAYOUTS
 from lab.benchmark.frontend import FrontendResult, measure_frontend
 from lab.benchmark.funasr_server import CHECKOUT_VARIABLE, FunasrError, find_funasr, require_weights
+from lab.benchmark.glue import measure_glue
 from lab.benchmark.gpu import PROVIDERS, NoGpuError, measure_gpu
 from lab.benchmark.held_out import read_held_out
 from lab.benchmark.installed_models import MeasuredPrecision
@@ -44,6 +46,7 @@ from lab.benchmark.report import (
     describe_machine,
     file_markdown,
     frontend_markdown,
+    glue_markdown,
     gpu_markdown,
     latency_markdown,
     offline_markdown,
@@ -130,7 +133,13 @@ def main(arguments: list[str] | None = None) -> int:
     gpu.add_argument("--recordings", type=int, default=128, help="default: %(default)s")
     gpu.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     gpu.set_defaults(run=run_gpu)
-    for command in (offline, streaming, file, frontend, latency, accuracy, gpu):
+    glue = commands.add_parser("glue", help="all but the encoder, around a stand-in for it")
+    glue.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64, 256])
+    glue.add_argument("--run-ms", type=float, default=300, help="of the stand-in, default: 300")
+    glue.add_argument("--max-batch", type=int, default=64, help="default: %(default)s")
+    glue.add_argument("--recordings", type=int, default=2048, help="default: %(default)s")
+    glue.set_defaults(run=run_glue)
+    for command in (offline, streaming, file, frontend, latency, accuracy, gpu, glue):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
         command.add_argument(
@@ -286,6 +295,14 @@ def run_gpu(options: argparse.Namespace) -> None:
     ]
     content = {f"{result.provider} {result.graph}": asdict(result) for result in results}
     write("gpu", content, [gpu_markdown(results)], options.output)
+
+
+def run_glue(options: argparse.Namespace) -> None:
+    """Measure the ensemble around a stand-in encoder and write glue.json and glue.md."""
+    result = measure_glue(
+        spoken(options), sorted(options.concurrency), options.run_ms / 1000, options.max_batch, log
+    )
+    write("glue", {"sensevoice": asdict(result)}, [glue_markdown(result)], options.output)
 
 
 def run_page(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lab.benchmark.accuracy import AccuracyResult
 from lab.benchmark.frontend import FrontendResult
+from lab.benchmark.glue import GlueResult
 from lab.benchmark.gpu import GpuResult
 from lab.benchmark.lone_request import SECONDS, THREADS, LatencyResult
 from lab.benchmark.offline import BARE, OfflineResult
@@ -231,3 +232,26 @@ def streaming_markdown(name: str, result: StreamingResult, seconds: float) -> st
         ]
     memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
     return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])
+
+
+def glue_markdown(result: GlueResult) -> str:
+    """Return the section of the page for one run of `glue`."""
+    lines = [
+        f"SenseVoice with the real front end and scoring around a stand-in for its encoder, which "
+        f"takes {1000 * result.run_s:.0f} ms for a run of up to {result.max_batch} rows. Share: of "
+        "the rows that waited when a run started and for which there was room, how many were in "
+        "it. Processor time in ms for a second of audio, the client's left out:",
+        "",
+        "| at a time | s of audio per s | p50, p95 | mean batch | share | processor time |",
+        "|---|---|---|---|---|---|",
+    ]
+    for load in result.loads:
+        parts = ", ".join(
+            f"{name.removeprefix('sensevoice_')} {ms:.3f}" for name, ms in load.cpu_ms.items()
+        )
+        lines.append(
+            f"| {load.concurrency} | {load.audio_per_s:.0f} | {load.p50_s:.2f} s, "
+            f"{load.p95_s:.2f} s | {load.mean_batch:.1f} | {load.share:.1%} "
+            f"| {sum(load.cpu_ms.values()):.3f}: {parts} |"
+        )
+    return "\n".join([*lines, ""])

@@ -41,11 +41,16 @@ def greedy_search(
     if len(best_ids) == 0:
         return []
     starts = np.flatnonzero(np.diff(best_ids, prepend=best_ids[0] - 1))
-    ends = np.append(starts[1:], len(best_ids))
+    lengths = np.diff(starts, append=len(best_ids))
+    log_probs = np.add.reduceat(best_log_probs, starts, dtype=np.float64) / lengths
     return [
-        CtcToken(
-            int(best_ids[start]), int(start), int(end), float(best_log_probs[start:end].mean())
+        CtcToken(token_id, start, start + length, log_prob)
+        for token_id, start, length, log_prob in zip(
+            best_ids[starts].tolist(),
+            starts.tolist(),
+            lengths.tolist(),
+            log_probs.tolist(),
+            strict=True,
         )
-        for start, end in zip(starts, ends, strict=True)
-        if best_ids[start] != BLANK_ID
+        if token_id != BLANK_ID
     ]

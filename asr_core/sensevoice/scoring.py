@@ -181,7 +181,7 @@ def join_sentencepieces(pieces: Sequence[DecodedWord]) -> list[DecodedWord]:
         if not starts_word and _is_ascii_word(text) and _is_ascii_word(words[-1].text):
             words[-1] = merge_words([words[-1], piece], words[-1].text + text)
         else:
-            words.append(replace(piece, text=text))
+            words.append(piece if text == piece.text else replace(piece, text=text))
         starts_word = False
     return words
 

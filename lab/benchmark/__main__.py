@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     glue = commands.add_parser("glue", help="all but the encoder, around a stand-in for it")
     glue.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64, 256])
     glue.add_argument("--run-ms", type=float, default=300, help="of the stand-in, default: 300")
-    glue.add_argument("--max-batch", type=int, default=64, help="default: %(default)s")
+    glue.add_argument("--max-batch", type=int, default=64, help="32 or more; default: 64")
     glue.add_argument("--recordings", type=int, default=2048, help="default: %(default)s")
     glue.set_defaults(run=run_glue)
     for command in (offline, streaming, file, frontend, latency, accuracy, gpu, glue):

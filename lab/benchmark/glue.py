@@ -19,7 +19,7 @@ from asr_client import AsyncClient
 from asr_contract import SAMPLE_RATE
 from asr_server.models import KINDS, VERSION, copy_repository
 from asr_server.run import TritonServer
-from asr_server.run.ports import free_ports
+from asr_server.run.ports import held_ports
 from lab.benchmark.running_server import START_TIMEOUT_S
 from lab.benchmark.server_statistics import cpu_seconds
 from lab.benchmark.workload import Recording, total_seconds
@@ -85,9 +85,8 @@ def measure_glue(
         max_batch: rows of a run at most.
         log: is told how far it is.
     """
-    with tempfile.TemporaryDirectory(prefix="glue-") as folder:
+    with tempfile.TemporaryDirectory(prefix="glue-") as folder, held_ports(1) as (metrics_port,):
         work = Path(folder)
-        (metrics_port,) = free_ports(1)
         runs_file = work / "runs.txt"
         parameters = {
             "run_s": str(run_s),

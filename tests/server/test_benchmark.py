@@ -58,6 +58,26 @@ def test_file_writes_ratios(tmp_path):
     assert "| 3 |" in (tmp_path / "file.md").read_text()
 
 
+def test_glue_counts_rows_and_processor_time(tmp_path):
+    status = main(
+        [
+            *("glue", "--concurrency", "1", "6", "--run-ms", "40", "--max-batch", "32"),
+            *("--recordings", "48", "--output", str(tmp_path), "--work", str(tmp_path / "models")),
+        ]
+    )
+    assert status == 0
+    result = json.loads((tmp_path / "glue.json").read_text())["results"]["sensevoice"]
+    alone, together = result["loads"]
+    assert alone["mean_batch"] == alone["share"] == 1
+    # Six at a time, of different lengths: were only equal ones joined, it would be 1.
+    assert 1 < together["mean_batch"] <= 6
+    assert 0 < together["share"] <= 1
+    parts = {"tritonserver", *(f"sensevoice_{part}" for part in
+             ("feature_extractor", "encoder", "scoring"))}  # fmt: skip
+    assert set(together["cpu_ms"]) == parts
+    assert "| 6 |" in (tmp_path / "glue.md").read_text()
+
+
 def test_latency_pairs_every_request(tmp_path):
     status = main(
         [

@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     parser.add_argument("--workspace-bytes", type=int, default=WORKSPACE_BYTES)
     for bound in BOUNDS:
         parser.add_argument(
-            f"--{bound}-shapes", metavar="NAME:1x84x560,...", help="shape profile, all three bounds"
+            f"--{bound}-shapes", metavar="NAME:8x2,...", help="shape profile, all three bounds"
         )
     options = parser.parse_args(arguments)
     profile = {bound: getattr(options, f"{bound}_shapes") for bound in BOUNDS}

@@ -41,7 +41,7 @@ def test_tensorrt_and_back(kind, tmp_path):
 def test_shape_profiles(tmp_path):
     kind = KINDS["sensevoice"]
     repository = copy_repository(kind, tmp_path / "repository")
-    shapes = {bound: f"speech:{n}x{n}x560,speech_lengths:{n}" for bound, n in
+    shapes = {bound: f"speech:{n * 560},speech_shape:{n}x2,speech_lengths:{n}" for bound, n in
               (("min", 1), ("opt", 8), ("max", 32))}  # fmt: skip
     options = [part for bound, text in shapes.items() for part in (f"--{bound}-shapes", text)]
     assert main(["tensorrt", str(repository), *options]) == 0

@@ -1,5 +1,5 @@
 # Triton with its C++ ONNX Runtime backend, what the Python models need beside it, and the gateway.
-# Model repositories are mounted, not copied: see `python -m scripts.serve --docker`.
+# Model repositories are mounted, not copied: see `triton-asr-server serve --docker`.
 FROM nvcr.io/nvidia/tritonserver:24.10-py3
 
 WORKDIR /opt/triton-asr

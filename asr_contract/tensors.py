@@ -34,6 +34,11 @@ IS_FINAL = "IS_FINAL"
 SEGMENTS = "SEGMENTS"  # the VAD's
 CACHE = "CACHE"  # words before a text that goes on; taken and answered
 
+# What punctuation models answer beside TEXT, for each word
+WORDS = "WORDS"
+MARKS = "MARKS"
+PUNCTUATIONS = "PUNCTUATIONS"  # ids of the marks
+
 # Parameters of requests
 HOTWORDS_PARAMETER = "hotwords"
 CHUNK_SIZE_PARAMETER = "chunk_size"

@@ -15,10 +15,19 @@ def load_config(model_dir: Path) -> dict[str, Any]:
         FileNotFoundError: there is none.
         ValueError: it is not a YAML mapping.
     """
-    path = model_dir / "config.yaml"
+    return read_config(model_dir / "config.yaml")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a file of settings, whatever its name.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is not a YAML mapping.
+    """
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: expected YAML, got {error}") from error
     if not isinstance(config, dict):
         raise ValueError(f"{path}: expected a mapping, got {type(config).__name__}")

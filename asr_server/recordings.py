@@ -7,18 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
-from asr_core.features import Frontend, load_cmvn
+from asr_core.features import Features, Frontend, Waveform, load_cmvn
 from asr_server.errors import InstallError
 
-Samples = NDArray[np.float32]  # [N], 16 kHz
-Features = NDArray[np.float32]  # [T, 560]
 
-
-def read_recordings(paths: Sequence[Path]) -> list[Samples]:
-    """Return the samples [N] of each file.
+def read_recordings(paths: Sequence[Path]) -> list[Waveform]:
+    """Return the waveform of each file.
 
     Raises:
         InstallError: one is no audio file, or not 16 kHz mono.

@@ -2,7 +2,7 @@
 
     python -m scripts.finetune --base embedded_models/paraformer --train data/train \
         --valid data/dev --output .cache/finetuned/mine --epochs 5 --learning-rate 1e-4
-    python -m scripts.install_model paraformer --from .cache/finetuned/mine
+    triton-asr-server install paraformer --from .cache/finetuned/mine
 
 A data folder holds `wav.scp` (key and path of a 16 kHz file) and `text` (key and transcript). They
 become FunASR's list (`scp2jsonl`), the base model is trained on it (`funasr.bin.train`), and the
@@ -183,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FinetuneError as error:
         print(f"finetune: {error}", file=sys.stderr)
         return 1
-    print(f"{options.output}: install it with python -m scripts.install_model KIND --from it")
+    print(f"{options.output}: install it with triton-asr-server install KIND --from it")
     return 0
 
 

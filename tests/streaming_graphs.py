@@ -36,7 +36,7 @@ class ExportedGraphs:
         return StreamingRecogniser(self.model, self.encode, self.decode, max_batch_size)
 
     def encode(self, fbank, first_position, positions, window_lengths):
-        """`online.Encoder`."""
+        """`StreamingEncoder`."""
         results = [
             self._encode_window(*window)
             for window in zip(
@@ -59,7 +59,7 @@ class ExportedGraphs:
         return hidden[0], alphas[0]
 
     def decode(self, hidden, hidden_lengths, acoustic_embeds, embeds_lengths, cache):
-        """`online.Decoder`."""
+        """`StreamingDecoder`."""
         results = [
             self._decode_window(hidden[b, :h], acoustic_embeds[b, :n], cache[b])
             for b, (h, n) in enumerate(zip(hidden_lengths[:, 0], embeds_lengths[:, 0], strict=True))

@@ -20,6 +20,7 @@ from asr_core.features.fbank import (
     StreamingFbankExtractor,
 )
 from asr_core.features.frontend import (
+    Features,
     Frontend,
     batch_features,
     load_frontend,
@@ -43,6 +44,7 @@ __all__ = [
     "Cmvn",
     "FbankExtractor",
     "FeatureService",
+    "Features",
     "Frontend",
     "KaldiNativeFbank",
     "StreamingFbankExtractor",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from asr_core.features.choice import DEFAULT_FBANK, make_fbank
 from asr_core.features.cmvn import Cmvn, load_cmvn
 from asr_core.features.fbank import FbankExtractor
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, stack_frames
+from asr_core.features.waveform import Waveform
+
+Features: TypeAlias = NDArray[np.float32]  # [T, D], a row every 60 ms unless told otherwise
 
 # What this front end computes; a model trained on anything else must not be served with it.
 _SUPPORTED = {
@@ -55,7 +58,7 @@ class Frontend:
                 f"{self._fbank.num_mel_bins} mel bins), got {len(cmvn.shift)}"
             )
 
-    def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, waveform: Waveform) -> Features:
         """Turn float32 samples [S] in [-1, 1] into features [T, feature_dim].
 
         T is 0 for audio shorter than one fbank frame (400 samples).
@@ -99,7 +102,7 @@ def load_frontend(model_dir: Path, fbank: str = DEFAULT_FBANK, device: str = "cp
     )
 
 
-def batch_features(rows: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+def batch_features(rows: Sequence[Features]) -> dict[str, NDArray[Any]]:
     """Lay out rows of features [T_i, D] as an encoder takes them.
 
     Returns:
@@ -110,7 +113,7 @@ def batch_features(rows: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any
     return {"speech": pad_features(rows, max(1, lengths.max())), "speech_lengths": lengths}
 
 
-def pad_features(rows: Sequence[NDArray[np.float32]], num_frames: int) -> NDArray[np.float32]:
+def pad_features(rows: Sequence[Features], num_frames: int) -> NDArray[np.float32]:
     """Stack rows of features [T_i, D] into float32 [R, num_frames, D], zeros after each row."""
     padded = np.zeros((len(rows), num_frames, rows[0].shape[1]), np.float32)
     for target, row in zip(padded, rows, strict=True):

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features import Frontend, Waveform, batch_features
+from asr_core.features import Features, Frontend, Waveform, batch_features
 from asr_core.paraformer.hotword_bias import BiasEmbed, no_hotwords
 from asr_core.paraformer.scoring import ParaformerOutputs, ParaformerScoring
 from asr_core.text import DecodedWord
 
 
-class Encoder(Protocol):
+class ParaformerEncoder(Protocol):
     """The prepared graph of encoder, predictor and decoder; its rows are independent."""
 
     def __call__(
@@ -52,7 +52,7 @@ class ParaformerRecogniser:
     def __init__(
         self,
         frontend: Frontend,
-        encode: Encoder,
+        encode: ParaformerEncoder,
         scoring: ParaformerScoring,
         embed_hotwords: Callable[[str], BiasEmbed] = no_hotwords,
     ) -> None:
@@ -80,9 +80,9 @@ class ParaformerRecogniser:
 
 
 def paraformer_inputs(
-    features: Sequence[NDArray[np.float32]], embedding: BiasEmbed
+    features: Sequence[Features], embedding: BiasEmbed
 ) -> dict[str, NDArray[Any]]:
-    """Return the encoder's inputs for rows of features [T_i, D], as `Encoder` names them.
+    """Return the inputs of `ParaformerEncoder` for rows of features [T_i, D].
 
     Args:
         features: of each row.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract.tensors import CACHE, TEXT
+from asr_contract.tensors import CACHE, MARKS, PUNCTUATIONS, TEXT, WORDS
 from asr_core.punctuation.marking import (
     Passage,
     Punctuated,
@@ -111,9 +111,9 @@ def pack_punctuated(rows: Sequence[Punctuated]) -> dict[str, NDArray[Any]]:
     """Return the outputs TEXT, WORDS, MARKS, PUNCTUATIONS and CACHE of one request's rows."""
     return {
         TEXT: np.array([[row.text] for row in rows], np.object_),
-        "WORDS": pack_strings([row.words for row in rows]),
-        "MARKS": pack_strings([row.marks for row in rows]),
-        "PUNCTUATIONS": pack_mark_ids([row.mark_ids for row in rows]),
+        WORDS: pack_strings([row.words for row in rows]),
+        MARKS: pack_strings([row.marks for row in rows]),
+        PUNCTUATIONS: pack_mark_ids([row.mark_ids for row in rows]),
         CACHE: pack_strings([row.context for row in rows]),
     }
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
-from asr_core.features import Frontend, Waveform, batch_features
+from asr_core.features import Features, Frontend, Waveform, batch_features
 from asr_core.sensevoice.scoring import (
     SenseVoiceOutputs,
     SenseVoiceResult,
@@ -20,7 +20,7 @@ from asr_core.sensevoice.scoring import (
 )
 
 
-class Encoder(Protocol):
+class SenseVoiceEncoder(Protocol):
     """The prepared encoder graph; a row's result does not depend on padding or on the others."""
 
     def __call__(
@@ -53,7 +53,9 @@ class SenseVoiceRecogniser:
         scoring: tokens to tags, text and words.
     """
 
-    def __init__(self, frontend: Frontend, encode: Encoder, scoring: SenseVoiceScoring) -> None:
+    def __init__(
+        self, frontend: Frontend, encode: SenseVoiceEncoder, scoring: SenseVoiceScoring
+    ) -> None:
         self._frontend = frontend
         self._encode = encode
         self._scoring = scoring
@@ -78,9 +80,9 @@ class SenseVoiceRecogniser:
 
 
 def sensevoice_inputs(
-    features: Sequence[NDArray[np.float32]], language: str = "auto", text_norm: str = "withitn"
+    features: Sequence[Features], language: str = "auto", text_norm: str = "withitn"
 ) -> dict[str, NDArray[Any]]:
-    """Return the encoder's inputs for rows of features [T_i, D], as `Encoder` names them."""
+    """Return the inputs of `SenseVoiceEncoder` for rows of features [T_i, D]."""
     rows = len(features)
     return {
         **batch_features(features),

@@ -15,7 +15,7 @@ ENCODER_OUTPUTS = ("hidden", "alphas")
 DECODER_OUTPUTS = ("token_ids", "token_scores", "next_cache")
 
 
-class Encoder(Protocol):
+class StreamingEncoder(Protocol):
     """The encoder graph; a window's result does not depend on the others of its batch."""
 
     def __call__(
@@ -34,7 +34,7 @@ class Encoder(Protocol):
         """
 
 
-class Decoder(Protocol):
+class StreamingDecoder(Protocol):
     """The decoder graph; a row's result does not depend on the others of its batch."""
 
     def __call__(

@@ -16,7 +16,7 @@ from asr_core.config import load_config
 from asr_core.features import FRAME_SHIFT_MS, LFR_SHIFT, LFR_WINDOW
 from asr_core.paraformer import BLANK, END, SPECIAL_PIECES, CifIntegrator, Fires, load_pieces
 from asr_core.streaming.frontend import PADDING, Windows
-from asr_core.streaming.graphs import Decoder, Encoder, Float, Int
+from asr_core.streaming.graphs import Float, Int, StreamingDecoder, StreamingEncoder
 from asr_core.streaming.text import StreamingText
 from asr_core.text import DecodedWord, pack_words
 
@@ -141,7 +141,11 @@ class StreamingRecogniser:
     """
 
     def __init__(
-        self, model: StreamingModel, encoder: Encoder, decoder: Decoder, max_batch_size: int
+        self,
+        model: StreamingModel,
+        encoder: StreamingEncoder,
+        decoder: StreamingDecoder,
+        max_batch_size: int,
     ) -> None:
         self._model = model
         self._encoder = encoder

@@ -20,7 +20,7 @@ from asr_core.streaming.frontend import StreamingFrontend, Windows
 from asr_core.streaming.recogniser import Step, Stream, StreamingRecogniser, Update
 
 
-def chunk_size_of(turn: Turn) -> ChunkSize:
+def requested_chunk_size(turn: Turn) -> ChunkSize:
     """Return what the client asks for at the start, by default 600 ms and 300 ms of look-ahead.
 
     Raises:
@@ -60,7 +60,7 @@ class StreamingFeatureService:
         """
         try:
             if turn.starts:
-                frontend = StreamingFrontend(self._fbank, chunk_size_of(turn))
+                frontend = StreamingFrontend(self._fbank, requested_chunk_size(turn))
                 self._sessions.open(turn.key, frontend)
             (row,) = split_rows(waveforms, lengths, self._max_audio_seconds)
             windows = self._sessions.get(turn.key).accept(row, turn.ends)
@@ -128,5 +128,5 @@ class StreamingSearchService:
         if request.error:
             raise ValueError(request.error)
         if turn.starts:
-            self._sessions.open(turn.key, self._recogniser.open(chunk_size_of(turn)))
+            self._sessions.open(turn.key, self._recogniser.open(requested_chunk_size(turn)))
         return self._sessions.get(turn.key)

@@ -9,10 +9,10 @@
 from asr_core.vad.detector import SegmentDetector, SpanMs
 from asr_core.vad.options import VadOptions, options_from_config, override_options
 from asr_core.vad.requests import VadAnswer, VadRequest, VadService
-from asr_core.vad.scoring import ENCODER_OUTPUTS, VadModel, VadStream, load_vad, score_streams
+from asr_core.vad.scoring import VAD_ENCODER_OUTPUTS, VadModel, VadStream, load_vad, score_streams
 
 __all__ = [
-    "ENCODER_OUTPUTS",
+    "VAD_ENCODER_OUTPUTS",
     "SegmentDetector",
     "SpanMs",
     "VadAnswer",

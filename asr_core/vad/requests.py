@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract.tensors import IS_FINAL, SEGMENTS
 from asr_core.features import split_rows
 from asr_core.sequences import SessionTable, Turn
 from asr_core.vad.options import override_options
-from asr_core.vad.scoring import Encoder, VadModel, VadStream, score_streams
+from asr_core.vad.scoring import VadEncoder, VadModel, VadStream, score_streams
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class VadAnswer:
 
     def outputs(self) -> dict[str, NDArray[Any]]:
         """Return the outputs SEGMENTS and IS_FINAL of one row."""
-        return {"SEGMENTS": self.segments[np.newaxis], "IS_FINAL": np.array([[self.is_final]])}
+        return {SEGMENTS: self.segments[np.newaxis], IS_FINAL: np.array([[self.is_final]])}
 
 
 class VadService:
@@ -66,7 +67,7 @@ class VadService:
         self._max_audio_seconds = max_audio_seconds
 
     def answer(
-        self, requests: Sequence[VadRequest], encode: Encoder
+        self, requests: Sequence[VadRequest], encode: VadEncoder
     ) -> list[VadAnswer | Exception]:
         """Answer one request of each of several streams, scored together.
 

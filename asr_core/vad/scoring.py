@@ -31,10 +31,10 @@ MAX_FRAMES = 1000  # of a row in one run of the encoder: 10 s
 MAX_PADDING = 0.5  # share of a batch that may be padding
 
 
-ENCODER_OUTPUTS = ("silence_probs", "next_cache")
+VAD_ENCODER_OUTPUTS = ("silence_probs", "next_cache")
 
 
-class Encoder(Protocol):
+class VadEncoder(Protocol):
     """The encoder graph; a row's result does not depend on padding or on the others."""
 
     def __call__(
@@ -48,7 +48,7 @@ class Encoder(Protocol):
             cache: [B, layers, P, C], what the layers remember of the frames before.
 
         Returns:
-            `ENCODER_OUTPUTS`: the probability of silence [B, T], and the next cache.
+            `VAD_ENCODER_OUTPUTS`: the probability of silence [B, T], and the next cache.
         """
 
 
@@ -146,7 +146,7 @@ class VadStream:
         return self._detector.take_segments()
 
 
-def score_streams(streams: Sequence[VadStream], encode: Encoder) -> None:
+def score_streams(streams: Sequence[VadStream], encode: VadEncoder) -> None:
     """Let the encoder score all frames that wait, those of several streams in one run."""
     while streams := [stream for stream in streams if len(stream.waiting)]:
         lengths = [min(len(stream.waiting), MAX_FRAMES) for stream in streams]

@@ -40,17 +40,9 @@ def quantize_like_funasr(source: Path, target: Path) -> None:
     Source: FunASR `funasr/utils/export_utils.py`, `_onnx`.
     """
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    from asr_server.graphs.int8 import quantize_file
 
     names = [node.name for node in onnx.load(source, load_external_data=False).graph.node]
     kept = [n for n in names if "output" in n or "bias_encoder" in n or "bias_decoder" in n]
-    logging.getLogger().setLevel(logging.ERROR)  # one warning for each model without shapes
-    quantize_dynamic(
-        model_input=str(source),
-        model_output=str(target),
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        reduce_range=False,
-        weight_type=QuantType.QUInt8,
-        nodes_to_exclude=kept,
-    )
+    quantize_file(source, target, kept, signed=False)

@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from asr_core.features import Features
 from asr_server.graphs import verify
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.feeds import Feed, hotword_width, make_feeds, padded_batch
@@ -85,7 +86,7 @@ def convert(
     source: Path,
     target: Path,
     precision: ConvertedPrecision,
-    recordings: Sequence[verify.Features],
+    recordings: Sequence[Features],
     *,
     recipe: Int8Recipe = DEFAULT_RECIPE,
     threads: int = 2,
@@ -110,7 +111,9 @@ def convert(
     metadata = read_metadata(source)
     kind = metadata.get("kind", "")
     if metadata.get("precision") != "fp32" or metadata.get("row_by_row") != "false":
-        raise PrepareError(f"{source}: expected a file in fp32 written by scripts.prepare_onnx")
+        raise PrepareError(
+            f"{source}: expected a file in fp32 written by `triton-asr-server prepare`"
+        )
     model = onnx.load(str(source))
     take_rows_padded(model)
     feeds = make_feeds(model, recordings)

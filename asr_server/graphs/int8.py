@@ -69,20 +69,32 @@ def _quantize_dynamic(model: ModelProto, recipe: Int8Recipe) -> ModelProto:
     excluded = [graph.nodes[index].name for index in predictor_nodes(graph)]
     if not signed:
         excluded.append(output_layer(graph).name)
-    logging.getLogger().setLevel(logging.ERROR)  # one warning for each model without shapes
     with tempfile.TemporaryDirectory(prefix="int8-") as work:
         source, target = Path(work) / "model.onnx", Path(work) / "int8.onnx"
         onnx.save(model, str(source))
-        quantize_dynamic(
-            model_input=str(source),
-            model_output=str(target),
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            reduce_range=False,
-            weight_type=QuantType.QInt8 if signed else QuantType.QUInt8,
-            nodes_to_exclude=excluded,
-        )
+        quantize_file(source, target, excluded, signed)
         return onnx.load(str(target))
+
+
+def quantize_file(source: Path, target: Path, excluded: list[str], signed: bool) -> None:
+    """Write a file with eight-bit matrix products, a scale for each output channel.
+
+    Args:
+        source: in float32.
+        target: is written.
+        excluded: names of nodes that stay as they are.
+        signed: the weights are.
+    """
+    logging.getLogger().setLevel(logging.ERROR)  # one warning for each model without shapes
+    quantize_dynamic(
+        model_input=str(source),
+        model_output=str(target),
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+        reduce_range=False,
+        weight_type=QuantType.QInt8 if signed else QuantType.QUInt8,
+        nodes_to_exclude=excluded,
+    )
 
 
 def quantize_per_frame(model: ModelProto) -> int:

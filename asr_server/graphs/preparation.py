@@ -12,6 +12,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
+from asr_core.features import Features
 from asr_server.file_hashes import hash_file
 from asr_server.graphs import masks, patterns, verify
 from asr_server.graphs.convolutions import widen_convolutions
@@ -41,7 +42,7 @@ def prepare(
     target: Path,
     *,
     kind: GraphKindChoice = "auto",
-    recordings: Sequence[verify.Features] = (),
+    recordings: Sequence[Features] = (),
     row_by_row: bool = False,
     threads: int = 2,
 ) -> Report:

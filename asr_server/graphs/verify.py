@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS, text_norm_id
+from asr_core.features import Features
 from asr_server.graphs.comparison import TokenFigures, check_ties, compare
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
@@ -16,13 +18,11 @@ from asr_server.graphs.ragged import end_to_end
 from asr_server.graphs.session import Outputs, Session
 from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
 
-Features = NDArray[np.float32]  # [T, 560]
-
 # Against the original, whose kernels are others: the full-size Paraformer differs by 1.6e-4 from
 # itself where ONNX Runtime's optimiser is off.
 ORIGINAL_TOLERANCE = 5e-4
-_LANGUAGES = (0, 3, 4, 7, 11, 12)
-_TEXT_NORMS = (15, 14)
+_LANGUAGES = [number for word, number in LANGUAGE_IDS.items() if word != "nospeech"]
+_TEXT_NORMS = [text_norm_id(itn) for itn in (False, True)]
 _HOTWORDS = 60
 
 
@@ -31,8 +31,8 @@ class Row:
     """One utterance: features [T, 560], SenseVoice's prompts, and hotwords [W, D]."""
 
     features: Features
-    language: int = 0
-    textnorm: int = 15
+    language: int = LANGUAGE_IDS["auto"]
+    textnorm: int = TEXT_NORM_IDS["woitn"]
     bias_embed: NDArray[np.float32] = field(default_factory=lambda: np.zeros((1, 1), np.float32))
 
 

@@ -13,7 +13,7 @@ from rapidfuzz.distance import LCSseq
 from asr_core.features import Waveform
 from asr_server.errors import InstallError
 from asr_server.install import installed
-from asr_server.install.installed import Answers, Material, answer_each, full_width
+from asr_server.install.installed import Answers, Material, full_width, one_by_one
 from asr_server.models import ExportedPrecision
 
 # Of the tokens, in agreement with the reference in the same precision. The reference lets ONNX
@@ -61,20 +61,20 @@ def _reference_paraformer(files: Path, quantized: bool) -> Answers:
 
     reference = ParaformerReference(files, quantized=quantized)
     hotwords = installed.sample_hotwords(files) if reference.takes_hotwords else ""
-    return answer_each(lambda samples: reference.text_and_times(samples, hotwords)[0])
+    return one_by_one(lambda samples: reference.text_and_times(samples, hotwords)[0])
 
 
 def _reference_sensevoice(files: Path, quantized: bool) -> Answers:
     from asr_server.install.funasr_reference import SenseVoiceReference
 
     reference = SenseVoiceReference(files, quantized=quantized)
-    return answer_each(lambda samples: reference.text(samples, "auto", "withitn"))
+    return one_by_one(lambda samples: reference.text(samples, "auto", "withitn"))
 
 
 def _reference_paraformer_online(files: Path, quantized: bool) -> Answers:
     from asr_server.install.funasr_reference import StreamingReference
 
-    return answer_each(StreamingReference(files, quantized=quantized).text)
+    return one_by_one(StreamingReference(files, quantized=quantized).text)
 
 
 def _reference_vad(files: Path, quantized: bool) -> Answers:

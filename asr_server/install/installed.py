@@ -45,8 +45,7 @@ from asr_core.streaming import (
     load_streaming_model,
 )
 from asr_core.text import join_words
-from asr_core.vad import ENCODER_OUTPUTS as VAD_OUTPUTS
-from asr_core.vad import VadStream, load_vad, score_streams
+from asr_core.vad import VAD_ENCODER_OUTPUTS, VadStream, load_vad, score_streams
 from asr_server.graphs.session import Session
 
 Recogniser = Callable[[Waveform], str]
@@ -85,7 +84,7 @@ _FULL_WIDTH = str.maketrans({",": "，", ".": "。", "?": "？", "、": "，"})
 Answers = Callable[[Material], list[str]]
 
 
-def answer_each(recognise: Recogniser) -> Answers:
+def one_by_one(recognise: Recogniser) -> Answers:
     """Return what answers each recording by itself."""
     return lambda material: [recognise(samples) for samples in material.recordings]
 
@@ -118,7 +117,7 @@ def load_paraformer(repository: Path, threads: int = 2) -> Answers:
         load_scoring(repository / "paraformer_scoring" / "1"),
         load_hotword_bias(extractor, _MAX_HOTWORDS),
     )
-    return answer_each(lambda samples: join_words(recogniser([samples], hotwords)[0]))
+    return one_by_one(lambda samples: join_words(recogniser([samples], hotwords)[0]))
 
 
 def load_sensevoice(repository: Path, threads: int = 2) -> Answers:
@@ -128,7 +127,7 @@ def load_sensevoice(repository: Path, threads: int = 2) -> Answers:
         _open(repository / "sensevoice_encoder", SenseVoiceOutputs._fields, threads),
         SenseVoiceScoring(repository / "sensevoice_scoring" / "1" / TOKENIZER_NAME),
     )
-    return answer_each(lambda samples: recogniser([samples])[0].transcript)
+    return one_by_one(lambda samples: recogniser([samples])[0].transcript)
 
 
 def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
@@ -151,17 +150,17 @@ def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
             text += update.new_text
         return text
 
-    return answer_each(recognise)
+    return one_by_one(recognise)
 
 
 def full_width(text: str) -> str:
-    """Text as `funasr_onnx` writes it but for spaces: full-width marks, no capitals."""
+    """Write text as `funasr_onnx` does but for spaces: full-width marks, no capitals."""
     return text.translate(_FULL_WIDTH).lower().replace(" ", "")
 
 
 def load_vad_segments(repository: Path, threads: int = 2) -> Answers:
     """Load an installed VAD; gives the segments of all recordings in one stream."""
-    encode = _open(repository / "vad_encoder", VAD_OUTPUTS, threads)
+    encode = _open(repository / "vad_encoder", VAD_ENCODER_OUTPUTS, threads)
     model = load_vad(repository / "vad" / "1", _FBANK)
 
     def answer(material: Material) -> list[str]:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from asr_core.config import read_config
 from asr_server.errors import InstallError
 from asr_server.models.names import ExportedPrecision
 
@@ -125,12 +124,9 @@ def _find(sources: Sequence[Path], names: Sequence[str]) -> Path | None:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InstallError(f"{path}: expected YAML, got {error}") from error
-    if not isinstance(config, dict):
-        raise InstallError(f"{path}: expected a mapping, got {type(config).__name__}")
-    return config
+        return read_config(path)
+    except ValueError as error:
+        raise InstallError(str(error)) from error
 
 
 def _older_vocabulary(

@@ -50,7 +50,7 @@ class Choice:
 
     @property
     def of_files(self) -> ExportedPrecision:
-        """ExportedPrecision of the files to install from."""
+        """Return the precision of the files to install from."""
         return "int8" if self.precision == "int8" and not self.is_converted else "fp32"
 
 

@@ -7,7 +7,7 @@ imported only where that is asked for.
 from asr_server.run.flags import ServerFlags
 from asr_server.run.installation import TritonServerError, find_installation
 from asr_server.run.interface import Endpoints, Server
-from asr_server.run.ports import free_ports, held_ports
+from asr_server.run.ports import held_ports
 from asr_server.run.processes import bound_to_starter
 from asr_server.run.supervision import READY_TIMEOUT_S, serve
 from asr_server.run.triton_server import TritonServer
@@ -23,7 +23,6 @@ __all__ = [
     "TritonServerError",
     "bound_to_starter",
     "find_installation",
-    "free_ports",
     "held_ports",
     "serve",
 ]

@@ -7,12 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Return `count` different TCP ports that are free on `host` now."""
-    with held_ports(count, host) as ports:
-        return ports
-
-
 @contextmanager
 def held_ports(count: int, host: str = "127.0.0.1") -> Iterator[list[int]]:
     """Give `count` different TCP ports that nobody else gets from the system within the block.

@@ -49,7 +49,7 @@ class NodeArg(Protocol):
         """Sizes; a name or None where dynamic; empty for a scalar or an unknown rank."""
 
 
-class Session(Protocol):
+class HasSignature(Protocol):
     """The part of onnxruntime.InferenceSession that is looked at here."""
 
     def get_inputs(self) -> Iterable[NodeArg]:
@@ -92,7 +92,7 @@ class Signature:
         return all(tensor.shape[:1] == (-1,) for tensor in tensors)
 
 
-def read_signature(session: Session) -> Signature:
+def read_signature(session: HasSignature) -> Signature:
     """Return the signature of an opened model.
 
     Raises:

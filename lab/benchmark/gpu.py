@@ -53,7 +53,7 @@ def measure_gpu(
     """Run a prepared graph over all recordings, in batches of similar length.
 
     Args:
-        graph: as `scripts.install_model` puts it into a repository, in any precision.
+        graph: as `triton-asr-server install` puts it into a repository, in any precision.
         model_dir: holds `config.yaml` and `am.mvn`.
         provider: one of `PROVIDERS`.
         recordings: the workload.

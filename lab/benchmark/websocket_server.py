@@ -15,7 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from asr_server.run import bound_to_starter, free_ports
+from asr_server.run import bound_to_starter, held_ports
 
 _STEP_S = 0.2
 _STOP_S = 30.0
@@ -42,7 +42,8 @@ class WebsocketServer:
         environment: Mapping[str, str] | None = None,
         subprotocols: Sequence[Subprotocol] = (),
     ) -> None:
-        (self._port,) = free_ports(1)
+        with held_ports(1) as (port,):
+            self._port = port
         self._command = [*command, f"--port={self._port}"]
         self._log = log
         self._folder = folder

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .dataset import Shards
-from .fbank import LFR_STACK, MEL_BINS
+from asr_core.features import LFR_WINDOW, load_cmvn
 
-DIMENSION = LFR_STACK * MEL_BINS
+from .dataset import Shards
+from .vocal_tract import MEL_BINS
+
 Vector = npt.NDArray[np.float32]
 
 
@@ -27,8 +28,8 @@ def estimate_cmvn(shards: Shards, utterances: int = 1500) -> tuple[Vector, Vecto
     mean = total / frames
     deviation = np.sqrt(squares / frames - mean**2)
     return (
-        np.tile(mean, LFR_STACK).astype(np.float32),
-        np.tile(1 / deviation, LFR_STACK).astype(np.float32),
+        np.tile(mean, LFR_WINDOW).astype(np.float32),
+        np.tile(1 / deviation, LFR_WINDOW).astype(np.float32),
     )
 
 
@@ -52,12 +53,5 @@ def read_cmvn(path: Path) -> tuple[Vector, Vector]:
 
     Raises ValueError when the file lacks either vector.
     """
-    rows = [
-        line.split("[", 1)[1].rsplit("]", 1)[0].split()
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if line.startswith("<LearnRateCoef>")
-    ]
-    if len(rows) != 2:
-        raise ValueError(f"{path}: expected two <LearnRateCoef> rows, got {len(rows)}")
-    shift, scale = (np.array(row, np.float32) for row in rows)
-    return -shift, scale
+    cmvn = load_cmvn(path)
+    return -cmvn.shift, cmvn.scale

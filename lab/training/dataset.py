@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .fbank import MEL_BINS, stack_frames
-from .vocal_tract import warp_formants
+from asr_core.features import stack_frames
+
+from .vocal_tract import MEL_BINS, warp_formants
 
 JOIN_SHARE = 0.45
 JOINED_FRAMES = (1000, 3600)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .fbank import compute_fbank, fbank_options
+from asr_core.features import KaldiNativeFbank
+
 from .heldout import held_out_utterances
 from .nonspeech import nonspeech_clip
 
@@ -40,19 +41,19 @@ def load_dev_set(directory: Path, language: str) -> DevSet:
         with path.open("rb") as file:
             loaded: DevSet = pickle.load(file)
             return loaded
-    options, dev = fbank_options(), DevSet()
+    fbank, dev = KaldiNativeFbank(), DevSet()
     waveforms = []
     for utterance in held_out_utterances(language, DEV_UTTERANCES, DEV_SEED):
         waveforms.append(utterance.noisy)
-        dev.noisy.append(compute_fbank(utterance.noisy, options))
+        dev.noisy.append(fbank(utterance.noisy))
         dev.texts.append(utterance.spoken)
         dev.written.append(utterance.written)
     for first in range(0, DEV_UTTERANCES // 2, JOINED_UTTERANCES):
         part = slice(first, first + JOINED_UTTERANCES)
-        dev.joined.append(compute_fbank(np.concatenate(waveforms[part]), options))
+        dev.joined.append(fbank(np.concatenate(waveforms[part])))
         dev.joined_texts.append(" ".join(dev.texts[part]))
     rng = np.random.default_rng(DEV_SEED)
-    dev.nonspeech = [compute_fbank(nonspeech_clip(rng), options) for _ in range(DEV_NONSPEECH)]
+    dev.nonspeech = [fbank(nonspeech_clip(rng)) for _ in range(DEV_NONSPEECH)]
     directory.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         pickle.dump(dev, file)

@@ -18,7 +18,7 @@ Int = NDArray[np.int32]
 
 
 class ExportedVad:
-    """An export's graph as `asr_core.vad.scoring.Encoder`: every row alone, without padding."""
+    """An export's graph as `asr_core.vad.scoring.VadEncoder`: every row alone, without padding."""
 
     def __init__(self, model_dir: Path) -> None:
         self.model: VadModel = load_vad(model_dir)
@@ -26,7 +26,7 @@ class ExportedVad:
         self._graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
 
     def __call__(self, speech: Float, speech_lengths: Int, cache: Float) -> tuple[Float, Float]:
-        """`Encoder`."""
+        """`VadEncoder`."""
         self.calls += 1
         probs = np.zeros(speech.shape[:2], np.float32)
         next_cache = np.empty_like(cache)

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from asr_contract import character_error_rate
+from asr_core.features import stack_frames
 
 from .cmvn import estimate_cmvn, read_cmvn, write_cmvn
 from .corpus_zh import vocabulary
 from .dataset import Features, Item, Shards, pad_targets
 from .devset import DevSet
-from .fbank import stack_frames
 from .frame_targets import IGNORED, class_weights, frame_targets
 from .workers import first_worker_first
 

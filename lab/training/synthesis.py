@@ -26,12 +26,11 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_contract import SAMPLE_RATE
-from asr_core.features import Waveform
+from asr_core.features import KaldiNativeFbank, Waveform
 
 from .augmentation import augment
 from .corpus import make_grammar
 from .espeak import installed_data
-from .fbank import compute_fbank, fbank_options
 from .invented_voices import invent_voices, link_data_folder
 from .nonspeech import nonspeech_clip
 from .sentence import Sentence
@@ -106,7 +105,7 @@ def make_shard(
     py_rng, rng = random.Random(seed), np.random.default_rng(seed)
     grammar = make_grammar(language, py_rng)
     invent_voices(invented_voices_parent(), f"{language} {number}")
-    synthesiser, options = Synthesiser(invented_voices_parent()), fbank_options()
+    synthesiser, extract = Synthesiser(invented_voices_parent()), KaldiNativeFbank()
     features: list[npt.NDArray[np.float16]] = []
     lines: list[str] = []
     first_frame = 0
@@ -126,7 +125,7 @@ def make_shard(
             join = " " if sentences[0].spaced else ""
             for form in ("spoken", "punctuated", "written"):
                 record[form] = join.join(getattr(s, form)() for s in sentences)
-        fbank = compute_fbank(waveform, options).astype(np.float16)
+        fbank = extract(waveform).astype(np.float16)
         record |= {"first_frame": first_frame, "frames": len(fbank), "words": words}
         first_frame += len(fbank)
         features.append(fbank)

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from asr_contract import character_error_rate
+from asr_core.features import stack_frames
 
 from .cmvn import read_cmvn
 from .corpus import LANGUAGES
@@ -27,7 +28,6 @@ from .dataset import BatchStream, Features, Item, Shards, pad_features, pad_targ
 from .deepen import silence_new_blocks
 from .devset import DevSet, load_dev_set
 from .dropout import use_byte_dropout
-from .fbank import stack_frames
 from .frame_targets import IGNORED, class_weights, frame_targets
 from .fused_attention import use_fused_attention
 from .models import WIDTH, build_model, count_parameters, sensevoice_config

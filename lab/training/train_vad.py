@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from asr_core.features import KaldiNativeFbank, stack_frames
 from lab.random_models.fsmn_vad import LFR_WINDOW, FsmnSize, model_config
 
 from .cmvn import read_cmvn, write_cmvn
-from .fbank import MEL_BINS, compute_fbank, fbank_options
 from .models import build_model
 from .synthesiser import Synthesiser
 from .training_loop import Schedule, Trainer
@@ -49,10 +49,7 @@ def vad_config() -> dict[str, Any]:
 
 def stack_neighbours(fbank: Features) -> Features:
     """Each frame with the two before and after it: [frames, 400] of [frames, 80]."""
-    edge = LFR_WINDOW // 2
-    padded = np.concatenate([fbank[:1]] * edge + [fbank] + [fbank[-1:]] * edge)
-    index = np.arange(len(fbank))[:, None] + np.arange(LFR_WINDOW)[None]
-    return padded[index].reshape(len(fbank), LFR_WINDOW * MEL_BINS)
+    return stack_frames(fbank, LFR_WINDOW, shift=1)
 
 
 def delay(speech: Labels) -> Labels:
@@ -146,11 +143,11 @@ class DevRecordings:
 
     def __init__(self, mean: Features, scale: Features) -> None:
         maker = RecordingMaker("vad dev", held_out=True, synthesiser=Synthesiser())
-        options = fbank_options()
+        extract = KaldiNativeFbank()
         self._made: list[tuple[Features, Labels]] = []
         for index in range(DEV_RECORDINGS):
             made = maker.nonspeech() if index % 6 == 5 else maker.recording()
-            fbank = compute_fbank(made.waveform, options)
+            fbank = extract(made.waveform)
             features = (stack_neighbours(fbank) - mean) * scale
             self._made.append((features, delay(made.speech[: len(fbank)])))
 

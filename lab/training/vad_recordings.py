@@ -24,11 +24,15 @@ import numpy as np
 import numpy.typing as npt
 
 from asr_contract import SAMPLE_RATE
-from asr_core.features import Waveform
+from asr_core.features import (
+    FRAME_LENGTH_SAMPLES,
+    FRAME_SHIFT_SAMPLES,
+    KaldiNativeFbank,
+    Waveform,
+)
 
 from .augmentation import augment, set_peak
 from .corpus import LANGUAGES, Grammar, make_grammar
-from .fbank import compute_fbank, fbank_options
 from .invented_voices import invent_voices
 from .nonspeech import nonspeech_clip
 from .sentence import Sentence
@@ -39,7 +43,6 @@ from .voices import Voice, draw_engine_voice, draw_voice
 Labels = npt.NDArray[np.bool_]
 Degrade = Callable[[np.random.Generator, Waveform], Waveform]
 
-FRAME_SHIFT_SAMPLES, FRAME_LENGTH_SAMPLES = 160, 400
 RECORDINGS_PER_SHARD = 150
 DURATION_S = (4.0, 30.0)
 LANGUAGE_WEIGHTS = {"zh": 0.4, "en": 0.3, "yue": 0.1, "ja": 0.1, "ko": 0.1}
@@ -188,11 +191,11 @@ def make_shard(number: int, directory: Path) -> tuple[float, float]:
     parent = invented_voices_parent()
     invent_voices(parent, seed)
     maker = RecordingMaker(seed, held_out=False, synthesiser=Synthesiser(parent))
-    options = fbank_options()
+    extract = KaldiNativeFbank()
     fbanks, labels = [], []
     for _ in range(RECORDINGS_PER_SHARD):
         made = maker.nonspeech() if rng.random() < NONSPEECH_SHARE else maker.recording()
-        fbank = compute_fbank(made.waveform, options)
+        fbank = extract(made.waveform)
         fbanks.append(fbank.astype(np.float16))
         labels.append(made.speech[: len(fbank)])
     stem = directory / f"vad_{number:05d}"

@@ -11,8 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from .fbank import MEL_BINS
-
+MEL_BINS = 80
 LOWEST_HZ, HIGHEST_HZ = 20.0, 8000.0
 STEP = 0.02
 

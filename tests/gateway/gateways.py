@@ -16,7 +16,7 @@ import websockets
 
 from asr_contract import SAMPLE_RATE
 from asr_gateway.service.server import GatewayServer
-from asr_gateway.shared.settings import Settings
+from asr_gateway.shared.settings import GatewaySettings
 from tests.recordings import heldout
 
 STARTED_S = 120
@@ -34,7 +34,7 @@ class RunningGateway:
     """
 
     address: str
-    settings: Settings
+    settings: GatewaySettings
     server: GatewayServer | None = None
 
     @property
@@ -51,7 +51,7 @@ class RunningGateway:
 @contextlib.contextmanager
 def running_gateway(triton_url: str, **settings: Any) -> Iterator[RunningGateway]:
     """Run a gateway on a free port, and stop it as SIGTERM does."""
-    chosen = Settings(triton_url=triton_url, port=0, **settings)
+    chosen = GatewaySettings(triton_url=triton_url, port=0, **settings)
     ready, addresses = threading.Event(), []
 
     def started(host: str, port: int) -> None:

@@ -15,7 +15,7 @@ import websockets
 
 from asr_gateway.service.command_line import main
 from asr_gateway.shared.limits import SessionLimits, TooManySessions
-from asr_gateway.shared.settings import Settings, SettingsError, is_loopback
+from asr_gateway.shared.settings import GatewaySettings, SettingsError, is_loopback
 from asr_server.run import held_ports
 
 TIMEOUT_S = 120
@@ -48,9 +48,9 @@ def test_loopback(host, expected):
 
 def test_other_machines_need_a_key_or_a_word():
     with pytest.raises(SettingsError, match="API key"):
-        Settings(host="0.0.0.0")
-    assert Settings(host="0.0.0.0", api_keys=("key",))
-    assert Settings(host="0.0.0.0", allow_anyone=True)
+        GatewaySettings(host="0.0.0.0")
+    assert GatewaySettings(host="0.0.0.0", api_keys=("key",))
+    assert GatewaySettings(host="0.0.0.0", allow_anyone=True)
 
 
 @pytest.mark.parametrize(

@@ -289,7 +289,7 @@ def test_tricks_with_paths_and_headers(gateway):
                 raw.shutdown(sockets.SHUT_WR)
             answer = until_closed(raw)
         assert answer[9:12] in (b"", b"400", b"404", b"426", b"200"), (trick[:60], answer[:60])
-        assert b"class Settings" not in answer and b"root:" not in answer
+        assert b"class GatewaySettings" not in answer and b"root:" not in answer
     assert requests.get(gateway.http + "/healthz", timeout=TIMEOUT_S).ok
 
 

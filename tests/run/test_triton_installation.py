@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_server.run import ServerFlags, TritonServerError, free_ports
+from asr_server.run import ServerFlags, TritonServerError, held_ports
 from asr_server.run import installation as triton_installation
 from asr_server.run.installation import (
     TritonInstallation,
@@ -186,4 +186,5 @@ def test_flags():
 
 
 def test_ports_are_different():
-    assert len(set(free_ports(20))) == 20
+    with held_ports(20) as ports:
+        assert len(set(ports)) == 20

@@ -18,8 +18,8 @@ import pytest
 import soundfile
 
 from asr_contract import SAMPLE_RATE
-from asr_gateway.shared.settings import Settings
-from asr_server.run import free_ports
+from asr_gateway.shared.settings import GatewaySettings
+from asr_server.run import held_ports
 from lab.benchmark.server_statistics import memory_mb
 from tests.funasr_checkout import funasr_file
 from tests.gateway.gateways import RunningGateway, running_gateway, spoken_pcm
@@ -79,7 +79,8 @@ class MemoryWatch:
 
 def test_a_hundred_live_sessions(triton):
     """The gateway runs as a process of its own, so that its memory is what is measured."""
-    port = free_ports(1)[0]
+    with held_ports(1) as (port,):
+        pass  # free from here on, and not given out again soon
     command = [sys.executable, "-m", "asr_gateway", "--triton", f"grpc://{triton.grpc_url}"]
     process = subprocess.Popen(
         [*command, "--port", str(port)],
@@ -89,7 +90,7 @@ def test_a_hundred_live_sessions(triton):
     )
     try:
         assert process.stdout is not None and process.stdout.readline()
-        gateway = RunningGateway(f"127.0.0.1:{port}", Settings(port=port))
+        gateway = RunningGateway(f"127.0.0.1:{port}", GatewaySettings(port=port))
         watch = MemoryWatch(gateway=process.pid, tritonserver=triton.pid)
         watch.start()
         try:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import PUNCTUATION_MODEL
-from asr_contract.tensors import TEXT
+from asr_contract.tensors import MARKS, TEXT, WORDS
 
 from ..errors import ProtocolError
 from ..protocol import InferRequest, text_column
@@ -45,7 +45,7 @@ def parse_punctuation(text: str, outputs: Mapping[str, NDArray[Any]]) -> list[Pu
         ProtocolError: the answer is not the text with marks.
     """
     texts = text_column(outputs, TEXT, 1)
-    words, marks = _strings(outputs, "WORDS"), _strings(outputs, "MARKS")
+    words, marks = _strings(outputs, WORDS), _strings(outputs, MARKS)
     if texts is None or words is None or marks is None or len(words) != len(marks):
         raise ProtocolError(
             f"model {PUNCTUATION_MODEL!r}: expected TEXT, WORDS and MARKS; got {sorted(outputs)}"

@@ -15,14 +15,14 @@ from ..shared import (
     MAX_UPLOAD_MB,
     MODELS,
     SERVICES,
-    Settings,
+    GatewaySettings,
     SettingsError,
     log_event,
     set_up_logging,
 )
 from .server import GatewayServer
 
-_DEFAULTS = Settings()
+_DEFAULTS = GatewaySettings()
 _KEY_VARIABLE = "TRITON_ASR_API_KEY"
 _MAX_SECONDS = 1e6
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if server.started else 1
 
 
-def read_settings(options: argparse.Namespace) -> Settings:
+def read_settings(options: argparse.Namespace) -> GatewaySettings:
     """Return what the command line and the environment say.
 
     Raises:
@@ -53,7 +53,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
     """
     vad_options = dict(options.vad_option)
     FileOptions(vad_options=vad_options)  # checks them
-    return Settings(
+    return GatewaySettings(
         triton_url=options.triton,
         triton_timeout_s=options.triton_timeout,
         host=options.host,
@@ -80,7 +80,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _announce(settings: Settings, host: str, port: int) -> None:
+def _announce(settings: GatewaySettings, host: str, port: int) -> None:
     """Say where the gateway is: on stdout for people and scripts, and in the log."""
     scheme = "https" if settings.certfile else "http"
     address = f"[{host}]" if ":" in host else host

@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse, Response
 from asr_client import AsrError
 from asr_contract import PUNCTUATION_MODEL, STREAMING_MODEL, VAD_MODEL, triton_name
 
-from ..shared import Gateway, Settings
+from ..shared import Gateway, GatewaySettings
 
 _KEPT_S = 1.0  # so that probes, however many, are one question to Triton
 
 
-def needed_models(settings: Settings) -> list[str]:
+def needed_models(settings: GatewaySettings) -> list[str]:
     """Return the Triton models without which the gateway cannot do what its settings say."""
     names = [triton_name(settings.model), VAD_MODEL]
     if settings.model == "paraformer":

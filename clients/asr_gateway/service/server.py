@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from ..shared import Gateway, Settings
+from ..shared import Gateway, GatewaySettings
 from .application import make_application
 from .uvicorn_protocols import EndingWebSocketProtocol, http_protocol
 
@@ -32,7 +32,7 @@ class GatewayServer(uvicorn.Server):
     """
 
     def __init__(
-        self, settings: Settings, on_started: Callable[[str, int], None] | None = None
+        self, settings: GatewaySettings, on_started: Callable[[str, int], None] | None = None
     ) -> None:
         self.gateway = Gateway(settings)
         self._on_started = on_started

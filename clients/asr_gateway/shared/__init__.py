@@ -9,7 +9,7 @@ from .auth import ApiKeys
 from .gateway import SHUTDOWN_MESSAGE, Gateway
 from .limits import SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
-from .settings import MAX_UPLOAD_MB, MODELS, SERVICES, Settings, SettingsError
+from .settings import MAX_UPLOAD_MB, MODELS, SERVICES, GatewaySettings, SettingsError
 
 __all__ = [
     "MAX_UPLOAD_MB",
@@ -18,8 +18,8 @@ __all__ = [
     "SHUTDOWN_MESSAGE",
     "ApiKeys",
     "Gateway",
+    "GatewaySettings",
     "SessionLimits",
-    "Settings",
     "SettingsError",
     "TooManySessions",
     "log_event",

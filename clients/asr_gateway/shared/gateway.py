@@ -13,7 +13,7 @@ from .hotwords import HotwordCheck
 from .limits import SessionLimits
 from .logs import log_event
 from .metrics import Metrics
-from .settings import Settings
+from .settings import GatewaySettings
 
 SHUTDOWN_MESSAGE = "the gateway is shutting down"
 
@@ -33,7 +33,7 @@ class Gateway:
         sessions: websockets that are open.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         self.client = AsyncClient(settings.triton_url, timeout_s=settings.triton_timeout_s)
         self.hotwords = HotwordCheck(self.client, settings.hotwords)

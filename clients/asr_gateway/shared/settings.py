@@ -19,7 +19,7 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
-class Settings:
+class GatewaySettings:
     """How a gateway behaves.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
-from asr_core.vad import ENCODER_OUTPUTS, VadAnswer, VadRequest, VadService, load_vad
+from asr_core.vad import VAD_ENCODER_OUTPUTS, VadAnswer, VadRequest, VadService, load_vad
 from asr_triton.answers import read, reply, turn_of
 from asr_triton.calls import model_function
 from asr_triton.open_sessions import OpenSessions
@@ -20,7 +20,7 @@ class TritonPythonModel:
         """Load the front end and the options, and keep a table of streams."""
         parameters = Parameters(args)
         self.sessions = OpenSessions(parameters)
-        self.encode = model_function("vad_encoder", ENCODER_OUTPUTS)
+        self.encode = model_function("vad_encoder", VAD_ENCODER_OUTPUTS)
         model = load_vad(Path(pb_utils.get_model_dir()), parameters.text("fbank"))
         max_audio_seconds = parameters.number("max_audio_seconds")
         self.service = VadService(model, self.sessions.table, max_audio_seconds)

@@ -4,11 +4,11 @@ import { FileQueue } from "./file_queue.js";
 import { preferredLanguage, say, setLanguage } from "./i18n.js";
 import { MicrophoneError } from "./microphone.js";
 import { Recording } from "./recording.js";
-import { Settings } from "./settings.js";
+import { GatewaySettings } from "./settings.js";
 import { Transcript } from "./transcript.js";
 
 const byId = (id) => document.getElementById(id);
-const settings = new Settings(byId("settings"));
+const settings = new GatewaySettings(byId("settings"));
 const files = new FileQueue(finished);
 const work = new Map(); // transcripts that are not complete, and what cancels each
 let recording = null; // the one that the microphone is open for

@@ -14,7 +14,7 @@ export class FileQueue {
     this.current = null;
   }
 
-  /** Append a file with the options of Settings and the transcript that shows it. */
+  /** Append a file with the options of GatewaySettings and the transcript that shows it. */
   add(file, options, transcript) {
     transcript.setAudio(file);
     transcript.setState("waitingForTurn");

@@ -10,7 +10,7 @@ const SILENCE_DB = -60; // where the level meter begins
 
 export class Recording {
   /**
-   * @param {object} options of Settings.
+   * @param {object} options of GatewaySettings.
    * @param {Transcript} transcript
    * @param {object} events
    * @param {(level: number, elapsed: string) => void} events.onLevel 0 to 1, and the time so far.

@@ -6,7 +6,7 @@ import { keep, recall } from "./storage.js";
 const STORED_SETTINGS = "recognition";
 const STORED_KEY = "api-key";
 
-export class Settings {
+export class GatewaySettings {
   /**
    * @param {HTMLFormElement} form
    */

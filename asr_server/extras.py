@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 _NEEDED = {
-    "server": ("onnx", "onnxruntime", "kaldi_native_fbank", "sentencepiece", "yaml"),
+    "server": ("onnx", "onnxruntime", "asrfront", "kaldi_native_fbank", "sentencepiece", "yaml"),
     "docker": ("docker",),
     "gateway": ("starlette", "uvicorn", "websockets"),
     "hub": ("modelscope", "huggingface_hub"),

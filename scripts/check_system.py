@@ -23,7 +23,7 @@ VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def has_shared_library() -> bool:
-    """Whether libpython3.x.so.1.0, which Triton's Python stub is linked against, can be found."""
+    """Return whether libpython3.x.so.1.0, which Triton's stub is linked against, can be found."""
     name = f"libpython{VERSION}.so.1.0"
     folders = [Path(sys.base_prefix) / "lib", Path(sysconfig.get_config_var("LIBDIR") or "/")]
     return any((folder / name).exists() for folder in folders) or bool(

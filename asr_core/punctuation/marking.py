@@ -187,7 +187,7 @@ def finish_offline(passage: Passage, table: MarkTable) -> Punctuated:
 
 
 def _has_own_end(word: str) -> bool:
-    """Whether the text came with a mark at its end."""
+    """Return whether the text came with a mark at its end."""
     return word[-1] in SENTENCE_ENDS or word[-1] in ".?"
 
 

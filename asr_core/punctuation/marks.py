@@ -29,7 +29,7 @@ class MarkTable:
     period: int
 
     def ends_sentence(self, mark_id: int) -> bool:
-        """Whether a sentence ends with this mark."""
+        """Return whether a sentence ends with this mark."""
         return self.marks[mark_id] in SENTENCE_ENDS
 
 

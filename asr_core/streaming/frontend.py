@@ -88,7 +88,7 @@ class StreamingFrontend:
         self._num_frames += len(frames)
 
     def _full_windows(self) -> list[list[int]]:
-        """Positions of the windows that all rows are there for."""
+        """Return the positions of the windows that all rows are there for."""
         size = self._chunk_size
         rows = self._first_row + (len(self._fbank) - LFR_WINDOW) // LFR_SHIFT + 1
         windows = []
@@ -99,7 +99,7 @@ class StreamingFrontend:
         return windows
 
     def _last_windows(self) -> list[list[int]]:
-        """Positions of the windows that cover what the full ones have not counted."""
+        """Return the positions of the windows that cover what the full ones have not counted."""
         size = self._chunk_size
         total = num_lfr_frames(self._num_frames)
         if total == 0:
@@ -139,5 +139,5 @@ class StreamingFrontend:
 
 
 def _range(start: int, stop: int) -> list[int]:
-    """Positions, from 1, of the rows `start` to before `stop`, which count from 0."""
+    """Return the positions, from 1, of the rows `start` to before `stop`, which count from 0."""
     return list(range(start + 1, stop + 1))

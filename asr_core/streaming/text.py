@@ -47,5 +47,5 @@ class StreamingText:
 
 
 def is_unsettled(piece: str) -> bool:
-    """Whether the next piece may change how this one is written."""
+    """Return whether the next piece may change how this one is written."""
     return piece.endswith(CONTINUES) or is_letter(piece)

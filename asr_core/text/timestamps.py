@@ -21,7 +21,7 @@ NO_TIME = (-1, -1)
 def cif_spans_ms(
     us_alphas: NDArray[np.float32], us_cif_peak: NDArray[np.float32], num_tokens: int
 ) -> list[tuple[int, int]]:
-    """Token times from the upsampled CIF of BiCifParaformer.
+    """Return token times from the upsampled CIF of BiCifParaformer.
 
     The CIF fires once when a token begins and once more at the end, so token i lasts from fire i
     to fire i + 1. Where the number of fires does not fit, the weights are rescaled to
@@ -69,7 +69,7 @@ def _fires_of_rescaled(alphas: NDArray[np.float32], num_fires: int) -> NDArray[n
 
 
 def ctc_span_ms(start_frame: int, end_frame: int, num_frames: int) -> tuple[int, int]:
-    """Time of LFR frames [start, end) out of `num_frames`, half a frame early.
+    """Return the time of LFR frames [start, end) out of `num_frames`, half a frame early.
 
     Source: FunASR `funasr/models/sense_voice/model.py`, `inference` with `output_timestamp`.
     """

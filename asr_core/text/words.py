@@ -50,14 +50,14 @@ def merge_words(parts: Sequence[DecodedWord], text: str) -> DecodedWord:
 
 
 def is_spaced(text: str) -> bool:
-    """Whether a word is separated from its like by a space: letters, but not Chinese or digits."""
+    """Return whether spaces separate a word from its like: letters, but not Chinese or digits."""
     return text.replace("'", "").isalpha() and not any(
         "\u4e00" <= char <= "\u9fff" for char in text
     )
 
 
 def is_letter(text: str) -> bool:
-    """Whether a word is a single English letter, which may belong to an abbreviation."""
+    """Return whether a word is a single English letter, which may belong to an abbreviation."""
     return len(text) == 1 and text.isascii() and text.isalpha()
 
 

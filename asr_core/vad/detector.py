@@ -154,7 +154,7 @@ class SegmentDetector:
             self._last_speech = self._frame
 
     def _frames_after_end(self) -> int:
-        """Frames of the silence that ended a segment which do not belong to it."""
+        """Return how many frames of the silence that ended a segment do not belong to it."""
         frames = int(self._end_silence_ms / FRAME_SHIFT_MS)
         if self._options.do_extend:
             frames -= self._lookahead + 1

@@ -5,19 +5,17 @@ Only this needs torch and FunASR (the `export` extra), and only where no ONNX wa
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 from asr_server.errors import InstallError
-from asr_server.extras import install_line
+from asr_server.extras import install_line, missing_packages
 from asr_server.models import ExportedPrecision
 from asr_server.places import ROOT
 
 CHECKPOINT = "model.pt"
 
-_NEEDED = ("torch", "funasr", "onnx")
 _REPORTED_LINES = 15
 
 
@@ -27,8 +25,7 @@ def check_exporter(what: str) -> None:
     Args:
         what: whose checkpoint needs them.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := missing_packages("export"):
         raise InstallError(
             f"{what}: has a checkpoint ({CHECKPOINT}) but no ONNX; exporting it needs "
             f"{', '.join(missing)}: make export-env, or {install_line('export')}"

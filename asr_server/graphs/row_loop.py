@@ -101,7 +101,7 @@ def _constants() -> list[NodeProto]:
 
 
 def _take_row(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
-    """Nodes that take row `ROW` of every input, with a batch axis of one, and cut it."""
+    """Return nodes that take row `ROW` of every input, with a batch axis of one, and cut it."""
     nodes = []
     for value in model.graph.input:
         nodes.append(helper.make_node("Gather", [value.name, ROW], [f"{value.name}_at"], axis=0))
@@ -141,7 +141,7 @@ def _renamed(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
 
 
 def _width(name: str, width: Width) -> list[NodeProto]:
-    """Nodes that compute the padded width of an output."""
+    """Return nodes that compute the padded width of an output."""
     return [
         _constant(f"{name}_per_frame", np.array(width.per_frame, np.int64)),
         _constant(f"{name}_extra", np.array(width.extra, np.int64)),
@@ -153,7 +153,7 @@ def _width(name: str, width: Width) -> list[NodeProto]:
 
 
 def _put_row(name: str, is_count: bool) -> list[NodeProto]:
-    """Nodes that give out an inner output, without its batch axis, as it is."""
+    """Return nodes that give out an inner output, without its batch axis, as it is."""
     inner, row = f"{name}_inner", f"{name}_row"
     if not is_count:
         return [helper.make_node("Squeeze", [inner, "loop_axis"], [row])]
@@ -166,7 +166,7 @@ def _put_row(name: str, is_count: bool) -> list[NodeProto]:
 
 
 def _pad_row(name: str, rank: int) -> list[NodeProto]:
-    """Nodes that give an inner output of `rank` axes the shape that all rows share."""
+    """Return nodes that give an inner output of `rank` axes the shape that all rows share."""
     flat, size, missing = f"{name}_flat", f"{name}_size", f"{name}_missing"
     before = np.zeros(rank - 1, np.int64)  # of each axis but the batch's
     after = np.zeros(rank - 2, np.int64)  # of each axis behind the padded one

@@ -53,7 +53,7 @@ def speech_like_features(
 
 
 def _moving_sum(values: NDArray[np.float64], width: int, axis: int) -> NDArray[np.float64]:
-    """Sum of `width` neighbours along `axis`, which becomes `width - 1` shorter."""
+    """Return the sum of `width` neighbours along `axis`, which becomes `width - 1` shorter."""
     windows = np.lib.stride_tricks.sliding_window_view(values, width, axis=axis)
     summed: NDArray[np.float64] = windows.sum(axis=-1)
     return summed

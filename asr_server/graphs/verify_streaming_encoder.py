@@ -75,7 +75,7 @@ def make_windows(front_end: FrontEnd, seed: int = 0) -> list[Window]:
 
 
 def _log_mels(front_end: FrontEnd, rng: np.random.Generator, stacks: int) -> NDArray[np.float32]:
-    """Frames for `stacks` stacked ones, with the mean and deviation that CMVN expects."""
+    """Make frames for `stacks` stacked ones, with the mean and deviation that CMVN expects."""
     bins = front_end.num_mel_bins
     if bins > NUM_MEL_BINS:
         raise PrepareError(f"n_mels: expected at most {NUM_MEL_BINS}, got {bins}")

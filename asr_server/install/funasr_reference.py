@@ -125,7 +125,7 @@ class StreamingReference:
         return decoded
 
     def text(self, samples: Waveform) -> str:
-        """Text of a whole recording; its last piece must not be too short for the reference."""
+        """Return the text of a whole recording, whose last piece must not be too short for it."""
         last = (len(samples) - 1) % self.PIECE_SAMPLES + 1
         if last < self.SHORTEST_LAST_PIECE:
             raise ValueError(f"the reference drops a last piece of {last} samples")

@@ -109,7 +109,7 @@ class TritonPythonModel:
         )
 
     def execute(self, requests: Sequence[Any]) -> None:
-        """Answers the requests of one call, by a worker if there are several. Never raises."""
+        """Answer the requests of one call, by a worker if there are several. Never raises."""
         senders = [request.get_response_sender() for request in requests]
         try:
             jobs = [
@@ -158,7 +158,7 @@ class TritonPythonModel:
             sender.send(self._response(result), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def _response(self, result: Result) -> Any:
-        """Triton's answer for a result."""
+        """Return Triton's answer for a result."""
         if not isinstance(result, Exception):
             try:
                 tensors = [pb_utils.Tensor(name, array) for name, array in result.items()]

@@ -136,7 +136,7 @@ def _as_graph_input(name: str, array: Array, scalar: bool) -> Array:
 
 
 def _group_key(job: Job, plan: BatchPlan) -> object | None:
-    """Jobs with equal keys may be joined; None may not be joined at all."""
+    """Return a key: jobs with equal ones may be joined, those with None not at all."""
     if not plan.batching or any(name in plan.scalar_outputs for name in job.outputs):
         return None
     rows = {array.shape[:1] for name, array in job.inputs.items() if name not in plan.scalar_inputs}
@@ -156,7 +156,7 @@ def _what_must_agree(name: str, array: Array, plan: BatchPlan) -> object:
 
 
 def _rows(job: Job, plan: BatchPlan) -> int:
-    """How many rows a job has; 1 if all its inputs are scalars."""
+    """Return how many rows a job has; 1 if all its inputs are scalars."""
     return next(
         (len(array) for name, array in job.inputs.items() if name not in plan.scalar_inputs), 1
     )

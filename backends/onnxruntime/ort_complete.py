@@ -22,7 +22,7 @@ def needs_completion(config: dict[str, Any]) -> bool:
 
 
 def complete_config(config: dict[str, Any], signature: Signature) -> list[str]:
-    """Completes `config` in place.
+    """Complete `config` in place.
 
     Args:
         config: the model's configuration as Triton's JSON.

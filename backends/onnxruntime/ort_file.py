@@ -60,7 +60,7 @@ def model_file(version_dir: str | os.PathLike[str], config: Mapping[str, Any]) -
 
 
 def check_file(path: Path, allow_newer_onnx: bool = False) -> None:
-    """Refuses a file that is not whole, or newer than the container's ONNX Runtime reads.
+    """Refuse a file that is not whole, or newer than the container's ONNX Runtime reads.
 
     Args:
         path: the model file; one in ONNX Runtime's own format (.ort) is left to ONNX Runtime.
@@ -112,7 +112,7 @@ def read_versions(path: Path) -> OnnxVersions:
 
 
 def _read_field(file: BinaryIO, size: int, keep: int) -> tuple[int, int | bytes | None]:
-    """One field: its number and its value (bytes only for field `keep`, else skipped).
+    """Read one field: its number and its value (bytes only for field `keep`, else skipped).
 
     Raises:
         EOFError: it ends behind `size`.
@@ -155,7 +155,7 @@ def _read_varint(file: BinaryIO) -> int:
 
 
 def _default_opset(message: bytes) -> int:
-    """Version in an OperatorSetIdProto, 0 if it is about another domain than ONNX's own."""
+    """Return the version in an OperatorSetIdProto, 0 for another domain than ONNX's own."""
     file = io.BytesIO(message)
     version, domain = 0, b""
     while file.tell() < len(message):

@@ -101,7 +101,7 @@ def _unknown(kind: str, name: str, known: str) -> ValueError:
 
 
 def _tensorrt_options(parameters: Mapping[str, str]) -> dict[str, str]:
-    """ONNX Runtime's options for the parameters of a `tensorrt` accelerator.
+    """Return ONNX Runtime's options for the parameters of a `tensorrt` accelerator.
 
     Raises:
         ValueError: a key or a precision that is not known.

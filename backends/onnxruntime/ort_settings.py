@@ -118,7 +118,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
 
 
 def session_options(settings: Settings) -> onnxruntime.SessionOptions:
-    """ONNX Runtime's session options for a model."""
+    """Return ONNX Runtime's session options for a model."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = settings.intra_op_threads
     options.inter_op_num_threads = settings.inter_op_threads
@@ -140,7 +140,7 @@ def session_options(settings: Settings) -> onnxruntime.SessionOptions:
 
 
 def run_options(settings: Settings) -> onnxruntime.RunOptions:
-    """ONNX Runtime's options for each run of a model."""
+    """Return ONNX Runtime's options for each run of a model."""
     options = onnxruntime.RunOptions()
     for key, value in settings.run_entries.items():
         options.add_run_config_entry(key, value)
@@ -148,7 +148,7 @@ def run_options(settings: Settings) -> onnxruntime.RunOptions:
 
 
 def _cuda_options(values: Mapping[str, str]) -> dict[str, str]:
-    """Options of the CUDA provider that stand among the parameters."""
+    """Return the options of the CUDA provider that stand among the parameters."""
     options = {}
     algorithm = _choice(values, "cudnn_conv_algo_search", CONV_ALGO_SEARCH)
     if algorithm is not None:

@@ -106,7 +106,7 @@ def read_signature(session: HasSignature) -> Signature:
 
 
 def _specs(kind: str, arguments: Iterable[NodeArg]) -> dict[str, TensorSpec]:
-    """Tensors by name.
+    """Return tensors by name.
 
     Raises:
         ValueError: one is not a tensor.
@@ -207,7 +207,7 @@ def _check_item_shape(shape: ItemShape, signature: Signature, inputs: Sequence[C
 
 
 def _check_unsupported(config: Config) -> None:
-    """Refuses what the C++ backend can do and this one cannot.
+    """Refuse what the C++ backend can do and this one cannot.
 
     Raises:
         ValueError: which field.
@@ -275,7 +275,7 @@ def _check_tensor(
 
 
 def _shapes_agree(model: Sequence[int], configured: Sequence[int], exact: bool) -> bool:
-    """Whether a configured shape fits the model's.
+    """Return whether a configured shape fits the model's.
 
     A fixed dimension must be the same in both. A dynamic one may be narrowed, unless `exact`.
     """
@@ -286,7 +286,7 @@ def _shapes_agree(model: Sequence[int], configured: Sequence[int], exact: bool) 
 
 
 def _controls(config: Config) -> Iterable[tuple[str, str]]:
-    """Name and data_type of each control tensor of a sequence model."""
+    """Return name and data_type of each control tensor of a sequence model."""
     for control_input in (config.get("sequence_batching") or {}).get("control_input", []):
         for control in control_input.get("control", []):
             data_type = control.get("data_type", "TYPE_INVALID")

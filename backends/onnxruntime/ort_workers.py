@@ -26,7 +26,7 @@ def default_runs(kind: str) -> int:
 
 
 def threads_beside_others(runs: int) -> int:
-    """Threads for each of `runs` runs at a time, so that they share the cores; at least 1."""
+    """Return the threads for each of `runs` runs at a time, which share the cores; at least 1."""
     return max(len(os.sched_getaffinity(0)) // runs, 1)
 
 

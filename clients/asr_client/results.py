@@ -114,7 +114,7 @@ class Sentence:
     Attributes:
         text: with punctuation and figures, as it is to be read.
         start_ms, end_ms: when it is heard, in ms from the beginning of the recording.
-        words: the words of `text` in order, without punctuation; see `alignment`. Empty when
+        words: the words of `text` in order, without punctuation; see `text.alignment`. Empty when
             the model gives no times.
         language: such as "zh"; None when the model does not tell.
     """

@@ -10,7 +10,6 @@ import pytest
 
 from asr_server import file_hashes
 from asr_server.commands.install import main
-from asr_server.export import checkpoint
 from asr_server.install import agreement, read_manifest
 from asr_server.models import KINDS, MANIFEST, copy_repository
 from tests.serving import RANDOM_MODELS
@@ -128,7 +127,7 @@ def test_a_checkpoint_without_torch_says_what_to_do(tmp_path, capsys, monkeypatc
     (source / "model.pt").write_bytes(b"")
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        checkpoint.importlib.util,
+        importlib.util,
         "find_spec",
         lambda name: None if name in ("torch", "funasr") else find(name),
     )

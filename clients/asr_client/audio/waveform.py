@@ -83,7 +83,7 @@ class UnknownFormat(AudioError):
 
 
 def read_audio(audio: AudioInput, sample_rate: int | None = None) -> Waveform:
-    """Return audio that needs no ffmpeg; arguments and errors as `loading.load_audio`.
+    """Return audio that needs no ffmpeg; arguments and errors as `asr_client.audio.load_audio`.
 
     Raises:
         UnknownFormat: it is a file that libsndfile cannot read.

@@ -81,7 +81,7 @@ class Background:
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    """Body of the thread: run the loop until it is stopped, then close it."""
+    """Be the body of the thread: run the loop until it is stopped, then close it."""
     try:
         loop.run_forever()
     finally:

@@ -82,7 +82,7 @@ class Client:
 
         Args:
             audio: a path, the bytes of a file, a binary file object, an array or `Pcm`; see
-                `loading.load_audio`.
+                `asr_client.audio.load_audio`.
             model: "sensevoice", "paraformer", or the name of a Triton model with the same
                 tensors (then asked for its inputs once).
             language: "auto", "zh", "en", "yue", "ja", "ko" or "nospeech"; models that take no

@@ -50,7 +50,7 @@ def end_that_fits(text: str, columns: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns that a terminal takes for a text: two for a Chinese character."""
+    """Return the columns that a terminal takes for a text: two for a Chinese character."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in text

@@ -138,7 +138,7 @@ class Microphone:
         raise ValueError("it has no input channel")
 
     def _take(self, frames: NDArray[np.float32], count: int, time: Any, status: Any) -> None:
-        """PortAudio's thread has recorded something."""
+        """Take what PortAudio's thread has recorded."""
         if status.input_overflow:
             self._lost += count  # at least as much came before it; PortAudio does not count
         if self._queued - self._read > MAX_BACKLOG_S * self.sample_rate:

@@ -45,7 +45,7 @@ class OutputFolder:
         return self._folder / f"{source.output_name}.{self._style}"
 
     def is_done(self, source: InputFile) -> bool:
-        """Whether the result is there."""
+        """Return whether the result is there."""
         return self.path_for(source).is_file()
 
     def write(self, source: InputFile, parts: Iterable[str]) -> None:

@@ -26,7 +26,7 @@ def live_frames(audio: LiveAudio) -> NDArray[np.float32]:
 
     Args:
         audio: bytes of 16-bit little-endian mono samples, or an array [samples] or
-            [samples, channels] as `loading.load_audio` takes it. It may be empty.
+            [samples, channels] as `asr_client.audio.load_audio` takes it. It may be empty.
 
     Raises:
         AudioError: half a sample, wrong shape, NaN or infinity, unscaled numbers.

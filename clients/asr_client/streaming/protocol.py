@@ -63,15 +63,15 @@ class SequenceRequests:
         self._parameters = {CHUNK_SIZE_PARAMETER: str(size)} if size else {}
 
     def start(self) -> InferRequest:
-        """START, without audio."""
+        """Return the request with START, without audio."""
         return self._request(_NO_AUDIO, SequenceStep(self.sequence_id, start=True))
 
     def audio(self, waveform: Waveform, *, end: bool = False) -> InferRequest:
-        """Audio, [samples] float32 at 16 kHz, with END or not."""
+        """Return the request with audio, [samples] float32 at 16 kHz, with END or not."""
         return self._request(waveform, SequenceStep(self.sequence_id, end=end))
 
     def end(self) -> InferRequest:
-        """END, without audio."""
+        """Return the request with END, without audio."""
         return self.audio(_NO_AUDIO, end=True)
 
     def _request(self, waveform: Waveform, step: SequenceStep) -> InferRequest:

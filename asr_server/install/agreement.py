@@ -13,7 +13,14 @@ from rapidfuzz.distance import LCSseq
 from asr_core.features import Waveform
 from asr_server.errors import InstallError
 from asr_server.install import installed
-from asr_server.install.installed import Answers, Material, full_width, one_by_one
+from asr_server.install.installed import (
+    PIECE_SAMPLES,
+    SHORTEST_LAST_PIECE,
+    Answers,
+    Material,
+    full_width,
+    one_by_one,
+)
 from asr_server.models import ExportedPrecision
 
 # Of the tokens, in agreement with the reference in the same precision. The reference lets ONNX
@@ -21,8 +28,6 @@ from asr_server.models import ExportedPrecision
 # the last bit before dynamic quantisation is a whole quantum behind it.
 REQUIRED_SHARE = {"fp32": 1.0, "fp16": 0.98, "int8": 0.95}
 
-_MIN_LAST_PIECE = 960  # samples: the streaming reference drops a shorter last piece
-_PIECE = 9600
 # A tag, a run of letters and digits, or a single character of anything else.
 _TOKEN = re.compile(r"<\|.*?\|>|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|\S")
 
@@ -178,8 +183,8 @@ def check(agreement: Agreement, precision: str) -> None:
 
 def fit_pieces(samples: Waveform) -> Waveform:
     """Cut off an end that the streaming reference would drop."""
-    last = (len(samples) - 1) % _PIECE + 1
-    return samples if last >= _MIN_LAST_PIECE else samples[: len(samples) - last]
+    last = (len(samples) - 1) % PIECE_SAMPLES + 1
+    return samples if last >= SHORTEST_LAST_PIECE else samples[: len(samples) - last]
 
 
 def read_texts(path: Path) -> list[str]:

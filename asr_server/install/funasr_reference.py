@@ -15,6 +15,7 @@ from funasr_onnx.utils.postprocess_utils import sentence_postprocess
 from numpy.typing import NDArray
 
 from asr_core.features import Waveform
+from asr_server.install.installed import PIECE_SAMPLES, SHORTEST_LAST_PIECE
 
 # Tokens that FunASR drops from the text, whereupon its times belong to other words.
 DROPPED = {"<s>", "<unk>"}
@@ -107,9 +108,6 @@ class SenseVoiceReference:
 class StreamingReference:
     """`funasr_onnx.paraformer_online_bin.Paraformer` on an exported model, 600 ms at a time."""
 
-    PIECE_SAMPLES = 9600
-    SHORTEST_LAST_PIECE = 960  # it drops a shorter one
-
     def __init__(self, model_dir: Path, threads: int = 1, quantized: bool = False) -> None:
         self.model = StreamingParaformer(
             str(model_dir), quantize=quantized, intra_op_num_threads=threads
@@ -126,15 +124,15 @@ class StreamingReference:
 
     def text(self, samples: Waveform) -> str:
         """Return the text of a whole recording, whose last piece must not be too short for it."""
-        last = (len(samples) - 1) % self.PIECE_SAMPLES + 1
-        if last < self.SHORTEST_LAST_PIECE:
+        last = (len(samples) - 1) % PIECE_SAMPLES + 1
+        if last < SHORTEST_LAST_PIECE:
             raise ValueError(f"the reference drops a last piece of {last} samples")
         self._pieces = []
         self.model.frontend.cache_reset()
         cache: dict[str, Any] = {}
-        for start in range(0, len(samples), self.PIECE_SAMPLES):
-            is_final = start + self.PIECE_SAMPLES >= len(samples)
-            piece = samples[start : start + self.PIECE_SAMPLES]
+        for start in range(0, len(samples), PIECE_SAMPLES):
+            is_final = start + PIECE_SAMPLES >= len(samples)
+            piece = samples[start : start + PIECE_SAMPLES]
             self.model(piece, param_dict={"cache": cache, "is_final": is_final})
         if not self._pieces:
             return ""

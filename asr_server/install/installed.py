@@ -54,7 +54,8 @@ Recogniser = Callable[[Waveform], str]
 # differs in the fourth decimal, which decides where two tokens tie.
 _FBANK = "kaldi-native-fbank"
 _SAMPLE_HOTWORDS = 10
-_PIECE_SAMPLES = 9600  # of a stream
+PIECE_SAMPLES = 9600  # of a stream; 600 ms
+SHORTEST_LAST_PIECE = 960  # samples: `funasr_onnx` drops a shorter one
 _PAUSE = np.zeros(SAMPLE_RATE, np.float32)
 _MAX_WORDS = 10_000  # of a text to punctuate
 _MAX_HOTWORDS = 500
@@ -143,9 +144,9 @@ def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
         frontend = StreamingFrontend(make_streaming_fbank(_FBANK), DEFAULT_CHUNK_SIZE)
         stream = recogniser.open(DEFAULT_CHUNK_SIZE)
         text = ""
-        for start in range(0, len(samples), _PIECE_SAMPLES):
-            is_final = start + _PIECE_SAMPLES >= len(samples)
-            windows = frontend.accept(samples[start : start + _PIECE_SAMPLES], is_final)
+        for start in range(0, len(samples), PIECE_SAMPLES):
+            is_final = start + PIECE_SAMPLES >= len(samples)
+            windows = frontend.accept(samples[start : start + PIECE_SAMPLES], is_final)
             (update,) = recogniser.advance([Step(stream, windows, is_final)])
             text += update.new_text
         return text

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from asr_contract import PARAFORMER_MODEL, SENSEVOICE_MODEL, STREAMING_MODEL
+from asr_contract import (
+    PARAFORMER_MODEL,
+    PUNCTUATION_MODEL,
+    PUNCTUATION_ONLINE_MODEL,
+    SENSEVOICE_MODEL,
+    STREAMING_MODEL,
+    VAD_MODEL,
+)
 from asr_server.models.names import GraphKindChoice
 from asr_server.places import EMBEDDED_MODELS
 
@@ -120,20 +127,20 @@ KINDS: dict[str, ModelKind] = {
             "vad",
             "model_repo_auxiliary",
             (ExportedGraph("vad_encoder", "model", "vad", ("config.yaml",)),),
-            {"vad": ("am.mvn", "config.yaml")},
+            {VAD_MODEL: ("am.mvn", "config.yaml")},
         ),
         ModelKind(
             "punctuation",
             "model_repo_auxiliary",
             (ExportedGraph("punctuation_encoder", "model", "punctuation"),),
-            {"punctuation": ("tokens.json", "config.yaml")},
+            {PUNCTUATION_MODEL: ("tokens.json", "config.yaml")},
             _WORD_LEVEL,
         ),
         ModelKind(
             "punctuation-online",
             "model_repo_auxiliary",
             (ExportedGraph("punctuation_online_encoder", "model", "punctuation_online"),),
-            {"punctuation_online": ("tokens.json", "config.yaml")},
+            {PUNCTUATION_ONLINE_MODEL: ("tokens.json", "config.yaml")},
             _WORD_LEVEL,
         ),
     )

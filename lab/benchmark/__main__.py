@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from asr_server.models import KINDS, ModelKind
-from asr_server.places import ROOT
+from asr_server.places import ROOT, SAMPLES
 from lab.benchmark.accuracy import ACCURACY_PEERS, AccuracyResult, measure_accuracy
 from lab.benchmark.concurrent import LAYOUTS
 from lab.benchmark.frontend import FrontendResult, measure_frontend
@@ -55,8 +55,6 @@ from lab.benchmark.report import (
 from lab.benchmark.streaming import measure_streaming
 from lab.benchmark.whole_file import FileResult, measure_file
 from lab.benchmark.workload import Recording, make_recordings
-
-SAMPLES = ROOT / "embedded_models" / "samples"
 
 Result = TypeVar("Result", OfflineResult, FileResult, FrontendResult, LatencyResult, AccuracyResult)
 

@@ -11,7 +11,7 @@ from typing import Literal
 from asr_server.file_hashes import hash_file
 from asr_server.install import install
 from asr_server.models import ModelKind, copy_repository
-from asr_server.places import EMBEDDED_MODELS, ROOT
+from asr_server.places import ROOT, SAMPLES
 
 MeasuredPrecision = Literal["fp32", "int8"]
 
@@ -52,9 +52,8 @@ def _install_int8(kind: ModelKind, source: Path, target: Path) -> None:
     from asr_server.install import Material, choose, install_converted, read_texts
     from asr_server.recordings import read_recordings
 
-    samples = EMBEDDED_MODELS / "samples"
-    recordings = read_recordings(sorted(samples.glob("*.wav")))
-    material = Material(recordings, read_texts(samples / "transcripts.tsv"))
+    recordings = read_recordings(sorted(SAMPLES.glob("*.wav")))
+    material = Material(recordings, read_texts(SAMPLES / "transcripts.tsv"))
     choice = choose(kind, "int8", None, str(source))
     install_converted(kind, source, target, choice, material)
 

@@ -37,7 +37,6 @@ DAYS = _words("今天 明天 昨天 后天 前天")
 DAY_PARTS = _words("早上 上午 中午 下午 晚上 现在")
 PERIODS = _words("星期 周 今年 明年 去年 分钟 小时 秒")
 UNITS = _words("米 公里 千克 公斤 克 升 度 岁")
-MONEY = _words("元 块 角 毛 块钱")
 COUNTERS = _words("个 次 人 张 本 辆 件 层 杯")
 
 RANDOM_WORDS: tuple[str, ...] = tuple(

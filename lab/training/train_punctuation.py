@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from lab.random_models.ct_transformer import PUNC_LIST, CtSize, model_config
@@ -46,8 +45,6 @@ NO_CONTEXT_SHARE = 0.35
 PYTORCH_MASK_SHARE = 0.3
 DEV_PASSAGES = 150
 DROPOUT = 0.05
-
-Ids = npt.NDArray[np.int64]
 
 
 def punctuation_config(form: Form, vocabulary: int) -> dict[str, Any]:

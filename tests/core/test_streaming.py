@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from asr_contract import CHUNK_SIZES, DEFAULT_CHUNK_SIZE
 from asr_core.features import KaldiNativeFbank, num_lfr_frames
 from asr_core.streaming import Step, StreamingFrontend
+from asr_server.install.installed import PIECE_SAMPLES as PIECE
+from asr_server.install.installed import SHORTEST_LAST_PIECE as SHORTEST
 from tests.funasr_reference import StreamingReference
 from tests.recordings import material
 from tests.serving import RANDOM_MODELS
 from tests.streaming_graphs import ExportedGraphs, Session
 
 MODELS = sorted(path.name for path in RANDOM_MODELS.glob("paraformer_online-*"))
-PIECE = StreamingReference.PIECE_SAMPLES
-SHORTEST = StreamingReference.SHORTEST_LAST_PIECE
+
 FBANK = KaldiNativeFbank()
 
 

@@ -14,6 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from asr_contract import parse_chunk_size
 from asr_core.features import KaldiNativeFbank
+from asr_server.install.installed import SHORTEST_LAST_PIECE
 from lab.benchmark.server_statistics import read_statistics
 from tests.funasr_reference import StreamingReference
 from tests.recordings import cut
@@ -80,7 +81,7 @@ def test_parity_with_funasr(model):
     texts = []
     for index in range(20):
         samples = cut(0.7 + 0.237 * index, start=1.9 * index, gain=0.3 + 0.1 * index)
-        if len(samples) % PIECE < reference.SHORTEST_LAST_PIECE:
+        if len(samples) % PIECE < SHORTEST_LAST_PIECE:
             samples = samples[: len(samples) // PIECE * PIECE]
         texts.append(reference.text(samples))
         assert Stream(server).run(samples) == texts[-1], index

@@ -24,6 +24,7 @@ from asr_server.extras import MissingExtraError, require
 from asr_server.models import (
     KINDS,
     PUBLISHED_MODELS,
+    Device,
     HubName,
     ModelKind,
     RecipeChoice,
@@ -96,6 +97,9 @@ def _add_model_options(parser: argparse.ArgumentParser, kind: ModelKind) -> None
     parser.add_argument(
         "--row-by-row", action="store_true", help="for graphs with an unknown pattern"
     )
+    parser.add_argument(
+        "--device", choices=get_args(Device), help="to be fast on; default: gpu with fp16, else cpu"
+    )
     parser.add_argument("--name", help="in the store; default: made from the source")
     parser.add_argument(
         "--wav", type=Path, nargs="+", help="verify on these (16 kHz); default: the samples"
@@ -122,6 +126,7 @@ def _install(options: argparse.Namespace) -> None:
         variant=options.variant,
         from_checkpoint=options.checkpoint,
         row_by_row=options.row_by_row,
+        device=options.device,
         name=options.name,
         wavs=options.wav or (),
     )

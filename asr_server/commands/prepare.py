@@ -18,7 +18,7 @@ from typing import get_args
 from asr_server.commands.output import report_error, report_line
 from asr_server.errors import InstallError
 from asr_server.extras import MissingExtraError, require
-from asr_server.models import GraphKindChoice
+from asr_server.models import Device, GraphKindChoice
 
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
         action="store_true",
         help="for graphs without the expected patterns: run the rows of a batch one by one",
     )
+    parser.add_argument("--device", choices=get_args(Device), default="cpu", help="to be fast on")
     parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
     options = parser.parse_args(arguments)
     try:
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
             kind=options.kind,
             recordings=read_features(options.wav, am_mvn) if options.wav else (),
             row_by_row=options.row_by_row,
+            device=options.device,
             threads=options.threads,
         )
     except (MissingExtraError, InstallError, OSError, ValueError) as error:

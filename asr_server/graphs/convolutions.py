@@ -3,6 +3,11 @@
 SAN-M has a depthwise convolution in every layer. On a CPU ONNX Runtime runs one with a single
 dimension as a product for each channel; its blocked kernels (NCHWc) are for images. As an image of
 one line it takes a fourth to an eighth of the time, the transpositions around it included.
+
+On a GPU cuDNN makes a plan for every new length, which costs more than the run, or finds none and
+falls back to 10 to 15 ms for each layer at any batch. A sum of shifted products needs no plan: on
+an H100, with ONNX Runtime 1.31, a run of SenseVoice in float16 took 28 ms with it and 550 to 1,000
+ms with convolutions.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from asr_server.graphs.graph import Graph
 from asr_server.graphs.nodes import attribute_value
 
 _ZERO = np.zeros((), np.float32)
+_TO_THE_END = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,23 @@ def widen_convolutions(graph: Graph) -> int:
         _widen(graph, match)
     graph.finish()
     return len(found)
+
+
+def shift_convolutions(graph: Graph) -> int:
+    """Write depthwise convolutions over time as sums of shifted products; return their number.
+
+    Those with strides or dilations, which memory blocks do not have, stay.
+    """
+    found = [match for node in graph.nodes if (match := _match(graph, node)) is not None]
+    found = [match for match in found if _is_dense(match.node)]
+    for match in found:
+        _shift(graph, match)
+    graph.finish()
+    return len(found)
+
+
+def _is_dense(node: NodeProto) -> bool:
+    return all(attribute_value(node, name, [1]) == [1] for name in ("strides", "dilations"))
 
 
 def _match(graph: Graph, node: NodeProto) -> _Convolution | None:
@@ -121,4 +144,28 @@ def _widen(graph: Graph, match: _Convolution) -> None:
         result = graph.add("Reshape", [frames, shape])
     else:
         result = graph.add("Squeeze", [image, graph.constant([2], np.int64)])
+    graph.replace_uses(match.result, result)
+
+
+def _shift(graph: Graph, match: _Convolution) -> None:
+    frames = match.source
+    if not match.from_frames:
+        frames = graph.add("Transpose", [frames], perm=[0, 2, 1])
+    if any(match.pads):
+        before, behind = match.pads
+        amounts = graph.constant([0, before, 0, 0, behind, 0], np.int64)
+        frames = graph.add("Pad", [frames, amounts])
+    taps = match.weight[:, 0].T  # [kernel, C]
+    axis = graph.constant([1], np.int64)
+    products = []
+    for place, weight in enumerate(taps):
+        end = place - len(taps) + 1 or _TO_THE_END
+        bounds = [graph.constant([bound], np.int64) for bound in (place, end)]
+        shifted = graph.add("Slice", [frames, *bounds, axis])
+        products.append(graph.add("Mul", [shifted, graph.constant(weight, weight.dtype)]))
+    result = graph.add("Sum", products)
+    for bias in match.node.input[2:]:
+        result = graph.add("Add", [result, bias])
+    if not match.to_frames:
+        result = graph.add("Transpose", [result], perm=[0, 2, 1])
     graph.replace_uses(match.result, result)

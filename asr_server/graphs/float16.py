@@ -59,6 +59,7 @@ _OPERATORS = frozenset(
         "Split",
         "Squeeze",
         "Sub",
+        "Sum",
         "Tile",
         "Transpose",
         "Unsqueeze",

@@ -15,7 +15,7 @@ from onnx import ModelProto
 from asr_core.features import Features
 from asr_server.file_hashes import hash_file
 from asr_server.graphs import masks, patterns, verify
-from asr_server.graphs.convolutions import widen_convolutions
+from asr_server.graphs.convolutions import shift_convolutions, widen_convolutions
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.ragged import lay_rows_out
@@ -24,12 +24,17 @@ from asr_server.graphs.report import Report, append_figures, is_prepared, write_
 from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.session import Outputs
 from asr_server.graphs.versions import limit_versions
-from asr_server.models.names import GraphKind, GraphKindChoice
+from asr_server.models.names import Device, GraphKind, GraphKindChoice
 
 _MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
 _WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
+
+_CONVOLUTIONS: dict[Device, Callable[[Graph], int]] = {
+    "cpu": widen_convolutions,
+    "gpu": shift_convolutions,
+}
 
 # What is installed in one place, whatever its outputs.
 _FAMILIES: dict[GraphKind, GraphKindChoice] = dict.fromkeys(
@@ -44,6 +49,7 @@ def prepare(
     kind: GraphKindChoice = "auto",
     recordings: Sequence[Features] = (),
     row_by_row: bool = False,
+    device: Device = "cpu",
     threads: int = 2,
 ) -> Report:
     """Rewrite `source`, prove the result and put it at `target`.
@@ -60,6 +66,7 @@ def prepare(
         row_by_row: for graphs without the expected patterns: change nothing but the end, and run
             the rows of a batch one by one inside the graph. Dynamic int8 always does so. Not for
             graphs with caches.
+        device: what it shall be fast on; it runs on either, and the proof is on the CPU.
         threads: CPU threads of the proof.
 
     Returns:
@@ -70,7 +77,7 @@ def prepare(
             one is not equal to it or depends on padding. `target` is untouched.
         OSError: a file cannot be read or written.
     """
-    model, report, recipe = _rewrite(source, kind, row_by_row)
+    model, report, recipe = _rewrite(source, kind, row_by_row, device)
     if recipe.prove is not None and recordings:
         raise PrepareError(f"{source}: {report.kind} is proved on made windows only")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +101,7 @@ def prepare(
 
 
 def _rewrite(
-    source: Path, kind: GraphKindChoice, row_by_row: bool
+    source: Path, kind: GraphKindChoice, row_by_row: bool, device: Device
 ) -> tuple[ModelProto, Report, Recipe]:
     try:
         model = onnx.load(str(source))
@@ -122,7 +129,7 @@ def _rewrite(
     try:
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
         edits = recipe.rewrite(graph, not row_by_row)
-        widened = 0 if row_by_row else widen_convolutions(graph)
+        convolutions = 0 if row_by_row else _CONVOLUTIONS[device](graph)
     except PrepareError as error:
         way_out = "" if row_by_row or found in WITH_CACHES else f". {_WAY_OUT}"
         raise PrepareError(f"{source}: {error}{way_out}") from error
@@ -137,9 +144,10 @@ def _rewrite(
         precision="int8" if int8 else "fp32",
         row_by_row=int8 or row_by_row,
         source_sha256=hash_file(source),
-        edits={**edits, "mask_tables": computed, "convolutions": widened},
+        edits={**edits, "mask_tables": computed, "convolutions": convolutions},
         mask_table_frames=frames,
         messages=tuple(_messages(found, int8, row_by_row, frames)),
+        device=device,
     )
     write_metadata(model, report)
     return model, report, recipe

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
-from asr_server.models.names import PREPARED_FORMAT, ExportedPrecision, GraphKind
+from asr_server.models.names import PREPARED_FORMAT, Device, ExportedPrecision, GraphKind
 
 TAKES_HOTWORDS: frozenset[GraphKind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
 
@@ -36,6 +36,7 @@ class Report:
         mask_table_frames: the limit that an older exporter's mask table set, None where there was
             none. With the masks rewritten the prepared file is free of it.
         messages: what a user should know, whole sentences.
+        device: what it was prepared for.
     """
 
     kind: GraphKind
@@ -46,6 +47,7 @@ class Report:
     figures: Mapping[str, float] = field(default_factory=dict)
     mask_table_frames: int | None = None
     messages: tuple[str, ...] = ()
+    device: Device = "cpu"
 
 
 def metadata(report: Report) -> dict[str, str]:
@@ -54,6 +56,7 @@ def metadata(report: Report) -> dict[str, str]:
         "prepared_by": PREPARED_BY,
         "kind": report.kind,
         "precision": report.precision,
+        "device": report.device,
         "row_by_row": "true" if report.row_by_row else "false",
         "source_sha256": report.source_sha256,
     }

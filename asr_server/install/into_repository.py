@@ -14,7 +14,7 @@ from asr_core.paraformer import EMBEDDER_FILE, SEGMENTATION_FILE
 from asr_core.sensevoice import NUM_TAG_FRAMES
 from asr_server.errors import InstallError
 from asr_server.graphs import TAKES_HOTWORDS, Report, convert_embedder, prepare
-from asr_server.models import MANIFEST, PREPARED_FORMAT, ModelKind, version_folder
+from asr_server.models import MANIFEST, PREPARED_FORMAT, Device, ModelKind, version_folder
 
 
 def install(
@@ -23,6 +23,7 @@ def install(
     repository: Path,
     onnx_name: str = "model.onnx",
     row_by_row: bool = False,
+    device: Device = "cpu",
 ) -> list[Report]:
     """Prepare a model's graphs and put them with its tables into a model repository.
 
@@ -33,6 +34,7 @@ def install(
         onnx_name: the encoder's graph in `source`: `model.onnx`, or `model_quant.onnx` for int8. A
             decoder's is named alike: `decoder.onnx`, `decoder_quant.onnx`.
         row_by_row: as in `prepare`.
+        device: as in `prepare`.
 
     Returns:
         For each graph, what the preparation found and proved.
@@ -57,7 +59,11 @@ def install(
             folder = Path(scratch) / graph.model
             folder.mkdir()
             report = prepare(
-                source / name, folder / "model.onnx", kind=graph.kind, row_by_row=row_by_row
+                source / name,
+                folder / "model.onnx",
+                kind=graph.kind,
+                row_by_row=row_by_row,
+                device=device,
             )
             manifest = {
                 "format": PREPARED_FORMAT,

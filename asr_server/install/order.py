@@ -24,6 +24,7 @@ from asr_server.install.store import new_entry, put_in_place
 from asr_server.models import (
     EMBEDDED_NAME,
     MANIFEST,
+    Device,
     HubName,
     ModelKind,
     RecipeChoice,
@@ -50,6 +51,7 @@ class Order:
         variant: which published default.
         from_checkpoint: export `model.pt` here even if the ONNX was published.
         row_by_row: as in `prepare`.
+        device: what the graphs shall be fast on; None is a GPU for fp16, else the CPU.
         name: in the store; None makes one from the source.
         wavs: recordings to verify it on (16 kHz); none takes the samples.
     """
@@ -65,6 +67,7 @@ class Order:
     variant: str | None = None
     from_checkpoint: bool = False
     row_by_row: bool = False
+    device: Device | None = None
     name: str | None = None
     wavs: Sequence[Path] = ()
 
@@ -83,6 +86,7 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
     kind = order.kind
     source = _source(order)
     choice = choose(kind, order.precision, order.recipe, source)
+    device = order.device or ("gpu" if choice.precision == "fp16" else "cpu")
     recordings = read_recordings(order.wavs or sorted(SAMPLES.glob("*.wav")))
     material = Material(recordings, agreement.read_texts(SAMPLES / "transcripts.tsv"))
     graphs = [graph.stem for graph in kind.graphs]
@@ -101,7 +105,7 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
         exported.mkdir()
         links.mkdir()
         located = locate(wanted, exported, say)
-        name = order.name or _name(kind, located, choice.precision)
+        name = order.name or _name(kind, located, choice.precision, device)
         tables = {name for names in kind.files.values() for name in names}
         tables.update(name for graph in kind.graphs for name in graph.files)
         optional = [*kind.unsupported, *HOTWORD_FILES]
@@ -109,10 +113,10 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
         with new_entry(order.store, kind.name, name) as entry:
             cost = None
             if choice.is_converted:
-                reports, cost = install_converted(kind, links, entry, choice, material)
+                reports, cost = install_converted(kind, links, entry, choice, material, device)
             else:
                 first = graph_file(graphs[0], choice.of_files)
-                reports = install(kind, links, entry, first, order.row_by_row)
+                reports = install(kind, links, entry, first, order.row_by_row, device)
             _say_prepared(reports, say)
             if cost is not None:
                 say(str(cost))
@@ -152,10 +156,12 @@ def _verify(
     return found
 
 
-def _name(kind: ModelKind, located: Located, precision: ServedPrecision) -> str:
+def _name(kind: ModelKind, located: Located, precision: ServedPrecision, device: Device) -> str:
     embedded = located.origin.get("directory") == str(kind.embedded.resolve())
     name = EMBEDDED_NAME if embedded else located.title.replace("/", "--")
-    return name if precision == "fp32" else f"{name}-{precision}"
+    if precision != "fp32":
+        name += f"-{precision}"
+    return f"{name}-gpu" if device == "gpu" and precision != "fp16" else name
 
 
 def _say_prepared(reports: Sequence[Report], say: Callable[[str], None]) -> None:

@@ -21,6 +21,7 @@ from asr_server.install.layout import has_graphs
 from asr_server.models import (
     DEFAULT_RECIPE,
     VERSION,
+    Device,
     ExportedPrecision,
     Int8Recipe,
     ModelKind,
@@ -124,7 +125,12 @@ class PrecisionReport:
 
 
 def install_converted(
-    kind: ModelKind, files: Path, repository: Path, choice: Choice, material: Material
+    kind: ModelKind,
+    files: Path,
+    repository: Path,
+    choice: Choice,
+    material: Material,
+    device: Device = "cpu",
 ) -> tuple[list[Report], PrecisionReport]:
     """Install a model in float32 elsewhere, and from there in another precision.
 
@@ -134,6 +140,7 @@ def install_converted(
         repository: the model repository to fill.
         choice: the precision, one that is made here.
         material: its recordings calibrate float16, and are recognised in both precisions.
+        device: what the graph shall be fast on.
 
     Raises:
         InstallError: a file is missing, or nothing is recognised.
@@ -143,7 +150,7 @@ def install_converted(
         raise ValueError("expected another precision than fp32")
     with tempfile.TemporaryDirectory(prefix="fp32-") as work:
         fp32 = Path(work)
-        reports = install(kind, files, fp32)
+        reports = install(kind, files, fp32, device=device)
         shutil.copytree(fp32, repository, dirs_exist_ok=True)
         graph = Path(kind.encoder) / VERSION / "model.onnx"
         frontend = load_frontend(_feature_extractor(kind, fp32))

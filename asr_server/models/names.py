@@ -49,6 +49,9 @@ RecipeChoice = Literal["signed", "funasr", "per_frame", "published"]
 
 HubName = Literal["modelscope", "huggingface"]
 
+# What a graph is prepared for; either runs on both.
+Device = Literal["cpu", "gpu"]
+
 # Counted up when the contract between prepared graphs and what serves them changes.
 PREPARED_FORMAT = 3
 EMBEDDED_NAME = "embedded"  # of the small models that come along, among those that are kept

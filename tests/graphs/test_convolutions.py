@@ -10,11 +10,18 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from asr_server.graphs import prepare
-from asr_server.graphs.convolutions import widen_convolutions
+from asr_server.graphs import prepare, read_metadata
+from asr_server.graphs.convolutions import shift_convolutions, widen_convolutions
 from asr_server.graphs.graph import Graph
 
 MODELS = Path(__file__).parents[1] / "data" / "random_models"
+EXPORTS = [
+    "paraformer-tiny-seed0/model.onnx",
+    "sensevoice-tiny-seed0/model.onnx",
+    "paraformer_online-tiny-seed0/model.onnx",
+    "paraformer_online-tiny-seed0/decoder.onnx",
+    "ct_transformer-tiny-seed0/model.onnx",
+]
 CHANNELS, KERNEL = 16, 5
 SHAPES = ((1, 1), (1, 9), (3, 40))  # rows, frames
 
@@ -123,6 +130,54 @@ def test_a_widened_convolution_gives_what_it_gave(variation, has_pad):
             np.testing.assert_allclose(got, array, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "variation",
+    [
+        {},
+        {"pads": (0, 0, 4, 0, 0, 0)},
+        {"computed_pads": True},
+        {"filler": None},
+        {"pads": None, "attributes": {"pads": [3, 1]}},
+        {"attributes": {"pads": [1, 2]}},
+        {"transposed": False, "pads": (0, 0, 4, 0, 0, 4)},
+        {"shared": True},
+        {"filler": 1.0},
+    ],
+)
+def test_a_sum_of_shifted_products_gives_what_the_convolution_gave(variation):
+    model = make_model(**variation)
+    rng = np.random.default_rng(4)
+    transposed = variation.get("transposed", True)
+    inputs = [
+        rng.standard_normal((rows, frames, CHANNELS) if transposed else (rows, CHANNELS, frames))
+        for rows, frames in SHAPES
+    ]
+    inputs = [x.astype(np.float32) for x in inputs]
+    expected = [run(model, x) for x in inputs]
+    assert shift_convolutions(Graph(model)) == 1
+    onnx.checker.check_model(model)
+    assert "Conv" not in operators(model)
+    for x, wanted in zip(inputs, expected, strict=True):
+        for got, array in zip(run(model, x), wanted, strict=True):
+            np.testing.assert_allclose(got, array, atol=1e-5)
+
+
+def test_a_convolution_with_strides_is_not_written_as_a_sum():
+    model = make_model(attributes={"strides": [2], "dilations": [2]}, pads=(0, 0, 8, 0, 0, 0))
+    assert shift_convolutions(Graph(model)) == 0
+    assert "Conv" in operators(model)
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_for_a_gpu_no_memory_block_is_left_to_a_convolution(tmp_path, export):
+    """The proof of `prepare` holds it against the original, as on a CPU."""
+    before = depthwise_ranks(MODELS / export)
+    report = prepare(MODELS / export, tmp_path / "model.onnx", device="gpu", threads=1)
+    assert report.edits["convolutions"] == len(before) > 0
+    assert depthwise_ranks(tmp_path / "model.onnx") == []
+    assert read_metadata(tmp_path / "model.onnx")["device"] == "gpu"
+
+
 def test_what_is_no_depthwise_convolution_over_time_stays():
     for model in (
         make_model(group=1),
@@ -141,16 +196,7 @@ def depthwise_ranks(path: Path) -> list[int]:
     return [weight.ndim for weight in weights if weight is not None and weight.shape[1] == 1]
 
 
-@pytest.mark.parametrize(
-    "export",
-    [
-        "paraformer-tiny-seed0/model.onnx",
-        "sensevoice-tiny-seed0/model.onnx",
-        "paraformer_online-tiny-seed0/model.onnx",
-        "paraformer_online-tiny-seed0/decoder.onnx",
-        "ct_transformer-tiny-seed0/model.onnx",
-    ],
-)
+@pytest.mark.parametrize("export", EXPORTS)
 def test_every_memory_block_of_an_export_is_widened(tmp_path, export):
     before = depthwise_ranks(MODELS / export)
     report = prepare(MODELS / export, tmp_path / "model.onnx", threads=1)

@@ -19,9 +19,10 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from asr_server.graphs.subgraphs import rename_values
 
-SPEECH, SHAPES = "speech", "speech_shape"
-_ROWS = "layout/speech"  # what the graph reads in the place of its input
+SPEECH, LENGTHS, SHAPES = "speech", "speech_lengths", "speech_shape"
 _PREFIX = "layout/"
+# What the graph reads in the place of its inputs.
+_INNER = {SPEECH: f"{_PREFIX}speech", LENGTHS: f"{_PREFIX}speech_lengths"}
 
 
 def end_to_end(rows: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
@@ -35,8 +36,9 @@ def end_to_end(rows: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
 def lay_rows_out(model: ModelProto) -> None:
     """Let a graph take `speech` end to end, and lay the rows out in front of what it was.
 
-    Where rows differ in length, what stands behind a shorter one is unspecified (elements of its
-    neighbours); a prepared graph reads nothing beyond `speech_lengths`.
+    Where rows differ in length, elements of its neighbours stand behind a shorter one. A prepared
+    graph reads nothing beyond `speech_lengths`, and these are limited to a row's own frames: who
+    states more gets no neighbour's audio.
 
     Args:
         model: takes `speech` float32 [B, T, D]; is changed in place. Now it takes `speech` float32
@@ -46,7 +48,7 @@ def lay_rows_out(model: ModelProto) -> None:
     inputs = {value.name: value for value in graph.input}
     dim = inputs[SPEECH].type.tensor_type.shape.dim[2].dim_value
     for node in graph.node:
-        rename_values(node, {SPEECH: _ROWS})
+        rename_values(node, _INNER)
     nodes = list(graph.node)
     del graph.node[:]
     graph.node.extend(_layout(dim))
@@ -73,7 +75,7 @@ def take_rows_padded(model: ModelProto) -> None:
     for node in layout:
         graph.node.remove(node)
     for node in graph.node:
-        rename_values(node, {_ROWS: SPEECH})
+        rename_values(node, {inner: name for name, inner in _INNER.items()})
     for value in list(graph.input):
         if value.name == SHAPES:
             graph.input.remove(value)
@@ -83,7 +85,7 @@ def take_rows_padded(model: ModelProto) -> None:
 
 
 def _layout(dim: int) -> list[NodeProto]:
-    """Return nodes that make `_ROWS` [B, longest T, dim] of the inputs."""
+    """Return nodes that make the rows [B, longest T, dim], and their lengths, of the inputs."""
     return [
         _constant("table_shape", np.array([-1, dim], np.int64)),
         _constant("zero", np.array(0, np.int64)),
@@ -102,9 +104,10 @@ def _layout(dim: int) -> list[NodeProto]:
         _node("Gather", ["size", "zero"], "total", axis=0),
         _node("Sub", ["total", "one"], "last"),
         _node("Min", ["places", "last"], "within"),
-        helper.make_node(
-            "Gather", [f"{_PREFIX}table", f"{_PREFIX}within"], [_ROWS], f"{_PREFIX}rows", axis=0
-        ),
+        _node("Gather", ["table", "within"], SPEECH, axis=0),
+        _node("Min", [LENGTHS, "stated"], "least"),
+        _constant("none", np.array(0, np.int32)),
+        _node("Max", ["least", "none"], LENGTHS),
     ]
 
 
@@ -115,6 +118,6 @@ def _constant(name: str, value: Any) -> NodeProto:
 
 def _node(operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> NodeProto:
     """Make a node of the layout; names of inputs are those of the layout but for the graph's."""
-    outer = (SPEECH, SHAPES)
+    outer = (SPEECH, LENGTHS, SHAPES)
     names = [name if name in outer else _PREFIX + name for name in inputs]
     return helper.make_node(operator, names, [_PREFIX + output], _PREFIX + output, **attributes)

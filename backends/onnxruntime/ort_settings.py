@@ -201,7 +201,12 @@ def _auto_boolean(values: Mapping[str, str], key: str) -> bool | None:
     Raises:
         ValueError: it is none of these.
     """
-    return None if values.get(key, "").lower() == "auto" else _boolean(values, key)
+    if values.get(key, "").lower() == "auto":
+        return None
+    try:
+        return _boolean(values, key)
+    except ValueError as error:
+        raise ValueError(f"{error}; or auto") from None
 
 
 def _boolean(values: Mapping[str, str], key: str) -> bool | None:

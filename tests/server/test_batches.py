@@ -18,7 +18,7 @@ KINDS = list(RECOGNISERS)
 
 @pytest.fixture(scope="module")
 def padding_server(tmp_path_factory):
-    """As on a GPU: half of a batch may be padding, and one batch runs at a time.
+    """As on a GPU: rows of any lengths share a run, and one batch runs at a time.
 
     Requests wait a second for each other instead of 5 ms, lest the speed of clients and machine
     decides which of them meet.

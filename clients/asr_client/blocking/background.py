@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
 from ..errors import ClientClosed, RequestTimeout
@@ -43,11 +43,12 @@ class Background:
         # A client that is dropped without close() must not leave its thread behind.
         self._stop = weakref.finalize(self, _stop, self._loop, close)
 
-    def call(self, call: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
+    def call(self, make: Callable[[], Coroutine[Any, Any, T]], timeout_s: float | None = None) -> T:
         """Run a coroutine on the event loop and wait for its result in this thread.
 
         Args:
-            call: the coroutine.
+            make: returns the coroutine; it is called on the event loop, so that Ctrl-C in this
+                thread cannot leave one that was made and never begun.
             timeout_s: that it applies; None if it ends by itself in other ways.
 
         Raises:
@@ -56,9 +57,8 @@ class Background:
         """
         with self._lock:  # so that `close` finds all that was begun before it
             if self._closed:
-                call.close()
                 raise ClientClosed(f"{self._url}: the client is closed")
-            future = asyncio.run_coroutine_threadsafe(call, self._loop)
+            future = asyncio.run_coroutine_threadsafe(_Later(make), self._loop)
         try:
             result = future.result(None if timeout_s is None else timeout_s + _REPORT_S)
         except concurrent.futures.CancelledError:
@@ -78,6 +78,36 @@ class Background:
             self._closed = True
         self._stop()
         self._thread.join(timeout=_CLOSE_S)
+
+
+class _Later(Coroutine[Any, Any, T]):
+    """A coroutine that is made when it begins."""
+
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._make = make
+        self._made: Coroutine[Any, Any, T] | None = None
+
+    def _inner(self) -> Coroutine[Any, Any, T]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def send(self, value: Any) -> Any:
+        """Go on; see `Coroutine`."""
+        return self._inner().send(value)
+
+    def throw(self, *arguments: Any) -> Any:
+        """Go on with an exception; see `Coroutine`."""
+        return self._inner().throw(*arguments)
+
+    def close(self) -> None:
+        """End; see `Coroutine`."""
+        if self._made is not None:
+            self._made.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        """See `Coroutine`."""
+        return self._inner().__await__()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

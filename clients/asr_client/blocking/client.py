@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from asr_contract import STREAMING_MODEL
 
@@ -134,8 +135,8 @@ class Client:
         """Recognise recordings; they are loaded in this thread, which waits anyway."""
         timeout_s = timeout_or(self.timeout_s, timeout_s)
         waveforms = load_recordings(audios, sample_rate)
-        call = self._core.recogniser.recognise(waveforms, options, timeout_s)
-        return self._call(call, timeout_s)
+        recognise = self._core.recogniser.recognise
+        return self._call(lambda: recognise(waveforms, options, timeout_s), timeout_s)
 
     def transcribe_many(
         self,
@@ -181,15 +182,15 @@ class Client:
         try:
             while True:
                 while not many.is_full and (entry := next(remaining, None)) is not None:
-                    self._call(many.start(*entry))
+                    self._call(partial(many.start, *entry))
                 if many.is_empty:
                     break
-                outcome = self._call(many.next())
+                outcome = self._call(many.next)
                 if on_result is not None:
                     on_result(outcome)
         finally:
             with suppress(ClientClosed):  # all has ended then
-                self._call(many.close())
+                self._call(many.close)
         return many.outcomes
 
     def transcribe_file(
@@ -319,7 +320,7 @@ class Client:
             AsrError: it was not reached, or did not answer in time.
         """
         timeout_s = checked_timeout(timeout_s)
-        self._call(self._core.check_ready(model, timeout_s=timeout_s), timeout_s)
+        self._call(lambda: self._core.check_ready(model, timeout_s=timeout_s), timeout_s)
 
     def is_ready(self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S) -> bool:
         """Return whether the server, and the model if one is named, can be reached and is ready.
@@ -340,9 +341,9 @@ class Client:
             ServerNotReady: it is not after `timeout_s` seconds; the message says why.
         """
         timeout_s = checked_timeout(timeout_s)
-        self._call(self._core.wait_ready(timeout_s, model=model), timeout_s)
+        self._call(lambda: self._core.wait_ready(timeout_s, model=model), timeout_s)
 
     def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
         """Return the models that the server lists as ready, the parts of ensembles included."""
         timeout_s = timeout_or(self.timeout_s, timeout_s)
-        return self._call(self._core.models(timeout_s=timeout_s), timeout_s)
+        return self._call(lambda: self._core.models(timeout_s=timeout_s), timeout_s)

@@ -92,7 +92,7 @@ class StreamSession:
             RequestRejected: it does not know this `chunk_size`.
             AsrError: the others of `errors`, for what went wrong on the way or on the server.
         """
-        self._background.call(self._inner.open())
+        self._background.call(self._inner.open)
 
     def send(self, audio: LiveAudio, *, sample_rate: int = SAMPLE_RATE) -> None:
         """Send audio, of any length; returns when it is taken, not when it is recognised.
@@ -110,7 +110,7 @@ class StreamSession:
             SessionLost: the session failed, now or before.
             ClientClosed: it is not open, or finished, or was closed meanwhile.
         """
-        self._background.call(self._inner.send(audio, sample_rate=sample_rate))
+        self._background.call(lambda: self._inner.send(audio, sample_rate=sample_rate))
 
     def finish(self) -> Transcript:
         """End the stream and return the whole transcript, with its tokens and their times.
@@ -121,7 +121,7 @@ class StreamSession:
             SessionLost: the session failed, now or before.
             ClientClosed: it is not open, or was closed unfinished.
         """
-        return self._background.call(self._inner.finish())
+        return self._background.call(self._inner.finish)
 
     def updates(self) -> Iterator[StreamUpdate]:
         """Yield each change of the text, the last with `is_final`; waits for the next one.
@@ -133,7 +133,7 @@ class StreamSession:
             SessionLost: the session failed.
         """
         updates = self._inner.updates()
-        while (update := self._background.call(_next(updates))) is not None:
+        while (update := self._background.call(lambda: _next(updates))) is not None:
             yield update
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class StreamSession:
         most, however the server behaves, and raises nothing.
         """
         with suppress(ClientClosed):  # the client has told the server then
-            self._background.call(self._inner.close())
+            self._background.call(self._inner.close)
 
 
 async def _next(updates: AsyncIterator[StreamUpdate]) -> StreamUpdate | None:

@@ -73,7 +73,7 @@ class FileTranscription:
             SessionLimitReached: the VAD has as many sequences open as it allows.
             AsrError: the others of `errors`.
         """
-        self._background.call(self._inner.open())
+        self._background.call(self._inner.open)
 
     def __iter__(self) -> Iterator[Sentence]:
         return self
@@ -85,19 +85,19 @@ class FileTranscription:
             AsrError: the file could not be read or recognised from a point on.
             ClientClosed: it was closed meanwhile.
         """
-        sentence = self._background.call(_next(self._inner))
+        sentence = self._background.call(lambda: _next(self._inner))
         if sentence is None:
             raise StopIteration
         return sentence
 
     def result(self) -> FileTranscript:
         """Return the whole, with the sentences that were not read yet."""
-        return self._background.call(self._inner.result())
+        return self._background.call(self._inner.result)
 
     def close(self) -> None:
         """Leave the transcription; what is under way is given up. It raises nothing."""
         with suppress(ClientClosed):  # the client has ended it then
-            self._background.call(self._inner.close())
+            self._background.call(self._inner.close)
 
 
 async def _next(sentences: AsyncFileTranscription) -> Sentence | None:

@@ -100,11 +100,15 @@ class StreamUpdate:
 
 @dataclass(frozen=True)
 class Word:
-    """A word, or a character of a language without spaces, and when it is heard, in ms."""
+    """A word, or a character of a language without spaces, and when it is heard, in ms.
+
+    `confidence` is its probability, 0 to 1; None when the model gives none.
+    """
 
     text: str
     start_ms: int
     end_ms: int
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,10 @@ class Sentence:
         words: the words of `text` in order, without punctuation; see `text.alignment`. Empty when
             the model gives no times.
         language: such as "zh"; None when the model does not tell.
+        emotion, event: of the stretch of speech that it ends in, such as "NEUTRAL" and "Speech";
+            None when the model does not tell.
+        confidence: geometric mean of its words' probabilities, 0 to 1; None when the model gives
+            none.
     """
 
     text: str
@@ -124,6 +132,9 @@ class Sentence:
     end_ms: int
     words: list[Word] = field(default_factory=list)
     language: str | None = None
+    emotion: str | None = None
+    event: str | None = None
+    confidence: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""

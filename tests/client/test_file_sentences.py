@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -93,6 +94,31 @@ def test_figures_have_the_time_of_the_words_they_were_made_from():
     assert sentence.text == "30块，好吗？"
     assert sentence.words[:2] == [Word("30", 1000, 1200), Word("块", 1200, 1300)]
     assert (sentence.start_ms, sentence.end_ms) == (1000, 1500)
+
+
+def test_sentences_know_how_sure_the_model_was():
+    """Of each word, of a figure the least sure of its words, of a sentence the geometric mean."""
+    heard = Transcript(
+        *("三十块好吗", "m", 5.0, list("三十块好吗"), [(100 * i, 100 * i + 100) for i in range(5)]),
+        *([0.9, 0.4, 0.8, 0.5, 1.0], "zh", "HAPPY", "Speech"),
+    )
+    spoken = recognised_segment(heard, 0, 1000)
+    (sentence,) = timed_sentences(spoken, ["三十块，好吗？"], itn="zh")
+    assert [word.confidence for word in sentence.words] == [0.4, 0.8, 0.5, 1.0]
+    assert sentence.confidence == pytest.approx((0.9 * 0.4 * 0.8 * 0.5 * 1.0) ** (1 / 5))
+    assert (sentence.language, sentence.emotion, sentence.event) == ("zh", "HAPPY", "Speech")
+    unsure = recognised_segment(replace(heard, confidence=[0.0] * 5), 0, 1000)
+    assert timed_sentences(unsure, ["三十块好吗"])[0].confidence == pytest.approx(0, abs=1e-6)
+    unknown = recognised_segment(replace(heard, confidence=None), 0, 1000)
+    assert timed_sentences(unknown, ["三十块好吗"])[0].confidence is None
+
+
+def test_a_model_without_times_says_how_sure_it_was():
+    heard = Transcript("a b", "m", 5.0, ["a", "b"], None, [0.9, 0.4])
+    spoken = recognised_segment(heard, 0, 1000)
+    (sentence,) = timed_sentences(spoken, ["a b"])
+    assert sentence.words == []
+    assert sentence.confidence == pytest.approx(0.6)
 
 
 def make(segments, models: LocalModels | None = None):

@@ -14,6 +14,7 @@ from .segments import Segment, SegmentCutter
 from .sentences import (
     RecognisedSegment,
     SentenceMaker,
+    geometric_mean,
     join_texts,
     recognised_segment,
     split_sentences,
@@ -32,6 +33,7 @@ __all__ = [
     "SentenceMaker",
     "ServedModels",
     "SpeechDetector",
+    "geometric_mean",
     "join_texts",
     "recognised_segment",
     "split_sentences",

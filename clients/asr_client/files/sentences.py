@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..results import FileSummary, FileTranscript, Sentence, Transcript, Word
 from ..text.alignment import align_words, text_units
@@ -20,6 +21,8 @@ LONGEST_SENTENCE = 200
 # over the silence behind it. The VAD knows better where speech ended, unless the word ended so much
 # earlier that it was not the last sound.
 LONGEST_EXTENSION_MS = 300
+
+_LEAST_CONFIDENCE = 1e-9  # a probability that was rounded to 0 still has a logarithm
 
 # A mark that ends a sentence, with the quotes and brackets that it closes. An ASCII full stop
 # needs a space behind it (3.5, example.com).
@@ -43,13 +46,15 @@ class RecognisedSegment:
         text: not empty.
         words: its words, or characters, with times in ms of the file.
         timed: whether the model gave the times; else they are spread over the segment.
-        language: None when the model does not tell.
+        language, emotion, event: None when the model does not tell.
     """
 
     text: str
     words: list[Word]
     timed: bool
-    language: str | None
+    language: str | None = None
+    emotion: str | None = None
+    event: str | None = None
 
 
 def recognised_segment(
@@ -66,21 +71,25 @@ def recognised_segment(
     text = transcript.text.strip()
     if not text_units(text):
         return None
+    tags = transcript.language, transcript.emotion, transcript.event
     times = transcript.timestamps_ms
+    confidences: Sequence[float | None] = transcript.confidence or [None] * len(transcript.tokens)
     words: list[Word] = []
     if transcript.tokens and times is not None:
         latest_ms = start_ms
-        for token, (begin, end) in zip(transcript.tokens, times, strict=True):
+        for token, (begin, end), confidence in zip(
+            transcript.tokens, times, confidences, strict=True
+        ):
             begin_ms = min(max(start_ms + begin, latest_ms), end_ms)
             latest_ms = min(max(start_ms + end, begin_ms), end_ms)
-            words.append(Word(token, begin_ms, latest_ms))
+            words.append(Word(token, begin_ms, latest_ms, confidence))
     audible = [index for index, word in enumerate(words) if text_units(word.text)]
     if audible:
         if speech_end_ms is not None:
             words = _ended(words, audible[-1], speech_end_ms)
-        return RecognisedSegment(text, words, True, transcript.language)
-    words = align_words([Word(text, start_ms, end_ms)], text)  # shares the time evenly
-    return RecognisedSegment(text, words, False, transcript.language)
+        return RecognisedSegment(text, words, True, *tags)
+    whole = Word(text, start_ms, end_ms, geometric_mean(confidences))
+    return RecognisedSegment(text, align_words([whole], text), False, *tags)  # time shared evenly
 
 
 def _ended(words: list[Word], last: int, speech_end_ms: int) -> list[Word]:
@@ -88,7 +97,15 @@ def _ended(words: list[Word], last: int, speech_end_ms: int) -> list[Word]:
     word = words[last]
     end_ms = max(min(speech_end_ms, word.end_ms + LONGEST_EXTENSION_MS), word.start_ms)
     marks = [Word(mark.text, end_ms, end_ms) for mark in words[last + 1 :]]
-    return [*words[:last], Word(word.text, word.start_ms, end_ms), *marks]
+    return [*words[:last], replace(word, end_ms=end_ms), *marks]
+
+
+def geometric_mean(confidences: Sequence[float | None]) -> float | None:
+    """Return the geometric mean of the probabilities that are known; None without any."""
+    known = [each for each in confidences if each is not None]
+    if not known:
+        return None
+    return math.exp(sum(math.log(max(each, _LEAST_CONFIDENCE)) for each in known) / len(known))
 
 
 def join_texts(texts: Sequence[str]) -> str:
@@ -162,9 +179,8 @@ class SentenceMaker:
         letters = sum(sentence.letters for sentence in complete)
         units = align_words(spoken.words, join_texts([each.text for each in punctuated]))
         done = sum(len(text_units(sentence.text)) for sentence in complete)
-        head = RecognisedSegment(spoken.text, units[:done], spoken.timed, spoken.language)
-        rest = _behind(spoken.text, letters)
-        self._open = RecognisedSegment(rest, units[done:], spoken.timed, spoken.language)
+        head = replace(spoken, words=units[:done])
+        self._open = replace(spoken, text=_behind(spoken.text, letters), words=units[done:])
         self._open_text = last.text
         return sentences + await self._finished(head, [sentence.text for sentence in complete])
 
@@ -205,17 +221,19 @@ def timed_sentences(
         written = text if itn is None else normalize_numbers(text, itn)
         own = align_words(words, written) if timestamps and spoken.timed else []
         start_ms, end_ms = words[0].start_ms, words[-1].end_ms
-        sentences.append(Sentence(written, start_ms, end_ms, own, spoken.language))
+        confidence = geometric_mean([word.confidence for word in words])
+        tags = spoken.language, spoken.emotion, spoken.event
+        sentences.append(Sentence(written, start_ms, end_ms, own, *tags, confidence))
     return sentences
 
 
 def _joined(first: RecognisedSegment, second: RecognisedSegment) -> RecognisedSegment:
     """Join what was said in two segments."""
-    return RecognisedSegment(
-        join_texts([first.text, second.text]),
-        first.words + second.words,
-        first.timed and second.timed,
-        second.language,
+    return replace(
+        second,
+        text=join_texts([first.text, second.text]),
+        words=first.words + second.words,
+        timed=first.timed and second.timed,
     )
 
 

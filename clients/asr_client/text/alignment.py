@@ -74,8 +74,9 @@ def align_words(words: Sequence[Word], text: str) -> list[Word]:
     Returns:
         One `Word` for each of `text_units(text)`. Their times do not decrease and do not
         overlap, and lie between the first start and the last end of `words`. A stretch that was
-        changed has the time of the words it was made from, shared evenly. A unit made from
-        nothing gets a moment without length. Empty without words.
+        changed has the time of the words it was made from, shared evenly, and the lowest of
+        their confidences. A unit made from nothing gets a moment without length. Empty without
+        words.
     """
     heard = list(_split(words))
     units = text_units(text)
@@ -89,12 +90,14 @@ def align_words(words: Sequence[Word], text: str) -> list[Word]:
             start_ms, end_ms = heard[first].start_ms, heard[last - 1].end_ms
         else:
             start_ms = end_ms = heard[first - 1].end_ms if first else heard[0].start_ms
+        confidence = _lowest([word.confidence for word in heard[first:last]])
         for index in range(count):
             timed.append(
                 Word(
                     units[begin + index].text,
                     start_ms + (end_ms - start_ms) * index // count,
                     start_ms + (end_ms - start_ms) * (index + 1) // count,
+                    confidence,
                 )
             )
     return timed
@@ -113,7 +116,13 @@ def _split(words: Sequence[Word]) -> Iterator[Word]:
                 unit.text,
                 start_ms + length_ms * index // len(units),
                 start_ms + length_ms * (index + 1) // len(units),
+                word.confidence,
             )
+
+
+def _lowest(confidences: Sequence[float | None]) -> float | None:
+    """Return the lowest of the confidences that are known; None without any."""
+    return min((each for each in confidences if each is not None), default=None)
 
 
 def _key(text: str) -> str:

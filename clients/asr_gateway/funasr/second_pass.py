@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from asr_client import AsyncClient, FileOptions, Sentence
-from asr_client.files import Segment, SentenceMaker, ServedModels, join_texts, recognised_segment
+from asr_client.files import (
+    Segment,
+    SentenceMaker,
+    ServedModels,
+    geometric_mean,
+    join_texts,
+    recognised_segment,
+)
 
 
 class SegmentRecogniser:
@@ -48,4 +55,7 @@ class SegmentRecogniser:
             end_ms=segment.end_ms,
             words=[word for sentence in sentences for word in sentence.words],
             language=spoken.language,
+            emotion=spoken.emotion,
+            event=spoken.event,
+            confidence=geometric_mean([word.confidence for word in spoken.words]),
         )

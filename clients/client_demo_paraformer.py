@@ -30,6 +30,6 @@ for file in options.files:
     wav_lens = triton.InferInput("WAV_LENS", [1, 1], "INT32")  # [rows, 1], in samples
     wav_lens.set_data_from_numpy(np.array([[waveform.size]], np.int32))
     result = client.infer("infer_pipeline", [wav, wav_lens])
-    text = result.as_numpy("TRANSCRIPTS")[0, 0].decode()
+    text = result.as_numpy("TRANSCRIPTS").item().decode()  # [rows]
     times = result.as_numpy("TIMESTAMPS")[0].tolist()  # [start, end] in ms of each token
     print(f"{file}\t{text}\t{times}")

@@ -43,5 +43,5 @@ for file in options.files:
             sequence_end=first + CHUNK >= waveform.size,
         )
         # What this chunk made final; "TEXT" is the whole text, with what may still change.
-        print(result.as_numpy("TRANSCRIPTS")[0, 0].decode(), end="", flush=True)
+        print(result.as_numpy("TRANSCRIPTS").item().decode(), end="", flush=True)
     print()

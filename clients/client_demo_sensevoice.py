@@ -43,4 +43,4 @@ for file in options.files:
         inputs[-1].set_data_from_numpy(array)
     outputs = [triton.InferRequestedOutput("TRANSCRIPTS")]  # the text with its tags
     result = client.infer("sensevoice", inputs, outputs=outputs)
-    print(f"{file}\t{result.as_numpy('TRANSCRIPTS')[0, 0].decode()}")
+    print(f"{file}\t{result.as_numpy('TRANSCRIPTS').item().decode()}")

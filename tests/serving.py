@@ -123,7 +123,7 @@ class Recognised:
     """One row of an answer."""
 
     def __init__(self, outputs: Mapping[str, np.ndarray], row: int) -> None:
-        self.transcript: str = outputs["TRANSCRIPTS"][row, 0].decode()
+        self.transcript: str = outputs["TRANSCRIPTS"][row].decode()
         tokens = [token.decode() for token in outputs["TOKENS"][row]]
         count = len([token for token in tokens if token])
         self.tokens = tokens[:count]

@@ -87,7 +87,7 @@ class Stream(Sequence):
     def send(self, samples: np.ndarray, **options: Any) -> Outputs:
         """As `request`."""
         outputs = self.request(samples, **options)
-        self.new_texts.append(outputs["TRANSCRIPTS"][0, 0].decode())
+        self.new_texts.append(outputs["TRANSCRIPTS"][0].decode())
         for token, (begin, finish) in zip(
             outputs["TOKENS"][0], outputs["TIMESTAMPS"][0].tolist(), strict=True
         ):

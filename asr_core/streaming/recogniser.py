@@ -112,9 +112,12 @@ class Update:
     is_final: bool
 
     def outputs(self) -> dict[str, NDArray[Any]]:
-        """Return the outputs of one row: those of `WordTensors`, TRANSCRIPTS, TEXT and IS_FINAL."""
+        """Return the outputs of one row: those of `WordTensors`, TRANSCRIPTS, TEXT and IS_FINAL.
+
+        TRANSCRIPTS is [1], as FunASR's model answers; the others have [1, …].
+        """
         return {
-            TRANSCRIPTS: np.array([[self.new_text]], np.object_),
+            TRANSCRIPTS: np.array([self.new_text], np.object_),
             TEXT: np.array([[self.text]], np.object_),
             **pack_words([self.words]).outputs(),
             IS_FINAL: np.array([[self.is_final]]),

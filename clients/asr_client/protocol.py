@@ -7,13 +7,14 @@ Requests are named NumPy arrays, responses too; the transports carry them. The t
     LANGUAGE    INT32 [rows, 1]        SenseVoice only, see `asr_contract.languages`
     TEXT_NORM   INT32 [rows, 1]        the same
 
-    TRANSCRIPTS STRING [rows, 1]       text; SenseVoice's with its tags
+    TRANSCRIPTS STRING [rows]          text; SenseVoice's with its tags
     TEXT, DETECTED_LANGUAGE, EMOTION, EVENT  STRING [rows, 1]
     TOKENS      STRING [rows, n]       padded with "" behind a row's own tokens
     TIMESTAMPS  INT32 [rows, n, 2]     start and end in ms, padded with -1
     CONFIDENCE  FP32  [rows, n]        0 to 1, padded with 0
 
-Only TRANSCRIPTS is required of an answer, so servers that offer less are understood too.
+Only TRANSCRIPTS is required of an answer, so servers that offer less are understood too. Where it is
+[rows, 1], as this project's models answered before FunASR's shape was theirs, that is read too.
 """
 
 from __future__ import annotations
@@ -240,11 +241,10 @@ def row_tokens(
 
 
 def text_column(outputs: Mapping[str, NDArray[Any]], name: str, rows: int) -> list[str] | None:
-    """Return a [rows, 1] STRING output as a list, or None if the answer lacks it."""
+    """Return a [rows] or [rows, 1] STRING output as a list; None if the answer lacks it."""
     column = outputs.get(name)
     if column is None:
         return None
-    # Some servers drop the last dimension of [rows, 1].
     if column.size != rows:
         raise ProtocolError(f"{name}: expected shape {[rows, 1]}; got {list(column.shape)}")
     return [_decode(value, name) for value in column.reshape(rows)]

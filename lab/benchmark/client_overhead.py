@@ -68,7 +68,7 @@ class PlainClient:
             tensor = self._triton.InferInput(name, list(array.shape), dtype)
             tensor.set_data_from_numpy(array)
             inputs.append(tensor)
-        text: bytes = self._client.infer(SENSEVOICE_MODEL, inputs).as_numpy("TRANSCRIPTS")[0, 0]
+        text: bytes = self._client.infer(SENSEVOICE_MODEL, inputs).as_numpy("TRANSCRIPTS").item()
         return text
 
     def check_ready(self) -> None:

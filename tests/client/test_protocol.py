@@ -87,9 +87,11 @@ def test_no_recording_is_refused():
         build_request(SENSEVOICE, [])
 
 
-def test_a_full_answer():
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+def test_a_full_answer(shape):
+    raw = strings([["<|zh|><|HAPPY|><|Speech|><|withitn|>你好"], ["<|en|>"]])
     outputs = {
-        "TRANSCRIPTS": strings([["<|zh|><|HAPPY|><|Speech|><|withitn|>你好"], ["<|en|>"]]),
+        "TRANSCRIPTS": raw.reshape(shape),
         "TEXT": strings([["你好"], [""]]),
         "DETECTED_LANGUAGE": strings([["zh"], ["en"]]),
         "EMOTION": strings([["HAPPY"], ["NEUTRAL"]]),

@@ -7,7 +7,7 @@ A session is a sequence of requests of one non-zero id: START, audio, …, END. 
 
 START may carry the request parameter `chunk_size`. Each is answered, in order, by
 
-    TRANSCRIPTS STRING [1, 1]       the text that became final with this request
+    TRANSCRIPTS STRING [1]          the text that became final with this request
     TEXT        STRING [1, 1]       the whole text so far, with what may still change
     TOKENS      STRING [1, n]       the words of TRANSCRIPTS
     TIMESTAMPS  INT32  [1, n, 2]    their start and end in ms from the start of the stream

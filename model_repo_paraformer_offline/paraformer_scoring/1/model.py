@@ -27,5 +27,6 @@ class TritonPythonModel:
         """Return a request's response."""
         outputs = ParaformerOutputs(*(read(request, name) for name in ParaformerOutputs._fields))
         rows = self.scoring.score_rows(outputs, read(request, "speech_lengths"))
-        texts = np.array([[join_words(words)] for words in rows], np.object_)
+        # [rows], as FunASR's models answer; its clients join and decode the elements as they come
+        texts = np.array([join_words(words) for words in rows], np.object_)
         return respond({"TRANSCRIPTS": texts, **pack_words(rows).outputs()})

@@ -12,7 +12,6 @@ from asr_core.text import pack_words
 from asr_triton.answers import read, respond
 
 TEXT_OUTPUTS = {
-    "TRANSCRIPTS": "transcript",
     "TEXT": "text",
     "DETECTED_LANGUAGE": "language",
     "EMOTION": "emotion",
@@ -39,4 +38,6 @@ class TritonPythonModel:
             name: np.array([[getattr(result, field)] for result in results], np.object_)
             for name, field in TEXT_OUTPUTS.items()
         }
-        return respond({**texts, **pack_words([result.words for result in results]).outputs()})
+        # [rows], as FunASR's models answer; its clients join and decode the elements as they come
+        transcripts = np.array([result.transcript for result in results], np.object_)
+        return respond({"TRANSCRIPTS": transcripts, **texts, **pack_words([result.words for result in results]).outputs()})

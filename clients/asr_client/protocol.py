@@ -13,8 +13,8 @@ Requests are named NumPy arrays, responses too; the transports carry them. The t
     TIMESTAMPS  INT32 [rows, n, 2]     start and end in ms, padded with -1
     CONFIDENCE  FP32  [rows, n]        0 to 1, padded with 0
 
-Only TRANSCRIPTS is required of an answer, so servers that offer less are understood too. Where it is
-[rows, 1], as this project's models answered before FunASR's shape was theirs, that is read too.
+Only TRANSCRIPTS is required of an answer, so servers that offer less are understood too, and so
+are those that answer [rows, 1], as this project's models did before they took FunASR's shape.
 """
 
 from __future__ import annotations

@@ -40,4 +40,10 @@ class TritonPythonModel:
         }
         # [rows], as FunASR's models answer; its clients join and decode the elements as they come
         transcripts = np.array([result.transcript for result in results], np.object_)
-        return respond({"TRANSCRIPTS": transcripts, **texts, **pack_words([result.words for result in results]).outputs()})
+        return respond(
+            {
+                "TRANSCRIPTS": transcripts,
+                **texts,
+                **pack_words([result.words for result in results]).outputs(),
+            }
+        )

@@ -18,6 +18,7 @@ from .chunk_size import (
     DEFAULT_CHUNK_SIZE,
     ChunkSize,
     chunk_size_of,
+    nearest_served_chunk_size,
     parse_chunk_size,
     parse_served_chunk_size,
 )
@@ -30,7 +31,15 @@ from .hotwords import (
     requested_hotwords,
     write_hotwords,
 )
-from .languages import LANGUAGE_IDS, TEXT_NORM_IDS, language_id, read_language, text_norm_id
+from .languages import (
+    LANGUAGE_IDS,
+    LANGUAGE_NAMES,
+    TEXT_NORM_IDS,
+    language_id,
+    language_name,
+    read_language,
+    text_norm_id,
+)
 from .models import (
     DEFAULT_RECOGNISER,
     PARAFORMER_MODEL,
@@ -48,6 +57,7 @@ __all__ = [
     "DEFAULT_CHUNK_SIZE",
     "DEFAULT_RECOGNISER",
     "LANGUAGE_IDS",
+    "LANGUAGE_NAMES",
     "PARAFORMER_MODEL",
     "PUNCTUATION_MODEL",
     "PUNCTUATION_ONLINE_MODEL",
@@ -66,6 +76,8 @@ __all__ = [
     "count_errors",
     "join_hotwords",
     "language_id",
+    "language_name",
+    "nearest_served_chunk_size",
     "parse_chunk_size",
     "parse_hotwords",
     "parse_served_chunk_size",

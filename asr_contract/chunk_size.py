@@ -86,6 +86,14 @@ def parse_served_chunk_size(text: str) -> ChunkSize:
     return size
 
 
+def nearest_served_chunk_size(size: ChunkSize) -> ChunkSize:
+    """Return the one of `CHUNK_SIZES` that differs least, summed over the three numbers."""
+    return min(
+        CHUNK_SIZES,
+        key=lambda served: sum(abs(a - b) for a, b in zip(served, size, strict=True)),
+    )
+
+
 def _error(got: object) -> ValueError:
     return ValueError(
         "chunk_size: expected three whole numbers of 60 ms, look-back, chunk and look-ahead, such "

@@ -11,6 +11,7 @@ from asr_contract import (
     DEFAULT_CHUNK_SIZE,
     ChunkSize,
     chunk_size_of,
+    nearest_served_chunk_size,
     parse_chunk_size,
     parse_served_chunk_size,
 )
@@ -49,3 +50,16 @@ def test_not_every_chunk_size_is_served() -> None:
     assert all(parse_served_chunk_size(str(size)) == size for size in CHUNK_SIZES)
     with pytest.raises(ValueError, match="got '5,11,5'"):
         parse_served_chunk_size("5,11,5")
+
+
+def test_any_chunk_size_has_a_nearest_that_is_served() -> None:
+    for size in CHUNK_SIZES:
+        assert nearest_served_chunk_size(size) == size
+    for asked, nearest in (
+        ((5, 8, 4), (5, 10, 5)),
+        ((8, 8, 4), (5, 10, 5)),
+        ((5, 20, 5), (5, 10, 5)),
+        ((0, 9, 4), (0, 8, 4)),
+        ((1, 2, 3), (0, 8, 4)),
+    ):
+        assert nearest_served_chunk_size(ChunkSize(*asked)) == nearest

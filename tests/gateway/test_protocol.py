@@ -15,8 +15,10 @@ from asr_gateway.funasr.replies import (
     closing_reply,
     end_acknowledgement,
     error_reply,
+    made_final,
     partial_reply,
     recording_reply,
+    refusal_reply,
     sentence_reply,
 )
 from asr_gateway.funasr.stamps import stamped_sentences, timestamp
@@ -84,6 +86,8 @@ def test_sample_rate_in_every_form(value):
 def test_sensevoice_fields():
     options = options_after({"svs_lang": "YUE", "svs_itn": False})
     assert (options.svs_lang, options.svs_itn) == ("yue", False)
+    for word, language in (("zh-CN", "zh"), ("zh-Hans", "zh"), ("Chinese", "zh"), ("", "auto")):
+        assert options_after({"svs_lang": word}).svs_lang == language
 
 
 def test_a_client_may_choose_the_model_of_the_second_pass():
@@ -105,6 +109,18 @@ def test_end_of_input_in_both_forms():
         ("[]", "object"),
         ("null", "object"),
         ("[" * 100_000, "JSON"),
+        (json.dumps({"hotwords": "x" * 2_000_000}), "characters"),
+    ],
+)
+def test_what_is_no_message_is_refused_with_a_reason(message, complaint):
+    with pytest.raises(MessageError, match=complaint) as caught:
+        parse_message(message)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
         ('{"mode": "3pass"}', "mode"),
         ('{"mode": ["2pass"]}', "mode"),
         ('{"chunk_size": [5, 10]}', "chunk_size"),
@@ -127,13 +143,30 @@ def test_end_of_input_in_both_forms():
         ('{"wav_name": {}}', "wav_name"),
         ('{"wav_name": "\\ud800"}', "wav_name"),
         (json.dumps({"wav_name": "x" * 2000}), "wav_name"),
-        (json.dumps({"hotwords": "x" * 2_000_000}), "characters"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_a_reason(message, complaint):
-    with pytest.raises(MessageError, match=complaint) as caught:
-        parse_message(message)
-    assert len(str(caught.value)) < 500
+def test_a_field_that_makes_no_sense_is_refused_with_a_reason(message, complaint):
+    parsed = parse_message(message)
+    assert parsed.fields == {} and parsed.is_speaking is None
+    (refusal,) = parsed.refusals
+    assert refusal.startswith(complaint) and "expected" in refusal
+    assert len(refusal) < 500
+
+
+def test_the_fields_beside_a_wrong_one_count():
+    parsed = parse_message('{"is_speaking": false, "itn": "perhaps", "wav_name": "a", "is_end": 1}')
+    assert (parsed.is_speaking, parsed.wants_end) == (False, True)
+    assert parsed.fields == {"wav_name": "a"} and len(parsed.refusals) == 1
+
+
+@pytest.mark.parametrize("name", ["pcm", "PCM", "s16le", "pcm16", "PCM_S16LE", "raw"])
+def test_names_of_samples_without_a_header(name):
+    assert options_after({"wav_format": name}).is_pcm
+
+
+@pytest.mark.parametrize("name", ["wav", "mp3", "others", ""])
+def test_other_formats_are_files(name):
+    assert not options_after({"wav_format": name}).is_pcm
 
 
 JSON = st.recursive(
@@ -157,7 +190,8 @@ def test_any_object_is_read_or_refused(message):
         return
     options = parsed.apply(UtteranceOptions())
     for reply in (
-        closing_reply(options, "warning"),
+        made_final(closing_reply(options), "warning"),
+        refusal_reply(options, "no"),
         end_acknowledgement(options),
         error_reply(options, "error", wants_end=parsed.wants_end),
         partial_reply(options, "text", 0, first=True, end_ms=None),
@@ -203,7 +237,9 @@ def test_only_the_closing_messages_are_final():
     options = UtteranceOptions()
     assert not partial_reply(options, "你", 0, first=True, end_ms=None)["is_final"]
     assert not sentence_reply(options, spoken("你好。"), 0)["is_final"]
+    assert not refusal_reply(options, "no")["is_final"]
     assert closing_reply(options)["is_final"]
+    assert made_final(sentence_reply(options, spoken("你好。"), 0), None)["is_final"]
     assert recording_reply(options, "", [])["is_final"]
 
 

@@ -40,7 +40,7 @@ class FilePipeline:
 def recorded(data: bytes, sizes: list[int], rate: int | None) -> FilePipeline:
     """Put the data in pieces of these sizes."""
     pipeline, first, index = FilePipeline(), 0, 0
-    with Recording(rate, 1_000_000) as recording:
+    with Recording(rate or 16_000, is_file=rate is None, max_bytes=1_000_000) as recording:
         while first < len(data):
             size = sizes[index % len(sizes)]
             recording.put(data[first : first + size])
@@ -70,7 +70,7 @@ def test_a_file_stays_as_it_is(rate):
 
 def test_a_client_that_goes_leaves_nothing(tmp_path, monkeypatch, recwarn):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with Recording(16_000, 1_000) as recording:
+    with Recording(16_000, is_file=False, max_bytes=1_000) as recording:
         recording.put(bytes(100))
         assert [*tmp_path.iterdir()]
     del recording
@@ -81,7 +81,7 @@ def test_a_client_that_goes_leaves_nothing(tmp_path, monkeypatch, recwarn):
 
 def test_two_bytes_are_a_recording_and_fewer_are_none():
     assert len(recorded(b"ab", [1], 16_000).data) == 46
-    with Recording(16_000, 10) as recording:
+    with Recording(16_000, is_file=False, max_bytes=10) as recording:
         recording.put(b"a")
         assert asyncio.run(recording.transcribe(FilePipeline(), OPTIONS)) is None
         with pytest.raises(TooMuchAudio, match="at most 10 bytes"):

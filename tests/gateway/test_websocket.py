@@ -54,8 +54,8 @@ def timed(reply: dict) -> list[list[int]]:
 def test_2pass_gives_partials_sentences_and_one_final(two_passes):
     assert all(reply["wav_name"] == "talk" for reply in two_passes)
     assert [reply["is_final"] for reply in two_passes] == [False] * (len(two_passes) - 1) + [True]
-    assert two_passes[-1]["text"] == "" and two_passes[-1]["mode"] == "2pass-offline"
-    sentences = [reply for reply in two_passes[:-1] if reply["mode"] == "2pass-offline"]
+    assert two_passes[-1]["mode"] == "2pass-offline"
+    sentences = [reply for reply in two_passes if reply["mode"] == "2pass-offline"]
     assert [reply["index"] for reply in sentences] == list(range(len(sentences)))
     assert len(sentences) == 2
     latest = 0
@@ -139,10 +139,10 @@ def test_with_paraformer_the_second_pass_is_punctuated(gateway, triton_url):
 def test_online_gives_all_words_as_deltas(gateway):
     received = asyncio.run(recognise(gateway, AUDIO, mode="online"))
     assert {reply["mode"] for reply in received} == {"online"}
-    assert received[-1]["is_final"] and received[-1]["text"] == ""
+    assert received[-1]["is_final"] and received[-1]["text"]  # the last words
     assert not any(reply["is_final"] for reply in received[:-1])
     assert len("".join(texts(received, "online"))) >= 10
-    ends = [reply["end_time"] for reply in received[:-1]]
+    ends = [reply["end_time"] for reply in received]
     assert ends == sorted(ends)
     again = asyncio.run(recognise(gateway, AUDIO, mode="online", chunk_size="0,8,4"))
     assert texts(again, "online")
@@ -330,4 +330,5 @@ def test_a_lost_triton_is_an_error_and_a_close():
 
         received, code = asyncio.run(run())
     assert code == 1011
-    assert "127.0.0.1:1" in received[-1]["error"]
+    assert "not available" in received[-1]["error"]  # where Triton is, is nobody's business
+    assert "127.0.0.1" not in received[-1]["error"] and "grpc" not in received[-1]["error"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
-from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size
+from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size, read_language
 
 from ..blocking.client import Client
 from ..options import DEFAULT_TIMEOUT_S
@@ -94,6 +94,14 @@ def chunk_size(text: str) -> ChunkSize:
     """Parse three whole numbers with commas between them, for argparse."""
     try:
         return parse_chunk_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def language_word(text: str) -> str:
+    """Parse a language in any form that `asr_contract.languages` reads, for argparse."""
+    try:
+        return read_language(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

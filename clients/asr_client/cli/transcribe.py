@@ -22,6 +22,7 @@ from .common import (
     ClientFactory,
     UsageError,
     add_connection_options,
+    language_word,
     output_file,
     positive_count,
     vad_option,
@@ -69,9 +70,11 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--language",
+        type=language_word,
         default="auto",
-        choices=list(LANGUAGE_IDS),
-        help="for models that take one (default: %(default)s)",
+        metavar="LANGUAGE",
+        help=f"{', '.join(LANGUAGE_IDS)}, or a tag or name such as zh-CN or Chinese; for models "
+        "that take one (default: %(default)s)",
     )
     parser.add_argument(
         "--itn",

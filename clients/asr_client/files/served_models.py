@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from asr_contract import PUNCTUATION_MODEL, VAD_MODEL, triton_name
+from asr_contract import PUNCTUATION_MODEL, VAD_MODEL, read_language, triton_name
 from asr_contract.tensors import TEXT_NORM
 
 from ..errors import ModelNotFound, OptionError
@@ -105,7 +105,7 @@ class ServedModels:
         """The language for `normalize_numbers`, where it is needed."""
         if not self._options.itn or self._writes_itself:
             return None
-        language = self._options.language.lower()
+        language = read_language(self._options.language)
         return language if language in LANGUAGES else "auto"
 
     async def recognise(self, segment: Segment) -> Transcript:

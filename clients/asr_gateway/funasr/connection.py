@@ -9,10 +9,11 @@ import time
 from dataclasses import replace
 from typing import Any, Protocol
 
-from asr_client import AsrError, AudioError
+from asr_client import AudioError
 
-from ..shared import SHUTDOWN_MESSAGE, Gateway, log_event
-from .listener import Listener, make_listener
+from ..shared import GATEWAY_FAILED, SHUTDOWN_MESSAGE, Gateway, log_event, logged, told
+from .early_audio import EarlyAudio
+from .listener import Listener, is_live, make_listener
 from .pcm import PcmError
 from .protocol import (
     MessageError,
@@ -20,7 +21,7 @@ from .protocol import (
     parse_message,
 )
 from .recorded import TooMuchAudio
-from .replies import end_acknowledgement, error_reply
+from .replies import end_acknowledgement, error_reply, refusal_reply
 
 # Close codes (RFC 6455, 7.4.1)
 NORMAL = 1000
@@ -77,6 +78,8 @@ class Connection:
         self._channel = channel
         self._number = number
         self._options: UtteranceOptions | None = None  # None before the first text message
+        self._early = EarlyAudio(gateway.settings.max_upload_bytes)
+        self._notices: list[str] = []  # for the utterance that begins next
         self._announced = False  # an utterance may have audio, or has
         self._wants_end = False
         self._listener: Listener | None = None  # takes audio
@@ -110,6 +113,7 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._early.close()
             await self._channel.close(code, reason)
 
     def stop(self) -> None:
@@ -128,12 +132,20 @@ class Connection:
 
     async def _on_text(self, text: str) -> None:
         """Take in what a text message says."""
-        message = parse_message(text)
+        try:
+            message = parse_message(text)
+        except MessageError as error:
+            await self._refuse(str(error))
+            return
         if message.is_speaking is not False and self._listener is None:
             await self._previous_done()
         self._options = message.apply(self._options or UtteranceOptions())
         if self._gateway.settings.service == "offline":
             self._options = replace(self._options, mode="offline")
+        for refusal in message.refusals:
+            await self._refuse(refusal)
+        if self._early.received_bytes:
+            await self._use_early_audio(self._options)
         if message.is_speaking is not False:
             self._announced = True
             return
@@ -147,16 +159,36 @@ class Connection:
     async def _on_audio(self, data: bytes) -> None:
         """Give audio to the utterance, which it may begin."""
         if self._options is None:
-            raise MessageError("expected a JSON message before audio; got audio")
+            self._early.put(data)
+            return
         if self._listener is None:
             await self._previous_done()
             self._listener = self._begin(self._options)
         await self._listener.put(data)
 
+    async def _refuse(self, reason: str) -> None:
+        """Tell the client that a message, or a field of it, was not understood."""
+        self._gateway.metrics.refused.labels("message").inc()
+        await self._channel.send(refusal_reply(self._options or UtteranceOptions(), reason))
+
+    async def _use_early_audio(self, options: UtteranceOptions) -> None:
+        """Let audio count that came before the options, where FunASR's servers let it count."""
+        if is_live(options):
+            self._notices.append(
+                f"{self._early.received_bytes} bytes of audio came before the first JSON message "
+                "and were not heard"
+            )
+        else:
+            self._listener = self._begin(options)
+            for piece in self._early.pieces():
+                await self._listener.put(piece)
+        self._early.close()
+
     def _begin(self, options: UtteranceOptions) -> Listener:
         """Open an utterance."""
         self._announced = True
-        listener = make_listener(self._gateway, options, self._send)
+        listener = make_listener(self._gateway, options, self._send, self._notices)
+        self._notices = []
         self._work = asyncio.create_task(self._recognise(listener))
         return listener
 
@@ -224,17 +256,15 @@ class Connection:
 
     def _judge(self, error: Exception) -> tuple[int, str]:
         """Return the close code for a failure and what the client is told."""
-        code, reason, level = FAILED, str(error), logging.WARNING
-        if isinstance(error, (MessageError, PcmError, AudioError)):
-            code = BAD_DATA
-        elif isinstance(error, TooMuchAudio):
-            code = TOO_BIG
-        elif isinstance(error, _Idle):
-            code = REFUSED
-        elif not isinstance(error, AsrError):
-            reason, level = "the gateway failed; its log says how", logging.ERROR
+        own = {PcmError: BAD_DATA, TooMuchAudio: TOO_BIG, _Idle: REFUSED}.get(type(error))
+        if own is not None:
+            code, reason = own, str(error)
+        else:
+            code = BAD_DATA if isinstance(error, AudioError) else FAILED
+            reason = told(error)
+        level = logging.ERROR if reason == GATEWAY_FAILED else logging.WARNING
         log_event(
-            "session failed", level=level, session=self._number, code=code, error=repr(error)[:500]
+            "session failed", level=level, session=self._number, code=code, error=logged(error)
         )
         return code, reason
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from asr_client import AudioError, FileOptions
-from asr_contract import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE, ChunkSize, nearest_served_chunk_size
 
-from ..shared import SHUTDOWN_MESSAGE, Gateway
+from ..shared import SHUTDOWN_MESSAGE, Gateway, told
 from .inbox import AudioInbox
 from .live import LiveRecognition, Partial, Spoken
 from .protocol import UtteranceOptions
 from .recorded import Recording
-from .replies import closing_reply, partial_reply, recording_reply, sentence_reply
+from .replies import closing_reply, made_final, partial_reply, recording_reply, sentence_reply
 
 _ARRIVALS = 4096  # frames whose time of arrival is remembered
 
@@ -49,11 +49,24 @@ class Listener(Protocol):
         """Recognise, and send the replies, the last of them when the audio has ended."""
 
 
-def make_listener(gateway: Gateway, options: UtteranceOptions, send: Send) -> Listener:
-    """Return what hears an utterance as its options say."""
-    if options.mode == "offline" or not options.is_pcm:
-        return RecordingListener(gateway, options, send)
-    return LiveListener(gateway, options, send)
+def is_live(options: UtteranceOptions) -> bool:
+    """Return whether an utterance is heard while it is spoken."""
+    return options.mode != "offline" and options.is_pcm
+
+
+def make_listener(
+    gateway: Gateway, options: UtteranceOptions, send: Send, notices: Sequence[str] = ()
+) -> Listener:
+    """Return what hears an utterance as its options say.
+
+    Args:
+        gateway: what it works with.
+        options: what the client has said.
+        send: sends a reply.
+        notices: what the client is to know; they come with the last reply.
+    """
+    kind = LiveListener if is_live(options) else RecordingListener
+    return kind(gateway, options, send, notices)
 
 
 async def _file_options(
@@ -80,12 +93,18 @@ class RecordingListener:
 
     mode = "offline"
 
-    def __init__(self, gateway: Gateway, options: UtteranceOptions, send: Send) -> None:
+    def __init__(
+        self, gateway: Gateway, options: UtteranceOptions, send: Send, notices: Sequence[str]
+    ) -> None:
         self._gateway = gateway
         self._options = options
         self._send = send
-        rate = options.sample_rate if options.is_pcm else None
-        self._recording = Recording(rate, gateway.settings.max_upload_bytes)
+        self._notices = list(notices)
+        self._recording = Recording(
+            options.sample_rate,
+            is_file=not options.is_pcm,
+            max_bytes=gateway.settings.max_upload_bytes,
+        )
         self._ended = asyncio.Event()
         self.audio_s = 0.0
 
@@ -110,28 +129,38 @@ class RecordingListener:
                     text, sentences = transcript.text, transcript.sentences
                     self.audio_s = transcript.duration_s
             except AudioError as error:  # FunASR's servers answer with no text
-                warning = str(error)
+                self._notices.append(told(error))
             reply = recording_reply(
                 self._options,
                 text,
                 sentences,
                 mode=_RECORDED_MODES[self._options.mode],
                 is_final=settings.service != "offline" or settings.offline_is_final,
-                warning=warning,
+                warning=_joined(self._notices, warning),
             )
             await self._send(reply)
 
 
 class LiveListener:
-    """Replies while it is spoken."""
+    """Replies while it is spoken.
 
-    def __init__(self, gateway: Gateway, options: UtteranceOptions, send: Send) -> None:
+    The last sentence, in mode `online` the last words, come in the message that is final, as
+    FunASR's servers have it: clients stop at that one, or take its text as the result. So from
+    the end of the audio on, each result waits until it is known whether it is the last.
+    """
+
+    def __init__(
+        self, gateway: Gateway, options: UtteranceOptions, send: Send, notices: Sequence[str]
+    ) -> None:
         self._gateway = gateway
         self._options = options
         self._send = send
+        self._notices = list(notices)
         step = gateway.settings.step_ms * SAMPLE_RATE // 1000
         self._inbox = AudioInbox(options.sample_rate, step)
         self._arrivals: deque[tuple[float, float]] = deque(maxlen=_ARRIVALS)  # ms received, when
+        self._ended = False
+        self._held: dict[str, Any] | None = None  # a result that may be the last
         self.mode = options.mode
 
     @property
@@ -147,40 +176,73 @@ class LiveListener:
 
     def end(self) -> None:
         """Say that the audio is complete."""
+        self._ended = True
         self._inbox.end()
 
     async def run(self) -> None:
         """Recognise; as `Listener.run`."""
         options, warning = await _file_options(self._gateway, self._options)
-        two_passes = self._options.mode == "2pass"
         live = LiveRecognition(
             self._gateway.client,
             self._inbox,
             options,
-            chunk_size=self._options.chunk_size,
-            second_pass=two_passes,
+            chunk_size=self._chunk_size(),
+            second_pass=self._options.mode == "2pass",
             report=self._report,
         )
-        await live.run()
+        try:
+            await live.run()
+        except Exception:
+            await self._release()
+            raise
         if self._gateway.limits.draining:
-            warning = SHUTDOWN_MESSAGE
-        await self._send(closing_reply(self._options, warning))
+            self._notices.append(SHUTDOWN_MESSAGE)
+        last = self._held or closing_reply(self._options)
+        await self._send(made_final(last, _joined(self._notices, warning)))
+
+    def _chunk_size(self) -> ChunkSize:
+        """Return a chunk size that is served, and note where that is not what was asked for."""
+        asked = self._options.chunk_size
+        served = nearest_served_chunk_size(asked)
+        if served != asked:
+            self._notices.append(
+                f"chunk_size: {list(served)} is used, the nearest to {list(asked)}"
+            )
+        return served
 
     async def _report(self, event: Partial | Spoken) -> None:
-        """Send a reply for something that was heard."""
+        """Send a reply for something that was heard, or hold it if it may be the last."""
+        await self._release()
         metrics = self._gateway.metrics
         if isinstance(event, Partial):
             reply = partial_reply(
                 self._options, event.text, event.index, first=event.first, end_ms=event.end_ms
             )
-            await self._send(reply)
-            metrics.partial_latency_s.observe(self._since_arrival(event.heard_ms))
+            latency = metrics.partial_latency_s
+            is_result = self._options.mode == "online"
         else:
-            await self._send(sentence_reply(self._options, event.sentence, event.index))
-            metrics.sentence_latency_s.observe(self._since_arrival(event.heard_ms))
+            reply = sentence_reply(self._options, event.sentence, event.index)
+            latency = metrics.sentence_latency_s
+            is_result = True
+        latency.observe(self._since_arrival(event.heard_ms))
+        if self._ended and is_result:
+            self._held = reply
+        else:
+            await self._send(reply)
+
+    async def _release(self) -> None:
+        """Send the result that was held: it is not the last."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            await self._send(held)
 
     def _since_arrival(self, heard_ms: float) -> float:
         """Return how long ago, in seconds, so much of the audio was there."""
         while len(self._arrivals) > 1 and self._arrivals[0][0] < heard_ms:
             self._arrivals.popleft()
         return time.monotonic() - self._arrivals[0][1] if self._arrivals else 0.0
+
+
+def _joined(notices: Sequence[str], warning: str | None) -> str | None:
+    """Return all that a client is to know as one text; None for nothing."""
+    return "; ".join([*notices, *([warning] if warning else [])]) or None

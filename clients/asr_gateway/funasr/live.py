@@ -9,6 +9,7 @@ Silence goes to the VAD only. What is reported about a stretch comes before anyt
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ T = TypeVar("T")
 
 # Stretches that ended and wait to be reported. Who reads slowly makes the rest wait.
 _MAX_WAITING_SPEECH = 2
+
+# Audio that is so much ahead of the clock is a file's: nobody speaks so fast.
+_AHEAD_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,7 @@ class LiveRecognition:
         self._current: _Speech | None = None
         self._count = 0
         self._heard_samples = 0
+        self._begun_s = 0.0
         self._sessions: set[AsyncStreamSession] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -184,6 +189,7 @@ class LiveRecognition:
         )
         async with detector:
             while (piece := await self._inbox.take()) is not None:
+                self._begun_s = self._begun_s or time.monotonic()
                 self._heard_samples += piece.size
                 rows = await detector.accept(piece)
                 await self._follow(cutter, cutter.accept(piece, rows), piece)
@@ -197,9 +203,9 @@ class LiveRecognition:
     ) -> None:
         """Do what the VAD's answer to a piece means."""
         for segment in ended:
-            # Of what is over already, only what has no second pass needs a session.
+            # Of what is over already, a speaker needs no partial texts but where they are all.
             speech = self._current or await self._begin(
-                segment.start_ms, streamed=self._recogniser is None
+                segment.start_ms, streamed=self._recogniser is None or self._is_file()
             )
             self._current = None
             await self._end(speech, segment)
@@ -228,13 +234,26 @@ class LiveRecognition:
         if self._recogniser is not None:
             second_pass = self._start(self._recogniser.recognise(segment))
         if speech.session is not None:
-            if second_pass is None:  # its last words are missing
+            if second_pass is None or self._is_file():  # its last words are missing
                 await speech.feed(segment.waveform[speech.fed_samples :])
-                await speech.session.finish()
-                self._sessions.discard(speech.session)
+                self._start(self._finish(speech.session))
             else:
                 self._start(self._leave(speech.session))
         speech.end(second_pass, 1000 * self._heard_samples / SAMPLE_RATE)
+
+    def _is_file(self) -> bool:
+        """Return whether the audio comes faster than it can be spoken.
+
+        Its partial texts come in order, before the sentence; of speech the sentence shall not wait
+        for words that it says again.
+        """
+        heard_s = self._heard_samples / SAMPLE_RATE
+        return heard_s - (time.monotonic() - self._begun_s) > _AHEAD_S
+
+    async def _finish(self, session: AsyncStreamSession) -> None:
+        """Wait for the last words of a session."""
+        await session.finish()
+        self._sessions.discard(session)
 
     async def _leave(self, session: AsyncStreamSession) -> None:
         """End a session whose last words the second pass will say."""

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asr_client.audio import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from asr_contract import (
     DEFAULT_CHUNK_SIZE,
-    LANGUAGE_IDS,
     SAMPLE_RATE,
     ChunkSize,
     chunk_size_of,
@@ -29,6 +28,8 @@ from asr_contract import (
 from ..shared import MODELS
 
 MODES = ("offline", "online", "2pass")
+# Names of headerless 16-bit samples. Anything else names a file, whose bytes say what it is.
+_PCM_FORMATS = ("pcm", "raw", "s16le", "s16", "pcm16", "pcm_s16le", "pcm16le", "l16")
 MAX_MESSAGE_CHARACTERS = 1_000_000  # of JSON; hotword lists are the longest
 _MAX_NAME = 1_000
 
@@ -44,7 +45,7 @@ class UtteranceOptions:
     Attributes:
         mode: "offline", "online" or "2pass".
         wav_name: echoed in replies.
-        wav_format: "pcm", or anything else for a file as it is.
+        wav_format: one of `_PCM_FORMATS`, or anything else for a file as it is.
         sample_rate: of PCM, in Hz.
         chunk_size: how the streaming model cuts the audio.
         hotwords: in a form that the SDK takes; "" for none.
@@ -68,7 +69,7 @@ class UtteranceOptions:
     @property
     def is_pcm(self) -> bool:
         """Return whether the audio is raw 16-bit little-endian mono samples."""
-        return self.wav_format.lower() == "pcm"
+        return self.wav_format.lower() in _PCM_FORMATS
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,13 @@ class ClientMessage:
         fields: of `UtteranceOptions`, those that it names.
         is_speaking: None where it does not say.
         wants_end: whether the end of the results is to be acknowledged (`is_end`).
+        refusals: what is wrong with fields that make no sense; the others count.
     """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     is_speaking: bool | None = None
     wants_end: bool = False
+    refusals: tuple[str, ...] = ()
 
     def apply(self, options: UtteranceOptions) -> UtteranceOptions:
         """Return the options after this message."""
@@ -93,8 +96,11 @@ class ClientMessage:
 def parse_message(text: str) -> ClientMessage:
     """Read a client's text message; fields that the protocol does not know are ignored.
 
+    A field whose value makes no sense is refused for itself: the end of the audio must not be
+    missed because of a wrong name beside it.
+
     Raises:
-        MessageError: it is no JSON object, or a field has a value that makes no sense.
+        MessageError: it is no JSON object.
     """
     if len(text) > MAX_MESSAGE_CHARACTERS:
         raise MessageError(
@@ -106,18 +112,29 @@ def parse_message(text: str) -> ClientMessage:
         raise MessageError(f"expected JSON; got {_shown(text)} ({error})") from None
     if not isinstance(message, dict):
         raise MessageError(f"expected a JSON object; got {_shown(message)}")
-    fields: dict[str, Any] = {}
-    for name, (target, read) in _FIELDS.items():
-        if message.get(name) is not None:
-            fields[target] = read(name, message[name])
-            _check_encodable(name, fields[target])
-    is_speaking: bool | None = None
-    if message.get("is_speaking") is not None:
-        is_speaking = _flag("is_speaking", message["is_speaking"])
-    elif message.get("is_finished") is not None and _flag("is_finished", message["is_finished"]):
-        is_speaking = False
-    wants_end = message.get("is_end") is not None and _flag("is_end", message["is_end"])
-    return ClientMessage(fields, is_speaking, wants_end)
+    refusals: list[str] = []
+
+    def value(name: str, read: Callable[[str, Any], Any]) -> Any:
+        """Return what a field says; None where it is not there or makes no sense."""
+        if message.get(name) is None:
+            return None
+        try:
+            found = read(name, message[name])
+            _check_encodable(name, found)
+        except MessageError as error:
+            refusals.append(str(error))
+            return None
+        return found
+
+    read_fields = {target: value(name, read) for name, (target, read) in _FIELDS.items()}
+    is_speaking = value("is_speaking", _flag)
+    is_finished = value("is_finished", _flag)
+    return ClientMessage(
+        fields={target: found for target, found in read_fields.items() if found is not None},
+        is_speaking=False if is_speaking is None and is_finished else is_speaking,
+        wants_end=bool(value("is_end", _flag)),
+        refusals=tuple(refusals),
+    )
 
 
 def _mode(name: str, value: Any) -> str:
@@ -185,8 +202,8 @@ def _flag(name: str, value: Any) -> bool:
 def _language(name: str, value: Any) -> str:
     try:
         return read_language("auto" if value == "" else value)
-    except ValueError:
-        raise _error(name, f"one of {', '.join(LANGUAGE_IDS)}", value) from None
+    except ValueError as error:
+        raise MessageError(str(error).replace("language", name, 1)) from None
 
 
 def _model(name: str, value: Any) -> str:

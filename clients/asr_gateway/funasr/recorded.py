@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import wave
 from pathlib import Path
 from types import TracebackType
 
-from asr_client import AsyncClient, FileOptions, FileTranscript
+import numpy as np
+
+from asr_client import AsyncClient, AudioError, FileOptions, FileTranscript
 
 _RIFF = b"RIFF"
+_PIECE = 1 << 20  # bytes
+_LOOKED_AT = 1 << 20  # bytes of a file, to see whether they are samples
+_LIKENESS = 0.3
+
+
+def looks_like_pcm(path: Path) -> bool:
+    """Return whether a file's bytes are like 16-bit samples of sound: each near the one before.
+
+    The correlation of neighbours is near 1 in speech and near 0 in anything compressed or broken.
+    Silence has none and is like samples, too.
+    """
+    with path.open("rb") as file:
+        data = file.read(_LOOKED_AT)
+    samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float64)
+    if samples.size < 2:
+        return False
+    samples -= samples.mean()
+    energy = float(samples @ samples)
+    return energy == 0 or float(samples[1:] @ samples[:-1]) / energy > _LIKENESS
 
 
 class TooMuchAudio(ValueError):
@@ -20,16 +42,19 @@ class Recording:
     """Audio that is collected in a temporary file, to be used `with`.
 
     Args:
-        pcm_rate: sample rate of 16-bit mono PCM, which gets a header here unless it brings one;
-            None for a file in any container.
+        pcm_rate: sample rate of 16-bit mono PCM, in Hz.
+        is_file: whether it should be a file in any container. Clients say so of headerless PCM,
+            too: what is no file that can be read, and looks like samples, is taken as PCM.
+            Otherwise it is PCM, which gets a header here unless it brings one.
         max_bytes: what the gateway takes.
     """
 
-    def __init__(self, pcm_rate: int | None, max_bytes: int) -> None:
+    def __init__(self, pcm_rate: int, *, is_file: bool, max_bytes: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="triton-asr-gateway-")
         self._path = Path(self._folder.name, "recording")
         self._file = self._path.open("wb")
         self._pcm_rate = pcm_rate
+        self._is_file = is_file
         self._max_bytes = max_bytes
         self._start: bytes | None = b""  # held back until it is known whether there is a header
         self._wave: wave.Wave_write | None = None  # writes the header where that is ours
@@ -74,13 +99,28 @@ class Recording:
         """
         if self.received_bytes < 2:
             return None
-        async with client.file_transcription(self._finish(), options) as file:
-            return await file.result()
+        path = self._finish()
+        try:
+            return await _transcribed(client, path, options)
+        except AudioError:
+            if not self._is_file or not await asyncio.to_thread(looks_like_pcm, path):
+                raise
+        with_header = await asyncio.to_thread(self._with_header, path)
+        return await _transcribed(client, with_header, options)
+
+    def _with_header(self, path: Path) -> Path:
+        """Return a copy of headerless samples with a header."""
+        copy = path.with_name("samples.wav")
+        with path.open("rb") as samples, wave.open(str(copy), "wb") as file:
+            file.setparams((1, 2, self._pcm_rate, 0, "NONE", ""))
+            while piece := samples.read(_PIECE):
+                file.writeframesraw(piece[: len(piece) // 2 * 2])
+        return copy
 
     def _begin(self, start: bytes) -> bytes:
         """See whether a header is needed; returns what is to be written first."""
         self._start = None
-        if self._pcm_rate is not None and not start.startswith(_RIFF):
+        if not self._is_file and not start.startswith(_RIFF):
             self._wave = wave.Wave_write(self._file)
             self._wave.setparams((1, 2, self._pcm_rate, 0, "NONE", ""))
         return start
@@ -102,3 +142,8 @@ class Recording:
         if self._wave is not None:
             self._wave.close()  # says the length in the header
         self._file.close()
+
+
+async def _transcribed(client: AsyncClient, path: Path, options: FileOptions) -> FileTranscript:
+    async with client.file_transcription(path, options) as file:
+        return await file.result()

@@ -44,10 +44,20 @@ def recording_reply(
     return reply | _stamps(sentences) | _warning(warning)
 
 
-def closing_reply(options: UtteranceOptions, warning: str | None = None) -> dict[str, Any]:
-    """End the replies to an utterance that was heard while it was spoken."""
+def closing_reply(options: UtteranceOptions) -> dict[str, Any]:
+    """End the replies to an utterance that was heard while it was spoken, with nothing new."""
     mode = "online" if options.mode == "online" else "2pass-offline"
-    return _reply(options, mode, "", is_final=True) | _warning(warning)
+    return _reply(options, mode, "", is_final=True)
+
+
+def made_final(reply: dict[str, Any], warning: str | None) -> dict[str, Any]:
+    """Return a reply as the last to its utterance, with a warning if there is one."""
+    return reply | {"is_final": True} | _warning(warning)
+
+
+def refusal_reply(options: UtteranceOptions, message: str) -> dict[str, Any]:
+    """Say that a message, or a part of it, was not understood; the session goes on."""
+    return _reply(options, options.mode, "") | {"error": message}
 
 
 def end_acknowledgement(options: UtteranceOptions) -> dict[str, Any]:

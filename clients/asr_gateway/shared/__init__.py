@@ -2,16 +2,19 @@
 
 `Gateway` holds one of each: `settings` (what it was told when it started), the client of Triton,
 `auth` (API keys), `limits` (how many sessions), `metrics`, `hotwords` (which words the models
-take). `logs` writes a JSON object for each thing that happens.
+take). `logs` writes a JSON object for each thing that happens, `failures` says what a client is
+told of one.
 """
 
 from .auth import ApiKeys
+from .failures import GATEWAY_FAILED, logged, told
 from .gateway import SHUTDOWN_MESSAGE, Gateway
 from .limits import SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
 from .settings import MAX_UPLOAD_MB, MODELS, SERVICES, GatewaySettings, SettingsError
 
 __all__ = [
+    "GATEWAY_FAILED",
     "MAX_UPLOAD_MB",
     "MODELS",
     "SERVICES",
@@ -23,5 +26,7 @@ __all__ = [
     "SettingsError",
     "TooManySessions",
     "log_event",
+    "logged",
     "set_up_logging",
+    "told",
 ]

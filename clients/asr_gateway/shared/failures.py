@@ -1,0 +1,55 @@
+"""What a failure means to a client: its own request, and nothing of what is inside.
+
+The log has the rest, without recognised text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from asr_client import (
+    AsrError,
+    AudioError,
+    ConnectionFailed,
+    ModelNotFound,
+    OptionError,
+    RequestRejected,
+    RequestTimeout,
+    ServerNotReady,
+    SessionLimitReached,
+    SessionLost,
+)
+
+GATEWAY_FAILED = "the gateway failed; its log says how"
+_NOT_AVAILABLE = "recognition is not available at the moment; try again later"
+
+# What the SDK says to its own callers: the source's name in front, a class of its own behind.
+_SOURCE = re.compile(r"^(?:the file object|\d+ bytes|/[^\n:]*): ")
+_ADVICE = re.compile(r"\.? Raw samples [^.]*$")
+_ADDRESS = re.compile(r"\b(?:grpc|grpcs|http|https)://[^\s,;:]+(?::\d+)?:? ?")
+
+
+def told(error: Exception) -> str:
+    """Return what a client is told of a failure."""
+    if isinstance(error, AudioError):
+        return _ADVICE.sub("", _SOURCE.sub("", str(error)))
+    if isinstance(error, SessionLost) and isinstance(error.__cause__, AsrError):
+        return f"{told(error.__cause__)} ({error.acknowledged_s:.2f} s of audio were heard)"
+    if isinstance(error, SessionLimitReached):
+        return "as many live sessions are open as the models take; try again later"
+    if isinstance(error, (ModelNotFound, ServerNotReady, ConnectionFailed)):
+        return _NOT_AVAILABLE
+    if isinstance(error, RequestTimeout):
+        return "recognition took too long and was given up"
+    if isinstance(error, (OptionError, RequestRejected)):
+        return _ADDRESS.sub("", getattr(error, "server_message", None) or str(error))
+    if isinstance(error, AsrError):
+        return "recognition failed; the gateway's log says how"
+    return GATEWAY_FAILED
+
+
+def logged(error: BaseException) -> str:
+    """Return what the log says of a failure; a lost session's message holds recognised text."""
+    if isinstance(error, SessionLost) and error.__cause__ is not None:
+        error = error.__cause__
+    return repr(error)[:500]

@@ -15,24 +15,32 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_client import AudioError, ConnectionFailed, ModelInfo, Outcome, Pcm, Transcript
+from asr_client import AudioError, ConnectionFailed, ModelInfo, Pcm, Transcript
 from asr_client.cli import build_parser, main
 from tests.client import misbehaving
 
 
 @dataclass
 class FakeClient:
-    """Answers each path with the text set for it, in reverse order of the items.
+    """Answers each path with the text set for it.
 
     Attributes:
         texts: path → text; a path that is missing here fails.
+        delays_s: path → how long its answer takes.
         asked: what the command line asked for.
+        most_at_a_time: of the requests.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
     reachable: bool = True
     interrupt: bool = False
+    delays_s: dict[str, float] = field(default_factory=dict)
     asked: dict[str, object] = field(default_factory=dict)
+    most_at_a_time: int = 0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way = 0
 
     def __call__(self, url, timeout_s, ca_file):
         self.asked.update(url=url, timeout_s=timeout_s, ca_file=ca_file)
@@ -54,29 +62,37 @@ class FakeClient:
     def models(self):
         return [ModelInfo("sensevoice", "1"), ModelInfo("infer_pipeline", "2")]
 
-    def transcribe_many(self, items, *, on_result, **options):
-        self.asked.update(options)
-        self.asked["items"] = items = list(items)
-        for index, item in reversed(list(enumerate(items))):
+    def transcribe(self, audio, **options):
+        with self._lock:
+            self.asked.update(options)
+            self.asked.setdefault("items", []).append(audio)
+            self._under_way += 1
+            self.most_at_a_time = max(self.most_at_a_time, self._under_way)
+        try:
             if self.interrupt:
                 raise KeyboardInterrupt
-            text = self.texts.get(item.data if isinstance(item, Pcm) else item)
-            if text is None:
-                on_result(Outcome(index, error=AudioError(f"{item}: No such file")))
-                continue
-            transcript = Transcript(
-                text=text,
-                model="sensevoice",
-                duration_s=1.5,
-                tokens=list(text),
-                timestamps_ms=[(60 * i, 60 * i + 60) for i in range(len(text))],
-                confidence=[0.5] * len(text),
-                language="zh",
-                emotion="NEUTRAL",
-                event="Speech",
-                raw_text="<|zh|>" + text,
-            )
-            on_result(Outcome(index, transcript=transcript))
+            time.sleep(self.delays_s.get(audio, 0.0))
+            return self._answer(audio)
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def _answer(self, audio):
+        text = self.texts.get(audio.data if isinstance(audio, Pcm) else audio)
+        if text is None:
+            raise AudioError(f"{audio}: No such file")
+        return Transcript(
+            text=text,
+            model="sensevoice",
+            duration_s=1.5,
+            tokens=list(text),
+            timestamps_ms=[(60 * i, 60 * i + 60) for i in range(len(text))],
+            confidence=[0.5] * len(text),
+            language="zh",
+            emotion="NEUTRAL",
+            event="Speech",
+            raw_text="<|zh|>" + text,
+        )
 
 
 @pytest.fixture
@@ -92,6 +108,7 @@ def test_one_file_gives_only_its_text(client, capsys):
 
 
 def test_several_files_give_path_and_text_in_the_order_given(client, capsys):
+    client.delays_s["dir/b.flac"] = 0.3
     assert main(["transcribe", "dir/b.flac", "a.wav"], client_factory=client) == 0
     assert capsys.readouterr().out == "dir/b.flac\t世界 再见\na.wav\t你好\n"
 
@@ -101,8 +118,12 @@ def test_json_is_an_object_a_line(client, capsys):
     assert main(arguments, client_factory=client) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert first["file"] == "a.wav"
-    assert first["timestamps_ms"] == [[0, 60], [60, 120]]
-    assert {"text", "language", "emotion", "event", "tokens", "duration_s"} <= set(second)
+    (sentence,) = first["sentences"]
+    assert [(word["start_ms"], word["end_ms"]) for word in sentence["words"]] == [
+        (0, 60),
+        (60, 120),
+    ]
+    assert second["sentences"][0]["emotion"] == "NEUTRAL"
 
 
 def test_kaldi_is_id_and_text(client, capsys):
@@ -111,18 +132,39 @@ def test_kaldi_is_id_and_text(client, capsys):
     assert capsys.readouterr().out == "b 世界 再见\nwith_space 空格\n"
 
 
-def test_kaldi_refuses_two_files_of_one_id(client, capsys):
-    arguments = ["transcribe", "x/a.wav", "a.wav", "--format", "kaldi"]
-    assert main(arguments, client_factory=client) == 2
+def test_kaldi_ids_of_files_of_one_name_differ(client, capsys):
+    client.texts |= {"x/a.wav": "一", "a.mp3": "二", "x/only.wav": "三"}
+    arguments = ["transcribe", "x/a.wav", "a.wav", "a.mp3", "x/only.wav", "--format", "kaldi"]
+    assert main(arguments, client_factory=client) == 0
+    ids, texts = zip(*map(str.split, capsys.readouterr().out.splitlines()), strict=True)
+    assert texts == ("一", "你好", "二", "三")
+    assert len(set(ids)) == 4
+    assert ids[2:] == ("a.mp3", "only")
+    assert all(name.startswith("a.wav-") for name in ids[:2])
+
+
+def test_kaldi_refuses_an_id_that_two_lists_give(client, capsys, tmp_path):
+    for name in ("1.scp", "2.scp"):
+        (tmp_path / name).write_text(f"a {name[0]}.wav\n")
+    lists = [str(tmp_path / "1.scp"), str(tmp_path / "2.scp")]
+    assert main(["transcribe", *lists, "--format", "kaldi"], client_factory=client) == 2
     assert "by the id 'a'" in capsys.readouterr().err
 
 
 def test_options_reach_the_client(client):
     arguments = "transcribe a.wav --url http://h:1 --model paraformer --language zh --no-itn"
-    main(f"{arguments} --concurrency 9 --timeout 7".split(), client_factory=client)
+    main(f"{arguments} --timeout 7".split(), client_factory=client)
     expected = {"url": "http://h:1", "model": "paraformer", "language": "zh", "itn": False}
-    expected |= {"concurrency": 9, "timeout_s": 7.0}
+    expected |= {"timeout_s": 7.0}
     assert client.asked | expected == client.asked
+
+
+def test_so_many_files_are_under_way_at_a_time(client):
+    client.texts |= {f"{number}.wav": "好" for number in range(12)}
+    client.delays_s |= {f"{number}.wav": 0.2 for number in range(12)}
+    files = [f"{number}.wav" for number in range(12)]
+    assert main(["transcribe", *files, "--concurrency", "3"], client_factory=client) == 0
+    assert client.most_at_a_time == 3
 
 
 def test_raw_files_bring_their_form(client, capsys):
@@ -229,6 +271,9 @@ def test_cer_goes_to_stderr(client, capsys, tmp_path, form):
     assert main(arguments, client_factory=client) == 0
     out, err = capsys.readouterr()
     assert out.count("\n") == 2
+    first, err = err.split("\n", 1)
+    assert "numbers are left as spoken" in first
+    assert client.asked["itn"] is False
     assert err.startswith("CER 14.29 % (1 / 7 characters: 0 substituted, 1 deleted, 0 inserted; 2")
 
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema_rs
 import numpy as np
 import psutil
 import pytest
@@ -29,6 +30,8 @@ from tests.server_counters import wait_for_inferences
 from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
 from tests.streams import VadSequence, wait_for_open_sessions
 from tests.vad_reference import join_segments
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "transcript.schema.json"
 
 MODELS = ["sensevoice", "paraformer"]
 
@@ -258,6 +261,7 @@ def test_formats(server, recordings, capsys, tmp_path):
         outputs[style] = capsys.readouterr().out
     assert outputs["txt"].splitlines() == [sentence.text for sentence in expected.sentences]
     record = json.loads(outputs["json"])
+    jsonschema_rs.validator_for(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(record)
     assert record["text"] == expected.text
     assert record["sentences"] == [sentence.to_dict() for sentence in expected.sentences]
     assert record["language"] == "zh"
@@ -317,7 +321,10 @@ def test_without_vad_a_file_is_one_request(server, recordings, capsys):
     path = recordings["en"].path
     assert command(server, path, "--no-vad", "--format", "json") == 0
     record = json.loads(capsys.readouterr().out)
-    assert {"tokens", "timestamps_ms", "emotion"} <= set(record)
+    jsonschema_rs.validator_for(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(record)
+    assert record["segments"] == 1
+    assert record["sentences"][0]["emotion"]
+    assert 0 < record["sentences"][0]["confidence"] <= 1
     assert command(server, path, "--no-vad", "--format", "tsv") == 0
     assert capsys.readouterr().out.startswith("start\tend\ttext\n")
     assert command(server, path, "--no-vad", "--vad-option", "max_end_silence_time=500") == 2

@@ -2,21 +2,26 @@
 
 Exit codes: 0 all done; 1 at least one file failed, the others are done, or there is no microphone;
 2 the command line (or a file that it names as a list) is wrong; 3 the server cannot be reached, is
-not ready, has no such model or lost the session; 130 interrupted by Ctrl-C.
+not ready, has no such model, lost the session, or was lost and did not come back; 4 the results
+cannot be written; 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import metadata
 
 from ..errors import AsrError, OptionError
-from . import mic, models, stream, transcribe
+from . import completion, mic, models, stream, transcribe
 from .common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    EXIT_OUTPUT,
     EXIT_SERVER,
     EXIT_USAGE,
     ClientFactory,
@@ -26,7 +31,9 @@ from .common import (
     positive_seconds,
     vad_option,
 )
+from .ending import Terminated, signals_raise
 from .microphone import MicrophoneError
+from .output import OutputError
 
 __all__ = ["build_parser", "main", "positive_count", "positive_seconds", "vad_option"]
 
@@ -37,11 +44,14 @@ def build_parser() -> argparse.ArgumentParser:
         prog="triton-asr",
         description="Speech recognition on a Triton Inference Server.",
         epilog="exit codes: 0 all done, 1 some files failed or no microphone, 2 wrong command "
-        "line, 3 server not reachable or not ready, 130 interrupted",
+        "line, 3 server not reachable, not ready or lost, 4 results cannot be written, "
+        "130 interrupted, 143 terminated",
     )
+    parser.add_argument("--version", action="version", version=f"triton-asr {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (transcribe, stream, mic, models):
+    for command in (transcribe, stream, mic, models, completion):
         command.add_parser(commands)
+    parser.set_defaults(parser=parser)
     return parser
 
 
@@ -53,12 +63,21 @@ def main(arguments: Sequence[str] | None = None, *, client_factory: ClientFactor
         client_factory: makes the client from a URL and a timeout in seconds.
     """
     # Recognised text is in any language; what the locale says must not make printing fail.
+    # Names of files may be any bytes.
     for output in (sys.stdout, sys.stderr):
         if hasattr(output, "reconfigure"):
-            output.reconfigure(encoding="utf-8")
+            output.reconfigure(encoding="utf-8", errors="surrogateescape")
     options = build_parser().parse_args(arguments)
+    with signals_raise():
+        return _run(options, client_factory)
+
+
+def _run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
+    """Run a sub-command; return its exit code, or that of what it ended with."""
     try:
         return int(options.run(options, client_factory))
+    except Terminated as error:
+        return error.exit_code
     except KeyboardInterrupt:
         print("triton-asr: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -71,7 +90,24 @@ def main(arguments: Sequence[str] | None = None, *, client_factory: ClientFactor
     except AsrError as error:
         print(f"triton-asr {options.command}: {error}", file=sys.stderr)
         return EXIT_SERVER
-    except BrokenPipeError:
-        # The reader (`| head`) has enough. Python would complain again when it flushes at exit.
+    except OutputError as error:
+        _forget_output()
+        print(f"triton-asr {options.command}: {error}", file=sys.stderr)
+        return EXIT_OUTPUT
+    except BrokenPipeError:  # the reader (`| head`) has enough
+        _forget_output()
+        return EXIT_FAILED
+
+
+def _forget_output() -> None:
+    """Let go of what stdout could not write; else Python complains again when it flushes."""
+    with suppress(io.UnsupportedOperation):  # it is no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+
+
+def _version() -> str:
+    """Return the version of the installed package."""
+    try:
+        return metadata.version("triton-asr")
+    except metadata.PackageNotFoundError:
+        return "from a checkout that is not installed"

@@ -1,4 +1,4 @@
-"""What becomes of the recordings of a run: results written, failures told, errors counted."""
+"""What becomes of the recordings of a run: failures told, results and errors counted."""
 
 from __future__ import annotations
 
@@ -22,30 +22,40 @@ class Batch:
     Args:
         references: id → text, to score against; None for no score.
         progress: a bar, in files; None for none.
+
+    Attributes:
+        succeeded, failures: recordings with and without a result.
     """
 
     def __init__(
         self, sources: Sequence[InputFile], references: dict[str, str] | None, progress: Any
     ) -> None:
         self.sources = sources
+        self.succeeded = 0
+        self.failures = 0
         self._references = references
         self._progress = progress
         self._score = Score(ErrorCount())
-        self._failures = 0
         self._lock = threading.Lock()
+
+    @property
+    def left(self) -> int:
+        """How many recordings have neither a result nor failed."""
+        return len(self.sources) - self.succeeded - self.failures
 
     def failed(self, index: int, error: Exception) -> None:
         """Tell what a recording failed with."""
         source = self.sources[index]
         # Errors of the audio begin with the path, those of the server do not.
         message = str(error).removeprefix(f"{source.path}: ")
-        tqdm.write(f"{source.path}: {message}", file=sys.stderr)
+        tqdm.write(f"{source.shown}: {message}", file=sys.stderr)
         self.count(index, None)
 
     def count(self, index: int, text: str | None) -> None:
         """Count a recording with its text, None if it has failed."""
         with self._lock:
-            self._failures += text is None
+            self.failures += text is None
+            self.succeeded += text is not None
             if self._references is not None:
                 reference = reference_for(self._references, self.sources[index])
                 self._score.add(reference, text)
@@ -56,6 +66,6 @@ class Batch:
         """Tell the score and the number of failures; return the exit code."""
         if self._references is not None:
             print(self._score.summary(), file=sys.stderr)
-        if self._failures and len(self.sources) > 1:
-            print(f"{self._failures} of {len(self.sources)} files failed", file=sys.stderr)
-        return EXIT_FAILED if self._failures else EXIT_OK
+        if self.failures and len(self.sources) > 1:
+            print(f"{self.failures} of {len(self.sources)} files failed", file=sys.stderr)
+        return EXIT_FAILED if self.failures else EXIT_OK

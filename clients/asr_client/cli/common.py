@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import TextIO
+import os
+from collections.abc import Callable
+from typing import Any, cast
+
+import shtab
 
 from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size, read_language
 
@@ -18,9 +19,11 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2  # as argparse
 EXIT_SERVER = 3
+EXIT_OUTPUT = 4
 EXIT_INTERRUPTED = 130  # as shells: 128 + SIGINT
 
 DEFAULT_URL = "grpc://127.0.0.1:8001"
+URL_VARIABLE = "TRITON_ASR_URL"
 
 # url, timeout_s, ca_file → client
 ClientFactory = Callable[[str, float, "str | None"], Client]
@@ -39,8 +42,9 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add --url, --timeout and --ca-file."""
     parser.add_argument(
         "--url",
-        default=DEFAULT_URL,
-        help="grpc://host:port, http://host:port, grpcs://… or https://… (default: %(default)s)",
+        default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
+        help=f"grpc://host:port, http://host:port, grpcs://… or https://… (default: {URL_VARIABLE} "
+        f"of the environment, else {DEFAULT_URL})",
     )
     parser.add_argument(
         "--timeout",
@@ -50,20 +54,6 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         help="for each request (default: %(default)g)",
     )
     parser.add_argument("--ca-file", metavar="PEM", help="authorities to trust with TLS")
-
-
-@contextmanager
-def output_file(path: str | None) -> Iterator[TextIO]:
-    """Open the file to write to, or lend stdout."""
-    if path is None:
-        yield sys.stdout
-        return
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(open(path, "w", encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"--output {path}: {error.strerror or error}") from error
-        yield file
 
 
 def add_streaming_options(parser: argparse.ArgumentParser) -> None:
@@ -82,12 +72,26 @@ def add_streaming_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        default="text",
-        choices=("text", "json"),
-        help="text, or json: an object a line for each change of the text and for the result "
+        default="txt",
+        type=text_format,
+        choices=("txt", "json"),
+        help="txt, or json: an object a line for each change of the text and for the result "
         "(default: %(default)s)",
     )
-    parser.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
+    output = parser.add_argument(
+        "--output", metavar="FILE", help="write there instead of to stdout"
+    )
+    names_files(output)
+
+
+def text_format(name: str) -> str:
+    """Return the name of a format, for argparse: `text` is `txt`, too."""
+    return "txt" if name == "text" else name
+
+
+def names_files(action: argparse.Action) -> None:
+    """Let shells complete an argument with the names of files."""
+    cast(Any, action).complete = shtab.FILE
 
 
 def chunk_size(text: str) -> ChunkSize:
@@ -115,6 +119,11 @@ def positive_seconds(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number of seconds above 0; got {text!r}")
     return value
+
+
+def seconds(text: str) -> float:
+    """Parse a finite number that is not negative, for argparse."""
+    return 0.0 if text.strip() in ("0", "0.0") else positive_seconds(text)
 
 
 def positive_count(text: str) -> int:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import TextIO
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from ..files.sentences import recognised_segment, split_sentences, timed_sentences
-from ..results import FileTranscript, Sentence, Transcript
+from ..results import FileTranscript, Sentence
 from ..text.subtitles import srt, tsv, vtt
-from .input_files import InputFile
+from .input_files import STDIN, InputFile
+from .output import Output
 
 FORMATS = ("txt", "json", "srt", "vtt", "tsv", "kaldi")
+
+# Of the JSON objects, which docs/transcript.schema.json describes: raised when a field goes or
+# changes its meaning, not when one is added.
+SCHEMA_VERSION = 1
 
 # Those that are a file for each recording.
 _SUBTITLES = {"srt": srt, "vtt": vtt, "tsv": tsv}
 FILE_FORMATS = tuple(_SUBTITLES)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def format_sentences(style: str, sentences: Iterable[Sentence]) -> Iterator[str]:
@@ -31,47 +38,51 @@ def format_sentences(style: str, sentences: Iterable[Sentence]) -> Iterator[str]
 
 
 def format_line(
-    style: str, source: InputFile, transcript: Transcript | FileTranscript, *, only: bool
+    style: str, source: InputFile, model: str, transcript: FileTranscript, *, only: bool
 ) -> str:
     """Return the line (without its end) for one result.
 
     Args:
         style: "txt" (the text; with the path or id and a tab before it unless `only`), "json"
-            (an object with the file, the id and the fields of the result), or "kaldi"
-            (`id text`).
+            (an object), or "kaldi" (`id text`).
         source: what was recognised.
+        model: name of the model that did.
         transcript: its result.
         only: whether it is the only recording of the output.
     """
     if style == "json":
-        record = {"file": source.path, "id": source.utterance_id, **transcript.to_dict()}
-        return json.dumps(record, ensure_ascii=False)
+        name = STDIN if source.label == STDIN else source.path
+        origin = {"schema_version": SCHEMA_VERSION, "file": name, "id": source.utterance_id}
+        return json_line({**origin, "model": model, **transcript.to_dict()})
     text = " ".join(transcript.text.split())  # one line a recording, whatever the text holds
     if style == "kaldi":
         return f"{source.utterance_id} {text}".rstrip()
     return text if only else f"{source.label}\t{text}"
 
 
-def sentences_of(transcript: Transcript) -> list[Sentence]:
-    """Split a recording that was recognised in one piece."""
-    spoken = recognised_segment(transcript, 0, round(transcript.duration_s * 1000))
-    return [] if spoken is None else timed_sentences(spoken, split_sentences(spoken.text))
+def json_line(record: Mapping[str, Any]) -> str:
+    """Return an object as JSON; bytes of a name that are not UTF-8 are escaped surrogates."""
+    text = json.dumps(record, ensure_ascii=False)
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 class OrderedWriter:
     """Writes results in the order of their index as soon as all before them are settled."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self._waiting: dict[int, str | None] = {}
         self._next = 0
 
     def put(self, index: int, text: str | None) -> None:
-        """Settle one index with its text, or with None if it has none."""
+        """Settle one index with its text, or with None if it has none.
+
+        Raises:
+            OutputError: the text cannot be written.
+        """
         self._waiting[index] = text
         while self._next in self._waiting:
             ready = self._waiting.pop(self._next)
             self._next += 1
             if ready is not None:
-                self._stream.write(ready)
-                self._stream.flush()
+                self._output.write(ready)

@@ -1,17 +1,25 @@
-"""What `triton-asr transcribe` is asked to recognise: files, and lists of files."""
+"""What is asked to be recognised: files, folders, lists of files, URLs, and standard input."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .common import UsageError
+from .names import distinct, id_of, printable
+
+STDIN = "-"
+_URLS = ("http://", "https://")
 
 # Files of a directory that are taken; a file that is named itself may be called anything.
-_AUDIO = "aac ac3 aif aiff amr ape au caf dts flac m4a m4b mka mp2 mp3 oga ogg opus wav wma wv"
+_AUDIO = (
+    "aac ac3 aif aiff amr ape au caf dts flac m4a m4b mka mp2 mp3 oga ogg opus w64 wav wave wma wv"
+)
 _VIDEO = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv"
 MEDIA_SUFFIXES = frozenset(f".{suffix}" for suffix in f"{_AUDIO} {_VIDEO}".split())
 
@@ -21,29 +29,57 @@ class InputFile:
     """A recording to recognise: its path, and the name it goes by in Kaldi's formats.
 
     `label` is what the text format prints: the path, or the id that a wav.scp gives.
-    `output_name` is what its result's file is called, without a suffix: as the file, below the
-    directory that was named, or the id.
+    `output_name` is what its result's file is called, without the format's suffix: as the file,
+    below the directory that was named, or the id. `is_listed` says that a wav.scp named it.
     """
 
     path: str
     utterance_id: str
     label: str
     output_name: str
+    is_listed: bool = False
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it is to be fetched first."""
+        return self.path.startswith(_URLS)
+
+    @property
+    def shown(self) -> str:
+        """What to call it in messages."""
+        return STDIN if self.label == STDIN else printable(self.path)
 
 
-def collect(files: Sequence[str], scp_files: Sequence[str]) -> list[InputFile]:
+def collect(
+    files: Sequence[str],
+    scp_files: Sequence[str],
+    save_stdin: Callable[[], str],
+    *,
+    allow_urls: bool = False,
+) -> list[InputFile]:
     """Return the recordings in the order they were named.
 
-    A file `*.scp` is a list, and a directory means the audio and video files in it and below it.
+    A file `*.scp` is a list, a directory means the audio and video files in it and below it, and
+    `-` is standard input. Recordings whose names differ by their suffix or folder only get ids and
+    results of their own.
+
+    Args:
+        files: as named on the command line.
+        scp_files: lists of files.
+        save_stdin: returns the path of a file with all that standard input has.
+        allow_urls: whether http:// and https:// may be named.
 
     Raises:
-        UsageError: there is none, or a list or a directory cannot be read.
+        UsageError: there is none, a list or a directory cannot be read, or there is an address
+            and none is allowed.
     """
     sources: list[InputFile] = []
     for name in files:
-        if name.endswith(".scp"):
+        if name == STDIN:
+            sources.append(InputFile(save_stdin(), "stdin", STDIN, "stdin"))
+        elif name.endswith(".scp"):
             sources += read_wav_scp(name)
-        elif Path(name).is_dir():
+        elif not name.startswith(_URLS) and Path(name).is_dir():
             sources += read_directory(name)
         else:
             sources.append(_input_file(name, Path(name).stem))
@@ -51,11 +87,35 @@ def collect(files: Sequence[str], scp_files: Sequence[str]) -> list[InputFile]:
         sources += read_wav_scp(name)
     if not sources:
         raise UsageError("nothing to transcribe: give files or --wav-scp")
-    return sources
+    if not allow_urls:
+        for source in sources:
+            if source.is_url:
+                raise UsageError(f"{source.path}: to fetch it give --allow-urls, too")
+    return _told_apart(sources)
+
+
+def save_stdin(folder: str) -> str:
+    """Write all that standard input has into a file of a folder, and return its path.
+
+    Raises:
+        UsageError: it is a terminal, was named twice, or cannot be read.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("-: expected audio on standard input; got a terminal")
+    try:
+        with open(os.path.join(folder, "stdin"), "xb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+    except FileExistsError:
+        raise UsageError("-: standard input can be read once; it is named twice") from None
+    except OSError as error:
+        raise UsageError(f"-: {error.strerror or error}") from error
+    return file.name
 
 
 def read_directory(folder: str) -> list[InputFile]:
     """Return the audio and video files of a directory and those below it, in order of name.
+
+    Hidden files and folders are left out, and counted on stderr.
 
     Raises:
         UsageError: it cannot be read, or there is none.
@@ -64,12 +124,18 @@ def read_directory(folder: str) -> list[InputFile]:
     def refuse(error: OSError) -> None:
         raise UsageError(f"{error.filename}: {error.strerror or error}") from error
 
-    paths = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, onerror=refuse)
-        for name in names
-        if Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith(".")
-    ]
+    paths: list[Path] = []
+    hidden = 0
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        seen = [name for name in folders if not name.startswith(".")]
+        hidden += len(folders) - len(seen)
+        folders[:] = seen
+        for name in names:
+            if Path(name).suffix.lower() in MEDIA_SUFFIXES:
+                hidden += name.startswith(".")
+                paths += [] if name.startswith(".") else [Path(parent, name)]
+    if hidden:
+        print(f"{printable(folder)}: {hidden} hidden files or folders left out", file=sys.stderr)
     if not paths:
         raise UsageError(f"{folder}: no audio or video file in this directory")
     return [
@@ -80,9 +146,33 @@ def read_directory(folder: str) -> list[InputFile]:
 
 def _input_file(path: str, output_name: str) -> InputFile:
     """Return a recording that is named by its path."""
-    # A Kaldi id ends at the first space, so a name with spaces needs another character.
-    utterance_id = "_".join(Path(path).stem.split()) or path
-    return InputFile(path, utterance_id, path, output_name)
+    return InputFile(path, id_of(Path(path).stem) or path, printable(path), output_name)
+
+
+def _told_apart(sources: list[InputFile]) -> list[InputFile]:
+    """Give recordings that would have one id or one result names of their own.
+
+    `a.wav` and `a.mp3` go by these names, two `a.wav` by a hash behind them. The ids of a list
+    are as they are there.
+    """
+    ids: list[list[str]] = []
+    outputs: list[list[str]] = []
+    for source in sources:
+        suffix = Path(source.path).suffix
+        own = source.is_listed or source.label == STDIN or not suffix
+        ids.append([source.utterance_id] + ([] if own else [id_of(Path(source.path).name)]))
+        outputs.append([source.output_name] + ([] if own else [source.output_name + suffix]))
+    paths = [source.path for source in sources]
+    return [
+        replace(
+            source,
+            utterance_id=source.utterance_id if source.is_listed else utterance_id,
+            output_name=output_name,
+        )
+        for source, utterance_id, output_name in zip(
+            sources, distinct(paths, ids), distinct(paths, outputs), strict=True
+        )
+    ]
 
 
 def read_wav_scp(scp_path: str) -> list[InputFile]:
@@ -113,7 +203,7 @@ def read_wav_scp(scp_path: str) -> list[InputFile]:
             )
         first_line_of[utterance_id] = number
         output_name = utterance_id.replace("/", "_")
-        sources.append(InputFile(path, utterance_id, utterance_id, output_name))
+        sources.append(InputFile(path, utterance_id, utterance_id, output_name, is_listed=True))
     return sources
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import unicodedata
 from typing import TextIO
 
 from ..results import StreamUpdate, Transcript
+from .formats import json_line
+from .names import printable
+from .output import Output
 
 _CLEAR_TO_END = "\x1b[K"
 
@@ -61,12 +63,12 @@ class LiveOutput:
     """Writes the results of streams, and what is known of them meanwhile.
 
     Args:
-        style: "text" (the final text) or "json" (an object for each change, and the transcript).
+        style: "txt" (the final text) or "json" (an object for each change, and the transcript).
         out: where results go.
         labelled: whether the text is written with the recording's name before it.
     """
 
-    def __init__(self, style: str, out: TextIO, *, labelled: bool) -> None:
+    def __init__(self, style: str, out: Output, *, labelled: bool) -> None:
         self._style = style
         self._out = out
         self._labelled = labelled
@@ -87,12 +89,12 @@ class LiveOutput:
     def text(self, label: str, text: str) -> None:
         """Write a line of text."""
         line = " ".join(text.split())
-        self._write(f"{label}\t{line}" if self._labelled else line)
+        self._write(f"{printable(label)}\t{line}" if self._labelled else line)
 
     def _write_json(self, label: str, record: dict[str, object]) -> None:
-        self._write(json.dumps({"file": label, **record}, ensure_ascii=False))
+        self._write(json_line({"file": label, **record}))
 
     def _write(self, line: str) -> None:
         with self._lock:
             self._out.write(line + "\n")
-            self._out.flush()
+            self._out.keep()

@@ -23,10 +23,10 @@ from .common import (
     ClientFactory,
     add_connection_options,
     add_streaming_options,
-    output_file,
 )
 from .live_output import LiveLine, LiveOutput
 from .microphone import Microphone, MicrophoneError, input_devices
+from .output import open_output
 from .stream import watch
 
 _REDRAW_S = 0.1
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     microphone = Microphone(options.device)
     with (
         client_factory(options.url, options.timeout, options.ca_file) as client,
-        output_file(options.output) as out,
+        open_output(options.output, []) as out,
     ):
         client.check_ready(options.model, timeout_s=min(options.timeout, READY_TIMEOUT_S))
         output = LiveOutput(options.format, out, labelled=False)
@@ -107,18 +107,22 @@ def level_meter(frames: NDArray[np.float32]) -> str:
 
 @contextmanager
 def stopped_by_ctrl_c() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets; the second interrupts as always."""
+    """Yield an event that the first Ctrl-C or SIGTERM sets; the second interrupts as always."""
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, before)
+        restore()
 
-    before = signal.signal(signal.SIGINT, handle)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 def _device(text: str) -> int | str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from .common import UsageError
 from .input_files import InputFile
+from .names import shortened
+from .output import Output, refuse_inputs, told
+from .partial_file import PartialFile
 
 
 class OutputFolder:
@@ -19,22 +22,28 @@ class OutputFolder:
     Args:
         path: made if it is not there.
         style: the format.
+        sources: the recordings.
+        read: files that the command reads, which must not be written to.
 
     Raises:
-        UsageError: it cannot be made, or two results would have the same name.
+        UsageError: it cannot be made, a result would overwrite one of `read`, or two recordings
+            of lists would have the same result.
     """
 
-    def __init__(self, path: str, style: str, sources: Sequence[InputFile]) -> None:
+    def __init__(
+        self, path: str, style: str, sources: Sequence[InputFile], read: Iterable[str]
+    ) -> None:
         self._folder = Path(path)
         self._style = style
         results: dict[Path, InputFile] = {}
         for source in sources:
             other = results.setdefault(self.path_for(source), source)
-            if other is not source:
+            if other.path != source.path:
                 raise UsageError(
-                    f"--output-dir: {other.path} and {source.path} would both be written to "
-                    f"{self.path_for(source)}; name them in a --wav-scp"
+                    f"--output-dir: {other.shown} and {source.shown} would both be written to "
+                    f"{self.path_for(source)}; give them ids of their own"
                 )
+        refuse_inputs("--output-dir", results, read)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -42,7 +51,8 @@ class OutputFolder:
 
     def path_for(self, source: InputFile) -> Path:
         """Return where the result of a recording is, or will be."""
-        return self._folder / f"{source.output_name}.{self._style}"
+        *folders, name = Path(source.output_name).parts or (source.output_name,)
+        return self._folder.joinpath(*folders, shortened(name, f".{self._style}"))
 
     def is_done(self, source: InputFile) -> bool:
         """Return whether the result is there."""
@@ -52,22 +62,16 @@ class OutputFolder:
         """Write a result; nothing of it is seen under its name before all is on the disk.
 
         Raises:
-            UsageError: it cannot be written; what `parts` raises.
+            OutputError: it cannot be written; what `parts` raises.
         """
         path = self.path_for(source)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = partial.open("w", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--output-dir: {path}: {error.strerror or error}") from error
-        try:
-            with file:
-                for part in parts:
-                    file.write(part)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        name = f"--output-dir: {path}"
+        with ExitStack() as stack:
+            with told(name):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(PartialFile(path))
+            output = Output(file, name)
+            for part in parts:
+                output.write(part)
+            with told(name):
+                file.commit()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from asr_contract import SAMPLE_RATE
@@ -25,10 +26,13 @@ from .common import (
     ClientFactory,
     add_connection_options,
     add_streaming_options,
-    output_file,
+    names_files,
     positive_count,
 )
+from .input_files import STDIN, save_stdin
 from .live_output import LiveLine, LiveOutput
+from .names import printable
+from .output import open_output
 
 
 def add_parser(commands: Any) -> None:
@@ -40,7 +44,13 @@ def add_parser(commands: Any) -> None:
         "as it grows (on a terminal, or with --format json). A file that fails is reported on "
         "stderr and the others go on.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="audio file")
+    files = parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="audio file, or - for one on standard input",
+    )
+    names_files(files)
     add_connection_options(parser)
     add_streaming_options(parser)
     parser.add_argument(
@@ -61,19 +71,24 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Recognise what the options name and return the exit code."""
     failures = 0
-    with client_factory(options.url, options.timeout, options.ca_file) as client:
+    with (
+        TemporaryDirectory(prefix="triton-asr-") as folder,
+        client_factory(options.url, options.timeout, options.ca_file) as client,
+    ):
         # One clear message instead of the same one for every file.
         client.check_ready(options.model, timeout_s=min(options.timeout, READY_TIMEOUT_S))
-        with output_file(options.output) as out:
+        with open_output(options.output, options.files) as out:
             output = LiveOutput(options.format, out, labelled=len(options.files) > 1)
             line = LiveLine(sys.stderr)
             for path in options.files:
                 try:
-                    transcript = _stream(client, path, options, output, line)
+                    transcript = _stream(client, path, folder, options, output, line)
                 except (AudioError, SessionLost) as error:
                     failures += 1
                     message = str(error).removeprefix(f"{path}: ")
-                    print(f"{path}: {message}", file=sys.stderr)
+                    print(f"{printable(path)}: {message}", file=sys.stderr)
+                    if isinstance(error, SessionLost) and error.text:
+                        output.text(path, error.text)  # what there is is not thrown away
                 else:
                     output.result(path, transcript)
     if failures and len(options.files) > 1:
@@ -82,10 +97,15 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
 
 
 def _stream(
-    client: Client, path: str, options: argparse.Namespace, output: LiveOutput, line: LiveLine
+    client: Client,
+    path: str,
+    folder: str,
+    options: argparse.Namespace,
+    output: LiveOutput,
+    line: LiveLine,
 ) -> Transcript:
-    """Send one file in a session of its own."""
-    chunks = cut(load_audio(path), options.chunk_ms)
+    """Send one file in a session of its own; `folder` is for what must be stored."""
+    chunks = cut(load_audio(save_stdin(folder) if path == STDIN else path), options.chunk_ms)
 
     def show(update: StreamUpdate) -> None:
         output.update(path, update)

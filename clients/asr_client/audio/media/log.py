@@ -102,7 +102,7 @@ class FfmpegLog:
             return AudioError(f"{name}: expected a file with an audio track; got one without")
         return AudioError(
             f"{name}: expected audio or video that ffmpeg reads; got something else or a broken "
-            f"file{detail}. Raw samples go in as Pcm(data, sample_rate)"
+            f"file{detail}. Of raw samples the rate and the format must be told"
         )
 
 

@@ -1,0 +1,138 @@
+"""The options of `triton-asr transcribe`."""
+
+from __future__ import annotations
+
+import argparse
+
+from asr_contract import LANGUAGE_IDS
+
+from ..audio.waveform import PCM_FORMATS
+from .common import (
+    add_connection_options,
+    language_word,
+    names_files,
+    positive_count,
+    seconds,
+    text_format,
+    vad_option,
+)
+from .formats import FORMATS
+
+SERVER_WAIT_S = 120.0  # a server on two cores is back after half a minute
+
+
+def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `triton-asr transcribe`."""
+    files = parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="audio or video file, a directory of them, a Kaldi list named *.scp, or - for "
+        "standard input",
+    )
+    scp = parser.add_argument(
+        "--wav-scp",
+        action="append",
+        default=[],
+        metavar="SCP",
+        help="Kaldi list: 'id path' a line (shell pipes are refused)",
+    )
+    parser.add_argument(
+        "--allow-urls",
+        action="store_true",
+        help="take http:// and https:// as names of files, too; each is fetched in its turn",
+    )
+    add_connection_options(parser)
+    parser.add_argument(
+        "--model",
+        default="sensevoice",
+        help="sensevoice, paraformer or the name of a Triton model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--language",
+        type=language_word,
+        default="auto",
+        metavar="LANGUAGE",
+        help=f"{', '.join(LANGUAGE_IDS)}, or a tag or name such as zh-CN or Chinese; for models "
+        "that take one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--itn",
+        action=argparse.BooleanOptionalAction,
+        help="numbers as figures; SenseVoice: punctuation too (default: yes, but not with "
+        "--compute-cer)",
+    )
+    hotword = parser.add_argument(
+        "--hotword",
+        metavar="WORDS|FILE",
+        help="words to expect, or a text file with one a line, for a Paraformer with hotwords; "
+        "a weight may follow each word and has no effect",
+    )
+    parser.add_argument(
+        "--format",
+        default="txt",
+        type=text_format,
+        choices=FORMATS,
+        help="txt, json (an object a line), kaldi ('id text'), subtitles (srt, vtt) or a table of "
+        "sentences (tsv) (default: %(default)s)",
+    )
+    output = parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write there instead of to stdout; what was there stays until there is a result",
+    )
+    output_dir = parser.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        help="write a file for each recording there; what is there already is not done again",
+    )
+    parser.add_argument("--force", action="store_true", help="do it again (with --output-dir)")
+    parser.add_argument(
+        "--concurrency",
+        type=positive_count,
+        default=4,
+        metavar="N",
+        help="files under way at once (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--server-wait",
+        type=seconds,
+        default=SERVER_WAIT_S,
+        metavar="SECONDS",
+        help="how long to wait for a server that is lost on the way (default: %(default)g)",
+    )
+    reference = parser.add_argument(
+        "--compute-cer",
+        metavar="REF",
+        help="print the character error rate against this transcript file (Kaldi 'id text' or "
+        "TSV) to stderr",
+    )
+    for action in (files, scp, hotword, output, output_dir, reference):
+        names_files(action)
+    long = parser.add_argument_group("long recordings (need the model vad on the server)")
+    long.add_argument(
+        "--vad",
+        action=argparse.BooleanOptionalAction,
+        help="find the speech and recognise it piece by piece, or each file as a whole, which "
+        "must be short then (default: yes if the server has the model, and the file a header)",
+    )
+    long.add_argument(
+        "--punctuation",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="needs the model punctuation, but for SenseVoice (default: yes)",
+    )
+    long.add_argument(
+        "--vad-option",
+        action="append",
+        default=[],
+        type=vad_option,
+        metavar="NAME=VALUE",
+        help="such as max_end_silence_time=500; FunASR's names",
+    )
+    raw = parser.add_argument_group("raw samples (files without a header)")
+    raw.add_argument(
+        "--raw-rate", type=positive_count, metavar="HZ", help="files are raw, at this rate"
+    )
+    raw.add_argument("--raw-format", choices=PCM_FORMATS, default="s16le", metavar="FORMAT")
+    raw.add_argument("--raw-channels", type=positive_count, default=1, metavar="N")

@@ -1,0 +1,158 @@
+"""Addresses as recordings, completion of the command line, its version, and where its server is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import metadata
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+
+from asr_client import AudioError
+from asr_client.cli import main
+from tests.client.test_cli import FakeClient
+from tests.client.test_cli_names import Received
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "transcript.schema.json"
+
+
+class _Site(BaseHTTPRequestHandler):
+    """A site with a recording, and with what goes wrong with one."""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/gone.wav":
+            return self.send_error(404, "Not here")
+        if path == "/elsewhere.wav":
+            self.send_response(302)
+            self.send_header("Location", "file:///etc/passwd")
+            self.end_headers()
+            return None
+        self.send_response(200)
+        body = b"" if path == "/empty.wav" else b"the recording"
+        claimed = len(body) + (100 if path == "/short.wav" else 0)
+        self.send_header("Content-Length", str(claimed))
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Site) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_an_address_is_fetched_when_it_is_allowed(site, capsys):
+    client = Received()
+    url = f"{site}/talk.wav?token=1"
+    assert main(["transcribe", url, "--allow-urls", "--format", "json"], client_factory=client) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["file"] == url
+    assert client.asked["bytes"] == b"the recording"
+    (path,) = client.asked["items"]
+    assert not Path(path).exists()  # not kept
+
+
+def test_an_address_is_refused_when_it_is_not(site, capsys):
+    client = Received()
+    assert main(["transcribe", f"{site}/talk.wav"], client_factory=client) == 2
+    assert "--allow-urls" in capsys.readouterr().err
+    assert client.asked == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("gone.wav", "Not here"),
+        ("empty.wav", "the answer is empty"),
+        ("short.wav", "the connection ended after 13"),
+        ("elsewhere.wav", "not allowed"),
+    ],
+)
+def test_what_cannot_be_fetched_fails_alone(site, capsys, name, reason):
+    urls = [f"{site}/{name}", f"{site}/talk.wav"]
+    assert main(["transcribe", *urls, "--allow-urls"], client_factory=Received()) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{site}/talk.wav\t好\n"
+    assert err.startswith(f"{site}/{name}: ")
+    assert reason in err
+
+
+def test_errors_speak_of_the_address(site, capsys):
+    class Refusing(Received):
+        def _answer(self, audio):
+            raise AudioError(f"{audio}: no audio")
+
+    command = ["transcribe", f"{site}/a.wav", "--allow-urls"]
+    assert main(command, client_factory=Refusing()) == 1
+    assert capsys.readouterr().err == f"{site}/a.wav: no audio\n"
+
+
+def test_the_server_may_be_named_in_the_environment(monkeypatch):
+    monkeypatch.setenv("TRITON_ASR_URL", "http://elsewhere:9")
+    client = FakeClient({"a.wav": "好"})
+    assert main(["transcribe", "a.wav"], client_factory=client) == 0
+    assert client.asked["url"] == "http://elsewhere:9"
+    assert main(["transcribe", "a.wav", "--url", "grpc://h:1"], client_factory=client) == 0
+    assert client.asked["url"] == "grpc://h:1"
+
+
+def test_the_version_is_the_packages(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"triton-asr {metadata.version('triton-asr')}\n"
+
+
+def test_bash_completes_commands_options_and_values():
+    """By a real bash, from the script that the command prints."""
+    code = (
+        "source <({python} -m asr_client completion bash); "
+        "COMP_WORDS=({words}); COMP_CWORD={index}; _shtab_triton_asr; echo ${{COMPREPLY[*]}}"
+    )
+
+    def completed(*words: str) -> set[str]:
+        line = code.format(python=sys.executable, words=" ".join(words), index=len(words) - 1)
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.split())
+
+    assert completed("triton-asr", "tr") == {"transcribe"}
+    assert completed("triton-asr", "transcribe", "--lang") == {"--language"}
+    assert completed("triton-asr", "transcribe", "--format", "s") == {"srt"}
+
+
+def test_text_is_another_name_of_txt(capsys):
+    for name in ("txt", "text"):
+        command = ["transcribe", "a.wav", "--format", name]
+        assert main(command, client_factory=FakeClient({"a.wav": "好"})) == 0
+        assert capsys.readouterr().out == "好\n"
+
+
+def test_a_whole_recording_has_the_documented_form(capsys):
+    validator = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    client = FakeClient({"a.wav": "你好", "silence.wav": ""})
+    command = ["transcribe", "a.wav", "silence.wav", "--format", "json"]
+    assert main(command, client_factory=client) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for record in records:
+        validator.validate(record)
+    assert records[0]["sentences"][0]["words"][0] == {
+        **{"text": "你", "start_ms": 0, "end_ms": 60},
+        "confidence": 0.5,
+    }
+    assert records[1]["sentences"] == []
+    del records[0]["sentences"][0]["emotion"]
+    assert not validator.is_valid(records[0])

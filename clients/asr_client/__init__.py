@@ -27,8 +27,10 @@ from .errors import (
     AudioError,
     ClientClosed,
     ConnectionFailed,
+    DecoderFailed,
     ModelNotFound,
     OptionError,
+    Overloaded,
     ProtocolError,
     RequestRejected,
     RequestTimeout,
@@ -36,6 +38,7 @@ from .errors import (
     ServerNotReady,
     SessionLimitReached,
     SessionLost,
+    StorageFull,
 )
 from .files.options import FileOptions
 from .results import (
@@ -61,6 +64,7 @@ __all__ = [
     "Client",
     "ClientClosed",
     "ConnectionFailed",
+    "DecoderFailed",
     "ErrorCount",
     "FileOptions",
     "FileSummary",
@@ -71,6 +75,7 @@ __all__ = [
     "ModelNotFound",
     "OptionError",
     "Outcome",
+    "Overloaded",
     "Pcm",
     "ProtocolError",
     "RequestRejected",
@@ -80,6 +85,7 @@ __all__ = [
     "ServerNotReady",
     "SessionLimitReached",
     "SessionLost",
+    "StorageFull",
     "StreamSession",
     "StreamUpdate",
     "Transcript",

@@ -2,6 +2,9 @@
 
     AsrError
     ├── AudioError         the audio cannot be used (client side)
+    ├── DecoderFailed      ffmpeg was killed, crashed or hung; the file need not be wrong
+    ├── StorageFull        there is no room for a temporary file
+    ├── Overloaded         too much is decoded at once already
     ├── OptionError        an option has a value the SDK does not know (client side)
     ├── ClientClosed       the client, or the session, was closed before or during the call
     ├── ConnectionFailed   no connection, or it broke before the answer was complete
@@ -15,7 +18,8 @@
         └── ProtocolError  the model's inputs or outputs are not those the SDK speaks
 
 The SDK never repeats a request by itself, so each of them is the outcome of one attempt.
-`ConnectionFailed`, `RequestTimeout` and `ServerNotReady` are those that may pass by waiting;
+`ConnectionFailed`, `RequestTimeout`, `ServerNotReady`, `DecoderFailed`, `StorageFull` and
+`Overloaded` are those that may pass by waiting;
 recognition has no side effects, so a caller may repeat it safely. The same holds for a streaming
 session, whose reason to be lost (one of the others) is the `__cause__` of `SessionLost`.
 """
@@ -36,6 +40,18 @@ class AsrError(Exception):
 
 class AudioError(AsrError, ValueError):
     """The audio cannot be read or makes no sense; the message says what was expected."""
+
+
+class DecoderFailed(AsrError):
+    """ffmpeg was killed, crashed or gave nothing for too long; another attempt may succeed."""
+
+
+class StorageFull(AsrError):
+    """There is no room on the disk for a temporary file."""
+
+
+class Overloaded(AsrError):
+    """As many files are decoded at once as may be, and none was done in time."""
 
 
 class OptionError(AsrError, ValueError):

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from asr_client import AudioError
+from asr_client import AudioError, DecoderFailed
 from asr_client.audio.loading import load_audio_async
 from asr_client.audio.media import BLOCK_SAMPLES, MediaDecoder, find_ffmpeg
 from asr_client.audio.media.log import MAX_LINE_BYTES, FfmpegLog
@@ -95,13 +95,13 @@ def fake_ffmpeg(folder: Path, script: str, monkeypatch) -> None:
 
 def test_an_ffmpeg_that_hangs_is_given_up(media_files, tmp_path, monkeypatch):
     fake_ffmpeg(tmp_path, "exec sleep 1000", monkeypatch)
-    with pytest.raises(AudioError, match=r"ffmpeg gave nothing for 0\.5 s"):
+    with pytest.raises(DecoderFailed, match=r"ffmpeg gave nothing for 0\.5 s"):
         decode(media_files / "clicks.mp3", stall_timeout_s=0.5)
 
 
 def test_an_ffmpeg_that_crashes_is_reported(media_files, tmp_path, monkeypatch):
     fake_ffmpeg(tmp_path, "kill -SEGV $$", monkeypatch)
-    with pytest.raises(AudioError, match=r"ffmpeg crashed or was killed \(signal 11\)"):
+    with pytest.raises(DecoderFailed, match=r"ffmpeg crashed or was killed \(signal 11\)"):
         decode(media_files / "clicks.mp3")
 
 

@@ -224,11 +224,21 @@ class AsyncClient:
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
     def file_transcription(
-        self, path: MediaSource, options: FileOptions, *, timeout_s: float | None = None
+        self,
+        path: MediaSource,
+        options: FileOptions,
+        *,
+        owner: str = "",
+        timeout_s: float | None = None,
     ) -> AsyncFileTranscription:
-        """Return the sentences of a file as `stream_file`, with the options as one object."""
+        """Return the sentences of a file as `stream_file`, with the options as one object.
+
+        `owner` is whose file it is, where many share this process and the decoders in it.
+        """
         timeout_s = timeout_or(self.timeout_s, timeout_s)
-        file = AsyncFileTranscription(self._transport, self.url, path, options, timeout_s)
+        file = AsyncFileTranscription(
+            self._transport, self.url, path, options, timeout_s, owner=owner
+        )
         self._sessions[id(file)] = file
         return file
 

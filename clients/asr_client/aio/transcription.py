@@ -52,8 +52,10 @@ class AsyncFileTranscription:
         source: MediaSource,
         options: FileOptions,
         timeout_s: float,
+        *,
+        owner: str = "",
     ) -> None:
-        self._media = MediaDecoder(source)
+        self._media = MediaDecoder(source, owner=owner)
         self._name = self._media.name
         self._transport = transport
         self._options = options

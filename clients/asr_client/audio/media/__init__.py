@@ -4,12 +4,14 @@
         async for waveform in media:    # [samples] float32, 16 kHz, a second each
             ...
 
-`command` says what ffmpeg is run with and why no file can make it read another one, `log` what
-is understood of its messages, `decoder` how the process is supervised.
+`command` says what ffmpeg is run with and why no file can make it read another one, `bounds` what
+it may take of the machine and `places` how many run at once, `log` what is understood of its
+messages, `decoder` how the process is supervised.
 """
 
 from .command import find_ffmpeg
-from .decoder import BLOCK_SAMPLES, MediaDecoder, MediaSource, decode_whole, decode_whole_async
+from .decoder import BLOCK_SAMPLES, MediaDecoder, decode_whole, decode_whole_async
+from .source import MediaSource
 
 __all__ = [
     "BLOCK_SAMPLES",

@@ -18,6 +18,7 @@ from pathlib import Path
 from asr_contract import SAMPLE_RATE
 
 from ...errors import AudioError
+from .bounds import Bounds
 
 # Demuxers that hold their audio themselves; names as `ffmpeg -demuxers` lists them.
 FORMATS = (
@@ -48,7 +49,7 @@ def find_ffmpeg() -> str:
         ) from None
 
 
-def decode_command(ffmpeg: str, path: Path) -> list[str]:
+def decode_command(ffmpeg: str, path: Path, bounds: Bounds) -> list[str]:
     """Return the arguments that make ffmpeg write a file's first audio stream to its stdout.
 
     The stream comes as float32 in the machine's byte order, 16 kHz, mono, 1.0 at full scale.
@@ -56,6 +57,7 @@ def decode_command(ffmpeg: str, path: Path) -> list[str]:
     Args:
         ffmpeg: path of the program.
         path: absolute.
+        bounds: what it may take of the machine.
     """
     filters = (
         # async=1: gaps between packets become silence and overlaps are cut, so that the time of
@@ -67,13 +69,17 @@ def decode_command(ffmpeg: str, path: Path) -> list[str]:
         # to there by itself, but once more wherever the stream changes its rate or channels.
         "asplit[out][first];[first]atrim=end_sample=1,ashowinfo,anullsink;[out]anull",
     )
-    return [
+    command = [
         ffmpeg,
         *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"),
         *("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS)),
-        *("-threads", "1"),  # audio gains nothing from more, and many files may run at once
+        # Audio gains nothing from more threads, and many files may run at once.
+        *("-threads", "1", "-filter_threads", "1", "-filter_complex_threads", "1"),
+        *("-max_alloc", str(bounds.allocation_bytes)),
         *("-i", f"file:{path}"),
         *("-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
         *("-af", ",".join(filters)),
+        *("-fs", str(bounds.output_bytes)),
         *("-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"),
     ]
+    return bounds.command(command)

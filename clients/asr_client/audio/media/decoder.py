@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
-import tempfile
+import signal
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, TypeAlias, Union
 
 import numpy as np
 
 from asr_contract import SAMPLE_RATE
 
-from ...errors import AudioError
+from ...errors import AudioError, DecoderFailed
 from ...time_limit import within
-from ..sources import regular_file
-from ..waveform import Waveform, mix_down
+from ..waveform import MIN_SAMPLE_RATE, Waveform, mix_down
+from .bounds import Bounds
 from .command import decode_command, find_ffmpeg
 from .log import FfmpegLog
+from .places import PLACES, Place
+from .source import MediaSource, file_of, name_of
 
 BLOCK_SAMPLES = SAMPLE_RATE  # one second
 _SAMPLE_BYTES = 4  # float32
@@ -30,13 +29,14 @@ _SAMPLE_BYTES = 4  # float32
 STALL_TIMEOUT_S = 60.0  # without a sample; ffmpeg gives hundreds of seconds of audio in one
 MAX_DURATION_S = 24 * 3600.0
 MAX_WHOLE_S = 3600.0  # 230 MB; nothing longer should be held in one array
+_AHEAD_BYTES = 2 * 1024 * 1024  # half a minute that waits here, so that a short file is soon done
+
+_MIN_BYTES_PER_S = 10  # of a file that is what it says; silence in Opus takes 30
 
 # Audio that ends this much before the file's own duration was probably cut off. A picture track
 # often ends a little later than the sound.
 _MISSING_S = 2.0
 _MISSING_SHARE = 0.02
-
-MediaSource: TypeAlias = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryIO]
 
 
 class MediaDecoder:
@@ -52,9 +52,10 @@ class MediaDecoder:
     What can be decoded of a file that is cut off or damaged is given, and `warnings` says so at
     the end; only a file without a single sample is an error.
 
-    ffmpeg waits while the blocks are not taken, so memory is bounded whatever the length. It is
-    killed when the `async with` is left in any way. When this process itself is killed, ffmpeg
-    ends at its next write, because nobody reads its pipe any more.
+    ffmpeg waits while the blocks are not taken, so memory is bounded whatever the length; what it
+    may take of the machine is in `bounds`, how many run at once in `places`. It is killed when the
+    `async with` is left in any way. When this process itself is killed, ffmpeg ends at its next
+    write, because nobody reads its pipe any more.
 
     Attributes:
         name: what the source is called in messages.
@@ -65,19 +66,25 @@ class MediaDecoder:
     Args:
         source: a path, the bytes of a file, or a binary file object. Bytes and file objects are
             written to a temporary file first, since many containers are not readable in order.
-        max_duration_s: longer audio is refused when this point is reached.
+        owner: whose file it is, who has a share of the decoders; "" is nobody.
+        max_duration_s: a file that says that it is longer is refused at once, one that does not
+            when this point is reached.
         stall_timeout_s: how long to wait for ffmpeg's next block.
 
     Raises:
         AudioError: on entering: no such file, not a regular one, empty, no audio or video, no
-            audio track, a playlist, no ffmpeg. While iterating: NaN, too long, ffmpeg stalled or
-            was killed.
+            audio track, a playlist, no ffmpeg, a sample rate that makes no sense, too long. While
+            iterating: NaN, too long, it takes too much to decode.
+        DecoderFailed: ffmpeg stalled, crashed or was killed.
+        Overloaded: too many others are decoded.
+        StorageFull: there is no room for the temporary file.
     """
 
     def __init__(
         self,
         source: MediaSource,
         *,
+        owner: str = "",
         max_duration_s: float = MAX_DURATION_S,
         stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
@@ -85,32 +92,38 @@ class MediaDecoder:
         self.decoded_s = 0.0
         self.warnings: list[str] = []
         self._source = source
+        self._owner = owner
         self._max_duration_s = max_duration_s
         self._stall_timeout_s = stall_timeout_s
         self._cleanup = contextlib.AsyncExitStack()
         self._log = FfmpegLog()
-        self.name = _name(source)
+        self.name = name_of(source)
 
     async def __aenter__(self) -> MediaDecoder:
         async with contextlib.AsyncExitStack() as stack:
             ffmpeg = await asyncio.to_thread(find_ffmpeg)
-            path = await asyncio.to_thread(_file_of, self._source, stack)
+            path = await asyncio.to_thread(file_of, self._source, stack)
+            self._bounds = Bounds.of_file(path, self._max_duration_s)
+            place = await PLACES.take(self._owner)
+            stack.callback(place.release)
             self._process = await asyncio.create_subprocess_exec(
-                *decode_command(ffmpeg, path),
+                *decode_command(ffmpeg, path, self._bounds),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
+                limit=_AHEAD_BYTES,
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C is for us; we then stop it
             )
             started = asyncio.Event()
-            log_reader = asyncio.create_task(self._read_log(started))
+            log_reader = asyncio.create_task(self._read_log(started, place))
             stack.push_async_callback(self._stop, log_reader)
             try:
                 await within(self._stall_timeout_s, started.wait())
             except TimeoutError:
                 raise self._stalled() from None
             self.duration_s = self._log.duration_s
+            self._check_claims()
             if self._log.start_s is None:  # ffmpeg has ended
                 await self._check_status()
                 raise self._log.failure(self.name)
@@ -138,9 +151,7 @@ class MediaDecoder:
             pending = np.zeros(0, np.float32)
             samples += len(block)
             if samples > self._max_duration_s * SAMPLE_RATE:
-                raise AudioError(
-                    f"{self.name}: expected at most {self._max_duration_s:g} s; the file is longer"
-                )
+                raise self._too_long()
             self.decoded_s = samples / SAMPLE_RATE
             if block.size:
                 yield block
@@ -181,13 +192,32 @@ class MediaDecoder:
     async def _check_status(self) -> None:
         """Wait for ffmpeg to end by itself; what it met in the file is in the log."""
         status = await self._process.wait()
-        if status < 0:
+        if -status == getattr(signal, "SIGXCPU", None):
             raise AudioError(
+                f"{self.name}: expected a file that is decoded within {self._bounds.cpu_s} s of "
+                f"processor time; got {self.decoded_s:.1f} s of audio by then"
+            )
+        if status < 0:
+            raise DecoderFailed(
                 f"{self.name}: ffmpeg crashed or was killed (signal {-status}), "
                 f"{self.decoded_s:.1f} s into the file"
             )
 
-    async def _read_log(self, started: asyncio.Event) -> None:
+    def _check_claims(self) -> None:
+        """Refuse what the file says of itself before work is spent on it."""
+        rate = self._log.sample_rate
+        if rate is not None and rate < MIN_SAMPLE_RATE:
+            raise AudioError(
+                f"{self.name}: expected a sample rate of {MIN_SAMPLE_RATE} Hz or more; "
+                f"got {rate} Hz"
+            )
+        duration_s = self.duration_s or 0.0
+        # A claim that the bytes cannot hold is not believed; what is there will be counted.
+        credible = self._bounds.file_bytes >= _MIN_BYTES_PER_S * duration_s
+        if duration_s > self._max_duration_s and credible:
+            raise self._too_long(f" (it says {duration_s:.0f} s)")
+
+    async def _read_log(self, started: asyncio.Event, place: Place) -> None:
         """Read stderr to its end; `started` is set when the first block is there, or never will."""
         stderr = self._process.stderr
         try:
@@ -197,6 +227,7 @@ class MediaDecoder:
                     started.set()
         finally:
             started.set()
+            place.release()  # ffmpeg has ended, or is about to be killed
 
     async def _stop(self, log_reader: asyncio.Task[None]) -> None:
         """Kill ffmpeg unless it has ended, and take leave of it."""
@@ -210,8 +241,13 @@ class MediaDecoder:
         await log_reader
         await self._process.wait()
 
-    def _stalled(self) -> AudioError:
+    def _too_long(self, claim: str = "") -> AudioError:
         return AudioError(
+            f"{self.name}: expected at most {self._max_duration_s:g} s; the file is longer{claim}"
+        )
+
+    def _stalled(self) -> DecoderFailed:
+        return DecoderFailed(
             f"{self.name}: ffmpeg gave nothing for {self._stall_timeout_s:g} s, "
             f"{self.decoded_s:.1f} s into the file"
         )
@@ -221,7 +257,7 @@ async def decode_whole_async(source: MediaSource) -> Waveform:
     """Decode a file at once to [samples] float32, 16 kHz; for recordings of up to an hour.
 
     Raises:
-        AudioError: as `MediaDecoder`.
+        AsrError: as `MediaDecoder`.
     """
     async with MediaDecoder(source, max_duration_s=MAX_WHOLE_S) as media:
         return np.concatenate([block async for block in media])
@@ -236,36 +272,6 @@ def decode_whole(source: MediaSource) -> Waveform:
     # Called from inside a loop, as in a notebook: that loop stands still anyway.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, decode_whole_async(source)).result()
-
-
-def _name(source: MediaSource) -> str:
-    """Return what to call the source in messages."""
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source)
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return f"{len(source)} bytes"
-    return "the file object"
-
-
-def _file_of(source: MediaSource, stack: contextlib.AsyncExitStack) -> Path:
-    """Return an absolute path that holds the source's bytes, temporary if it must be."""
-    if isinstance(source, (str, os.PathLike)):
-        return regular_file(source)
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="triton-asr-"))
-    path = Path(folder, "media")
-    with path.open("wb") as file:
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            file.write(source)
-        else:
-            try:
-                shutil.copyfileobj(source, file)
-            except OSError as error:
-                raise AudioError(f"the file object: {error.strerror or error}") from error
-            except TypeError:
-                raise AudioError("expected a file object opened in binary mode") from None
-        if file.tell() == 0:
-            raise AudioError(f"{_name(source)}: the file is empty")
-    return path
 
 
 def _environment() -> dict[str, str]:

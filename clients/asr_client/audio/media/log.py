@@ -15,10 +15,14 @@ MAX_PROBLEMS = 5  # the first ones say what is wrong, later ones repeat it
 
 # The two spaces keep a title of the same words out: those are indented further.
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?), ")
+_RATE = re.compile(r"\[info\] {3}(?:  )?Stream #0:\d+.*?: Audio: .*?, (\d+) Hz")
 _FIRST_SAMPLE = re.compile(r"\[Parsed_ashowinfo_\d+ @ \w+\] \[info\] n: *0 pts:\S+ pts_time:(\S+)")
 _PROBLEM = re.compile(r"\[(error|fatal|panic)\] (?P<text>.*)")
 _ESTIMATED = "Estimating duration from bitrate"
 _CORRUPT = "corrupt input packet"  # a warning to ffmpeg, the sign of a cut file to us
+
+# Of an allocation, and of a thread's stack.
+_OUT_OF_MEMORY = ("Cannot allocate memory", "pthread_create() failed")
 
 _REFUSED = ("not on whitelist", "Not detecting m3u8")
 
@@ -42,6 +46,7 @@ class FfmpegLog:
     Attributes:
         duration_s: what the file says its duration is, in seconds; None if it does not.
         estimated: whether the duration is only ffmpeg's guess from the bit rate.
+        sample_rate: of the first audio track, in Hz; None until it is known.
         start_s: when the first sample is heard, in seconds of the file; None until it is known.
         problems: the first error messages, without repetitions.
     """
@@ -49,11 +54,13 @@ class FfmpegLog:
     def __init__(self) -> None:
         self.duration_s: float | None = None
         self.estimated = False
+        self.sample_rate: int | None = None
         self.start_s: float | None = None
         self.problems: list[str] = []
         self._partial = b""
         self._no_audio_stream = False
         self._refused_format = False
+        self._out_of_memory = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of stderr."""
@@ -72,9 +79,13 @@ class FfmpegLog:
         if duration is not None and self.duration_s is None:
             hours, minutes, seconds = duration.groups()
             self.duration_s = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+        rate = _RATE.match(line)
+        if rate is not None and self.sample_rate is None:
+            self.sample_rate = int(rate[1])
         self.estimated |= _ESTIMATED in line
         self._no_audio_stream |= "matches no streams" in line
         self._refused_format |= any(sign in line for sign in _REFUSED)
+        self._out_of_memory |= any(sign in line for sign in _OUT_OF_MEMORY)
         problem = _PROBLEM.search(line)
         if problem is not None:
             text = problem["text"]
@@ -100,6 +111,11 @@ class FfmpegLog:
             )
         if self._no_audio_stream:
             return AudioError(f"{name}: expected a file with an audio track; got one without")
+        if self._out_of_memory:
+            return AudioError(
+                f"{name}: expected a file that is decoded in a bounded amount of memory; got one "
+                f"that needs more for its size{detail}"
+            )
         return AudioError(
             f"{name}: expected audio or video that ffmpeg reads; got something else or a broken "
             f"file{detail}. Of raw samples the rate and the format must be told"

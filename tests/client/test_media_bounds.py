@@ -1,0 +1,281 @@
+"""What a decoder may take of the machine, and of the decoders' places."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from asr_client import AudioError, DecoderFailed, Overloaded
+from asr_client.audio.media import MediaDecoder
+from asr_client.audio.media.bounds import Bounds
+from asr_client.audio.media.places import MediaPlaces
+from tests.client.media_files import children, decode, endless_wav
+from tests.client.test_media_supervision import fake_ffmpeg
+
+pytestmark = pytest.mark.usefixtures("no_process_left")
+
+_DAY_S = 24 * 3600
+
+
+def wav_of_rate(rate: int, data_bytes: int) -> bytes:
+    """Return 16-bit mono silence whose header says a rate."""
+    form = struct.pack("<HHIIHH", 1, 1, rate, 2 * rate, 2, 16)
+    head = b"RIFF" + struct.pack("<I", 36 + data_bytes) + b"WAVEfmt " + struct.pack("<I", 16) + form
+    return head + b"data" + struct.pack("<I", data_bytes) + bytes(data_bytes)
+
+
+def aiff_of_rate(data_bytes: int) -> bytes:
+    """Return the same in AIFF, at 1 Hz: an 80-bit float."""
+    one = struct.pack(">HQ", 16383, 1 << 63)
+    common = struct.pack(">hIh", 1, data_bytes // 2, 16) + one
+    sound = struct.pack(">II", 0, 0) + bytes(data_bytes)
+    chunks = b"COMM" + struct.pack(">I", len(common)) + common
+    chunks += b"SSND" + struct.pack(">I", len(sound)) + sound
+    return b"FORM" + struct.pack(">I", 4 + len(chunks)) + b"AIFF" + chunks
+
+
+def au_of_rate(rate: int, data_bytes: int) -> bytes:
+    """Return the same in Sun's format."""
+    return struct.pack(">4sIIIII", b".snd", 24, data_bytes, 3, rate, 1) + bytes(data_bytes)
+
+
+BOMBS = [
+    wav_of_rate(1, 4096),
+    wav_of_rate(1, 65536),
+    wav_of_rate(7, 3000),
+    wav_of_rate(999, 1 << 20),
+    aiff_of_rate(65536),
+    au_of_rate(1, 65536),
+    au_of_rate(50, 1 << 20),
+]
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: f"{bomb[:4]!r}-{len(bomb)}")
+def test_a_rate_that_makes_hours_of_a_few_bytes_is_refused_at_once(bomb):
+    begun_s = time.monotonic()
+    with pytest.raises(AudioError, match="expected a sample rate of 1000 Hz or more; got"):
+        decode(bomb)
+    assert time.monotonic() - begun_s < 1
+
+
+def test_such_a_file_takes_little_memory(tmp_path):
+    paths = [tmp_path / f"bomb-{number}" for number in range(len(BOMBS))]
+    for path, bomb in zip(paths, BOMBS, strict=True):
+        path.write_bytes(bomb)
+    script = (
+        "import asyncio, resource, sys\n"
+        "from asr_client import AudioError\n"
+        "from asr_client.audio.media import MediaDecoder\n"
+        "async def decode(path):\n"
+        "    async with MediaDecoder(path) as media:\n"
+        "        return [block async for block in media]\n"
+        "for path in sys.argv[1:]:\n"
+        "    try:\n"
+        "        asyncio.run(decode(path))\n"
+        "    except AudioError:\n"
+        "        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *paths], capture_output=True, text=True, check=True
+    )
+    used_kb = [int(line) for line in done.stdout.split()]
+    assert len(used_kb) == len(BOMBS)
+    assert max(used_kb) < 200_000
+
+
+def test_a_file_that_says_it_is_too_long_is_refused_at_once(tmp_path):
+    path = endless_wav(tmp_path / "hours.wav", 25)
+    begun_s = time.monotonic()
+    with pytest.raises(
+        AudioError, match=r"at most 86400 s; the file is longer \(it says 90000 s\)"
+    ):
+        decode(path)
+    assert time.monotonic() - begun_s < 1
+
+
+def test_what_the_system_enforces(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(3_000_000))
+    bounds = Bounds.of_file(path, _DAY_S)
+    script = 'for limit in -c -d -f -n -s "-S -t" "-H -t" -v; do ulimit $limit; done'
+    shown = subprocess.run(
+        bounds.command(["/bin/sh", "-c", script]), capture_output=True, text=True, check=True
+    )
+    assert shown.stderr == ""
+    core, data_kb, file, _, stack_kb, cpu_s, last_cpu_s, address_kb = map(int, shown.stdout.split())
+    assert (core, file) == (0, 0)
+    assert data_kb == bounds.memory_bytes // 1024 < 200_000
+    assert stack_kb < 10_000
+    assert address_kb < 3_000_000
+    assert cpu_s == bounds.cpu_s == last_cpu_s - 5 == 150
+
+
+def test_a_decoder_that_only_works_is_ended(media_files, tmp_path, monkeypatch):
+    fake_ffmpeg(tmp_path, "while :; do :; done", monkeypatch)
+    monkeypatch.setattr("asr_client.audio.media.bounds._CPU_S", 1)
+    with pytest.raises(AudioError, match="decoded within 1 s of processor time"):
+        decode(media_files / "clicks.mp3")
+
+
+def test_a_decoder_that_takes_all_memory_is_ended(media_files, tmp_path, monkeypatch):
+    hungry = f"exec {sys.executable} -c 'print(len(bytes(500_000_000)))'"
+    fake_ffmpeg(tmp_path, hungry, monkeypatch)
+    with pytest.raises(AudioError):
+        decode(media_files / "clicks.mp3")
+    fake = tmp_path / "bin" / "ffmpeg"
+    fake.write_text("#!/bin/sh\necho '[error] Error while filtering: Cannot allocate memory' >&2\n")
+    with pytest.raises(AudioError, match="bounded amount of memory"):
+        decode(media_files / "clicks.mp3")
+
+
+def test_a_decoder_that_is_killed_is_not_the_files_fault(tmp_path):
+    path = endless_wav(tmp_path / "hours.wav", 9)
+
+    async def kill_it() -> None:
+        async with MediaDecoder(path) as media:
+            async for _ in media:
+                for child in children():
+                    child.kill()
+
+    with pytest.raises(DecoderFailed, match="signal 9"):
+        asyncio.run(kill_it())
+
+
+def test_a_full_disk_has_its_own_error(media_files):
+    script = (
+        "import resource, signal, sys\n"
+        "from asr_client import StorageFull, load_audio\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "data = open(sys.argv[1], 'rb').read()\n"
+        "try:\n"
+        "    load_audio(data)\n"
+        "except StorageFull as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+    path = media_files / "clicks.m4a"
+    done = subprocess.run(
+        [sys.executable, "-c", script, path], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip() == "a temporary file of the audio: File too large"
+
+
+def test_files_wait_for_a_place_and_a_short_one_gives_it_back(media_files, monkeypatch):
+    places = MediaPlaces(2)
+    monkeypatch.setattr("asr_client.audio.media.decoder.PLACES", places)
+
+    async def run() -> None:
+        most = 0
+
+        async def one() -> None:
+            nonlocal most
+            async with MediaDecoder(media_files / "clicks.mp3") as media:
+                most = max(most, len(children()))
+                await asyncio.sleep(0.2)  # it has ended, though nobody has read it
+                assert len([block async for block in media]) > 5
+
+        await asyncio.gather(*(one() for _ in range(12)))
+        assert 1 <= most <= 2
+
+    begun_s = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - begun_s < 12 * 0.2 + 5
+
+
+def test_each_owner_has_a_share():
+    async def run() -> None:
+        places = MediaPlaces(8, patience_s=0.05)
+
+        async def take_all(owner: str) -> list:
+            held = []
+            try:
+                while True:
+                    held.append(await places.take(owner))
+            except Overloaded:
+                return held
+
+        # Half of what the others leave, and one in any case while there is one.
+        held = [await take_all(owner) for owner in ("a", "b", "c", "d", "e", "f")]
+        assert [len(places_of) for places_of in held] == [4, 2, 1, 1, 0, 0]
+        with pytest.raises(Overloaded, match=r"no decoder was free for 0\.05 s"):
+            await places.take("")
+        held[0].pop().release()
+        assert len(await take_all("a")) == 0  # b holds fewer
+        assert len(await take_all("e")) == 1
+
+    asyncio.run(run())
+
+
+def test_the_next_place_goes_to_whoever_holds_the_fewest():
+    async def run() -> None:
+        places = MediaPlaces(4)
+        held = [await places.take("") for _ in range(4)]
+        order: list[str] = []
+
+        async def wait(owner: str) -> None:
+            await places.take(owner)
+            order.append(owner)
+
+        waiting = []
+        for owner in ("a", "a", "a", "b"):
+            waiting.append(asyncio.create_task(wait(owner)))
+            await asyncio.sleep(0)
+        for place in held:
+            place.release()
+            place.release()  # harmless
+            await asyncio.sleep(0.01)
+        assert order[:2] == ["a", "b"]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def test_one_who_goes_away_leaves_the_queue():
+    async def run() -> None:
+        places = MediaPlaces(1)
+        first = await places.take("a")
+        gone = asyncio.create_task(places.take("b"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        last = asyncio.create_task(places.take("c"))
+        await asyncio.sleep(0)
+        first.release()
+        (await asyncio.wait_for(last, 1)).release()
+
+    asyncio.run(run())
+
+
+def test_a_bomb_costs_its_sender_a_place_and_nobody_else(tmp_path, media_files, monkeypatch):
+    monkeypatch.setattr("asr_client.audio.media.decoder.PLACES", MediaPlaces(4))
+    day = Path(tmp_path / "day.wav")
+    endless_wav(day, 23)
+
+    async def run() -> None:
+        async def bomb() -> None:
+            async with MediaDecoder(day, owner="attacker") as media:
+                async for _ in media:
+                    await asyncio.sleep(0.01)
+
+        bombs = [asyncio.create_task(bomb()) for _ in range(20)]
+        await asyncio.sleep(0.5)
+        assert len(children()) == 2
+        begun_s = time.monotonic()
+        for _ in range(3):
+            async with MediaDecoder(media_files / "clicks.mp3", owner="somebody") as media:
+                assert len([block async for block in media]) > 5
+        assert time.monotonic() - begun_s < 2
+        assert psutil.Process().memory_info().rss < 500e6
+        for task in bombs:
+            task.cancel()
+        await asyncio.gather(*bombs, return_exceptions=True)
+
+    asyncio.run(run())

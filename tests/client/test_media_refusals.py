@@ -153,11 +153,18 @@ def test_longer_audio_than_allowed_is_refused(media_files, tmp_path):
         load_audio(packets_apart(tmp_path))
 
 
-def packets_apart(folder: Path) -> Path:
-    """Write a small file with a gap of nine hours between two packets."""
+def test_a_gap_is_filled_as_far_as_memory_is_bounded(tmp_path):
+    waveform, _ = decode(packets_apart(tmp_path, gap_s=900))
+    assert len(waveform) / 16000 == pytest.approx(900 + DURATION_S, abs=0.1)
+    with pytest.raises(AudioError, match=r"expected gaps of .*; got one of 3000 s"):
+        decode(packets_apart(tmp_path, gap_s=3000))
+
+
+def packets_apart(folder: Path, gap_s: float = 32400) -> Path:
+    """Write a small file with a gap of nine hours, or so, between two packets."""
     wav = click_track(folder / "clicks.wav", 16000)
     path = folder / "apart.mkv"
-    apart = "asetpts='PTS+gte(T,3)*32400/TB'"
+    apart = f"asetpts='PTS+gte(T,3)*{gap_s}/TB'"
     ffmpeg("-i", wav, "-af", apart, "-c:a", "flac", path)
     return path
 

@@ -14,10 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr_contract import SAMPLE_RATE
-
 _MB = 1_000_000
-_OUTPUT_BYTES_PER_S = 4 * SAMPLE_RATE  # float32
 
 # Measured with ffmpeg 4.2, 7.0 and 9.0: what is common takes 40 MB with the stacks of ffmpeg's
 # threads; to look into 8K video takes 130 MB, and the index of 24 hours of AAC 1 MB of each MB.
@@ -46,14 +43,14 @@ class Bounds:
         memory_bytes: that it may write to.
         allocation_bytes: of one allocation.
         cpu_s: processor time.
-        output_bytes: of samples.
+        output_s: of samples.
     """
 
     file_bytes: int
     memory_bytes: int
     allocation_bytes: int
     cpu_s: int
-    output_bytes: int
+    output_s: float
 
     @classmethod
     def of_file(cls, path: Path, max_duration_s: float) -> Bounds:
@@ -64,7 +61,7 @@ class Bounds:
             memory_bytes=min(_MEMORY_BYTES + size, _MAX_MEMORY_BYTES),
             allocation_bytes=min(_ALLOCATION_BYTES + size // 2, _MAX_ALLOCATION_BYTES),
             cpu_s=_CPU_S + _CPU_S_PER_MB * (size // _MB),
-            output_bytes=round((max_duration_s + 1) * _OUTPUT_BYTES_PER_S),
+            output_s=max_duration_s + 1,
         )
 
     def command(self, command: Sequence[str]) -> list[str]:

@@ -60,11 +60,13 @@ def decode_command(ffmpeg: str, path: Path, bounds: Bounds) -> list[str]:
         bounds: what it may take of the machine.
     """
     filters = (
-        # async=1: gaps between packets become silence and overlaps are cut, so that the time of
-        # a sample is its place in the output. rematrix_maxval: else channels are mixed for equal
-        # power, and two that are alike come out 3 dB too loud.
-        f"aresample={SAMPLE_RATE}:async=1:rematrix_maxval=1.0",
+        # rematrix_maxval: else channels are mixed for equal power, and two that are alike come out
+        # 3 dB too loud.
+        f"aresample={SAMPLE_RATE}:rematrix_maxval=1.0",
         "aformat=sample_fmts=flt:channel_layouts=mono",
+        # Gaps between packets become silence and overlaps are cut, so that the time of a sample is
+        # its place in the output. A gap is held in memory, so it comes behind what makes it small.
+        "aresample=async=1",
         # Says in the log at what time the first sample is. `aresample=first_pts=0` would fill up
         # to there by itself, but once more wherever the stream changes its rate or channels.
         "asplit[out][first];[first]atrim=end_sample=1,ashowinfo,anullsink;[out]anull",
@@ -79,7 +81,7 @@ def decode_command(ffmpeg: str, path: Path, bounds: Bounds) -> list[str]:
         *("-i", f"file:{path}"),
         *("-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
         *("-af", ",".join(filters)),
-        *("-fs", str(bounds.output_bytes)),
+        *("-t", str(bounds.output_s)),
         *("-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"),
     ]
     return bounds.command(command)

@@ -116,8 +116,8 @@ class MediaDecoder:
                 start_new_session=True,  # Ctrl-C is for us; we then stop it
             )
             started = asyncio.Event()
-            log_reader = asyncio.create_task(self._read_log(started, place))
-            stack.push_async_callback(self._stop, log_reader)
+            self._log_reader = asyncio.create_task(self._read_log(started, place))
+            stack.push_async_callback(self._stop)
             try:
                 await within(self._stall_timeout_s, started.wait())
             except TimeoutError:
@@ -148,6 +148,9 @@ class MediaDecoder:
                 lead_samples -= silence
                 pending = np.concatenate([pending, np.zeros(silence, np.float32)])
             block = np.concatenate([pending, await self._read(BLOCK_SAMPLES - len(pending))])
+            if len(block) < BLOCK_SAMPLES:
+                await self._log_reader
+            self._check_gap()
             pending = np.zeros(0, np.float32)
             samples += len(block)
             if samples > self._max_duration_s * SAMPLE_RATE:
@@ -217,6 +220,18 @@ class MediaDecoder:
         if duration_s > self._max_duration_s and credible:
             raise self._too_long(f" (it says {duration_s:.0f} s)")
 
+    def _check_gap(self) -> None:
+        """Refuse a file in whose middle ffmpeg had to leave something out."""
+        gap_s = self._log.gap_s
+        if gap_s is None:
+            return
+        if gap_s > self._max_duration_s:
+            raise self._too_long(f" (there is a gap of {gap_s:.0f} s in it)")
+        raise AudioError(
+            f"{self.name}: expected gaps of some 1000 s at most between packets; "
+            f"got one of {gap_s:.0f} s"
+        )
+
     async def _read_log(self, started: asyncio.Event, place: Place) -> None:
         """Read stderr to its end; `started` is set when the first block is there, or never will."""
         stderr = self._process.stderr
@@ -229,16 +244,16 @@ class MediaDecoder:
             started.set()
             place.release()  # ffmpeg has ended, or is about to be killed
 
-    async def _stop(self, log_reader: asyncio.Task[None]) -> None:
+    async def _stop(self) -> None:
         """Kill ffmpeg unless it has ended, and take leave of it."""
         # With its stderr closed it has ended already; asyncio will notice in a moment.
-        if not log_reader.done():
+        if not self._log_reader.done():
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         # `wait` may wait for the pipes too, and a full one is not read by itself.
         if self._process.stdout is not None:
             await self._process.stdout.read()
-        await log_reader
+        await self._log_reader
         await self._process.wait()
 
     def _too_long(self, claim: str = "") -> AudioError:

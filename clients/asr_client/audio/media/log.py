@@ -17,6 +17,7 @@ MAX_PROBLEMS = 5  # the first ones say what is wrong, later ones repeat it
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?), ")
 _RATE = re.compile(r"\[info\] {3}(?:  )?Stream #0:\d+.*?: Audio: .*?, (\d+) Hz")
 _FIRST_SAMPLE = re.compile(r"\[Parsed_ashowinfo_\d+ @ \w+\] \[info\] n: *0 pts:\S+ pts_time:(\S+)")
+_GAP = re.compile(r".*\[error\] Failed to compensate for timestamp delta of (\d+(?:\.\d+)?)$")
 _PROBLEM = re.compile(r"\[(error|fatal|panic)\] (?P<text>.*)")
 _ESTIMATED = "Estimating duration from bitrate"
 _CORRUPT = "corrupt input packet"  # a warning to ffmpeg, the sign of a cut file to us
@@ -48,6 +49,7 @@ class FfmpegLog:
         estimated: whether the duration is only ffmpeg's guess from the bit rate.
         sample_rate: of the first audio track, in Hz; None until it is known.
         start_s: when the first sample is heard, in seconds of the file; None until it is known.
+        gap_s: a gap between packets that was too long to be filled, in seconds; None without.
         problems: the first error messages, without repetitions.
     """
 
@@ -56,6 +58,7 @@ class FfmpegLog:
         self.estimated = False
         self.sample_rate: int | None = None
         self.start_s: float | None = None
+        self.gap_s: float | None = None
         self.problems: list[str] = []
         self._partial = b""
         self._no_audio_stream = False
@@ -82,6 +85,9 @@ class FfmpegLog:
         rate = _RATE.match(line)
         if rate is not None and self.sample_rate is None:
             self.sample_rate = int(rate[1])
+        gap = _GAP.match(line)
+        if gap is not None and self.gap_s is None:
+            self.gap_s = float(gap[1])
         self.estimated |= _ESTIMATED in line
         self._no_audio_stream |= "matches no streams" in line
         self._refused_format |= any(sign in line for sign in _REFUSED)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import sync_playwright
 
+from asr_client import Client
+from asr_contract import SAMPLE_RATE
 from tests.gateway.browser import chromium, open_page
-from tests.gateway.gateways import running_gateway
+from tests.gateway.gateways import running_gateway, spoken_pcm
 from tests.gateway.static_server import static_server
 from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
 
@@ -34,6 +40,21 @@ def triton_url(triton):
 def gateway(triton_url):
     with running_gateway(triton_url) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="session")
+def talk(tmp_path_factory) -> Path:
+    """A file of three utterances."""
+    path = tmp_path_factory.mktemp("http") / "talk.flac"
+    soundfile.write(path, np.frombuffer(spoken_pcm(3), "<i2"), SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def expected(triton_url, talk):
+    """What the SDK says of the file."""
+    with Client(triton_url) as client:
+        return client.transcribe_file(talk)
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import zlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from asr_client import FileTranscript, Sentence, Word
 from asr_client.text import srt, vtt
+from asr_contract import language_name
 
 from .form import TranscriptionForm
+
+_SEEK_MS = 10  # a frame of Whisper's
+_LEAST_CONFIDENCE = 1e-10
 
 
 def transcription_response(
@@ -26,10 +32,11 @@ def transcription_response(
     if form.response_format == "vtt":
         return PlainTextResponse("".join(vtt(result.sentences)), media_type="text/vtt")
     if form.response_format == "json":
-        return JSONResponse({"text": result.text, "usage": _usage(result)})
+        json_body = {"text": result.text, "usage": _usage(result)}
+        return JSONResponse(json_body | _logprobs(form, result.words))
     body: dict[str, Any] = {
         "task": "transcribe",
-        "language": result.language or form.language,
+        "language": _language(form, result),
         "duration": result.duration_s,
         "text": result.text,
     }
@@ -45,10 +52,11 @@ def transcription_response(
     return JSONResponse({**body, "usage": _usage(result)})
 
 
-def delta_event(sentence: Sentence, *, separator: str) -> bytes:
+def delta_event(form: TranscriptionForm, sentence: Sentence, *, separator: str) -> bytes:
     """Return the event for a sentence. All `delta`s joined are the text.
 
     Args:
+        form: what was asked for.
         sentence: what is new.
         separator: what stands before it in the text.
     """
@@ -59,18 +67,19 @@ def delta_event(sentence: Sentence, *, separator: str) -> bytes:
             "start": sentence.start_ms / 1000,
             "end": sentence.end_ms / 1000,
             "words": _words(sentence.words),
+            **_logprobs(form, sentence.words),
         }
     )
 
 
-def done_event(result: FileTranscript, warnings: list[str]) -> bytes:
-    """Return the last event."""
+def done_event(form: TranscriptionForm, result: FileTranscript, warnings: list[str]) -> bytes:
+    """Return the last event. OpenAI's has no usage but in tokens, of which there are none here."""
     event = {
         "type": "transcript.text.done",
         "text": result.text,
-        "language": result.language,
+        "language": _language(form, result),
         "duration": result.duration_s,
-        "usage": _usage(result),
+        **_logprobs(form, result.words),
     }
     return _event({**event, "warnings": warnings} if warnings else event)
 
@@ -85,13 +94,53 @@ def _event(data: Mapping[str, Any]) -> bytes:
 
 
 def _segment(number: int, sentence: Sentence, words: bool) -> dict[str, Any]:
+    """Return a sentence with all fields of OpenAI's segments, which were Whisper's.
+
+    `seek` is where its audio begins, in frames of 10 ms; `avg_logprob` the mean over its words;
+    `compression_ratio` by Whisper's own rule. What Whisper alone has is what it would be here:
+    nothing is sampled (`temperature` 0), the ids of words are the models' own business (`tokens`
+    empty), and what the VAD takes for silence is no segment (`no_speech_prob` 0).
+    """
+    text = sentence.text.encode()
     segment: dict[str, Any] = {
         "id": number,
+        "seek": sentence.start_ms // _SEEK_MS,
         "start": sentence.start_ms / 1000,
         "end": sentence.end_ms / 1000,
         "text": sentence.text,
+        "tokens": [],
+        "temperature": 0.0,
+        "avg_logprob": _logprob(sentence.confidence),
+        "compression_ratio": len(text) / len(zlib.compress(text)),
+        "no_speech_prob": 0.0,
     }
     return segment | ({"words": _words(sentence.words)} if words else {})
+
+
+def _logprobs(form: TranscriptionForm, words: Sequence[Word]) -> dict[str, Any]:
+    """Return how probable each word was, where that was asked for."""
+    if not form.logprobs:
+        return {}
+    return {
+        "logprobs": [
+            {
+                "token": word.text,
+                "logprob": _logprob(word.confidence),
+                "bytes": list(word.text.encode()),
+            }
+            for word in words
+        ]
+    }
+
+
+def _logprob(confidence: float | None) -> float:
+    """Return a probability's logarithm, which JSON can write; 0 where the model gives none."""
+    return 0.0 if confidence is None else math.log(max(confidence, _LEAST_CONFIDENCE))
+
+
+def _language(form: TranscriptionForm, result: FileTranscript) -> str:
+    """Return the language's name: the one heard, else the one asked for."""
+    return language_name(result.language or form.language) or ""
 
 
 def _words(words: list[Word]) -> list[dict[str, Any]]:

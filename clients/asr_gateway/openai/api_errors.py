@@ -15,7 +15,7 @@ from asr_client import (
     ServerNotReady,
 )
 
-from ..shared import TooManySessions
+from ..shared import TooManySessions, told
 
 
 class ApiError(Exception):
@@ -64,13 +64,11 @@ def api_error(error: Exception) -> ApiError:
     if isinstance(error, TooManySessions):
         return ApiError(429 if error.reason == "client" else 503, str(error), code=error.reason)
     if isinstance(error, AudioError):
-        return ApiError(400, str(error), param="file", code="invalid_audio")
+        return ApiError(400, f"file: {told(error)}", param="file", code="invalid_audio")
     if isinstance(error, (ModelNotFound, ServerNotReady, ConnectionFailed)):
-        return ApiError(503, str(error), code="not_ready")
+        return ApiError(503, told(error), code="not_ready")
     if isinstance(error, (OptionError, RequestRejected)):
-        return ApiError(400, str(error))
+        return ApiError(400, told(error))
     if isinstance(error, RequestTimeout):
-        return ApiError(504, str(error), code="timeout")
-    if isinstance(error, AsrError):
-        return ApiError(502, str(error))
-    return ApiError(500, "the gateway failed; its log says how")
+        return ApiError(504, told(error), code="timeout")
+    return ApiError(502 if isinstance(error, AsrError) else 500, told(error))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
 
-from asr_contract import LANGUAGE_IDS, read_language
+from asr_contract import join_hotwords, read_language, write_hotwords
+from asr_contract.hotwords import Hotword
 
-from ..shared import MODELS
+from ..shared import DEFAULT_MODEL_NAME, MODELS, ModelNames
 from .api_errors import ApiError
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("word", "segment")
-DEFAULT_MODEL_NAME = "whisper-1"  # which applications send without asking
+INCLUDES = ("logprobs",)
+_MAX_TEMPERATURE = 1.0
+_MAX_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -24,26 +29,28 @@ class TranscriptionForm:
         file: the upload.
         model: "sensevoice" or "paraformer".
         language: a word of `asr_contract.languages`.
-        prompt: words to expect.
+        hotwords: words to expect, in a form that the SDK takes.
         itn: whether numbers become figures; OpenAI has no such field.
         words: whether `verbose_json` has words.
         segments: whether it has segments.
+        logprobs: whether `json`, or the events, say how probable each word is.
         stream: whether the answer comes as server-sent events.
     """
 
     file: UploadFile
     model: str
     language: str
-    prompt: str
+    hotwords: str
     itn: bool
     response_format: str
     words: bool
     segments: bool
+    logprobs: bool
     stream: bool
 
 
-def read_form(form: FormData, default_model: str) -> TranscriptionForm:
-    """Check the fields; those that mean nothing here, such as `temperature`, are ignored.
+def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
+    """Check the fields; those that OpenAI has and that mean nothing here have no effect.
 
     Raises:
         ApiError: one makes no sense.
@@ -51,57 +58,93 @@ def read_form(form: FormData, default_model: str) -> TranscriptionForm:
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise ApiError(400, "file: expected an audio or video file; got none", param="file")
-    granularities = [
-        value
-        for name in ("timestamp_granularities[]", "timestamp_granularities")
-        for value in form.getlist(name)
-    ]
-    for value in granularities:
-        if value not in GRANULARITIES:
-            raise _error("timestamp_granularities[]", f"one of {', '.join(GRANULARITIES)}", value)
+    granularities = _choices(form, "timestamp_granularities", GRANULARITIES)
+    includes = _choices(form, "include", INCLUDES)
     response_format = _text(form, "response_format") or "json"
     if response_format not in RESPONSE_FORMATS:
         raise _error("response_format", f"one of {', '.join(RESPONSE_FORMATS)}", response_format)
+    stream = _flag(form, "stream", default=False)
+    if includes and response_format != "json" and not stream:
+        raise _error("include[]", "logprobs with response_format json", response_format)
+    _check_temperature(_text(form, "temperature"))
+    _check_chunking(_text(form, "chunking_strategy"))
     return TranscriptionForm(
         file=file,
-        model=_model(_text(form, "model"), default_model),
-        language=_language(_text(form, "language")),
-        prompt=_text(form, "prompt"),
+        model=_model(_text(form, "model"), models),
+        language=_language(form),
+        hotwords=_hotwords(form),
         itn=_flag(form, "itn", default=True),
         response_format=response_format,
         words="word" in granularities,
         segments="segment" in granularities or "word" not in granularities,
-        stream=_flag(form, "stream", default=False),
+        logprobs="logprobs" in includes,
+        stream=stream,
     )
 
 
-def resolve_model(name: str, default_model: str) -> str | None:
-    """Return the model behind a name; None for an unknown one."""
-    if name in ("", DEFAULT_MODEL_NAME):
-        return default_model
-    return name if name in MODELS else None
-
-
-def _model(name: str, default_model: str) -> str:
-    model = resolve_model(name, default_model)
+def _model(name: str, models: ModelNames) -> str:
+    model = models.model(name)
     if model is None:
         expected = ", ".join((*MODELS, DEFAULT_MODEL_NAME))
         raise ApiError(
             404,
-            f"model: expected one of {expected}; got {name!r}",
+            f"model: expected one of {expected}, or another of its names; got "
+            f"{repr(name)[:_MAX_SHOWN]}",
             param="model",
             code="model_not_found",
         )
     return model
 
 
-def _language(word: str) -> str:
-    """Read `zh`, `zh-CN`, or nothing."""
-    language = word.lower().replace("_", "-").partition("-")[0] or "auto"
+def _language(form: FormData) -> str:
+    """Read `language` in any form, or `languages[]` where that names one alone."""
+    word, others = _text(form, "language"), _texts(form, "languages")
     try:
-        return read_language(language)
+        languages = [read_language(each) for each in ([word] if word else others)]
+    except ValueError as error:
+        raise ApiError(400, str(error), param="language" if word else "languages[]") from None
+    return languages[0] if len(languages) == 1 else "auto"
+
+
+def _hotwords(form: FormData) -> str:
+    """Join `prompt` and `keywords[]`; a prompt that cannot be read is the model's to refuse."""
+    prompt = _text(form, "prompt")
+    keywords = write_hotwords(Hotword(word) for word in _texts(form, "keywords"))
+    if not keywords:
+        return prompt
+    try:
+        return join_hotwords(prompt, keywords)
     except ValueError:
-        raise _error("language", f"one of {', '.join(LANGUAGE_IDS)}", word) from None
+        return keywords
+
+
+def _check_temperature(word: str) -> None:
+    """Refuse a temperature that is none; the models have no use for one."""
+    try:
+        number = float(word or 0)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= _MAX_TEMPERATURE:
+        raise _error("temperature", f"a number from 0 to {_MAX_TEMPERATURE:g}", word)
+
+
+def _check_chunking(word: str) -> None:
+    """Refuse a strategy that is none; speech is always cut by the VAD."""
+    try:
+        is_known = word in ("", "auto") or isinstance(json.loads(word), dict)
+    except (ValueError, RecursionError):
+        is_known = False
+    if not is_known:
+        raise _error("chunking_strategy", "auto, or an object", word)
+
+
+def _choices(form: FormData, name: str, known: tuple[str, ...]) -> list[str]:
+    """Return the values of a list, all of them known."""
+    values = _texts(form, name)
+    for value in values:
+        if value not in known:
+            raise _error(f"{name}[]", f"one of {', '.join(known)}", value)
+    return values
 
 
 def _flag(form: FormData, name: str, *, default: bool) -> bool:
@@ -119,6 +162,15 @@ def _text(form: FormData, name: str) -> str:
     return value.strip()
 
 
+def _texts(form: FormData, name: str) -> list[str]:
+    """Return the values of a list, which clients write with brackets or without."""
+    values = [value for key in (f"{name}[]", name) for value in form.getlist(key)]
+    for value in values:
+        if not isinstance(value, str):
+            raise ApiError(400, f"{name}[]: expected text; got a file", param=f"{name}[]")
+    return [str(value).strip() for value in values]
+
+
 def _error(name: str, expected: str, got: object) -> ApiError:
-    shown = repr(got)[:80]
+    shown = repr(got)[:_MAX_SHOWN]
     return ApiError(400, f"{name}: expected {expected}; got {shown}", param=name)

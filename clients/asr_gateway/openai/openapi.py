@@ -6,8 +6,8 @@ from typing import Any
 
 from asr_contract import LANGUAGE_IDS
 
-from ..shared import MODELS
-from .form import DEFAULT_MODEL_NAME, GRANULARITIES, RESPONSE_FORMATS
+from ..shared import DEFAULT_MODEL_NAME, MODELS
+from .form import GRANULARITIES, INCLUDES, RESPONSE_FORMATS
 
 _ERROR: dict[str, Any] = {
     "type": "object",
@@ -32,14 +32,40 @@ _WORD: dict[str, Any] = {
     "properties": {"word": {"type": "string"}, "start": _SECONDS, "end": _SECONDS},
 }
 _WORDS = {"type": "array", "items": {"$ref": "#/components/schemas/Word"}}
+_LOGPROB: dict[str, Any] = {
+    "type": "object",
+    "required": ["token", "logprob", "bytes"],
+    "properties": {
+        "token": {"type": "string", "description": "a word"},
+        "logprob": {"type": "number", "maximum": 0},
+        "bytes": {"type": "array", "items": {"type": "integer"}},
+    },
+}
 _SEGMENT: dict[str, Any] = {
     "type": "object",
-    "required": ["id", "start", "end", "text"],
+    "required": [
+        "id",
+        "seek",
+        "start",
+        "end",
+        "text",
+        "tokens",
+        "temperature",
+        "avg_logprob",
+        "compression_ratio",
+        "no_speech_prob",
+    ],
     "properties": {
         "id": {"type": "integer"},
+        "seek": {"type": "integer", "description": "start, in frames of 10 ms"},
         "start": _SECONDS,
         "end": _SECONDS,
         "text": {"type": "string"},
+        "tokens": {"type": "array", "items": {"type": "integer"}, "description": "empty"},
+        "temperature": {"const": 0},
+        "avg_logprob": {"type": "number", "maximum": 0, "description": "mean over the words"},
+        "compression_ratio": {"type": "number", "minimum": 0},
+        "no_speech_prob": {"const": 0},
         "words": _WORDS,
     },
 }
@@ -53,6 +79,7 @@ _TRANSCRIPTION: dict[str, Any] = {
         "duration": _SECONDS,
         "segments": {"type": "array", "items": {"$ref": "#/components/schemas/Segment"}},
         "words": _WORDS,
+        "logprobs": {"type": "array", "items": {"$ref": "#/components/schemas/Logprob"}},
         "warnings": {"type": "array", "items": {"type": "string"}},
         "usage": {"type": "object"},
     },
@@ -72,8 +99,16 @@ _FORM: dict[str, Any] = {
     "required": ["file"],
     "properties": {
         "file": {"type": "string", "format": "binary", "description": "audio or video"},
-        "model": {"type": "string", "enum": [*MODELS, DEFAULT_MODEL_NAME]},
-        "language": {"type": "string", "enum": list(LANGUAGE_IDS)},
+        "model": {
+            "type": "string",
+            "enum": [*MODELS, DEFAULT_MODEL_NAME],
+            "description": "also other names, such as gpt-4o-transcribe or iic/SenseVoiceSmall",
+        },
+        "language": {
+            "type": "string",
+            "enum": list(LANGUAGE_IDS),
+            "description": "also as a tag or a name, such as zh-CN or Chinese",
+        },
         "prompt": {"type": "string", "description": "words to expect (hotwords)"},
         "itn": {
             "type": "boolean",
@@ -86,12 +121,27 @@ _FORM: dict[str, Any] = {
             "items": {"type": "string", "enum": list(GRANULARITIES)},
             "description": "of verbose_json; segment if left out",
         },
+        "include[]": {
+            "type": "array",
+            "items": {"type": "string", "enum": list(INCLUDES)},
+            "description": "of json and of events",
+        },
+        "keywords[]": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "words to expect, as in prompt",
+        },
         "stream": {
             "type": "boolean",
             "default": False,
             "description": "sentences as server-sent events (transcript.text.delta, …done)",
         },
-        "temperature": {"type": "number", "description": "of no effect"},
+        "temperature": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "description": "of no effect",
+        },
     },
 }
 
@@ -120,7 +170,9 @@ def openapi_document() -> dict[str, Any]:
                                 "schema": _FORM,
                                 # one field for each value, as OpenAI's clients send it
                                 "encoding": {
-                                    "timestamp_granularities[]": {"style": "form", "explode": True}
+                                    name: {"style": "form", "explode": True}
+                                    for name in _FORM["properties"]
+                                    if name.endswith("[]")
                                 },
                             }
                         },
@@ -181,6 +233,7 @@ def openapi_document() -> dict[str, Any]:
                 }
             },
             "/healthz": {"get": _probe("The process lives", "200")},
+            "/health": {"get": _probe("The same", "200")},
             "/readyz": {"get": _probe("Triton has the models ready", "200", "503")},
             "/metrics": {
                 "get": {
@@ -200,6 +253,7 @@ def openapi_document() -> dict[str, Any]:
             "schemas": {
                 "Error": _ERROR,
                 "Word": _WORD,
+                "Logprob": _LOGPROB,
                 "Segment": _SEGMENT,
                 "Transcription": _TRANSCRIPTION,
                 "Model": _MODEL,

@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -15,11 +14,11 @@ from starlette.types import Receive, Scope, Send
 from asr_client import AsrError, AsyncFileTranscription, FileOptions, FileTranscript, Sentence
 from asr_client.files import join_texts, whole_transcript
 
-from ..shared import MODELS, Gateway, log_event
+from ..shared import MODELS, Gateway, log_event, logged
 from .answer import delta_event, done_event, error_event, transcription_response
 from .api_errors import ApiError, api_error
-from .form import DEFAULT_MODEL_NAME, TranscriptionForm, read_form, resolve_model
-from .uploads import MAX_FIELD_BYTES, MAX_FIELDS, UploadRequest, check_size
+from .form import TranscriptionForm, read_form
+from .uploads import UploadRequest, check_size
 
 _MODE = "http"  # for counters
 
@@ -57,7 +56,13 @@ class TranscriptionEndpoint:
                 raise
             outcome = "error"
             log_event(
-                "transcription failed", session=number, status=failure.status, error=str(failure)
+                "transcription failed",
+                session=number,
+                status=failure.status,
+                code=failure.code,
+                param=failure.param,
+                # What is wrong with a field quotes it.
+                error="ApiError" if isinstance(error, ApiError) else logged(error),
             )
             await failure.response()(scope, receive, send)
         finally:
@@ -70,20 +75,15 @@ class TranscriptionEndpoint:
             )
 
     async def _answer(
-        self, request: Request, receive: Receive, stack: AsyncExitStack
+        self, request: UploadRequest, receive: Receive, stack: AsyncExitStack
     ) -> Response | None:
         """Return the answer; None for a client that has gone. `stack` closes what it needs."""
         gateway = self._gateway
-        try:
-            fields = await request.form(
-                max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
-            )
-            stack.push_async_callback(fields.close)
-        except HTTPException as error:
-            raise ApiError(error.status_code, error.detail) from None
-        form = read_form(fields, gateway.settings.model)
+        fields = await request.upload()
+        stack.push_async_callback(fields.close)
+        form = read_form(fields, gateway.models)
         check_size(form.file, gateway.settings.max_upload_bytes)
-        hotwords, warning = await gateway.hotwords.usable(form.model, form.prompt)
+        hotwords, warning = await gateway.hotwords.usable(form.model, form.hotwords)
         options = FileOptions(
             model=form.model,
             language=form.language,
@@ -97,7 +97,7 @@ class TranscriptionEndpoint:
             await file.open()  # what fails now has a status
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             return StreamingResponse(
-                self._events(file, warning), media_type="text/event-stream", headers=headers
+                self._events(form, file, warning), media_type="text/event-stream", headers=headers
             )
         return await self._whole(form, file, warning, receive)
 
@@ -127,7 +127,7 @@ class TranscriptionEndpoint:
             await asyncio.gather(work, leaving, return_exceptions=True)
 
     async def _events(
-        self, file: AsyncFileTranscription, warning: str | None
+        self, form: TranscriptionForm, file: AsyncFileTranscription, warning: str | None
     ) -> AsyncGenerator[bytes, None]:
         """Yield the sentences as they are recognised."""
         sentences: list[Sentence] = []
@@ -135,12 +135,12 @@ class TranscriptionEndpoint:
         try:
             async for sentence in file:
                 separator = join_texts([before, sentence.text])[len(before) : -len(sentence.text)]
-                yield delta_event(sentence, separator=separator)
+                yield delta_event(form, sentence, separator=separator)
                 sentences.append(sentence)
                 before = sentence.text
             result = whole_transcript(sentences, file.summary)
             self._count(result)
-            yield done_event(result, _warnings(warning, result))
+            yield done_event(form, result, _warnings(warning, result))
         except AsrError as error:
             yield error_event(api_error(error).body())
 
@@ -168,16 +168,16 @@ class ModelList:
         self._gateway = gateway
 
     async def all(self, request: Request) -> Response:
-        """List the models that Triton has ready, and the name that applications send unasked."""
+        """List the models that Triton has ready, and what else they are called."""
+        models = self._gateway.models
         ready = [name for name in MODELS if await self._gateway.client.is_ready(name)]
-        if self._gateway.settings.model in ready:
-            ready.append(DEFAULT_MODEL_NAME)
-        return JSONResponse({"object": "list", "data": [_model(name) for name in ready]})
+        names = [*ready, *(name for name in models.listed if models.model(name) in ready)]
+        return JSONResponse({"object": "list", "data": [_model(name) for name in names]})
 
     async def one(self, request: Request) -> Response:
         """Describe one."""
         name = request.path_params["model"]
-        model = resolve_model(name, self._gateway.settings.model)
+        model = self._gateway.models.model(name)
         if model is None or not await self._gateway.client.is_ready(model):
             error = ApiError(404, f"no model {name!r} here", param="model", code="model_not_found")
             return error.response()

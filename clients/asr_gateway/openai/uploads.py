@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
@@ -19,6 +22,10 @@ _FORM_BYTES = MAX_FIELDS * 2_000 + MAX_FIELD_BYTES  # what may come beside the f
 
 # An upload may be slow, but not so slow that somebody holds a place for nothing.
 _MIN_BYTES_PER_S = 1_000
+
+
+_EXTENDED_NAME = re.compile(rb";\s*filename\*\s*=", re.I)
+_PLAIN_NAME = re.compile(rb";\s*filename\s*=", re.I)
 
 
 class UploadRequest(Request):
@@ -35,6 +42,28 @@ class UploadRequest(Request):
         super().__init__(scope, receive)
         self._max_bytes = max_bytes + _FORM_BYTES
         self._idle_timeout_s = idle_timeout_s
+
+    async def upload(self) -> FormData:
+        """Read the form; empty where the request is none. Its caller closes it.
+
+        Raises:
+            ApiError: it is too large, too slow or broken, or has too many fields.
+        """
+        kind = self.headers.get("content-type", "").partition(";")[0]
+        if kind.strip().lower() != "multipart/form-data":
+            return FormData()
+        try:
+            async with aclosing(self.stream()) as stream:
+                parser = _UploadParser(
+                    self.headers,
+                    stream,
+                    max_files=1,
+                    max_fields=MAX_FIELDS,
+                    max_part_size=MAX_FIELD_BYTES,
+                )
+                return await parser.parse()
+        except MultiPartException as error:
+            raise ApiError(400, error.message) from None
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it comes.
@@ -63,6 +92,21 @@ class UploadRequest(Request):
             if received < _MIN_BYTES_PER_S * elapsed_s:
                 raise ApiError(408, f"expected an upload of {_MIN_BYTES_PER_S} bytes/s or more")
             yield chunk
+
+
+class _UploadParser(MultiPartParser):
+    """Takes a part for a file also where its name comes in RFC 2231's form alone.
+
+    `filename*=utf-8''…` is forbidden in forms, and what older versions of Python's requests send
+    for a name that is not ASCII.
+    """
+
+    def on_headers_finished(self) -> None:
+        """Begin a part."""
+        disposition = self._current_part.content_disposition or b""
+        if _EXTENDED_NAME.search(disposition) and not _PLAIN_NAME.search(disposition):
+            self._current_part.content_disposition = disposition + b'; filename="upload"'
+        super().on_headers_finished()
 
 
 def check_size(file: UploadFile, max_bytes: int) -> None:

@@ -9,15 +9,17 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from ..funasr import WebSocketEndpoint
 from ..openai import ApiError, ModelList, TranscriptionEndpoint, openapi_document
 from ..shared import Gateway
-from .guard import Guard
+from .guard import REQUEST_ID, Guard
 from .health import Health
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
@@ -45,19 +47,57 @@ def make_application(gateway: Gateway) -> Starlette:
         routes=[
             Route("/", _page),
             Route("/healthz", health.live),
+            Route("/health", health.live),  # where clients of FunASR's HTTP servers look
             Route("/readyz", health.ready),
             Route("/metrics", health.metrics),
             Route("/openapi.json", _openapi),
             Route("/v1/models", models.all),
-            Route("/v1/models/{model}", models.one),
+            Route("/v1/models/{model:path}", models.one),
             Route("/v1/audio/transcriptions", TranscriptionEndpoint(gateway), methods=["POST"]),
+            Route("/v1/audio/translations", _no_translations, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
+            WebSocketRoute("/v1/{path:path}", _no_websocket),  # OpenAI's are other protocols
             WebSocketRoute("/{path:path}", WebSocketEndpoint(gateway).serve),
         ],
-        middleware=[Middleware(Guard, gateway=gateway)],
+        middleware=[*_cross_origin(gateway), Middleware(Guard, gateway=gateway)],
         exception_handlers={HTTPException: _http_error, Exception: _failure},
         lifespan=lifespan,
     )
+
+
+def _cross_origin(gateway: Gateway) -> list[Middleware]:
+    """Return what lets pages of other origins call the API; nothing where none may."""
+    origins = gateway.settings.allowed_origins
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=[REQUEST_ID],
+        )
+    ]
+
+
+async def _no_translations(request: Request) -> Response:
+    return ApiError(
+        404,
+        "there are no translations: the models write what is said in the language that is spoken; "
+        "POST /v1/audio/transcriptions transcribes",
+        code="not_found",
+    ).response()
+
+
+async def _no_websocket(websocket: WebSocket) -> None:
+    refusal = ApiError(
+        404,
+        "no websocket is served under /v1; the Realtime API does not exist here. FunASR's protocol "
+        "is spoken on /",
+        code="not_found",
+    )
+    await websocket.send_denial_response(refusal.response())
 
 
 async def _page(request: Request) -> Response:

@@ -63,11 +63,13 @@ def read_settings(options: argparse.Namespace) -> GatewaySettings:
         service=options.service,
         offline_is_final=options.offline_is_final,
         model=options.model,
+        model_aliases=dict(options.model_alias),
         hotwords=_read_text(options.hotword),
         vad_options=vad_options,
         step_ms=options.step_ms,
         api_keys=_api_keys(options),
         allow_anyone=options.no_api_key,
+        allowed_origins=tuple(options.allow_origin),
         max_upload_bytes=options.max_upload_mb * 1_000_000,
         max_sessions=options.max_sessions,
         max_sessions_per_client=options.max_sessions_per_client,
@@ -116,6 +118,15 @@ def _parser() -> argparse.ArgumentParser:
         help="is_final of that reply; FunASR's C++ server says false (default: yes)",
     )
     add("--model", choices=MODELS, default=_DEFAULTS.model, help=_help("second pass and files"))
+    add(
+        "--model-alias",
+        type=_alias,
+        action="append",
+        default=[],
+        metavar="NAME=MODEL",
+        help="another name for a model in HTTP requests; whisper-1, gpt-4o-transcribe and the like "
+        "are known",
+    )
     add("--hotword", default="", metavar="FILE", help="words to expect in every request")
     add(
         "--vad-option",
@@ -137,6 +148,14 @@ def _parser() -> argparse.ArgumentParser:
         "--no-api-key",
         action="store_true",
         help="let everybody in, though other machines can reach the gateway",
+    )
+    access.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a web page's origin, such as https://example.org, that may call the HTTP API from "
+        "browsers; * for all (default: none)",
     )
     limits = parser.add_argument_group("limits")
     add = limits.add_argument
@@ -170,6 +189,16 @@ def _api_keys(options: argparse.Namespace) -> tuple[str, ...]:
         if not keys:
             raise SettingsError(f"--api-key-file: expected keys; {options.api_key_file} is empty")
     return tuple(keys)
+
+
+def _alias(text: str) -> tuple[str, str]:
+    """Parse NAME=MODEL; a name may hold `=`."""
+    name, _, model = text.rpartition("=")
+    if not name or model not in MODELS:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=MODEL with one of {', '.join(MODELS)}; got {text!r}"
+        )
+    return name, model
 
 
 def _file_or_none(name: str) -> Path | None:

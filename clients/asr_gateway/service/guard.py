@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,8 +15,18 @@ from ..shared import Gateway, log_event
 
 # What needs a key where there are keys. The page does not: it asks its user for one.
 _PROTECTED = ("/v1", "/metrics")
-_ROUTES = ("/v1/audio/transcriptions", "/v1/models", "/healthz", "/readyz", "/metrics", "/static")
-_PROBES = ("/healthz", "/readyz", "/metrics")  # which come all the time
+_ROUTES = (
+    "/v1/audio/transcriptions",
+    "/v1/models",
+    "/healthz",
+    "/health",
+    "/readyz",
+    "/metrics",
+    "/static",
+)
+_PROBES = ("/healthz", "/health", "/readyz", "/metrics")  # which come all the time
+
+REQUEST_ID = "x-request-id"  # in each answer, and in the log
 
 
 class Guard:
@@ -32,11 +44,13 @@ class Guard:
         metrics, path = self._gateway.metrics, scope["path"]
         route = next((route for route in _ROUTES if _is_under(path, route)), "other")
         status, begun_s = 0, time.monotonic()
+        request_id = f"req_{secrets.token_hex(16)}"
 
         async def send_noting_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
         try:
@@ -58,6 +72,7 @@ class Guard:
                 method=scope["method"],
                 route=route,
                 status=status,
+                request_id=request_id,
                 elapsed_s=round(elapsed_s, 3),
             )
 

@@ -11,9 +11,11 @@ from .failures import GATEWAY_FAILED, logged, told
 from .gateway import SHUTDOWN_MESSAGE, Gateway
 from .limits import SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
-from .settings import MAX_UPLOAD_MB, MODELS, SERVICES, GatewaySettings, SettingsError
+from .model_names import DEFAULT_MODEL_NAME, MODELS, ModelNames
+from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError
 
 __all__ = [
+    "DEFAULT_MODEL_NAME",
     "GATEWAY_FAILED",
     "MAX_UPLOAD_MB",
     "MODELS",
@@ -22,6 +24,7 @@ __all__ = [
     "ApiKeys",
     "Gateway",
     "GatewaySettings",
+    "ModelNames",
     "SessionLimits",
     "SettingsError",
     "TooManySessions",

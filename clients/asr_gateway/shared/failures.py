@@ -20,6 +20,8 @@ from asr_client import (
     SessionLost,
 )
 
+_MAX_LOGGED = 500  # characters
+
 GATEWAY_FAILED = "the gateway failed; its log says how"
 _NOT_AVAILABLE = "recognition is not available at the moment; try again later"
 
@@ -49,7 +51,9 @@ def told(error: Exception) -> str:
 
 
 def logged(error: BaseException) -> str:
-    """Return what the log says of a failure; a lost session's message holds recognised text."""
+    """Return what the log says of a failure: neither recognised text nor a path."""
     if isinstance(error, SessionLost) and error.__cause__ is not None:
-        error = error.__cause__
-    return repr(error)[:500]
+        return logged(error.__cause__)
+    if isinstance(error, AudioError):
+        return f"AudioError: {told(error)}"[:_MAX_LOGGED]
+    return repr(error)[:_MAX_LOGGED]

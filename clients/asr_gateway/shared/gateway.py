@@ -13,6 +13,7 @@ from .hotwords import HotwordCheck
 from .limits import SessionLimits
 from .logs import log_event
 from .metrics import Metrics
+from .model_names import ModelNames
 from .settings import GatewaySettings
 
 SHUTDOWN_MESSAGE = "the gateway is shutting down"
@@ -37,6 +38,7 @@ class Gateway:
         self.settings = settings
         self.client = AsyncClient(settings.triton_url, timeout_s=settings.triton_timeout_s)
         self.hotwords = HotwordCheck(self.client, settings.hotwords)
+        self.models = ModelNames(settings.model, settings.model_aliases)
         self.keys = ApiKeys(settings.api_keys)
         self.limits = SessionLimits(settings.max_sessions, settings.max_sessions_per_client)
         self.metrics = Metrics()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asr_contract import DEFAULT_RECOGNISER, RECOGNISERS, parse_hotwords
+from asr_contract import DEFAULT_RECOGNISER, parse_hotwords
+
+from .model_names import MODELS
 
 SERVICES = ("2pass", "offline")
-MODELS = tuple(RECOGNISERS)
 MAX_UPLOAD_MB = 4_000  # a WAV header cannot say more than 4 GB
+
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d+)?")
 
 
 class SettingsError(ValueError):
@@ -32,11 +37,15 @@ class GatewaySettings:
         offline_is_final: `is_final` of that reply. FunASR's C++ server says false, and most
             clients expect true or do not look.
         model: of the second pass, of mode `offline` and of HTTP requests that name none.
+        model_aliases: other names of models, for clients that cannot be told ours; name →
+            "sensevoice" or "paraformer".
         hotwords: added to those of every request; see `AsyncClient.transcribe`.
         vad_options: see `AsyncClient.transcribe_file`.
         step_ms: live audio goes to the models in pieces of at least so much.
         api_keys: one of them has to come with every request; none to let everybody in.
         allow_anyone: no key is needed though the gateway listens on more than loopback.
+        allowed_origins: of web pages that may call the HTTP API from elsewhere (CORS), as browsers
+            write them: scheme://host[:port]; "*" for all. None by default.
         max_upload_bytes: of a file, and of a recording on a websocket.
         max_sessions: websockets and transcriptions under way.
         max_sessions_per_client: the same of one client: an API key, or else an address.
@@ -57,11 +66,13 @@ class GatewaySettings:
     service: str = "2pass"
     offline_is_final: bool = True
     model: str = DEFAULT_RECOGNISER
+    model_aliases: Mapping[str, str] = field(default_factory=dict)
     hotwords: str = ""
     vad_options: Mapping[str, float] = field(default_factory=dict)
     step_ms: int = 200
     api_keys: tuple[str, ...] = ()
     allow_anyone: bool = False
+    allowed_origins: tuple[str, ...] = ()
     max_upload_bytes: int = 1_000_000_000
     max_sessions: int = 512
     max_sessions_per_client: int = 128
@@ -88,6 +99,18 @@ class GatewaySettings:
                 f"host: {self.host} can be reached from other machines; expected an API key "
                 "(TRITON_ASR_API_KEY or --api-key-file), or --no-api-key to let everybody in"
             )
+        for name, model in self.model_aliases.items():
+            if not name or name in MODELS or model not in MODELS:
+                raise SettingsError(
+                    f"model alias: expected another name, and one of {', '.join(MODELS)}; got "
+                    f"{name!r}, {model!r}"
+                )
+        for origin in self.allowed_origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise SettingsError(
+                    "origin: expected * or scheme://host[:port], such as https://example.org; got "
+                    f"{origin!r}"
+                )
         if any(not key for key in self.api_keys):
             raise SettingsError("API key: expected text; got an empty one")
         try:

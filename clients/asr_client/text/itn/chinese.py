@@ -1,0 +1,116 @@
+"""Finds the numbers of a Chinese text.
+
+Rules propose (`chinese_rules`), and a proposal is taken if, read back, it gives what was spoken
+(`chinese_readings`), nothing beside it makes it another number or a vague one, and no half of an
+expression stays in words. A stretch of numerals is taken whole or stays whole.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .chinese_numbers import NUMERALS, parse_integer
+from .chinese_readings import reads_as
+from .chinese_rules import RULES
+from .chinese_words import CONNECTOR, FIXED, KILO, RANGE_UNIT, VAGUE_BEFORE, VAGUE_BEHIND
+from .replacement import Replacement
+
+# A letter or hyphen before it tells of a code: 京A一二三.
+_HAN_RUN = re.compile(r"[A-Za-z-]?[〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+# Characters of traditional writing, as Cantonese is often written, in what the rules read.
+_SIMPLE = str.maketrans(
+    "兩點億萬塊號負幾數個鐘週歲餘來錢這後開們圓", "两点亿万块号负几数个钟周岁余来钱这后开们元"
+)
+_STRETCH = f"[{NUMERALS}]+"
+_BEGINNING = re.compile(f"负?[{NUMERALS}]")
+# A number that was not taken, with the parts that no rule may take by themselves.
+_WHOLE_STRETCH = re.compile(f"负?{_STRETCH}(?:(?:点|分之){_STRETCH})*")
+_LINK = re.compile(
+    f"(?<=[{NUMERALS}半刻])(?P<unit>{RANGE_UNIT}?)(?P<link>{CONNECTOR})第?(?=[{NUMERALS}])"
+)
+_CONTINUED = re.compile(f"(?:点|分之)[{NUMERALS}]")
+_KILO = re.compile(f"千{KILO}")
+_PAIRED = re.compile(f"(?:^|[^{NUMERALS}])[一二两三四五六七八九]、$")  # 二、三十个
+
+
+def find_chinese(text: str) -> list[Replacement]:
+    """Return the numbers of a text with Chinese characters, in order."""
+    found: list[Replacement] = []
+    for run in _HAN_RUN.finditer(text):
+        before = text[max(run.start() - 3, 0) : run.start()]
+        for number in _numbers_of_run(run[0].translate(_SIMPLE), before):
+            begin, end = run.start() + number.start, run.start() + number.end
+            found.append(Replacement(begin, end, _as_spelt(number.written, text[begin:end])))
+    return found
+
+
+def _as_spelt(written: str, source: str) -> str:
+    """Return a written form with the characters of its source, where that is traditional."""
+    simple = source.translate(_SIMPLE)
+    return written.translate(str.maketrans(simple, source)) if simple != source else written
+
+
+def _numbers_of_run(run: str, before: str) -> list[Replacement]:
+    fixed = {place for match in FIXED.finditer(run) for place in range(match.start(), match.end())}
+    taken: dict[int, Replacement] = {}
+    kept: dict[int, int] = {}  # stretches that stay words, start to end
+    position = 0
+    while match := _BEGINNING.search(run, position):
+        start = match.start()
+        number = None
+        if start not in fixed and not (start == 0 and _PAIRED.search(before)):
+            number = _number_at(run, start)
+        if number is not None and fixed.isdisjoint(range(start, number.end)):
+            taken[start] = number
+            position = number.end
+        else:
+            position = _WHOLE_STRETCH.match(run, start).end()  # type: ignore[union-attr]
+            kept[start] = position
+    _write_alike(run, taken, kept, fixed)
+    return [taken[start] for start in sorted(taken)]
+
+
+def _number_at(run: str, start: int) -> Replacement | None:
+    """Return the number that begins here, by the first rule whose form is proved."""
+    if VAGUE_BEFORE.search(run, max(start - 8, 0), start):
+        return None
+    for pattern, rule in RULES:
+        match = pattern.match(run, start)
+        if match is None or _goes_on(run, match.end()):
+            continue
+        written = rule(match)
+        if written is not None and reads_as(written, match[0]):
+            return Replacement(start, match.end(), written)
+    return None
+
+
+def _goes_on(run: str, end: int) -> bool:
+    """Return whether what stands behind a number makes it another, or vague."""
+    if run[end - 1] not in NUMERALS:
+        return False
+    if _BEGINNING.match(run, end) and not _KILO.match(run, end):
+        return True
+    if VAGUE_BEHIND.match(run, end):
+        return True
+    return _CONTINUED.match(run, end) is not None
+
+
+def _write_alike(
+    run: str, taken: dict[int, Replacement], kept: dict[int, int], fixed: set[int]
+) -> None:
+    """Write both ends of a range in figures, or both in words: 三到二十个, 十到十几个."""
+    ends = {end: start for start, end in kept.items()}
+    ends |= {number.end: start for start, number in taken.items()}
+    links = list(_LINK.finditer(run))
+    for link in [*links, *reversed(links)]:  # a change may reach the next link, forth and back
+        left = ends.get(link.start(), ends.get(link.start("link")))
+        right = link.end()
+        if left is None or (left in taken) == (right in taken):
+            continue
+        words, figures = (left, right) if right in taken else (right, left)
+        single = run[words : kept[words]]
+        value = parse_integer(single) if len(single) == 1 else None
+        if value is None or words in fixed or taken[figures].written[-1] in "%‰":
+            kept[figures] = taken.pop(figures).end
+        else:
+            taken[words] = Replacement(words, kept.pop(words), str(value))

@@ -1,0 +1,123 @@
+"""Words around Chinese numerals: what holds one and means none, and what says which it is."""
+
+from __future__ import annotations
+
+import re
+
+from .chinese_numbers import NUMERALS
+
+# Expressions, names and set phrases whose numerals stay words. Only those need a place here that
+# hold what would be a number of its own (三十六计); single numerals stay words anyway.
+_FIXED_PHRASES = """
+不管三七二十一 五十步笑百步 四十不惑 四十而不惑 三十而立 五十知天命 五十而知天命 六十而耳顺
+六十花甲 七十古来稀 人生七十 七老八十 三十六计 三十六策 七十二变 七十二行 三百六十行
+七十二家房客 三十六行 九九八十一难 九九八十一 七七四十九 十八般武艺 十八罗汉 十八层地狱
+女大十八变 十八相送 十八弯 二十四史 二十四节气 二十四孝 二十四桥 二十八宿 十三陵 十三经 十三香
+十三太保 十二生肖 十二指肠 十二月党人 一千零一夜 一百零八将 一百零八好汉 二百五 十万火急
+十万个为什么 十万大山 十万八千里 一万年太久 三十年河东 三十年河西 十年树木 十年磨一剑 十年寒窗
+十年河东 十年如一日 十年生死 十年八年 十年一剑 十年动乱 十年浩劫 十天半月 十天半个月 十天八天
+十月革命 十月怀胎 十月围城 十次九 十个八个 十人九 十家九 十年九旱 十室九空 十五贯 十五个吊桶
+八千里路 三千弟子 弱水三千 后宫三千 三千世界 飞流直下三千尺 疑是银河落九天 白发三千丈 三千丈
+百分百 三点一线 一点半点 二十年目睹 十日谈 七十二贤人 七十二烈士 三十六天罡 七十二地煞
+二万五千里长征 两万五千里长征 十一黄金周 十一假期 十一长假 十一国庆 国庆十一 十一期间 十一放假
+十一小长假 双十一 双十二 双十节 双十协定 十五大 十六大 十七大 十八大 十九大 二十大 十字 七零八落
+七零八碎 三一五晚会 十年功 千儿八百 二八年华 万万千千 千千万万 三三两两 十里 一五一十
+"""
+# Days that history is called after: 九一八事变, 一二九运动.
+_DAYS = (
+    f"(?<![{NUMERALS}])[一二三四五六七八九十]{{2,4}}"
+    "(?:事变|运动|惨案|事件|起义|政变|战役|会战|兵变|抗战|革命|大捷|指示|讲话|工程)"
+)
+_PHRASES = sorted(_FIXED_PHRASES.split(), key=len, reverse=True)
+# 十分 is a word, but 十分钟, 十分之一 and 十分二十秒 hold a number.
+_WORD_TEN = rf"(?<![{NUMERALS}点])十二?分(?!钟|之[{NUMERALS}]|[{NUMERALS}]+秒)"
+
+
+def _apart(phrase: str) -> str:
+    """Return a pattern for a phrase that no longer number reaches into: 二百五, not 二百五十."""
+    first = f"(?<![{NUMERALS}])" if phrase[0] in NUMERALS else ""
+    last = f"(?![{NUMERALS}])" if phrase[-1] in NUMERALS else ""
+    return first + phrase + last
+
+
+# 八月十五 without 日 or 号 is most often a feast of the lunar calendar.
+_FEAST = (
+    rf"(?<![{NUMERALS}])(?:十[一二]|[一二三四五六七八九十])月[二三]?十[一二三四五六七八九]?"
+    rf"(?![日号{NUMERALS}个天年岁元块人几多])"
+)
+
+FIXED = re.compile("|".join([_DAYS, _FEAST, _WORD_TEN, *map(_apart, _PHRASES)]))
+
+# Behind or before a number these make it a vague one: 十几, 三十多, 好几十, 数百, 周一三五.
+VAGUE_BEHIND = re.compile(r"几|多|来(?![自到了说看电])|余|数|有余|出头|开外|[好大]几")
+VAGUE_BEFORE = re.compile(
+    r"(?:几|(?<![人分总次个件天户参读岁指函倍度位])数|若干|廿|卅|(?<![月年当最起])初|正月|腊月|冬月|周|星期|礼拜)$"
+)
+
+# What a lone 十 must count to be a number.
+_COUNTED = """
+个 人 位 名 元 块 年 天 月 日 号 岁 次 分钟 小时 秒 米 公里 公斤 斤 吨 克 点 度 层 楼 章 节 页
+条 件 本 张 只 台 辆 部 篇 首 遍 周 星期 美元 欧元 日元 英镑 港币 港元 人民币 倍 级 届 期 集 路
+班 门 场 圈 座 棵 瓶 杯 包 箱 袋 碗 盒 份 厘米 毫米 千米 平方米 立方米 亩 版 段 排 队 组 批 款
+套 支 枚 颗 滴 片 毛 角 升 毫升 蚊 盘 匹 头 架 艘 列 轮
+"""
+COUNTED = re.compile("|".join(sorted(_COUNTED.split(), key=len, reverse=True)))
+
+# Behind a decimal these leave no other reading; without one, 一点五 may go on otherwise.
+DECIMAL_UNIT = re.compile(
+    r"[倍米万亿元块吨升克秒度版寸折斤亩公厘毫平立摄伏瓦安兆千赫成级]|英[寸里尺镑]|海里|小时|分钟"
+    r"|个(?:百分点|小时|亿)|美元|欧元|日元|分(?!之)|以[上下内]|左右"
+)
+# What people and things are counted with: 三点五个人 may be three o'clock and five.
+COUNTS = re.compile(r"[个人位名只家班队桌场条张本件]")
+
+# Words that make a number of hours and minutes the time of day, and those that make it none.
+TIME_BEFORE = re.compile(
+    r"(?:早上|上午|中午|下午|晚上|夜里|凌晨|傍晚|清晨|[今明昨后当][早晚天日]|时间是?|现在是?|已经"
+    r"|(?:周|星期|礼拜)[一二三四五六日天]|[日号]|定[在于]|[约改推提]到|迟到|前到)$"
+)
+TIME_BEHIND = re.compile(
+    r"[开出到在的了左上下起集见准吃去来有我你他她我们前后发结关截登返回跟从坐乘飞抵就还才再做完叫睡醒以之召举进收打播放停是和至]"
+    r"|$"
+)
+NOT_TIME_BEFORE = re.compile(r"(?:版本|等于|率是?|率为|分之|比分|值[是为]|版|第|负)$")
+
+# Behind a single last figure of money: 十二块五的票, but 一块五花肉.
+AMOUNT_ENDS = re.compile(r"[的了吧吗呢啊呀哦钱左每就太够不]|一[斤个张公只份件瓶盒本包米次]|$")
+
+# Before figures read out one by one these say that they are: 验证码是一二三四, 尾号二八.
+SPELT_BEFORE = re.compile(
+    r"(?:[号码编卡转]|电话|手机|热线|拨打?|账户|尾数)[是为叫按]?$|[是为A-Za-z-]$"
+)
+SPELT_PAIR_BEFORE = re.compile(r"(?:[尾房区座编工学]号|号码|密码|验证码|尾数)[是为]?$")
+
+# Behind a number and before a last figure these make both one amount: 三十七度五, 十二斤三两.
+SHARED_UNIT = re.compile(f"[块元毛度米斤](?=[{NUMERALS}])")
+
+# Between two numbers that are written alike: 三到二十个, 五到十分钟, 八点到十点半.
+CONNECTOR = "(?:到|至|比|加|减|选|除以|等于)"
+RANGE_UNIT = (
+    r"(?:点钟|分钟|小时|公里|公斤|美元|[个人位名元块年天月日号岁次米斤度层楼章页点周级秒吨升步])"
+)
+
+# What a unit may be followed by as its part: 三小时二十分钟.
+PARTS = {
+    "年": ("个月", "天"),
+    "岁": ("个月",),
+    "个月": ("天",),
+    "周": ("天",),
+    "天": ("小时", "个小时"),
+    "时": ("分", "分钟"),
+    "小时": ("分钟", "分", "秒"),
+    "个小时": ("分钟", "分"),
+    "分钟": ("秒",),
+    "分": ("秒",),
+    "公里": ("米",),
+    "米": ("厘米", "公分"),
+    "公斤": ("克",),
+    "元": ("角",),
+    "角": ("分",),
+}
+
+# 千 behind a number of tens is the unit's: 二十千克, 二十五千瓦 (三千克 is 3000克 as well).
+KILO = r"(?:(?<=[十百]千)|(?<=[十百].千))[克米瓦卡赫兆伏安帕字比焦]"

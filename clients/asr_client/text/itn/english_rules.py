@@ -1,0 +1,196 @@
+"""What each kind of spoken English number looks like, and how it is written."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from .english_dates import CLOCK_HOURS, CLOCK_MINUTES, clock, date, past_or_to
+from .english_numbers import (
+    FRACTIONS,
+    ONES,
+    ORDINALS,
+    SCALES,
+    parse_cardinal,
+    parse_ordinal,
+    split_pair,
+    suffix,
+    write_cardinal,
+)
+from .english_readings import REPEATS, spoken_form
+from .english_stretch import Proposal, Stretch
+from .english_words import (
+    CONNECTORS,
+    CURRENCIES,
+    DEGREES,
+    MONTHS,
+    NUMBER_BEFORE,
+    PRICE_BEFORE,
+    YEAR_BEFORE,
+)
+
+
+def propose(words: Sequence[str], start: int, end: int) -> list[Proposal]:
+    """Return how a stretch may be written; nothing where any part of it is in doubt."""
+    return _parts(words, start, end) or []
+
+
+def _parts(words: Sequence[str], start: int, end: int) -> list[Proposal] | None:
+    """Take a stretch for one number, or for several with "and" between; None if it is neither."""
+    whole = _interpret(Stretch(words, start, end))
+    if whole is not None:
+        return whole
+    for place in range(end - 2, start, -1):
+        if words[place] == "and":
+            right = _interpret(Stretch(words, place + 1, end))
+            left = None if right is None else _parts(words, start, place)
+            return None if left is None or right is None else left + right
+    return None
+
+
+def _interpret(stretch: Stretch) -> list[Proposal] | None:
+    """Return what one number is written as: [] if in words, None if it is not one number."""
+    for rule in (date, past_or_to, clock, _with_unit, _decimal, _fraction, _ordinal):
+        proposal = rule(stretch)
+        if proposal is not None:
+            return [proposal]
+    value = parse_cardinal(stretch.own)
+    if value is not None:
+        return _cardinal(stretch, value)
+    if stretch.own[-1] in ORDINALS:
+        return [] if len(stretch.own) == 1 else None
+    written = _pair(stretch) or _digits(stretch)
+    return [Proposal(stretch.start, stretch.end, written)] if written else None
+
+
+def _cardinal(stretch: Stretch, value: int) -> list[Proposal]:
+    start = stretch.start
+    negative = stretch.before() in ("minus", "negative")
+    # "ten minus five" is a subtraction.
+    if negative and parse_cardinal([stretch.before(2)]) is None:
+        if value >= 10 or stretch.after() in DEGREES:
+            return [Proposal(start - 1, stretch.end, "-" + write_cardinal(value))]
+        return []
+    others = [
+        other
+        for connector, word in [
+            (stretch.after(), stretch.after(2)),
+            (stretch.before(), stretch.before(2)),
+        ]
+        if connector in CONNECTORS and (other := parse_cardinal([word])) is not None
+    ]
+    # Both ends of a range are written alike; "ten to five" may be a time of day.
+    if "to" in (stretch.after(), stretch.before()) and others:
+        left, right = (value, others[0]) if stretch.after() == "to" else (others[-1], value)
+        if left >= right and right <= CLOCK_HOURS:
+            return []
+    large = max(value, *others, 0) >= 10
+    return [Proposal(start, stretch.end, write_cardinal(value))] if large else []
+
+
+def _with_unit(stretch: Stretch) -> Proposal | None:
+    """Thirty percent → 30%, one dollar and fifty cents → $1.50."""
+    number = _number(stretch.own)
+    if number is None:
+        return None
+    per_cent = (stretch.after(), stretch.after(2)) == ("per", "cent")
+    if stretch.after() == "percent" or per_cent:
+        return Proposal(stretch.start, stretch.end + 1 + per_cent, f"{number}%")
+    sign = CURRENCIES.get(stretch.after())
+    amount = parse_cardinal(stretch.own)
+    if sign is None or amount is None:
+        return None
+    place = stretch.end + 1 + (stretch.after(2) == "and")
+    for length in (2, 1):
+        cents = parse_cardinal(list(stretch.words[place : place + length]))
+        if cents and cents < 100 and stretch.word(place + length) in ("cent", "cents"):
+            return Proposal(stretch.start, place + length + 1, f"{sign}{amount}.{cents:02}")
+    if amount == 1 or not stretch.after().endswith("s"):  # "not one dollar", "a ten dollar bill"
+        return None
+    return Proposal(stretch.start, stretch.end + 1, sign + write_cardinal(amount))
+
+
+def _number(words: Sequence[str]) -> str | None:
+    """Return the figures of a cardinal or a decimal."""
+    value = parse_cardinal(words)
+    return str(value) if value is not None else _fixed_point(words)
+
+
+def _fixed_point(words: Sequence[str]) -> str | None:
+    if words.count("point") != 1:
+        return None
+    place = words.index("point")
+    whole = parse_cardinal(words[:place])
+    digits = spoken_form(words[place + 1 :])
+    if whole is None or not digits or not set(digits) <= set(ONES[:10]):
+        return None
+    return f"{whole}." + "".join(str(ONES.index(word)) for word in digits)
+
+
+def _decimal(stretch: Stretch) -> Proposal | None:
+    """Two point five million → 2.5 million."""
+    words, scale = stretch.own, ""
+    if words[-1] in SCALES:
+        words, scale = words[:-1], f" {words[-1]}"
+    number = _fixed_point(words)
+    if number is None:
+        return None
+    negative = stretch.before() in ("minus", "negative")
+    sign = "-" if negative else ""
+    return Proposal(stretch.start - negative, stretch.end, sign + number + scale)
+
+
+def _fraction(stretch: Stretch) -> Proposal | None:
+    """Two thirds → 2/3."""
+    own = stretch.own
+    if len(own) != 2 or own[1] not in FRACTIONS:
+        return None
+    top, bottom = parse_cardinal(own[:1]), FRACTIONS[own[1]]
+    if top is None or not 1 < top < bottom:
+        return None
+    return Proposal(stretch.start, stretch.end, f"{top}/{bottom}")
+
+
+def _ordinal(stretch: Stretch) -> Proposal | None:
+    """Twenty first → 21st; "twenty second" may be a time, "one hundredth" and "a tenth" parts."""
+    own = stretch.own
+    value = parse_ordinal(own)
+    if value is None or value < 10 or (own[-1] == "second" and len(own) > 1):
+        return None
+    if stretch.before() == "a" or (own[0] == "one" and len(own) == 2):
+        return None
+    return Proposal(stretch.start, stretch.end, f"{value}{suffix(value)}")
+
+
+def _pair(stretch: Stretch) -> str | None:
+    """Write a year (nineteen ninety eight) or a number said in two parts (one sixty six)."""
+    pair = split_pair(stretch.own)
+    before = stretch.before()
+    if pair is None or before in PRICE_BEFORE:
+        return None
+    high, low = pair
+    figures = str(high * 100 + low)
+    if before in NUMBER_BEFORE:
+        return figures
+    if before in YEAR_BEFORE or before in MONTHS:
+        return figures if 10 <= high <= 20 and stretch.after() not in CURRENCIES else None
+    if stretch.after().endswith("s") and stretch.after() not in ("is", "was", "has"):
+        return None  # "fifteen twenty minutes"
+    if high < 10:
+        return figures if low >= CLOCK_MINUTES and stretch.own[-2] != "oh" else None
+    counted_up = low in (high + 1, high + 10, high + 5)
+    return figures if 16 <= high <= 20 and not counted_up else None
+
+
+def _digits(stretch: Stretch) -> str | None:
+    """Write digits that are read out one by one: five five five one two three four."""
+    own, cued = spoken_form(stretch.own), stretch.before() in NUMBER_BEFORE
+    if "and" in stretch.own or not set(own) <= set(ONES[:10]) or len(own) < 3:
+        return None
+    values = [ONES.index(word) for word in own]
+    steps = {second - first for first, second in itertools.pairwise(values)}
+    counted = len(steps) == 1 and steps != {0}
+    # "seven oh five" may be a time; a first "oh" may be surprise.
+    unclear = stretch.own[0] == "oh" or (len(stretch.own) == 3 and stretch.own[1:2] == ["oh"])
+    unclear = unclear and stretch.own[0] not in REPEATS
+    return None if not cued and (counted or unclear) else "".join(map(str, values))

@@ -1,0 +1,53 @@
+"""Words around English numbers that say what a number is, and phrases whose numbers stay words."""
+
+from __future__ import annotations
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+MONTHS = _set(
+    "january february march april may june july august september october november december"
+)
+# Also verbs: "you may first", "march second in line".
+VERB_MONTHS = frozenset(["may", "march"])
+BEFORE_MONTH = _set("on in since by until till of from before after for to and this")
+
+# Before two numbers these make them a time, a year, one number, or a price.
+TIME_BEFORE = frozenset(["at", "until", "till"])
+YEAR_BEFORE = _set("in since year years from late early mid summer winter spring autumn fall")
+NUMBER_BEFORE = _set(
+    "number room flight route highway bus page error code extension ext gate interstate boeing "
+    "area zip pin apartment suite unit channel psalm dial call is"
+)
+PRICE_BEFORE = _set("cost costs costing price priced pay paid for only just")
+
+# Between two numbers that are written alike.
+CONNECTORS = _set("to plus minus times")
+DEGREES = _set("degrees degree celsius fahrenheit")
+
+# Expressions and titles, also what looks like a time or a score and may be a range.
+NOT_NUMBERS = (
+    "forty winks",
+    "eleventh hour",
+    "twenty twenty vision",
+    "twenty twenty hindsight",
+    "one hundred and one dalmatians",
+    "ten to one",
+    "nine to five",
+    "hundred and ten percent",
+    "ten four",
+    "ten out of ten",
+    "hang ten",
+    "top ten",
+    "big ten",
+    "twenty questions",
+    "twelfth night",
+    "ten commandments",
+    "twelve angry men",
+    "twelve monkeys",
+    "wild thirteen",
+)
+# Not pounds, which are a weight as well.
+CURRENCIES = {"dollar": "$", "dollars": "$", "euro": "€", "euros": "€"}

@@ -13,7 +13,16 @@ _CLOSING_S = 15.0
 
 
 class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Drops connections of clients that do not read, which would stay open for ever."""
+    """Drops connections of clients that do not read, which would stay open for ever.
+
+    A handshake that is refused with an answer is complete: uvicorn would log an error for each.
+    """
+
+    async def send(self, message: Any) -> None:
+        """Send a message of the application."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
 
     async def run_asgi(self) -> None:
         """Serve a client, and see that its connection ends."""

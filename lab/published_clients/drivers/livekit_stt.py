@@ -1,0 +1,34 @@
+"""LiveKit's OpenAI plugin: one utterance; with the Realtime API it has to fail soon, not hang."""
+
+import asyncio
+import sys
+import wave
+
+import aiohttp
+from livekit import rtc
+from livekit.agents import utils
+from livekit.plugins import openai
+
+url, file = sys.argv[1:]
+
+
+def frames() -> list[rtc.AudioFrame]:
+    with wave.open(file) as audio:
+        data = audio.readframes(audio.getnframes())
+        return [rtc.AudioFrame(data, audio.getframerate(), 1, audio.getnframes())]
+
+
+async def main() -> None:
+    async with aiohttp.ClientSession() as http:
+        utils.http_context._new_session_ctx()
+        stt = openai.STT(base_url=f"{url}/v1", api_key="none", language="zh")
+        event = await stt.recognize(frames())
+        print("recognize", event.alternatives[0].text)
+        try:
+            async with http.ws_connect(f"{url}/v1/realtime?intent=transcription"):
+                print("realtime was accepted")
+        except aiohttp.WSServerHandshakeError as error:
+            print("realtime", error.status)
+
+
+asyncio.run(main())

@@ -23,7 +23,7 @@ OPTIONS = FileOptions("paraformer", hotwords="王芳", timestamps=False, in_flig
 class FilePipeline:
     """Stands in for the client: keeps the file's bytes and the options that it is given."""
 
-    def file_transcription(self, path, options):
+    def file_transcription(self, path, options, owner):
         self.data, self.options = path.read_bytes(), options
         return self
 

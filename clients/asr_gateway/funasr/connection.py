@@ -9,7 +9,8 @@ import time
 from dataclasses import replace
 from typing import Any, Protocol
 
-from asr_client import AudioError
+from asr_client import AudioError, DecoderFailed, Overloaded, StorageFull
+from asr_client.storage import is_full
 
 from ..shared import GATEWAY_FAILED, SHUTDOWN_MESSAGE, Gateway, log_event, logged, told
 from .early_audio import EarlyAudio
@@ -31,6 +32,9 @@ REFUSED = 1008
 TOO_BIG = 1009
 FAILED = 1011
 TRY_LATER = 1013
+# Of our own, which begin at 4000
+DECODER_FAILED = 4500
+STORAGE_FULL = 4507
 
 
 class ChannelClosed(Exception):
@@ -73,10 +77,11 @@ class Connection:
     before are sent.
     """
 
-    def __init__(self, gateway: Gateway, channel: Channel, number: int) -> None:
+    def __init__(self, gateway: Gateway, channel: Channel, number: int, client: str) -> None:
         self._gateway = gateway
         self._channel = channel
         self._number = number
+        self._client = client
         self._options: UtteranceOptions | None = None  # None before the first text message
         self._early = EarlyAudio(gateway.settings.max_upload_bytes)
         self._notices: list[str] = []  # for the utterance that begins next
@@ -112,7 +117,9 @@ class Connection:
                 tasks.add(self._work)
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            # Several may have failed at once; asyncio would log those that nobody has looked at.
+            self._failed.cancel()
+            await asyncio.gather(self._failed, *tasks, return_exceptions=True)
             self._early.close()
             await self._channel.close(code, reason)
 
@@ -187,7 +194,9 @@ class Connection:
     def _begin(self, options: UtteranceOptions) -> Listener:
         """Open an utterance."""
         self._announced = True
-        listener = make_listener(self._gateway, options, self._send, self._notices)
+        listener = make_listener(
+            self._gateway, options, self._send, self._notices, client=self._client
+        )
         self._notices = []
         self._work = asyncio.create_task(self._recognise(listener))
         return listener
@@ -260,8 +269,7 @@ class Connection:
         if own is not None:
             code, reason = own, str(error)
         else:
-            code = BAD_DATA if isinstance(error, AudioError) else FAILED
-            reason = told(error)
+            code, reason = _close_code(error), told(error)
         level = logging.ERROR if reason == GATEWAY_FAILED else logging.WARNING
         log_event(
             "session failed", level=level, session=self._number, code=code, error=logged(error)
@@ -273,3 +281,16 @@ class Connection:
         options = self._options or UtteranceOptions()
         with contextlib.suppress(ChannelClosed):
             await self._channel.send(error_reply(options, reason, wants_end=self._wants_end))
+
+
+def _close_code(error: Exception) -> int:
+    """Return the close code for a failure of the SDK or of this machine."""
+    if isinstance(error, AudioError):
+        return BAD_DATA
+    if isinstance(error, DecoderFailed):
+        return DECODER_FAILED
+    if isinstance(error, Overloaded):
+        return TRY_LATER
+    if isinstance(error, StorageFull) or is_full(error):
+        return STORAGE_FULL
+    return FAILED

@@ -55,7 +55,12 @@ def is_live(options: UtteranceOptions) -> bool:
 
 
 def make_listener(
-    gateway: Gateway, options: UtteranceOptions, send: Send, notices: Sequence[str] = ()
+    gateway: Gateway,
+    options: UtteranceOptions,
+    send: Send,
+    notices: Sequence[str] = (),
+    *,
+    client: str = "",
 ) -> Listener:
     """Return what hears an utterance as its options say.
 
@@ -64,9 +69,11 @@ def make_listener(
         options: what the client has said.
         send: sends a reply.
         notices: what the client is to know; they come with the last reply.
+        client: whose share of the decoders counts.
     """
-    kind = LiveListener if is_live(options) else RecordingListener
-    return kind(gateway, options, send, notices)
+    if is_live(options):
+        return LiveListener(gateway, options, send, notices)
+    return RecordingListener(gateway, options, send, notices, client)
 
 
 async def _file_options(
@@ -94,12 +101,18 @@ class RecordingListener:
     mode = "offline"
 
     def __init__(
-        self, gateway: Gateway, options: UtteranceOptions, send: Send, notices: Sequence[str]
+        self,
+        gateway: Gateway,
+        options: UtteranceOptions,
+        send: Send,
+        notices: Sequence[str],
+        client: str,
     ) -> None:
         self._gateway = gateway
         self._options = options
         self._send = send
         self._notices = list(notices)
+        self._client = client
         self._recording = Recording(
             options.sample_rate,
             is_file=not options.is_pcm,
@@ -124,7 +137,9 @@ class RecordingListener:
             options, warning = await _file_options(self._gateway, self._options)
             text, sentences = "", []
             try:
-                transcript = await self._recording.transcribe(self._gateway.client, options)
+                transcript = await self._recording.transcribe(
+                    self._gateway.client, options, owner=self._client
+                )
                 if transcript is not None:
                     text, sentences = transcript.text, transcript.sentences
                     self.audio_s = transcript.duration_s

@@ -90,8 +90,10 @@ class Recording:
             data = self._begin(self._start)
         self._write(data)
 
-    async def transcribe(self, client: AsyncClient, options: FileOptions) -> FileTranscript | None:
-        """Return the transcript; None if the audio is empty.
+    async def transcribe(
+        self, client: AsyncClient, options: FileOptions, *, owner: str = ""
+    ) -> FileTranscript | None:
+        """Return the transcript; None if the audio is empty. `owner` is whose file it is.
 
         Raises:
             AudioError: it cannot be decoded.
@@ -101,12 +103,12 @@ class Recording:
             return None
         path = self._finish()
         try:
-            return await _transcribed(client, path, options)
+            return await _transcribed(client, path, options, owner)
         except AudioError:
             if not self._is_file or not await asyncio.to_thread(looks_like_pcm, path):
                 raise
         with_header = await asyncio.to_thread(self._with_header, path)
-        return await _transcribed(client, with_header, options)
+        return await _transcribed(client, with_header, options, owner)
 
     def _with_header(self, path: Path) -> Path:
         """Return a copy of headerless samples with a header."""
@@ -144,6 +146,8 @@ class Recording:
         self._file.close()
 
 
-async def _transcribed(client: AsyncClient, path: Path, options: FileOptions) -> FileTranscript:
-    async with client.file_transcription(path, options) as file:
+async def _transcribed(
+    client: AsyncClient, path: Path, options: FileOptions, owner: str
+) -> FileTranscript:
+    async with client.file_transcription(path, options, owner=owner) as file:
         return await file.result()

@@ -80,7 +80,7 @@ class WebSocketEndpoint:
         try:
             with gateway.limits.session(client):
                 log_event("session", session=number, client=client)
-                connection = Connection(gateway, channel, number)
+                connection = Connection(gateway, channel, number, client)
                 gateway.sessions.add(connection)
                 try:
                     await connection.run()

@@ -8,12 +8,16 @@ from asr_client import (
     AsrError,
     AudioError,
     ConnectionFailed,
+    DecoderFailed,
     ModelNotFound,
     OptionError,
+    Overloaded,
     RequestRejected,
     RequestTimeout,
     ServerNotReady,
+    StorageFull,
 )
+from asr_client.storage import is_full
 
 from ..shared import TooManySessions, told
 
@@ -51,7 +55,7 @@ class ApiError(Exception):
 
     def response(self) -> JSONResponse:
         """Return the HTTP response."""
-        headers = {"Retry-After": "5"} if self.status in (429, 503) else None
+        headers = {"Retry-After": "5"} if self.status in (429, 503, 507) else None
         if self.status == 401:
             headers = {"WWW-Authenticate": "Bearer"}
         return JSONResponse(self.body(), self.status, headers)
@@ -65,6 +69,12 @@ def api_error(error: Exception) -> ApiError:
         return ApiError(429 if error.reason == "client" else 503, str(error), code=error.reason)
     if isinstance(error, AudioError):
         return ApiError(400, f"file: {told(error)}", param="file", code="invalid_audio")
+    if isinstance(error, DecoderFailed):
+        return ApiError(500, told(error), code="decoder_failed")
+    if isinstance(error, Overloaded):
+        return ApiError(503, told(error), code="overloaded")
+    if isinstance(error, StorageFull) or is_full(error):
+        return ApiError(507, told(error), code="storage_full")
     if isinstance(error, (ModelNotFound, ServerNotReady, ConnectionFailed)):
         return ApiError(503, told(error), code="not_ready")
     if isinstance(error, (OptionError, RequestRejected)):

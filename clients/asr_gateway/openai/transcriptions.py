@@ -52,7 +52,7 @@ class TranscriptionEndpoint:
             pass
         except Exception as error:
             failure = api_error(error)
-            if failure.status == 500:
+            if failure.code is None and failure.status == 500:
                 raise
             outcome = "error"
             log_event(
@@ -91,7 +91,9 @@ class TranscriptionEndpoint:
             hotwords=hotwords,
             vad_options=gateway.settings.vad_options,
         )
-        file = gateway.client.file_transcription(form.file.file, options)
+        file = gateway.client.file_transcription(
+            form.file.file, options, owner=gateway.keys.client(request)
+        )
         if form.stream:
             stack.push_async_callback(file.close)
             await file.open()  # what fails now has a status

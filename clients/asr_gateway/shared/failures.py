@@ -11,19 +11,24 @@ from asr_client import (
     AsrError,
     AudioError,
     ConnectionFailed,
+    DecoderFailed,
     ModelNotFound,
     OptionError,
+    Overloaded,
     RequestRejected,
     RequestTimeout,
     ServerNotReady,
     SessionLimitReached,
     SessionLost,
+    StorageFull,
 )
+from asr_client.storage import is_full
 
 _MAX_LOGGED = 500  # characters
 
 GATEWAY_FAILED = "the gateway failed; its log says how"
 _NOT_AVAILABLE = "recognition is not available at the moment; try again later"
+_STORAGE_FULL = "the gateway has no room on its disk for this audio; try again later"
 
 # What the SDK says to its own callers: the source's name in front, a class of its own behind.
 _SOURCE = re.compile(r"^(?:the file object|\d+ bytes|/[^\n:]*): ")
@@ -37,6 +42,12 @@ def told(error: Exception) -> str:
         return _ADVICE.sub("", _SOURCE.sub("", str(error)))
     if isinstance(error, SessionLost) and isinstance(error.__cause__, AsrError):
         return f"{told(error.__cause__)} ({error.acknowledged_s:.2f} s of audio were heard)"
+    if isinstance(error, DecoderFailed):
+        return "ffmpeg was killed or crashed, which need not be the file's fault; try again"
+    if isinstance(error, Overloaded):
+        return "as many files are decoded as may be at once; try again later"
+    if isinstance(error, StorageFull) or is_full(error):
+        return _STORAGE_FULL
     if isinstance(error, SessionLimitReached):
         return "as many live sessions are open as the models take; try again later"
     if isinstance(error, (ModelNotFound, ServerNotReady, ConnectionFailed)):

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from asr_client import AudioError, DecoderFailed, Overloaded
-from asr_client.audio.media import MediaDecoder
+from asr_client.audio.media import MediaDecoder, find_ffmpeg
 from asr_client.audio.media.bounds import Bounds
 from asr_client.audio.media.places import MediaPlaces
 from tests.client.media_files import children, decode, endless_wav
@@ -144,6 +144,13 @@ def test_a_decoder_that_is_killed_is_not_the_files_fault(tmp_path):
 
     with pytest.raises(DecoderFailed, match="signal 9"):
         asyncio.run(kill_it())
+
+
+def test_a_look_at_ffmpeg_that_was_killed_is_not_remembered(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    expected = find_ffmpeg()
+    monkeypatch.setattr("imageio_ffmpeg._utils._get_ffmpeg_exe", lambda: "")
+    assert find_ffmpeg() == expected
 
 
 def test_a_full_disk_has_its_own_error(media_files):

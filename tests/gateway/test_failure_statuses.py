@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 import requests
 import websockets
@@ -63,6 +64,7 @@ def closing(gateway: RunningGateway, *messages: str | bytes) -> tuple[int, str]:
 @pytest.fixture
 def killer():
     """Kills each ffmpeg that this process starts."""
+    imageio_ffmpeg.get_ffmpeg_exe()  # else its look whether ffmpeg works is killed, for all tests
     done = threading.Event()
 
     def kill() -> None:

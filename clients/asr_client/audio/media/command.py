@@ -40,13 +40,23 @@ def find_ffmpeg() -> str:
         return on_path
     try:
         import imageio_ffmpeg
-
+    except ImportError:
+        raise _no_ffmpeg() from None
+    try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        raise AudioError(
-            "this file needs ffmpeg; got none: install it with the system's package manager or "
-            "with pip install imageio-ffmpeg"
-        ) from None
+    except RuntimeError:
+        # It runs the program to see whether it works, and remembers a failure for ever: that of
+        # one that was killed by chance, too.
+        for path in Path(imageio_ffmpeg.__file__).parent.glob("binaries/ffmpeg-*"):
+            return str(path)
+        raise _no_ffmpeg() from None
+
+
+def _no_ffmpeg() -> AudioError:
+    return AudioError(
+        "this file needs ffmpeg; got none: install it with the system's package manager or "
+        "with pip install imageio-ffmpeg"
+    )
 
 
 def decode_command(ffmpeg: str, path: Path, bounds: Bounds) -> list[str]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 
-from ..errors import AsrError, OptionError
+from ..errors import AsrError, ModelNotFound, OptionError, RequestRejected, SessionLost
 from . import completion, mic, models, stream, transcribe
 from .common import (
     EXIT_FAILED,
@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         return EXIT_FAILED
     except AsrError as error:
         print(f"triton-asr {options.command}: {error}", file=sys.stderr)
-        return EXIT_SERVER
+        return EXIT_USAGE if _is_refusal(error) else EXIT_SERVER
     except OutputError as error:
         _forget_output()
         print(f"triton-asr {options.command}: {error}", file=sys.stderr)
@@ -97,6 +97,12 @@ def _run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     except BrokenPipeError:  # the reader (`| head`) has enough
         _forget_output()
         return EXIT_FAILED
+
+
+def _is_refusal(error: AsrError) -> bool:
+    """Return whether the server refused what it was asked, as it does with a wrong option."""
+    reason = error.__cause__ if isinstance(error, SessionLost) else error
+    return isinstance(reason, RequestRejected) and not isinstance(reason, ModelNotFound)
 
 
 def _forget_output() -> None:

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from asr_server.places import ROOT
 
@@ -77,15 +77,17 @@ def loudest(audio: bytes) -> int:
 
 def answer_upload(page: Page, events: list[object], status: int = 200) -> None:
     """Answer uploads with events, or with an error."""
+    page.route("**/v1/audio/transcriptions", lambda route: fulfil(route, events, status))
+
+
+def fulfil(route: Route, events: list[object], status: int = 200) -> None:
+    """Answer an upload with events, or with an error."""
     if status == 200:
         body = "".join(f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events)
         kind = "text/event-stream"
     else:
         body, kind = json.dumps(events[0]), "application/json"
-    page.route(
-        "**/v1/audio/transcriptions",
-        lambda route: route.fulfill(status=status, content_type=kind, body=body),
-    )
+    route.fulfill(status=status, content_type=kind, body=body)
 
 
 def delta(text: str, start: float, end: float) -> dict:

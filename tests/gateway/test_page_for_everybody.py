@@ -78,6 +78,7 @@ def test_everything_can_be_done_with_the_keyboard(page):
         "itn",
         "Hotwords and API key",
         "transcript-1-remove",
+        "What the server says",
         "player",
         "0:00你好，世界。",
         "0:01And then & there.",

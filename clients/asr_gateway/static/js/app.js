@@ -9,7 +9,7 @@ import { Transcript } from "./transcript.js";
 
 const byId = (id) => document.getElementById(id);
 const settings = new GatewaySettings(byId("settings"));
-const files = new FileQueue(finished);
+const files = new FileQueue({ onStart: showOnTop, onDone: finished, onCount: showQueue });
 const work = new Map(); // transcripts that are not complete, and what cancels each
 let recording = null; // the one that the microphone is open for
 
@@ -29,12 +29,32 @@ chooseLanguage(preferredLanguage());
 
 // Transcripts
 
+/** What is under way is on top, what is complete below it, what waits at the end. */
 function addTranscript(baseName, live) {
   const transcript = new Transcript({ baseName, live, onRemove: () => discard(transcript) });
   byId("page-error").hidden = true;
   byId("no-transcripts").hidden = true;
-  byId("transcripts-heading").after(transcript.element);
+  byId("transcript-list").append(transcript.element);
   return transcript;
+}
+
+function showOnTop(transcript) {
+  const { element } = transcript;
+  // Moving it would take the focus away from a control in it.
+  if (!element.contains(document.activeElement)) byId("transcript-list").prepend(element);
+}
+
+/** Scroll to the transcripts, unless they are seen anyway. */
+function showTranscripts() {
+  const section = byId("transcripts");
+  const { top } = section.getBoundingClientRect();
+  if (top < 0 || top > window.innerHeight / 2) section.scrollIntoView();
+}
+
+/** Say which of the files is under way; nothing with one, which says it itself. */
+function showQueue(number, total) {
+  byId("queue").hidden = total < 2;
+  say(byId("queue"), "queueState", { number, total });
 }
 
 function discard(transcript) {
@@ -78,6 +98,7 @@ byId("cancel-recording").addEventListener("click", () => {
 async function record() {
   const now = new Date();
   const transcript = addTranscript(`recording-${timestamp(now)}`, true);
+  showOnTop(transcript);
   const time = now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   say(transcript.title, "recordingTitle", { time });
   transcript.setState("askingMicrophone");
@@ -87,6 +108,7 @@ async function record() {
     onEnd: (failureKey) => finished(transcript, failureKey),
   });
   showRecorder(started);
+  showTranscripts();
   work.set(transcript, () => started.cancel());
   try {
     await started.start();
@@ -128,6 +150,7 @@ function transcribe(chosen) {
     work.set(transcript, () => files.cancel(transcript));
     files.add(file, settings.values, transcript);
   }
+  if (chosen.length) showTranscripts();
 }
 
 byId("files").addEventListener("change", ({ target }) => {

@@ -52,7 +52,7 @@ export class Recording {
     this.socket = new FunasrSocket(socketUrl(this.options.apiKey), this.options, {
       onPartial: (text) => this.transcript.setPartial(text),
       onSentence: (sentence) => this.transcript.addSentence(sentence),
-      onWarning: (message) => this.transcript.warn("serverNotice", { message }),
+      onWarning: (message) => this.transcript.warn("serverNotice", message),
       onComplete: () => this.#complete(),
       onFailure: (failure) => this.#fail(failure),
     });
@@ -107,8 +107,8 @@ export class Recording {
     this.#keepSound();
     const reason = opened
       ? message
-        ? ["serverError", { message }]
-        : ["connectionLost", {}]
+        ? ["serverError", message]
+        : ["connectionLost", ""]
       : await explainRefusal(this.options.apiKey);
     this.transcript.fail(...reason);
     this.events.onEnd(reason[0]);

@@ -19,15 +19,15 @@ export function transcriptionsUrl() {
  * @param {number} status HTTP's; 0 without an answer.
  * @param {string} message the server's own words.
  * @param {string} code the API's word for the failure.
- * @returns {[string, object]} key and values.
+ * @returns {[string, string]} key, and what the server says of it.
  */
 export function explain(status, message, code) {
-  if (status === 0) return ["serverUnreachable", {}];
-  if (status === 401 || status === 403) return ["keyMissing", {}];
-  if (status === 413) return ["fileTooLarge", { message }];
-  if (code === "invalid_audio") return ["fileUnsupported", { message }];
-  if (status === 429 || status === 503) return ["serverBusy", { message }];
-  return ["serverError", { message: message || `HTTP ${status}` }];
+  if (status === 0) return ["serverUnreachable", ""];
+  if (status === 401 || status === 403) return ["keyMissing", ""];
+  if (status === 413) return ["fileTooLarge", message];
+  if (code === "invalid_audio") return ["fileUnsupported", message];
+  if (status === 429 || status === 503) return ["serverBusy", message];
+  return ["serverError", message || `HTTP ${status}`];
 }
 
 /** Return the message for a websocket that was refused: browsers hide why, so ask over HTTP. */

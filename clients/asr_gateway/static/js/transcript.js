@@ -6,6 +6,8 @@ import { say, textLanguage, translate } from "./i18n.js";
 import { Player } from "./player.js";
 import { toTxt } from "./subtitles.js";
 
+const FOLLOWED_PX = 80; // the end of a text may be hidden by this much: a line, and the recorder
+
 let count = 0;
 
 export class Transcript {
@@ -34,7 +36,7 @@ export class Transcript {
     this.player.sentences = this.sentences;
     this.audio.addEventListener("error", () => this.#playableNoMore());
     this.#part(".remove").addEventListener("click", () => {
-      this.element.parentElement.focus(); // this button is going
+      this.element.closest("section").focus(); // this button is going
       onRemove();
     });
   }
@@ -58,14 +60,17 @@ export class Transcript {
 
   /** Show the sentence that is not settled yet; "" for none. */
   setPartial(text) {
+    const inSight = this.#endInSight;
     const partial = this.#part(".partial");
     partial.textContent = text;
     partial.lang = textLanguage(text);
     partial.hidden = text === "";
+    if (inSight) partial.scrollIntoView({ block: "nearest" });
   }
 
   /** Append a sentence; see subtitles.js. */
   addSentence(sentence) {
+    const inSight = this.#endInSight;
     this.sentences.push(sentence);
     const row = document.createElement("li");
     const body = document.createElement("div");
@@ -81,6 +86,7 @@ export class Transcript {
     this.rows.push(row);
     if (this.playable) this.#makeButton(this.rows.length - 1);
     this.list.append(row);
+    if (inSight) row.scrollIntoView({ block: "nearest" });
   }
 
   /** Give the sentences their sound. */
@@ -97,16 +103,18 @@ export class Transcript {
     return Number.isFinite(this.audio.duration) ? 1000 * this.audio.duration : null;
   }
 
-  /** Tell the reader of something that went wrong. */
-  warn(key, values) {
+  /** Tell the reader of something that went wrong; `detail` is what the server says of it. */
+  warn(key, detail = "") {
     const notice = this.#part(".notice");
     notice.hidden = false; // before the text, or screen readers miss it
-    say(notice, key, values);
+    say(notice.querySelector(".message"), key);
+    notice.querySelector(".detail").textContent = detail;
+    notice.querySelector("details").hidden = detail === "";
   }
 
   /** It ends before everything is there. */
-  fail(key, values) {
-    this.warn(key, values);
+  fail(key, detail) {
+    this.warn(key, detail);
     this.#end("failed");
   }
 
@@ -119,6 +127,13 @@ export class Transcript {
   remove() {
     this.player.close();
     this.element.remove();
+  }
+
+  /** Whether the reader follows the text of a recording: its end is on the screen. */
+  get #endInSight() {
+    if (this.list.ariaLive === "off") return false;
+    const { bottom } = this.element.getBoundingClientRect();
+    return bottom > 0 && bottom < window.innerHeight + FOLLOWED_PX;
   }
 
   #part(selector) {

@@ -105,6 +105,26 @@ def test_an_ffmpeg_that_crashes_is_reported(media_files, tmp_path, monkeypatch):
         decode(media_files / "clicks.mp3")
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'libavdevice.so.61: cannot open shared object file' >&2; exit 127", "libavdevice"),
+        ("exit 1", "exit status 1"),
+        ("echo usage: something else; exit 0", "exit status 0"),
+    ],
+)
+def test_a_program_that_is_no_ffmpeg_is_not_the_files_fault(
+    media_files, tmp_path, monkeypatch, script, said
+):
+    fake_ffmpeg(tmp_path, script, monkeypatch)
+    path = tmp_path / "bin" / "ffmpeg"
+    with pytest.raises(DecoderFailed, match=f"{path} does not work as ffmpeg: .*{said}"):
+        decode(media_files / "clicks.mp3")
+    path.write_bytes(b"\x7fELF of another machine")
+    with pytest.raises(DecoderFailed, match="does not work as ffmpeg: .*(?i:exec)"):
+        decode(media_files / "clicks.mp3")
+
+
 def test_a_flood_of_messages_is_bounded(media_files, tmp_path, monkeypatch):
     flood = "head -c 30000000 /dev/zero | tr '\\0' x >&2; yes '[error] bad' | head -100000 >&2"
     fake_ffmpeg(tmp_path, flood, monkeypatch)

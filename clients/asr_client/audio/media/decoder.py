@@ -126,6 +126,9 @@ class MediaDecoder:
             self._check_claims()
             if self._log.start_s is None:  # ffmpeg has ended
                 await self._check_status()
+                if not self._log.is_ffmpegs:
+                    said = self._log.first_line or f"exit status {self._process.returncode}"
+                    raise DecoderFailed(f"{self.name}: {ffmpeg} does not work as ffmpeg: {said}")
                 raise self._log.failure(self.name)
             self._cleanup = stack.pop_all()
         return self

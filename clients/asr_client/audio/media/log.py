@@ -19,6 +19,7 @@ _RATE = re.compile(r"\[info\] {3}(?:  )?Stream #0:\d+.*?: Audio: .*?, (\d+) Hz")
 _FIRST_SAMPLE = re.compile(r"\[Parsed_ashowinfo_\d+ @ \w+\] \[info\] n: *0 pts:\S+ pts_time:(\S+)")
 _GAP = re.compile(r".*\[error\] Failed to compensate for timestamp delta of (\d+(?:\.\d+)?)$")
 _PROBLEM = re.compile(r"\[(error|fatal|panic)\] (?P<text>.*)")
+_LEVEL = re.compile(r"\[(debug|verbose|info|warning|error|fatal|panic)\] ")
 _ESTIMATED = "Estimating duration from bitrate"
 _CORRUPT = "corrupt input packet"  # a warning to ffmpeg, the sign of a cut file to us
 
@@ -51,6 +52,8 @@ class FfmpegLog:
         start_s: when the first sample is heard, in seconds of the file; None until it is known.
         gap_s: a gap between packets that was too long to be filled, in seconds; None without.
         problems: the first error messages, without repetitions.
+        is_ffmpegs: whether ffmpeg has said anything, and not the system in its place.
+        first_line: of all that was said.
     """
 
     def __init__(self) -> None:
@@ -60,6 +63,8 @@ class FfmpegLog:
         self.start_s: float | None = None
         self.gap_s: float | None = None
         self.problems: list[str] = []
+        self.is_ffmpegs = False
+        self.first_line = ""
         self._partial = b""
         self._no_audio_stream = False
         self._refused_format = False
@@ -73,6 +78,8 @@ class FfmpegLog:
         self._partial = rest[:MAX_LINE_BYTES]
 
     def _line(self, line: str) -> None:
+        self.is_ffmpegs |= _LEVEL.search(line) is not None
+        self.first_line = self.first_line or line
         first_sample = _FIRST_SAMPLE.match(line)
         if first_sample is not None:
             if self.start_s is None:

@@ -121,7 +121,7 @@ def test_a_program_that_is_no_ffmpeg_is_not_the_files_fault(
     with pytest.raises(DecoderFailed, match=f"{path} does not work as ffmpeg: .*{said}"):
         decode(media_files / "clicks.mp3")
     path.write_bytes(b"\x7fELF of another machine")
-    with pytest.raises(DecoderFailed, match="does not work as ffmpeg: .*(?i:exec)"):
+    with pytest.raises(DecoderFailed, match=r"does not work as ffmpeg: .*(?i:exec)"):
         decode(media_files / "clicks.mp3")
 
 

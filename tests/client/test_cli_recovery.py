@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_client import ConnectionFailed, ServerNotReady
+from asr_client import ConnectionFailed, RequestTimeout, ServerNotReady
 from asr_client.cli import main
 from asr_client.cli.transcriptions import ATTEMPTS
 from asr_server.run import ServerFlags, TritonServer
@@ -39,12 +39,13 @@ class Lost(FakeClient):
         self.losses = dict(losses)
         self.comes_back = comes_back
         self.lost = False
+        self.error: Exception = ConnectionFailed(f"{self.url}: connection refused")
 
     def transcribe(self, audio, **options):
         if self.losses.get(audio, 0) > 0:
             self.losses[audio] -= 1
             self.lost = True
-            raise ConnectionFailed(f"{self.url}: connection refused")
+            raise self.error
         return super().transcribe(audio, **options)
 
     def is_ready(self, model, *, timeout_s=5.0):
@@ -68,6 +69,16 @@ def test_the_batch_waits_and_goes_on(capsys):
     gone, back = err.splitlines()
     assert "the server is gone (grpc://h:1: connection refused); waiting up to 120 s" in gone
     assert "the server is back" in back
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_time_out_is_waited_out_if_the_server_does_not_answer(capsys, answers):
+    client = Lost({"b.wav": 1}, comes_back=True)
+    client.error = RequestTimeout("no answer within 60 s")
+    if answers:
+        client.is_ready = lambda model, *, timeout_s=5.0: model != "vad"
+    assert transcribe(client) == (1 if answers else 0)
+    assert ("b.wav: no answer" in capsys.readouterr().err) == answers
 
 
 def test_a_recording_that_ends_the_server_each_time_fails_alone(capsys):

@@ -9,10 +9,9 @@ import time
 from tqdm import tqdm
 
 from ..blocking.client import Client
-from ..errors import AsrError, ConnectionFailed, ServerNotReady
+from ..errors import AsrError, ConnectionFailed, RequestTimeout, ServerNotReady
 
-# What may pass by waiting. A time-out is not among them: what is too slow once is so again.
-PASSING = (ConnectionFailed, ServerNotReady)
+_PASSING = (ConnectionFailed, ServerNotReady)
 
 _PAUSE_S = 0.5  # the shortest, so that a server that refuses at once is not asked without end
 
@@ -36,6 +35,15 @@ class Recovery:
         self._wait_s = wait_s
         self._lock = threading.Lock()
         self._gone: ServerStayedAway | None = None
+
+    def may_pass(self, error: AsrError) -> bool:
+        """Return whether an error may pass by waiting.
+
+        A time-out may if the server does not answer at all: what is too slow once is so again.
+        """
+        if isinstance(error, RequestTimeout):
+            return not self._client.is_ready(self._model)
+        return isinstance(error, _PASSING)
 
     def wait(self, error: AsrError) -> None:
         """Return when the server is ready again.

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from ..errors import ClientClosed, ModelNotFound, OptionError
+from ..errors import AsrError, ClientClosed, ModelNotFound, OptionError
 from ..files.sentences import whole_transcript
 from ..results import FileSummary, Sentence
 from .batch import Batch
@@ -20,7 +20,7 @@ from .formats import FILE_FORMATS, OrderedWriter, format_line, format_sentences
 from .input_files import InputFile
 from .output import Output, OutputError
 from .output_folder import OutputFolder
-from .recovery import PASSING, Recovery, ServerStayedAway
+from .recovery import Recovery, ServerStayedAway
 
 # What is wrong for every recording, and told once.
 _FOR_ALL = (
@@ -111,8 +111,8 @@ class Transcriptions:
                 try:
                     output = self._attempt(source, result)
                     break
-                except PASSING as error:
-                    if attempt == ATTEMPTS:
+                except AsrError as error:
+                    if attempt == ATTEMPTS or not self._recovery.may_pass(error):
                         raise
                     self._recovery.wait(error)
         except _FOR_ALL:

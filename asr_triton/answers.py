@@ -13,16 +13,9 @@ from asr_core.sequences import Turn, read_turn
 Answer = TypeVar("Answer")
 
 
-def read(request: Any, name: str) -> NDArray[Any]:
-    """Return an input; it is Triton's memory, gone with the request."""
-    array: NDArray[Any] = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-    return array
-
-
-def read_optional(request: Any, name: str) -> NDArray[Any] | None:
-    """Return an input as `read` does, None where the request has none of this name."""
-    tensor = pb_utils.get_input_tensor_by_name(request, name)
-    return None if tensor is None else tensor.as_numpy()
+def read_inputs(request: Any) -> dict[str, NDArray[Any]]:
+    """Return a request's inputs by name; they are Triton's memory, gone with the request."""
+    return {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
 
 
 def turn_of(request: Any) -> Turn:

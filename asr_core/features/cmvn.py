@@ -26,7 +26,9 @@ class Cmvn:
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Normalise float32 [T, D]."""
-        return (features + self.shift) * self.scale
+        normalised: NDArray[np.float32] = features + self.shift
+        normalised *= self.scale
+        return normalised
 
 
 def load_cmvn(path: Path) -> Cmvn:

@@ -115,6 +115,8 @@ def batch_features(rows: Sequence[Features]) -> dict[str, NDArray[Any]]:
 
 def pad_features(rows: Sequence[Features], num_frames: int) -> NDArray[np.float32]:
     """Stack rows of features [T_i, D] into float32 [R, num_frames, D], zeros after each row."""
+    if len(rows) == 1 and len(rows[0]) == num_frames:
+        return rows[0][None]  # what most requests are: nothing to lay out
     padded = np.zeros((len(rows), num_frames, rows[0].shape[1]), np.float32)
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row

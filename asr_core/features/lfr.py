@@ -35,6 +35,5 @@ def stack_frames(
     num_frames = len(fbank)
     stacks = num_lfr_frames(num_frames, shift)
     first = np.arange(stacks)[:, None] * shift - (window - 1) // 2
-    indices = np.clip(first + np.arange(window), 0, max(num_frames - 1, 0))
-    stacked: NDArray[np.float32] = fbank[indices].reshape(stacks, window * fbank.shape[1])
-    return stacked
+    stacked = fbank.take(first + np.arange(window), axis=0, mode="clip")  # beyond: first, last
+    return stacked.reshape(stacks, window * fbank.shape[1])

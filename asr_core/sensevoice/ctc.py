@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,7 @@ from numpy.typing import NDArray
 BLANK_ID = 0
 
 
-@dataclass(frozen=True)
-class CtcToken:
+class CtcToken(NamedTuple):
     """One token of a CTC path.
 
     Attributes:
@@ -24,6 +24,11 @@ class CtcToken:
     start_frame: int
     end_frame: int
     log_prob: float
+
+
+def collapse(best_ids: NDArray[np.int32]) -> list[int]:
+    """Return the ids of the tokens that `greedy_search` finds."""
+    return [token_id for token_id, _ in groupby(best_ids.tolist()) if token_id != BLANK_ID]
 
 
 def greedy_search(
@@ -40,17 +45,16 @@ def greedy_search(
     """
     if len(best_ids) == 0:
         return []
-    starts = np.flatnonzero(np.diff(best_ids, prepend=best_ids[0] - 1))
-    lengths = np.diff(starts, append=len(best_ids))
-    log_probs = np.add.reduceat(best_log_probs, starts, dtype=np.float64) / lengths
+    begins = np.ones(len(best_ids), np.bool_)
+    np.not_equal(best_ids[1:], best_ids[:-1], out=begins[1:])
+    (starts,) = begins.nonzero()
+    sums = np.add.reduceat(best_log_probs, starts, dtype=np.float64).tolist()
+    firsts = starts.tolist()
+    ends = [*firsts[1:], len(best_ids)]
     return [
-        CtcToken(token_id, start, start + length, log_prob)
-        for token_id, start, length, log_prob in zip(
-            best_ids[starts].tolist(),
-            starts.tolist(),
-            lengths.tolist(),
-            log_probs.tolist(),
-            strict=True,
+        CtcToken(token_id, start, end, total / (end - start))
+        for token_id, start, end, total in zip(
+            best_ids[starts].tolist(), firsts, ends, sums, strict=True
         )
         if token_id != BLANK_ID
     ]

@@ -76,7 +76,7 @@ class SenseVoiceRecogniser:
         features = [self._frontend(waveform) for waveform in waveforms]
         inputs = sensevoice_inputs(features, language, text_norm)
         outputs = SenseVoiceOutputs(*self._encode(**inputs))
-        return self._scoring.score_rows(outputs, inputs["speech_lengths"])
+        return self._scoring.score_rows(outputs)
 
 
 def sensevoice_inputs(

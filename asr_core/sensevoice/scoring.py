@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_contract.tensors import LANGUAGE, TEXT_NORM
-from asr_core.sensevoice.ctc import CtcToken, greedy_search
+from asr_core.sensevoice.ctc import CtcToken, collapse, greedy_search
 from asr_core.text import DecodedWord, ctc_span_ms, merge_words
 
 NUM_TAG_FRAMES = 4  # language, emotion, event and text norm, one frame each before the audio
@@ -106,6 +106,10 @@ class SenseVoiceScoring:
         import sentencepiece  # only who scores needs it
 
         self._tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer_path))
+        # Read once: asking the tokenizer for each token takes longer than scoring it.
+        ids = [*range(self._tokenizer.get_piece_size())]
+        self._pieces: list[str] = self._tokenizer.id_to_piece(ids)
+        self._tags = frozenset(number for number in ids if _TAG.search(self._pieces[number]))
 
     def __call__(
         self, best_ids: NDArray[np.int32], best_log_probs: NDArray[np.float32]
@@ -116,53 +120,47 @@ class SenseVoiceScoring:
             best_ids: integer [4 + T], best id of each frame, cut to the row's own length.
             best_log_probs: float32 [4 + T].
         """
-        everything = greedy_search(best_ids, best_log_probs)
         spoken = greedy_search(best_ids[NUM_TAG_FRAMES:], best_log_probs[NUM_TAG_FRAMES:])
+        heard = [token.token_id for token in spoken]
         language, emotion, event = (self._tag(token) for token in best_ids[:3].tolist())
         return SenseVoiceResult(
-            transcript=self._decode(everything),
-            text=_TAG.sub("", self._decode(spoken)).strip(),
+            transcript=self._tokenizer.decode(collapse(best_ids)),
+            text=_TAG.sub("", self._tokenizer.decode(heard)).strip(),
             language=language,
             emotion=emotion,
             event=event,
             words=self._words(spoken, len(best_ids) - NUM_TAG_FRAMES),
         )
 
-    def score_rows(
-        self, outputs: SenseVoiceOutputs, speech_lengths: NDArray[np.int32]
-    ) -> list[SenseVoiceResult]:
+    def score_rows(self, outputs: SenseVoiceOutputs) -> list[SenseVoiceResult]:
         """Decode a batch, each row by itself.
+
+        The result of a row without audio is empty: its tag frames alone would decode to tags of
+        nothing.
 
         Args:
             outputs: of R rows.
-            speech_lengths: int32 [R] or [R, 1], frames of audio; without any, the tag frames alone
-                would decode to tags of nothing, and the row's result is empty.
         """
         return [
-            self(ids, scores) if frames else EMPTY_RESULT
-            for (ids, scores), frames in zip(
-                outputs.rows(), speech_lengths.ravel().tolist(), strict=True
-            )
+            self(ids, scores) if len(ids) > NUM_TAG_FRAMES else EMPTY_RESULT
+            for ids, scores in outputs.rows()
         ]
 
-    def _decode(self, tokens: Iterable[CtcToken]) -> str:
-        text: str = self._tokenizer.decode([token.token_id for token in tokens])
-        return text
-
     def _tag(self, token_id: int) -> str:
-        match = _TAG.fullmatch(self._tokenizer.id_to_piece(token_id).removeprefix(_WORD_START))
+        match = _TAG.fullmatch(self._pieces[token_id].removeprefix(_WORD_START))
         return match[1] if match else ""
 
     def _words(self, tokens: Sequence[CtcToken], num_frames: int) -> list[DecodedWord]:
         pieces = [
             DecodedWord(
-                self._tokenizer.id_to_piece(token.token_id),
+                self._pieces[token.token_id],
                 *ctc_span_ms(token.start_frame, token.end_frame, num_frames),
                 token.log_prob,
             )
             for token in tokens
+            if token.token_id not in self._tags
         ]
-        return join_sentencepieces([piece for piece in pieces if not _TAG.search(piece.text)])
+        return join_sentencepieces(pieces)
 
 
 def join_sentencepieces(pieces: Sequence[DecodedWord]) -> list[DecodedWord]:

@@ -43,8 +43,8 @@ def pack_words(rows: Sequence[Sequence[DecodedWord]]) -> WordTensors:
     timestamps = np.full((len(rows), width, 2), -1, np.int32)
     confidence = np.zeros((len(rows), width), np.float32)
     for index, words in enumerate(rows):
-        for place, word in enumerate(words):
-            tokens[index, place] = word.text
-            timestamps[index, place] = word.start_ms, word.end_ms
-            confidence[index, place] = word.confidence
+        if words:
+            tokens[index, : len(words)] = [word.text for word in words]
+            timestamps[index, : len(words)] = [(word.start_ms, word.end_ms) for word in words]
+            confidence[index, : len(words)] = [word.confidence for word in words]
     return WordTensors(tokens, timestamps, confidence)

@@ -13,7 +13,7 @@ import numpy as np
 
 from asr_core.features import load_frontend
 from asr_core.paraformer import ParaformerOutputs, load_scoring
-from asr_core.sensevoice import NUM_TAG_FRAMES, TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
+from asr_core.sensevoice import TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
 from asr_core.text import CIF_UPSAMPLING
 from asr_server.graphs.session import Outputs
 from asr_server.models import VERSION, ModelKind
@@ -96,7 +96,7 @@ def _scoring(kind: ModelKind, repository: Path) -> Callable[[Outputs], int]:
 
         def score_sensevoice(outputs: Outputs) -> int:
             rows = SenseVoiceOutputs(*(outputs[name] for name in SenseVoiceOutputs._fields))
-            (result,) = sensevoice.score_rows(rows, rows.encoder_out_lens - NUM_TAG_FRAMES)
+            (result,) = sensevoice.score_rows(rows)
             return len(result.words)
 
         return score_sensevoice

@@ -14,7 +14,7 @@ from asr_core.punctuation import (
     load_punctuation,
     pack_punctuated,
 )
-from asr_triton.answers import read, reply
+from asr_triton.answers import read_inputs, reply
 from asr_triton.calls import run_model
 from asr_triton.parameters import Parameters
 
@@ -34,7 +34,7 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Punctuate the texts of all requests."""
-        read_requests = [PunctuationRequest(read(request, "TEXT")) for request in requests]
+        read_requests = [PunctuationRequest(read_inputs(request)["TEXT"]) for request in requests]
         return [reply(answer, outputs) for answer in self.service.answer(read_requests, tag)]
 
 

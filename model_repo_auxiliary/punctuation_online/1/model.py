@@ -13,7 +13,7 @@ from asr_core.punctuation import (
     load_punctuation,
     pack_punctuated,
 )
-from asr_triton.answers import read, read_optional, reply
+from asr_triton.answers import read_inputs, reply
 from asr_triton.calls import run_model
 from asr_triton.parameters import Parameters
 
@@ -34,8 +34,8 @@ class TritonPythonModel:
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Punctuate the pieces of all requests."""
         read_requests = [
-            PunctuationRequest(read(request, "TEXT"), read_optional(request, "CACHE"))
-            for request in requests
+            PunctuationRequest(inputs["TEXT"], inputs.get("CACHE"))
+            for inputs in map(read_inputs, requests)
         ]
         answers = self.service.answer(read_requests, tag)
         return [reply(answer, pack_punctuated) for answer in answers]

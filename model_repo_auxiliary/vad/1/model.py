@@ -7,7 +7,7 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 
 from asr_core.vad import VAD_ENCODER_OUTPUTS, VadAnswer, VadRequest, VadService, load_vad
-from asr_triton.answers import read, reply, turn_of
+from asr_triton.answers import read_inputs, reply, turn_of
 from asr_triton.calls import model_function
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
@@ -38,4 +38,5 @@ class TritonPythonModel:
 
 def read_request(request: Any) -> VadRequest:
     """Return a request's audio with its place in the stream."""
-    return VadRequest(turn_of(request), read(request, "WAV"), read(request, "WAV_LENS"))
+    inputs = read_inputs(request)
+    return VadRequest(turn_of(request), inputs["WAV"], inputs["WAV_LENS"])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from asr_contract import requested_hotwords
 from asr_core.paraformer import load_hotword_bias, repeat_embedding
-from asr_triton.answers import answer_each, read
+from asr_triton.answers import answer_each, read_inputs
 from asr_triton.feature_extraction import build_feature_service
 from asr_triton.parameters import Parameters
 
@@ -32,6 +32,7 @@ class TritonPythonModel:
     def answer(self, request: Any) -> Mapping[str, NDArray[Any]]:
         """Return a request's features and hotwords; a ValueError says what is wrong with it."""
         embedding = self.embed_hotwords(requested_hotwords(request.parameters()))
-        features = self.service.answer(read(request, "WAV"), read(request, "WAV_LENS"))
+        inputs = read_inputs(request)
+        features = self.service.answer(inputs["WAV"], inputs["WAV_LENS"])
         rows = len(features["speech"])
         return {**features, "bias_embed": repeat_embedding(embedding, rows)}

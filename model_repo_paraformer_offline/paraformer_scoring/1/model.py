@@ -9,7 +9,7 @@ import triton_python_backend_utils as pb_utils
 
 from asr_core.paraformer import ParaformerOutputs, load_scoring
 from asr_core.text import join_words, pack_words
-from asr_triton.answers import read, respond
+from asr_triton.answers import read_inputs, respond
 
 
 class TritonPythonModel:
@@ -25,8 +25,9 @@ class TritonPythonModel:
 
     def answer(self, request: Any) -> Any:
         """Return a request's response."""
-        outputs = ParaformerOutputs(*(read(request, name) for name in ParaformerOutputs._fields))
-        rows = self.scoring.score_rows(outputs, read(request, "speech_lengths"))
+        inputs = read_inputs(request)
+        outputs = ParaformerOutputs(*(inputs[name] for name in ParaformerOutputs._fields))
+        rows = self.scoring.score_rows(outputs, inputs["speech_lengths"])
         # [rows], as FunASR's models answer; its clients join and decode the elements as they come
         texts = np.array([join_words(words) for words in rows], np.object_)
         return respond({"TRANSCRIPTS": texts, **pack_words(rows).outputs()})

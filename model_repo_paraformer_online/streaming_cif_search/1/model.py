@@ -18,7 +18,7 @@ from asr_core.streaming import (
     Windows,
     load_streaming_model,
 )
-from asr_triton.answers import read, reply, turn_of
+from asr_triton.answers import read_inputs, reply, turn_of
 from asr_triton.calls import model_function
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
@@ -69,7 +69,8 @@ class TritonPythonModel:
 
 def read_request(request: Any) -> SearchRequest:
     """Copy what is asked: the request's memory is Triton's again once `execute` returns."""
-    first_position = int(read(request, "first_position")[0, 0])
-    fbank, positions = (read(request, name)[0].copy() for name in ("fbank", "positions"))
-    error = read(request, "error")[0, 0].decode()
+    inputs = read_inputs(request)
+    first_position = int(inputs["first_position"][0, 0])
+    fbank, positions = (inputs[name][0].copy() for name in ("fbank", "positions"))
+    error = inputs["error"][0, 0].decode()
     return SearchRequest(turn_of(request), Windows(fbank, first_position, positions), error)

@@ -8,7 +8,7 @@ import numpy as np
 from asr_core.features import make_streaming_fbank
 from asr_core.sequences import Reaper, SessionTable
 from asr_core.streaming import StreamingFeatureService, StreamingFrontend, no_windows
-from asr_triton.answers import read, respond, turn_of
+from asr_triton.answers import read_inputs, respond, turn_of
 from asr_triton.parameters import Parameters
 
 
@@ -36,8 +36,9 @@ class TritonPythonModel:
     def answer(self, request: Any) -> Any:
         """Return a request's response."""
         turn, windows, error = turn_of(request), no_windows(), ""
+        inputs = read_inputs(request)
         try:
-            windows = self.service.accept(turn, read(request, "WAV"), read(request, "WAV_LENS"))
+            windows = self.service.accept(turn, inputs["WAV"], inputs["WAV_LENS"])
         except ValueError as refusal:
             error = str(refusal)
         return respond(

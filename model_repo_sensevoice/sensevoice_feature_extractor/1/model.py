@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from asr_contract import refuse_hotwords, requested_hotwords
 from asr_core.sensevoice import check_prompt_ids
-from asr_triton.answers import answer_each, read
+from asr_triton.answers import answer_each, read_inputs
 from asr_triton.feature_extraction import build_feature_service
 from asr_triton.parameters import Parameters
 
@@ -24,9 +24,8 @@ class TritonPythonModel:
         return answer_each(requests, self.answer)
 
     def answer(self, request: Any) -> Mapping[str, NDArray[Any]]:
-        """Return a request's features and prompts; a ValueError says what is wrong with it."""
+        """Return a request's features; a ValueError says what is wrong with it."""
         refuse_hotwords(requested_hotwords(request.parameters()), "SenseVoice")
-        waveforms = read(request, "WAV")
-        prompt = {"language": read(request, "LANGUAGE"), "textnorm": read(request, "TEXT_NORM")}
-        check_prompt_ids(prompt["language"], prompt["textnorm"], len(waveforms))
-        return {**self.service.answer(waveforms, read(request, "WAV_LENS")), **prompt}
+        inputs = read_inputs(request)
+        check_prompt_ids(inputs["LANGUAGE"], inputs["TEXT_NORM"], len(inputs["WAV"]))
+        return self.service.answer(inputs["WAV"], inputs["WAV_LENS"])

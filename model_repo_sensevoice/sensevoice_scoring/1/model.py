@@ -9,7 +9,7 @@ import triton_python_backend_utils as pb_utils
 
 from asr_core.sensevoice import TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceScoring
 from asr_core.text import pack_words
-from asr_triton.answers import read, respond
+from asr_triton.answers import read_inputs, respond
 
 TEXT_OUTPUTS = {
     "TEXT": "text",
@@ -32,8 +32,9 @@ class TritonPythonModel:
 
     def answer(self, request: Any) -> Any:
         """Return a request's response."""
-        outputs = SenseVoiceOutputs(*(read(request, name) for name in SenseVoiceOutputs._fields))
-        results = self.scoring.score_rows(outputs, read(request, "speech_lengths"))
+        inputs = read_inputs(request)
+        outputs = SenseVoiceOutputs(*(inputs[name] for name in SenseVoiceOutputs._fields))
+        results = self.scoring.score_rows(outputs)
         texts = {
             name: np.array([[getattr(result, field)] for result in results], np.object_)
             for name, field in TEXT_OUTPUTS.items()

@@ -14,6 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+# One of onnxruntime and onnxruntime-gpu, the one for this machine, whatever an installation brought.
+SETTLE := $(BIN)/python -m scripts.settle_onnxruntime
 
 .PHONY: demo serve models install-model test lint soak export-env clean
 
@@ -57,22 +59,26 @@ $(VENV)/bin/python:
 
 $(VENV)/server: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e ".[server,gateway]"
+	$(SETTLE)
 	touch $@
 
 $(VENV)/install: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e ".[server,hub,verify]"
+	$(SETTLE)
 	touch $@
 
 $(VENV)/test: CHECK_FLAGS = --install
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python scripts/check_system.py --install --tests
 	$(INSTALL) -e ".[test]"
+	$(SETTLE)
 	$(foreach name,$(BROWSERS),command -v $(name) ||) $(BIN)/playwright install chromium
 	touch $@
 
 $(VENV)/export: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) -e ".[train]"
+	$(SETTLE)
 	touch $@
 
 clean:

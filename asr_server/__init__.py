@@ -2,7 +2,7 @@
 
 Lowest first, an import only points down:
 
-    places, errors, extras, file_hashes, recordings
+    places, errors, extras, file_hashes, recordings, gpus, onnxruntime_package
     models      which there are, under which names, and in which repositories
     graphs      exported ONNX to what is served
     export      checkpoints to ONNX, by FunASR

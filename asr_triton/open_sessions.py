@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
-from asr_core.sequences import Reaper, SessionTable
+from asr_core.sequences import Reaper, SessionPlaces, SessionTable
 from asr_triton.parameters import Parameters
 
 
 class OpenSessions:
     """A session table that expires with Triton's idle time and is shown as `asr_open_sessions`.
+
+    Limit and metric are of all the model's instances together, which are processes.
 
     Args:
         parameters: the model's, with its `max_sessions`: streams open at a time.
@@ -20,7 +25,11 @@ class OpenSessions:
 
     def __init__(self, parameters: Parameters) -> None:
         idle_s = parameters.sequence_idle_s
-        self.table: SessionTable[Any] = SessionTable(parameters.integer("max_sessions"), idle_s)
+        limit = parameters.integer("max_sessions")
+        file = f"asr-sessions-{os.getppid()}-{parameters.model_name}"  # of this server
+        several = limit > 0 and parameters.instances > 1
+        self._places = SessionPlaces(limit, Path(tempfile.gettempdir(), file) if several else None)
+        self.table: SessionTable[Any] = SessionTable(limit, idle_s, places=self._places)
         self._metrics = pb_utils.MetricFamily(  # has to outlive its gauge
             name="asr_open_sessions",
             description="Streams whose state is kept",
@@ -35,8 +44,8 @@ class OpenSessions:
         """Bring the metric up to date; a call to the server, so only if it changed."""
         with self._showing:
             if (count := len(self.table)) != self._shown:
+                self._gauge.increment(count - self._shown)
                 self._shown = count
-                self._gauge.set(count)
 
     def close(self) -> None:
         """Stop expiring, and take the metric back while the server can still be told.
@@ -44,6 +53,7 @@ class OpenSessions:
         Left to the interpreter's end, that is a call through a stub that is gone: a crash.
         """
         self._reaper.stop()
+        self._places.close()
         with self._showing:
             del self._gauge
             del self._metrics

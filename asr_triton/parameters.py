@@ -19,6 +19,7 @@ class Parameters:
     Attributes:
         model_name: as Triton serves it.
         max_batch_size: of the model's configuration.
+        instances: of the model on this server, on all devices.
         device: where the instance is to compute: "cpu", or a torch device such as "cuda:0".
     """
 
@@ -27,6 +28,10 @@ class Parameters:
         on_gpu = args["model_instance_kind"] == "GPU"
         self.model_name = args["model_name"]
         self.max_batch_size = int(config["max_batch_size"])
+        self.instances = sum(
+            int(group["count"]) * max(1, len(group.get("gpus") or []))
+            for group in config.get("instance_group", [])
+        )
         self.device = f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu"
         self._texts: dict[str, str] = {
             name: value["string_value"] for name, value in config.get("parameters", {}).items()

@@ -1,10 +1,12 @@
 """Requests that belong together: which is whose, who works at them, and when they are forgotten.
 
-`turns` reads a request's place in its sequence, `sessions` keeps the states of the open ones, and
+`turns` reads a request's place in its sequence, `sessions` keeps the states of the open ones, in
+`places` that processes share, and
 `dispatcher` shares requests out to worker threads.
 """
 
 from asr_core.sequences.dispatcher import SequenceDispatcher
+from asr_core.sequences.places import SessionPlaces
 from asr_core.sequences.sessions import Reaper, SessionLimitError, SessionTable, UnknownSessionError
 from asr_core.sequences.turns import Turn, read_turn
 
@@ -12,6 +14,7 @@ __all__ = [
     "Reaper",
     "SequenceDispatcher",
     "SessionLimitError",
+    "SessionPlaces",
     "SessionTable",
     "Turn",
     "UnknownSessionError",

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from asr_core.sequences.places import SessionPlaces
+
 State = TypeVar("State")
 
 
@@ -26,6 +28,7 @@ class UnknownSessionError(ValueError):
 class _Entry(Generic[State]):
     state: State
     last_used_s: float
+    place: int | None
 
 
 class SessionTable(Generic[State]):
@@ -35,6 +38,7 @@ class SessionTable(Generic[State]):
         max_sessions: sessions open at a time; 0 for no limit.
         idle_timeout_s: a session unused for longer is dropped by `expire`.
         clock: monotonic seconds.
+        places: of the sessions, where several processes share the limit.
     """
 
     def __init__(
@@ -42,10 +46,12 @@ class SessionTable(Generic[State]):
         max_sessions: int,
         idle_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
+        places: SessionPlaces | None = None,
     ) -> None:
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
         self._clock = clock
+        self._places = places or SessionPlaces(max_sessions)
         self._entries: dict[Hashable, _Entry[State]] = {}
         self._lock = threading.Lock()
 
@@ -60,14 +66,9 @@ class SessionTable(Generic[State]):
             SessionLimitError: `max_sessions` others are open.
         """
         with self._lock:
-            if key not in self._entries and 0 < self._max_sessions <= len(self._entries):
-                self._expire()
-                if self._max_sessions <= len(self._entries):
-                    raise SessionLimitError(
-                        f"expected at most {self._max_sessions} open sessions (the model's "
-                        "parameter max_sessions), all are in use; try again later"
-                    )
-            self._entries[key] = _Entry(state, self._clock())
+            entry = self._entries.get(key)
+            place = self._take_place() if entry is None else entry.place
+            self._entries[key] = _Entry(state, self._clock(), place)
 
     def get(self, key: Hashable) -> State:
         """Return a session's state and count it as used now.
@@ -89,7 +90,7 @@ class SessionTable(Generic[State]):
     def close(self, key: Hashable) -> None:
         """Drop a session; nothing happens if it is not open."""
         with self._lock:
-            self._entries.pop(key, None)
+            self._drop(key)
 
     def expire(self) -> int:
         """Drop the idle sessions; returns how many are left."""
@@ -100,7 +101,31 @@ class SessionTable(Generic[State]):
     def _expire(self) -> None:
         oldest = self._clock() - self._idle_timeout_s
         for key in [key for key, entry in self._entries.items() if entry.last_used_s < oldest]:
-            del self._entries[key]
+            self._drop(key)
+
+    def _drop(self, key: Hashable) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None and entry.place is not None:
+            self._places.give_back(entry.place)
+
+    def _take_place(self) -> int | None:
+        """Return a place for a session, None where there is no limit.
+
+        Raises:
+            SessionLimitError: all are taken.
+        """
+        if not self._max_sessions:
+            return None
+        place = self._places.take()
+        if place is None:
+            self._expire()
+            place = self._places.take()
+        if place is None:
+            raise SessionLimitError(
+                f"expected at most {self._max_sessions} open sessions (the model's parameter "
+                "max_sessions), all are in use; try again later"
+            )
+        return place
 
 
 class Reaper:

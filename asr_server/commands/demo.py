@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from asr_server.commands.machine import fit_to_machine
 from asr_server.commands.output import report_error, report_line
 from asr_server.commands.serve import install_missing
 from asr_server.errors import InstallError
@@ -26,11 +27,14 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     try:
         require("gateway")
         installation = find_installation()
+        instances = fit_to_machine(installation, report_line)
         set_up_home(report_line)
         repositories = default_repositories()
         install_missing(repositories)
         log = log_file("demo-server.log")
-        with TritonServer(repositories, log=log, installation=installation) as server:
+        with TritonServer(
+            repositories, log=log, installation=installation, instances=instances
+        ) as server:
             server.wait_ready(READY_TIMEOUT_S)
             report_line(f"tritonserver is ready: http://{server.http_url} grpc://{server.grpc_url}")
             _show(f"grpc://{server.grpc_url}")

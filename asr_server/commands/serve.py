@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from asr_server.commands.machine import fit_to_machine
 from asr_server.commands.output import report_error, report_line
 from asr_server.errors import InstallError
 from asr_server.extras import MissingExtraError, require
@@ -86,6 +87,7 @@ def _server(options: argparse.Namespace) -> Server:
                 "only"
             )
     installation = None if options.docker else find_installation()
+    instances = fit_to_machine(installation, report_line) if installation else {}
     set_up_home(report_line)
     given = [path.resolve() for path in options.model_repository]
     repositories = given or default_repositories()
@@ -109,6 +111,7 @@ def _server(options: argparse.Namespace) -> Server:
             log=options.log,
             flags=replace(flags, pinned_memory_pool_bytes=options.pinned_memory_mb << 20),
             installation=installation,
+            instances=instances,
         )
     if options.gateway:
         server = ServerWithGateway(server, options.gateway_option, report_line)

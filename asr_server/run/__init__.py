@@ -5,7 +5,8 @@ imported only where that is asked for.
 """
 
 from asr_server.run.flags import ServerFlags
-from asr_server.run.installation import TritonServerError, find_installation
+from asr_server.run.installation import TritonInstallation, TritonServerError, find_installation
+from asr_server.run.instances import count_instances, usable_cores
 from asr_server.run.interface import Endpoints, Server
 from asr_server.run.ports import held_ports
 from asr_server.run.processes import bound_to_starter
@@ -19,10 +20,13 @@ __all__ = [
     "Server",
     "ServerFlags",
     "ServerWithGateway",
+    "TritonInstallation",
     "TritonServer",
     "TritonServerError",
     "bound_to_starter",
+    "count_instances",
     "find_installation",
     "held_ports",
     "serve",
+    "usable_cores",
 ]

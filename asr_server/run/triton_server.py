@@ -29,6 +29,7 @@ from asr_server.run.installation import (
     find_installation,
     server_environment,
 )
+from asr_server.run.instances import with_instances
 from asr_server.run.ports import held_ports
 from asr_server.run.processes import bound_to_starter, kill_process, session_members, stub_instances
 
@@ -60,6 +61,7 @@ class TritonServer:
         env: Mapping[str, str] | None = None,
         flags: ServerFlags | None = None,
         installation: TritonInstallation | None = None,
+        instances: Mapping[str, int] | None = None,
     ) -> None:
         """Say what to start; nothing starts yet.
 
@@ -74,6 +76,7 @@ class TritonServer:
             env: additions to the environment.
             flags: what has a name of its own on the command line.
             installation: the server, else `find_installation()`.
+            instances: processes of the models whose configuration leaves it to serving.
         """
         self._repositories = [Path(path).resolve() for path in model_repositories]
         self._ports = [http_port, grpc_port, metrics_port]
@@ -83,6 +86,7 @@ class TritonServer:
         self._env = dict(env or {})
         self._flags = flags or ServerFlags()
         self._installation = installation
+        self._instances_wanted = dict(instances or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._held = ExitStack()  # ports; Triton takes them only when its models are loaded
         self._work: Path | None = None
@@ -145,7 +149,10 @@ class TritonServer:
         self._work = Path(tempfile.mkdtemp(prefix="tritonserver-"))
         backends = assemble_backends(installation, self._work / "backends")
         env = server_environment(installation, self._work, self._env)
-        self.command = [str(installation.binary), *self._arguments(backends)]
+        repositories = with_instances(
+            self._repositories, self._instances_wanted, self._work / "models"
+        )
+        self.command = [str(installation.binary), *self._arguments(backends, repositories)]
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._log_start = log.tell()
@@ -158,11 +165,11 @@ class TritonServer:
                 start_new_session=True,
             )
 
-    def _arguments(self, backends: Path) -> list[str]:
+    def _arguments(self, backends: Path, repositories: Sequence[Path]) -> list[str]:
         """Return the command line without the program."""
         http_port, grpc_port, metrics_port = self._ports
         return [
-            *(f"--model-repository={path}" for path in self._repositories),
+            *(f"--model-repository={path}" for path in repositories),
             f"--backend-directory={backends}",
             f"--http-address={self._host}",
             f"--http-port={http_port}",

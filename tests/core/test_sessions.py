@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from asr_core.sequences import Reaper, SessionTable
+from asr_core.sequences import Reaper, SessionPlaces, SessionTable
 from asr_core.sequences.sessions import SessionLimitError, UnknownSessionError
 
 
@@ -73,3 +75,27 @@ def test_reaper_works_until_stopped():
     reaper.stop()
     worked.clear()
     assert not worked.wait(0.05)
+
+
+def test_processes_share_the_limit_and_one_that_dies_leaves_its_places(tmp_path):
+    """Three places, two of them taken by another process until it is killed."""
+    program = (
+        "import sys; from pathlib import Path; from asr_core.sequences import SessionPlaces\n"
+        "places = SessionPlaces(3, Path(sys.argv[1]))\n"
+        "print(places.take(), places.take(), flush=True); sys.stdin.read()"
+    )
+    file = tmp_path / "places"
+    command = [sys.executable, "-c", program, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"0 1\n"
+        table = SessionTable[str](3, 10.0, Clock(), SessionPlaces(3, file))
+        table.open(1, "first")
+        with pytest.raises(SessionLimitError, match="at most 3 open sessions"):
+            table.open(2, "second")
+        table.close(1)
+        table.open(2, "second")
+        other.kill()
+    table.open(3, "third")
+    table.open(4, "fourth")
+    with pytest.raises(SessionLimitError):
+        table.open(5, "fifth")

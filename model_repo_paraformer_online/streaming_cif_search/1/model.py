@@ -33,18 +33,19 @@ class TritonPythonModel:
         """Load the vocabulary, keep a table of streams, start the workers."""
         parameters = Parameters(args)
         self.sessions = OpenSessions(parameters)
+        windows = parameters.integer("max_batch_size") or (256 if parameters.on_gpu else 32)
         recogniser = StreamingRecogniser(
             load_streaming_model(Path(pb_utils.get_model_dir())),
             model_function("streaming_encoder", ENCODER_OUTPUTS),
             model_function("streaming_decoder", DECODER_OUTPUTS),
-            parameters.integer("max_batch_size"),
+            windows,
         )
         self.service = StreamingSearchService(recogniser, self.sessions.table)
-        cores = 1 if parameters.on_gpu else len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0)) // parameters.instances
         self.dispatcher: SequenceDispatcher[Job] = SequenceDispatcher(
             self.answer,
-            parameters.integer("parallel_batches") or cores,
-            parameters.max_batch_size,
+            parameters.integer("parallel_batches") or (1 if parameters.on_gpu else max(cores, 1)),
+            2 * windows,  # of what waits, two calls at most
             cost=lambda job: len(job[0].windows),
         )
 

@@ -7,6 +7,7 @@
     python -m scripts.benchmark frontend --paraformer DIR
     python -m scripts.benchmark latency --paraformer DIR
     python -m scripts.benchmark glue
+    python -m scripts.benchmark gpu
     python -m scripts.benchmark accuracy
     python -m scripts.benchmark page
     python -m scripts.benchmark file --paraformer DIR --sensevoice DIR
@@ -25,21 +26,24 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from asr_server.models import KINDS, ModelKind
-from asr_server.places import ROOT, SAMPLES
-from lab.benchmark.accuracy import ACCURACY_PEERS, AccuracyResult, measure_accuracy
+from asr_server.places import SAMPLES
+from lab.benchmark.accuracy import AccuracyResult, measure_accuracy
+from lab.benchmark.arguments import build_parser
+from lab.benchmark.bare_graphs import NoGpuError
 from lab.benchmark.concurrent import LAYOUTS
 from lab.benchmark.frontend import FrontendResult, measure_frontend
 from lab.benchmark.funasr_server import CHECKOUT_VARIABLE, FunasrError, find_funasr, require_weights
 from lab.benchmark.glue import measure_glue
-from lab.benchmark.gpu import PROVIDERS, NoGpuError, measure_gpu
+from lab.benchmark.glue_streaming import measure_streams
+from lab.benchmark.gpu import RECOGNISERS, STREAMING, GpuPlan, measure_gpu
+from lab.benchmark.gpu_report import gpu_markdown
 from lab.benchmark.held_out import read_held_out
-from lab.benchmark.installed_models import MeasuredPrecision
 from lab.benchmark.lone_request import LatencyResult, measure_latency
 from lab.benchmark.offline import OfflineResult, measure_offline
-from lab.benchmark.offline_peers import FUNASR_SERVER, PEERS, Peers
+from lab.benchmark.offline_peers import FUNASR_SERVER, Peers
 from lab.benchmark.page import write_page
 from lab.benchmark.report import (
     accuracy_markdown,
@@ -47,10 +51,10 @@ from lab.benchmark.report import (
     file_markdown,
     frontend_markdown,
     glue_markdown,
-    gpu_markdown,
     latency_markdown,
     offline_markdown,
     streaming_markdown,
+    streams_markdown,
 )
 from lab.benchmark.streaming import measure_streaming
 from lab.benchmark.whole_file import FileResult, measure_file
@@ -61,98 +65,9 @@ Result = TypeVar("Result", OfflineResult, FileResult, FrontendResult, LatencyRes
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="scripts.benchmark", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    offline = commands.add_parser("offline", help="server against bare session")
-    for kind in ("paraformer", "sensevoice"):
-        offline.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
-    offline.add_argument("--recordings", type=int, default=24, help="default: %(default)s")
-    offline.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    offline.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 8])
-    offline.add_argument("--peers", nargs="*", choices=PEERS, default=[], help="who else runs")
-    offline.add_argument(
-        "--funasr-python",
-        default=sys.executable,
-        help=f"interpreter with torch and funasr for the {FUNASR_SERVER}, which comes from the "
-        f"checkout that {CHECKOUT_VARIABLE} names; default: this one",
-    )
-    offline.add_argument(
-        "--funasr-layout",
-        nargs=2,
-        type=int,
-        metavar=("THREADS", "CALLS"),
-        help="torch's threads, and recognitions at a time; default: the fastest of "
-        f"{', '.join(f'{threads} {calls}' for threads, calls in LAYOUTS)}, which are tried first",
-    )
-    offline.add_argument("--precision", choices=get_args(MeasuredPrecision), default="fp32")
-    offline.set_defaults(run=run_offline)
-    streaming = commands.add_parser("streaming", help="real-time streams that a server sustains")
-    streaming.add_argument("--model", type=Path, required=True, help="exported streaming model")
-    streaming.add_argument("--streams", type=int, nargs="+", default=[2, 4, 6, 8, 10, 12, 16])
-    streaming.add_argument("--seconds", type=float, default=30, help="default: %(default)s")
-    streaming.add_argument("--sherpa", action="store_true", help="sherpa-onnx's server as well")
-    streaming.set_defaults(run=run_streaming, recordings=24)
-    file = commands.add_parser("file", help="transcription pipeline against its recogniser")
-    for kind in ("paraformer", "sensevoice"):
-        file.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
-    file.add_argument("--talk", type=Path, default=SAMPLES / "talk.ogg", help="16 kHz mono")
-    file.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
-    file.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    file.add_argument("--in-flight", type=int, nargs="+", default=[4, 8])
-    file.set_defaults(run=run_file)
-    frontend = commands.add_parser("frontend", help="front end and scoring against the encoder")
-    for kind in ("paraformer", "sensevoice"):
-        frontend.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
-    frontend.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    frontend.add_argument("--recordings", type=int, default=12, help="default: %(default)s")
-    frontend.set_defaults(run=run_frontend)
-    latency = commands.add_parser("latency", help="one request of 5 s at no load")
-    for kind in ("paraformer", "sensevoice"):
-        latency.add_argument(f"--{kind}", type=Path, help=f"exported {kind} model")
-    latency.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    latency.add_argument("--recordings", type=int, default=24, help="default: %(default)s")
-    latency.add_argument("--precision", choices=get_args(MeasuredPrecision), default="fp32")
-    latency.set_defaults(run=run_latency)
-    accuracy = commands.add_parser("accuracy", help="error rates beside the peers'")
-    for embedded in (KINDS["paraformer"], KINDS["sensevoice"]):
-        accuracy.add_argument(
-            f"--{embedded.name}", type=Path, default=embedded.embedded, help="default: embedded"
-        )
-    accuracy.add_argument("--held-out", type=Path, default=ROOT / "tests/data/heldout")
-    accuracy.add_argument(
-        "--peers", nargs="*", choices=ACCURACY_PEERS, default=ACCURACY_PEERS, help="default: all"
-    )
-    accuracy.set_defaults(run=run_accuracy)
-    gpu = commands.add_parser("gpu", help="the encoder alone on a GPU, by batch size")
-    gpu.add_argument("--model", type=Path, required=True, help="exported model, for its front end")
-    gpu.add_argument("--graph", type=Path, nargs="+", required=True, help="installed model.onnx")
-    gpu.add_argument("--provider", nargs="+", choices=PROVIDERS, default=["cuda"])
-    gpu.add_argument("--batch", type=int, nargs="+", default=[1, 4, 8, 16, 32])
-    gpu.add_argument("--recordings", type=int, default=128, help="default: %(default)s")
-    gpu.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    gpu.set_defaults(run=run_gpu)
-    glue = commands.add_parser("glue", help="all but the encoder, around a stand-in for it")
-    glue.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64, 256])
-    glue.add_argument("--run-ms", type=float, default=300, help="of the stand-in, default: 300")
-    glue.add_argument("--max-batch", type=int, default=64, help="32 or more; default: 64")
-    glue.add_argument("--recordings", type=int, default=2048, help="default: %(default)s")
-    glue.set_defaults(run=run_glue)
-    for command in (offline, streaming, file, frontend, latency, accuracy, gpu, glue):
-        command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-        command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
-        command.add_argument(
-            "--work",
-            type=Path,
-            default=ROOT / ".cache/benchmark/models",
-            help="where installed models are kept for the next run, by name; default: %(default)s",
-        )
-    page = commands.add_parser("page", help="write docs/benchmarks.md from docs/benchmarks/*.json")
-    page.add_argument("--results", type=Path, default=ROOT / "docs/benchmarks")
-    page.add_argument("--target", type=Path, default=ROOT / "docs/benchmarks.md")
-    page.set_defaults(run=run_page)
-    options = parser.parse_args(arguments)
+    options = build_parser(__doc__ or "").parse_args(arguments)
     try:
-        options.run(options)
+        RUNS[options.command](options)
     except (NoGpuError, FunasrError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -284,23 +199,37 @@ def spoken(options: argparse.Namespace) -> list[Recording]:
 
 
 def run_gpu(options: argparse.Namespace) -> None:
-    """Measure the graphs on the providers and write gpu.json and gpu.md."""
-    recordings = spoken(options)
-    results = [
-        measure_gpu(graph, options.model, provider, recordings, options.batch, options.rounds, log)
-        for graph in options.graph
-        for provider in options.provider
-    ]
-    content = {f"{result.provider} {result.graph}": asdict(result) for result in results}
-    write("gpu", content, [gpu_markdown(results)], options.output)
+    """Measure a machine with a GPU and write gpu.json and gpu.md."""
+    named = {kind: getattr(options, kind.replace("-", "_")) for kind in (*RECOGNISERS, STREAMING)}
+    plan = GpuPlan(
+        "cpu" if options.cpu else "gpu",
+        {kind: source or KINDS[kind].embedded for kind, source in named.items()},
+        options.precision,
+        sorted(options.batch),
+        sorted(options.concurrency),
+        sorted(options.streams),
+        options.seconds,
+        60 * options.minutes,
+    )
+    report = measure_gpu(plan, spoken(options), options.work, log)
+    write("gpu", asdict(report), [gpu_markdown(report)], options.output)
 
 
 def run_glue(options: argparse.Namespace) -> None:
-    """Measure the ensemble around a stand-in encoder and write glue.json and glue.md."""
+    """Measure the ensembles around stand-ins for their graphs and write glue.json and glue.md."""
+    recordings = spoken(options)
     result = measure_glue(
-        spoken(options), sorted(options.concurrency), options.run_ms / 1000, options.max_batch, log
+        recordings, sorted(options.concurrency), options.run_ms / 1000, options.max_batch, log
     )
-    write("glue", {"sensevoice": asdict(result)}, [glue_markdown(result)], options.output)
+    results, sections = {"sensevoice": asdict(result)}, [glue_markdown(result)]
+    if options.streams:
+        runs_s = (options.encoder_ms / 1000, options.decoder_ms / 1000)
+        streams = measure_streams(
+            recordings, sorted(options.streams), options.seconds, *runs_s, log
+        )
+        results["paraformer_online"] = asdict(streams)
+        sections.append(streams_markdown(streams))
+    write("glue", results, sections, options.output)
 
 
 def run_page(options: argparse.Namespace) -> None:
@@ -335,6 +264,19 @@ def write(name: str, results: Mapping[str, Any], sections: Sequence[str], folder
 def log(line: str) -> None:
     """Say how far it is, beside the figures."""
     print(line, file=sys.stderr, flush=True)
+
+
+RUNS = {
+    "offline": run_offline,
+    "streaming": run_streaming,
+    "file": run_file,
+    "frontend": run_frontend,
+    "latency": run_latency,
+    "accuracy": run_accuracy,
+    "gpu": run_gpu,
+    "glue": run_glue,
+    "page": run_page,
+}
 
 
 if __name__ == "__main__":

@@ -7,51 +7,35 @@ that takes a fixed time for a run, whatever the batch, as a GPU does.
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr_client import AsyncClient
-from asr_contract import SAMPLE_RATE
 from asr_server.models import KINDS, VERSION, copy_repository
 from asr_server.run import TritonServer
 from asr_server.run.ports import held_ports
 from lab.benchmark.running_server import START_TIMEOUT_S
-from lab.benchmark.server_statistics import cpu_seconds
-from lab.benchmark.workload import Recording, total_seconds
+from lab.benchmark.server_load import ServerLoad, load_server, warm_up
+from lab.benchmark.stand_in_models import put_stand_in
+from lab.benchmark.workload import Recording
 
 KIND = KINDS["sensevoice"]
-STAND_IN = Path(__file__).with_name("stand_in") / "model.py"
-WARM_UP = 8
-_FEWEST, _PER_PLACE = 16, 8  # recordings for one measurement, and for each request at a time
 
 
 @dataclass(frozen=True)
-class GlueLoad:
+class GlueLoad(ServerLoad):
     """What came of one number of requests at a time.
 
     Attributes:
-        concurrency: requests under way.
-        audio_per_s: seconds of audio answered per second.
-        p50_s: latency of a request.
-        p95_s: the same.
         mean_batch: rows of a run.
         share: of the rows that waited when a run started, and for which there was room, how many
             were in it.
-        cpu_ms: processor time of each process for a second of audio.
     """
 
-    concurrency: int
-    audio_per_s: float
-    p50_s: float
-    p95_s: float
     mean_batch: float
     share: float
-    cpu_ms: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -99,7 +83,7 @@ def measure_glue(
             server.wait_ready(START_TIMEOUT_S)
             loads = []
             for number in concurrency:
-                load = asyncio.run(_measure(server, recordings, number, runs_file, max_batch))
+                load = _measure(server, recordings, number, runs_file, max_batch)
                 log(f"{number} at a time: {load.audio_per_s:.0f} s of audio per second")
                 loads.append(load)
     return GlueResult(run_s, max_batch, loads)
@@ -111,65 +95,24 @@ def _with_stand_in(work: Path, max_batch: int, parameters: dict[str, str]) -> Pa
     for model, names in KIND.files.items():
         for name in names:
             shutil.copy(KIND.embedded / name, repository / model / VERSION)
-    encoder = repository / KIND.encoder
-    shutil.copy(STAND_IN, encoder / VERSION)
-    path = encoder / "config.pbtxt"
-    lines = [
-        line for line in path.read_text().splitlines() if not line.startswith(("parameters", "def"))
-    ]
-    text = "\n".join(lines)
-    text = re.sub(r"batch_input \[.*?\n\]\n", "", text, flags=re.DOTALL)
-    text = re.sub(r"# >>> configure_gpu.*", "", text, flags=re.DOTALL)
-    text = text.replace('backend: "onnxruntime"', 'backend: "python"')
-    text = text.replace("KIND_AUTO", "KIND_CPU").replace("reshape: { shape: [ ] }", "")
-    text = re.sub(r"max_batch_size: \d+", f"max_batch_size: {max_batch}", text)
-    for key, value in parameters.items():
-        text += f'\nparameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
-    path.write_text(text + "\n")
+    put_stand_in(repository / KIND.encoder, "offline.py", max_batch, parameters)
     return repository
 
 
-async def _measure(
+def _measure(
     server: TritonServer,
     recordings: Sequence[Recording],
     concurrency: int,
     runs_file: Path,
     max_batch: int,
 ) -> GlueLoad:
-    async with AsyncClient(f"grpc://{server.grpc_url}", timeout_s=300) as client:
-
-        async def recognise(recording: Recording) -> float:
-            begun = time.monotonic()
-            await client.transcribe(recording, sample_rate=SAMPLE_RATE)
-            return time.monotonic() - begun
-
-        await asyncio.gather(*map(recognise, recordings[:WARM_UP]))
-        before_runs = len(_read_runs(runs_file))
-        before = cpu_seconds(server.pid)
-        begun = time.monotonic()
-        sent = recordings[: max(_FEWEST, _PER_PLACE * concurrency)]
-        remaining = iter(sent)
-
-        async def work() -> list[float]:
-            return [await recognise(recording) for recording in remaining]
-
-        done = await asyncio.gather(*(work() for _ in range(concurrency)))
-        latencies = sorted(latency for each in done for latency in each)
-        elapsed_s = time.monotonic() - begun
-    used = {name: now - before[name] for name, now in cpu_seconds(server.pid).items()}
-    audio_s = total_seconds(sent)
-    runs = _read_runs(runs_file)[before_runs:]
+    asyncio.run(warm_up(server, KIND.name, recordings))
+    before = len(_read_runs(runs_file))
+    load = asyncio.run(load_server(server, KIND.name, recordings, concurrency))
+    runs = _read_runs(runs_file)[before:]
     had = sum(rows for rows, _ in runs)
     could = sum(min(rows + waiting, max_batch) for rows, waiting in runs)
-    return GlueLoad(
-        concurrency,
-        audio_s / elapsed_s,
-        latencies[len(latencies) // 2],
-        latencies[int(0.95 * (len(latencies) - 1))],
-        had / len(runs),
-        had / could,
-        {name: 1000 * seconds / audio_s for name, seconds in used.items()},
-    )
+    return GlueLoad(**vars(load), mean_batch=had / len(runs), share=had / could)
 
 
 def _read_runs(path: Path) -> list[tuple[int, int]]:

@@ -1,102 +1,294 @@
-"""What a GPU can do: the encoder session alone, by execution provider and batch size."""
+"""What a machine with a GPU does: texts, bare graphs, the server, streams; some minutes in all.
+
+Models are installed before the clock starts, and kept: on a machine that is lent for minutes, bring
+the folder. With `device` "cpu" the same is done by the CPU provider, which shows that it works.
+"""
 
 from __future__ import annotations
 
-import statistics
+import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import onnxruntime
+from asr_client import Client
+from asr_contract import SAMPLE_RATE
+from asr_server.gpus import usable_gpus
+from asr_server.models import KINDS, VERSION
+from asr_server.models.names import Device
+from asr_server.run import TritonServer, count_instances, usable_cores
+from lab.benchmark.bare_graphs import GraphResult, NoGpuError, measure_graph
+from lab.benchmark.gpu_use import GpuUse, GpuWatch
+from lab.benchmark.installed_models import MeasuredPrecision, installed
+from lab.benchmark.realtime import load_triton
+from lab.benchmark.running_server import START_TIMEOUT_S
+from lab.benchmark.server_load import ServerLoad, load_server, warm_up
+from lab.benchmark.server_statistics import (
+    ModelStatistics,
+    cpu_seconds,
+    difference,
+    read_statistics,
+)
+from lab.benchmark.workload import Recording
 
-from asr_core.features import load_frontend
-from lab.benchmark.bare_session import choose_inputs
-from lab.benchmark.workload import Recording, total_seconds
-
-PROVIDERS = {
-    "cuda": ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "DEFAULT"}),
-    "tensorrt": ("TensorrtExecutionProvider", {"trt_engine_cache_enable": "1"}),
-    "cpu": ("CPUExecutionProvider", {}),
-}
-
-
-class NoGpuError(RuntimeError):
-    """The provider is not among those of the installed ONNX Runtime, or did not start."""
+RECOGNISERS = ("sensevoice", "paraformer")
+STREAMING = "paraformer-online"
+HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1"}  # no GPU for a server with this in its environment
+_WARM_UP_S = 3.0
 
 
 @dataclass(frozen=True)
-class GpuResult:
-    """One graph on one provider.
+class Texts:
+    """What a model said on the device, beside what the same server says on the CPU."""
+
+    recordings: int
+    differ: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A load of the server.
 
     Attributes:
-        graph, provider: which.
-        audio_per_second: for each batch size, seconds of audio per second, median of the rounds.
-        padded_share: for each batch size, the part of the computed frames that is padding.
+        load: how much, how fast, and processor time: in ms for a second of audio.
+        mean_batch: rows of a run of the encoder.
+        gpu: how busy it was, None without one.
     """
 
-    graph: str
-    provider: str
-    audio_per_second: dict[int, float]
-    padded_share: dict[int, float]
+    load: ServerLoad
+    mean_batch: float
+    gpu: GpuUse | None
+
+
+@dataclass(frozen=True)
+class MeasuredStreams:
+    """Streams at a time.
+
+    Attributes:
+        streams: how many.
+        p50_s, p95_s: from the moment a piece was spoken to its answer.
+        mean_batch: windows of a run of the encoder.
+        cores: processor time of each process per second.
+        gpu: how busy it was, None without one.
+    """
+
+    streams: int
+    p50_s: float
+    p95_s: float
+    mean_batch: float
+    cores: dict[str, float]
+    gpu: GpuUse | None
+
+
+@dataclass
+class GpuReport:
+    """All of it, as far as the time went.
+
+    Attributes:
+        device: name of the card, or "CPU".
+        texts, graphs, server: by model.
+        streams: in the order tried.
+        left_out: what there was no time for.
+    """
+
+    device: str
+    texts: dict[str, Texts] = field(default_factory=dict)
+    graphs: dict[str, GraphResult] = field(default_factory=dict)
+    server: dict[str, list[Measured]] = field(default_factory=dict)
+    streams: list[MeasuredStreams] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class GpuPlan:
+    """What is measured.
+
+    Attributes:
+        device: "gpu", or "cpu" to try the program.
+        sources: exported model by kind; the embedded ones where there are no others.
+        precision: of the recognisers.
+        batches: of the bare graphs.
+        concurrency: requests at a time.
+        streams: at a time.
+        stream_s: length of each.
+        limit_s: time for all of it; what is begun is finished.
+    """
+
+    device: Device
+    sources: Mapping[str, Path]
+    precision: MeasuredPrecision
+    batches: Sequence[int]
+    concurrency: Sequence[int]
+    streams: Sequence[int]
+    stream_s: float
+    limit_s: float
 
 
 def measure_gpu(
-    graph: Path,
-    model_dir: Path,
-    provider: str,
-    recordings: Sequence[Recording],
-    batches: Sequence[int],
-    rounds: int,
-    report: Callable[[str], None],
-) -> GpuResult:
-    """Run a prepared graph over all recordings, in batches of similar length.
+    plan: GpuPlan, recordings: Sequence[Recording], work: Path, log: Callable[[str], None]
+) -> GpuReport:
+    """Install what is missing, then measure.
 
     Args:
-        graph: as `triton-asr-server install` puts it into a repository, in any precision.
-        model_dir: holds `config.yaml` and `am.mvn`.
-        provider: one of `PROVIDERS`.
-        recordings: the workload.
-        batches: sizes to try.
-        rounds: passes over the recordings, after one to warm up.
-        report: gets a line after each size.
+        plan: what.
+        recordings: what is spoken.
+        work: for installed models, which a later run finds there.
+        log: is told how far it is.
 
     Raises:
-        NoGpuError: ONNX Runtime does not have or does not start the provider.
+        NoGpuError: there is none that can be used, or ONNX Runtime does not use it.
     """
-    session = _open(graph, provider)
-    make_inputs = choose_inputs([value.name for value in session.get_inputs()])
-    frontend = load_frontend(model_dir)
-    features = sorted((frontend(recording) for recording in recordings), key=len)
-    audio_s = total_seconds(recordings)
-    speed, padding = {}, {}
-    for size in batches:
-        feeds = [
-            make_inputs(features[start : start + size]) for start in range(0, len(features), size)
-        ]
-        walls = []
-        for _ in range(rounds + 1):
-            begun = time.perf_counter()
-            for feed in feeds:
-                session.run(None, feed)
-            walls.append(time.perf_counter() - begun)
-        speed[size] = audio_s / statistics.median(walls[1:])
-        computed = sum(feed["speech"].shape[0] * feed["speech"].shape[1] for feed in feeds)
-        padding[size] = 1 - sum(map(len, features)) / computed
-        report(f"{graph.parent}, {provider}, batch {size}: {speed[size]:.0f} s of audio per second")
-    return GpuResult(str(graph), provider, speed, padding)
-
-
-def _open(graph: Path, provider: str) -> onnxruntime.InferenceSession:
-    name, options = PROVIDERS[provider]
-    available = onnxruntime.get_available_providers()
-    if name not in available:
-        raise NoGpuError(
-            f"{name}: expected an onnxruntime that has it (onnxruntime-gpu), got {available}"
+    gpus = usable_gpus()
+    if plan.device == "gpu" and not gpus:
+        raise NoGpuError("no usable NVIDIA driver (nvidia-smi); --cpu tries the program without")
+    embedded = {
+        name: installed(KINDS[name], KINDS[name].embedded, work / "embedded", device=plan.device)
+        for name in (*RECOGNISERS, STREAMING)
+    }
+    models = {
+        name: installed(
+            KINDS[name],
+            source,
+            work / source.name,
+            "fp32" if name == STREAMING else plan.precision,
+            plan.device,
         )
-    if hasattr(onnxruntime, "preload_dlls"):  # finds CUDA in the nvidia-* wheels
-        onnxruntime.preload_dlls(directory="")
-    session = onnxruntime.InferenceSession(str(graph), providers=[(name, options)])
-    if name not in session.get_providers():
-        raise NoGpuError(f"{name} did not start; is there a GPU, are its drivers loaded?")
-    return session
+        for name, source in plan.sources.items()
+    }
+    run = _Run(plan, recordings, work, log, GpuReport(str(gpus[0]) if gpus else "CPU"))
+    run.compare_texts(embedded)
+    run.measure_graphs(models)
+    run.measure_server(models)
+    return run.report
+
+
+class _Run:
+    """One run, with its clock."""
+
+    def __init__(
+        self,
+        plan: GpuPlan,
+        recordings: Sequence[Recording],
+        work: Path,
+        log: Callable[[str], None],
+        report: GpuReport,
+    ) -> None:
+        self.report = report
+        self._plan = plan
+        self._recordings = recordings
+        self._work = work
+        self._log = log
+        self._end = time.monotonic() + plan.limit_s
+
+    def compare_texts(self, repositories: Mapping[str, Path]) -> None:
+        """Recognise the same with the embedded models on the device and on the CPU."""
+        here, there = self._texts(repositories, {}), self._texts(repositories, HIDDEN)
+        for name in repositories:
+            both = list(zip(here[name], there[name], strict=True))
+            differ = [(ours, cpus) for ours, cpus in both if ours != cpus]
+            self.report.texts[name] = Texts(len(both), differ)
+            self._log(f"{name}: {len(differ)} of {len(both)} texts differ from the CPU's")
+
+    def _texts(
+        self, repositories: Mapping[str, Path], env: Mapping[str, str]
+    ) -> dict[str, list[str]]:
+        samples = self._recordings[:22]
+        with self._server(repositories, env) as server:
+            server.wait_ready(START_TIMEOUT_S)
+            with Client(f"grpc://{server.grpc_url}", timeout_s=300) as client:
+                texts = {
+                    name: [
+                        client.transcribe(one, model=name, sample_rate=SAMPLE_RATE).text
+                        for one in samples
+                    ]
+                    for name in RECOGNISERS
+                }
+                texts[STREAMING] = [_stream(client, one) for one in samples]
+        return texts
+
+    def measure_graphs(self, repositories: Mapping[str, Path]) -> None:
+        """Run the recognisers' graphs alone."""
+        provider = "cuda" if self._plan.device == "gpu" else "cpu"
+        for name in RECOGNISERS:
+            if name in repositories and self._has_time(f"bare graph of {name}"):
+                graph = repositories[name] / KINDS[name].encoder / VERSION / "model.onnx"
+                recordings = self._recordings[: 2 * max(self._plan.batches)]
+                source, batches = self._plan.sources[name], self._plan.batches
+                self.report.graphs[name] = measure_graph(
+                    graph, source, provider, recordings, batches, 3, self._log
+                )
+
+    def measure_server(self, repositories: Mapping[str, Path]) -> None:
+        """Load one server with all models: requests at a time, then streams at a time."""
+        with self._server(repositories, {}) as server:
+            server.wait_ready(START_TIMEOUT_S)
+            for name in RECOGNISERS:
+                if name in repositories:
+                    asyncio.run(warm_up(server, name, self._recordings))
+                    for number in self._plan.concurrency:
+                        if self._has_time(f"{name}, {number} at a time"):
+                            self._load(server, name, number)
+            if STREAMING in repositories:
+                speak = load_triton(
+                    server.grpc_url, self._recordings, self._plan.streams[0], _WARM_UP_S
+                )
+                asyncio.run(speak)
+                for count in self._plan.streams:
+                    if self._has_time(f"{count} streams"):
+                        self._stream(server, count)
+
+    def _load(self, server: TritonServer, name: str, number: int) -> None:
+        counted = read_statistics(server.http_url)
+        with GpuWatch() as watch:
+            load = asyncio.run(load_server(server, name, self._recordings, number))
+        batch = self._mean_batch(server, counted, KINDS[name].encoder)
+        self.report.server.setdefault(name, []).append(Measured(load, batch, watch.use))
+        self._log(f"{name}, {number} at a time: {load.audio_per_s:.0f} s of audio per second")
+
+    def _stream(self, server: TritonServer, count: int) -> None:
+        counted, before = read_statistics(server.http_url), cpu_seconds(server.pid)
+        with GpuWatch() as watch:
+            load = asyncio.run(
+                load_triton(server.grpc_url, self._recordings, count, self._plan.stream_s)
+            )
+        used = cpu_seconds(server.pid)
+        result = MeasuredStreams(
+            count,
+            load.percentile_s(50),
+            load.percentile_s(95),
+            self._mean_batch(server, counted, KINDS[STREAMING].encoder),
+            {name: (used[name] - before[name]) / self._plan.stream_s for name in used},
+            watch.use,
+        )
+        self.report.streams.append(result)
+        self._log(f"{count} streams: p95 {result.p95_s:.3f} s")
+
+    @staticmethod
+    def _mean_batch(
+        server: TritonServer, counted: dict[str, ModelStatistics], encoder: str
+    ) -> float:
+        done = difference(read_statistics(server.http_url), counted)
+        return done[encoder].mean_batch if encoder in done else 0.0
+
+    def _has_time(self, what: str) -> bool:
+        if time.monotonic() < self._end:
+            return True
+        self.report.left_out.append(what)
+        return False
+
+    def _server(self, repositories: Mapping[str, Path], env: Mapping[str, str]) -> TritonServer:
+        hide = HIDDEN if self._plan.device == "cpu" else {}
+        gpus = 0 if self._plan.device == "cpu" or env else len(usable_gpus())
+        return TritonServer(
+            [*repositories.values()],
+            log=self._work / "server.log",
+            env={**hide, **env},
+            instances=count_instances(usable_cores(), gpus),
+        )
+
+
+def _stream(client: Client, samples: Recording) -> str:
+    with client.stream() as session:
+        session.send(samples, sample_rate=SAMPLE_RATE)
+        return session.finish().text

@@ -11,13 +11,18 @@ from typing import Literal
 from asr_server.file_hashes import hash_file
 from asr_server.install import install
 from asr_server.models import ModelKind, copy_repository
+from asr_server.models.names import Device
 from asr_server.places import ROOT, SAMPLES
 
-MeasuredPrecision = Literal["fp32", "int8"]
+MeasuredPrecision = Literal["fp32", "fp16", "int8"]
 
 
 def installed(
-    kind: ModelKind, source: Path, work: Path, precision: MeasuredPrecision = "fp32"
+    kind: ModelKind,
+    source: Path,
+    work: Path,
+    precision: MeasuredPrecision = "fp32",
+    device: Device = "cpu",
 ) -> Path:
     """Return a repository with a model in it, as this checkout has it.
 
@@ -29,33 +34,37 @@ def installed(
         source: the exported model.
         work: keeps it.
         precision: int8 is made by the default recipe.
+        device: what the graphs shall be fast on.
     """
 
     def write(target: Path) -> None:
         copy_repository(kind, target)
         if precision == "fp32":
-            install(kind, source, target)
+            install(kind, source, target, device=device)
         else:
-            _install_int8(kind, source, target)
+            _install_converted(kind, source, target, precision, device)
 
     own = ROOT / kind.repository
-    repository = prepared(work, f"{kind.name}-{precision}", source, write)
+    for_what = precision if device == "cpu" else f"{device}-{precision}"
+    repository = prepared(work, f"{kind.name}-{for_what}", source, write)
     models = [own / model for model in kind.models]
     configs = [model / "config.pbtxt" for model in models]
     for path in [*configs, *(path for model in models for path in model.glob("*/model.py"))]:
-        if precision == "fp32" or path.name == "model.py":  # int8 has batch sizes of its own
+        if precision != "int8" or path.name == "model.py":  # int8 has batch sizes of its own
             shutil.copyfile(path, repository / path.relative_to(own))
     return repository
 
 
-def _install_int8(kind: ModelKind, source: Path, target: Path) -> None:
+def _install_converted(
+    kind: ModelKind, source: Path, target: Path, precision: MeasuredPrecision, device: Device
+) -> None:
     from asr_server.install import Material, choose, install_converted, read_texts
     from asr_server.recordings import read_recordings
 
     recordings = read_recordings(sorted(SAMPLES.glob("*.wav")))
     material = Material(recordings, read_texts(SAMPLES / "transcripts.tsv"))
-    choice = choose(kind, "int8", None, str(source))
-    install_converted(kind, source, target, choice, material)
+    choice = choose(kind, precision, None, str(source))
+    install_converted(kind, source, target, choice, material, device)
 
 
 def prepared(work: Path, name: str, source: Path, write: Callable[[Path], object]) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 from lab.benchmark.accuracy import AccuracyResult
 from lab.benchmark.frontend import FrontendResult
 from lab.benchmark.glue import GlueResult
-from lab.benchmark.gpu import GpuResult
+from lab.benchmark.glue_streaming import StreamsResult
 from lab.benchmark.lone_request import SECONDS, THREADS, LatencyResult
 from lab.benchmark.offline import BARE, OfflineResult
 from lab.benchmark.server_statistics import where_time_goes
@@ -143,24 +143,6 @@ def accuracy_markdown(name: str, result: AccuracyResult) -> str:
     return "\n".join([*lines, ""])
 
 
-def gpu_markdown(results: Sequence[GpuResult]) -> str:
-    """Return the table of encoder sessions on providers."""
-    lines = [
-        "Seconds of audio per second through the encoder session alone; in brackets the part of "
-        "the frames that is padding:",
-        "",
-        "| graph | provider | batch | audio per second |",
-        "|---|---|---|---|",
-    ]
-    for result in results:
-        lines += [
-            f"| {result.graph} | {result.provider} | {size} "
-            f"| {speed:.1f} ({result.padded_share[size]:.0%}) |"
-            for size, speed in result.audio_per_second.items()
-        ]
-    return "\n".join([*lines, ""])
-
-
 def file_markdown(name: str, result: FileResult) -> str:
     """Return the section of one model behind the transcription pipeline."""
     lines = [
@@ -232,6 +214,30 @@ def streaming_markdown(name: str, result: StreamingResult, seconds: float) -> st
         ]
     memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in result.memory_mb.items())
     return "\n".join([*lines, "", f"Memory (PSS) after the run: {memory}.", ""])
+
+
+def streams_markdown(result: StreamsResult) -> str:
+    """Return the section of the page for the streams of one run of `glue`."""
+    counts = ", ".join(f"{name} {count}" for name, count in result.instances.items())
+    lines = [
+        f"Streaming Paraformer with the real front end and search around stand-ins of "
+        f"{1000 * result.encoder_s:g} ms a run (encoder) and {1000 * result.decoder_s:g} ms "
+        f"(decoder), with tensors of the full model's size; processes: {counts}. Latency from the "
+        "moment a piece of 600 ms was spoken; cores are the server's, the client left out:",
+        "",
+        "| streams | p50, p95 | mean batch | streams per core | cores |",
+        "|---|---|---|---|---|",
+    ]
+    for load in result.loads:
+        parts = ", ".join(
+            f"{name.removeprefix('streaming_')} {cores:.2f}" for name, cores in load.cores.items()
+        )
+        lines.append(
+            f"| {load.streams} | {1000 * load.p50_s:.0f}, {1000 * load.p95_s:.0f} ms "
+            f"| {load.mean_batch:.1f} | {load.streams_per_core:.0f} "
+            f"| {sum(load.cores.values()):.2f}: {parts} |"
+        )
+    return "\n".join([*lines, ""])
 
 
 def glue_markdown(result: GlueResult) -> str:

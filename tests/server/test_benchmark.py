@@ -63,10 +63,12 @@ def test_glue_counts_rows_and_processor_time(tmp_path):
         [
             *("glue", "--concurrency", "1", "6", "--run-ms", "40", "--max-batch", "32"),
             *("--recordings", "48", "--output", str(tmp_path), "--work", str(tmp_path / "models")),
+            *("--streams", "4", "--seconds", "1.8", "--encoder-ms", "5", "--decoder-ms", "5"),
         ]
     )
     assert status == 0
-    result = json.loads((tmp_path / "glue.json").read_text())["results"]["sensevoice"]
+    results = json.loads((tmp_path / "glue.json").read_text())["results"]
+    result = results["sensevoice"]
     alone, together = result["loads"]
     assert alone["mean_batch"] == alone["share"] == 1
     # Six at a time, of different lengths: were only equal ones joined, it would be 1.
@@ -76,6 +78,38 @@ def test_glue_counts_rows_and_processor_time(tmp_path):
              ("feature_extractor", "encoder", "scoring"))}  # fmt: skip
     assert set(together["cpu_ms"]) == parts
     assert "| 6 |" in (tmp_path / "glue.md").read_text()
+    (streams,) = results["paraformer_online"]["loads"]
+    assert 1 <= streams["mean_batch"] <= 4
+    assert 0 < streams["p50_s"] <= streams["p95_s"]
+    assert {"streaming_encoder", "streaming_decoder"} < set(streams["cores"])
+
+
+def test_gpu_measures_a_cpu_where_told_to(tmp_path):
+    """The whole command but for the GPU, with the embedded models."""
+    status = main(
+        [
+            *("gpu", "--cpu", "--precision", "fp32", "--batch", "1", "2", "--concurrency", "2"),
+            *("--streams", "2", "--seconds", "1.8", "--minutes", "5", "--recordings", "24"),
+            *("--output", str(tmp_path), "--work", str(tmp_path / "models")),
+        ]
+    )
+    assert status == 0
+    result = json.loads((tmp_path / "gpu.json").read_text())["results"]
+    assert result["device"] == "CPU"
+    for texts in result["texts"].values():
+        assert texts == {"recordings": 22, "differ": []}
+    assert set(result["texts"]) == {"sensevoice", "paraformer", "paraformer-online"}
+    assert set(result["graphs"]["sensevoice"]["audio_per_second"]) == {"1", "2"}
+    (load,) = result["server"]["paraformer"]
+    assert load["load"]["audio_per_s"] > 1 and load["mean_batch"] >= 1 and load["gpu"] is None
+    assert [streams["streams"] for streams in result["streams"]] == [2]
+    assert "| 2 |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_gpu_without_one_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert main(["gpu", "--work", str(tmp_path), "--output", str(tmp_path)]) == 1
+    assert "no usable NVIDIA driver" in capsys.readouterr().err
 
 
 def test_latency_pairs_every_request(tmp_path):

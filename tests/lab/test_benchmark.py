@@ -10,6 +10,7 @@ import pytest
 
 from asr_core.features import load_cmvn
 from lab.benchmark.__main__ import main
+from lab.benchmark.bare_graphs import NoGpuError, measure_graph
 from lab.benchmark.bare_streaming import BareCost
 from lab.benchmark.frontend import FrontendResult
 from lab.benchmark.offline import BARE, SERVER, OfflineResult, Round
@@ -115,9 +116,14 @@ def test_shares_of_the_front_end_are_those_of_a_round():
 
 
 def test_a_missing_gpu_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert main(["gpu", "--work", str(tmp_path), "--output", str(tmp_path)]) == 1
+    assert "no usable NVIDIA driver" in capsys.readouterr().err
+
+
+def test_an_onnxruntime_without_cuda_is_named(monkeypatch):
     cpu = ["CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: cpu)
     model = RANDOM_MODELS / "paraformer-tiny-seed0"
-    command = ["gpu", "--model", str(model), "--graph", str(model / "model.onnx")]
-    assert main([*command, "--recordings", "2", "--output", str(tmp_path)]) == 1
-    assert "expected an onnxruntime that has it" in capsys.readouterr().err
+    with pytest.raises(NoGpuError, match="expected an onnxruntime that has it"):
+        measure_graph(model / "model.onnx", model, "cuda", [], [1], 1, print)

@@ -5,6 +5,7 @@
 `make` calls it after each installation, which may bring `onnxruntime` beside `onnxruntime-gpu`.
 """
 
+import argparse
 import subprocess
 import sys
 
@@ -16,12 +17,12 @@ PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
 def main() -> int:
     """Replace what is wrong, and say what is used; return the exit status."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     gpus = usable_gpus()
     for words in replacement(installed_packages(), gpus):
         status = subprocess.run([*PIP, *words, "--quiet"], check=False).returncode
         if status:
             return status
-    # in a process of its own: this one may have read what was installed before
     print(describe_runtime(installed_packages(), gpus))
     return 0
 

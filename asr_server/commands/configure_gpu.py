@@ -1,12 +1,15 @@
 """Switches a model repository's ONNX models between the ways to run on a GPU.
 
     triton-asr-server configure-gpu cuda model_repo_sensevoice
+    triton-asr-server configure-gpu cuda model_repo_sensevoice --release 24.10 --memory-mib 6000
     triton-asr-server configure-gpu tensorrt model_repo_paraformer_offline --precision fp16
     triton-asr-server configure-gpu show model_repo_sensevoice
 
 `cuda` is what the repositories come with: float32 is computed as such, not in TF32 (`--tf32`), by
-both backends. `tensorrt` puts Triton's TensorRT accelerator there, with a cache of engines. Only
-the block between two marks in `config.pbtxt` is written; the rest stays as it is.
+both backends, and cuDNN chooses its convolutions as is quick in the ONNX Runtime of that release of
+Triton. `--memory-mib` bounds the arena of each model. `tensorrt` puts Triton's TensorRT accelerator
+there, with a cache of engines; what it leaves runs on CUDA as said. Only the block between two
+marks in `config.pbtxt` is written; the rest stays as it is.
 """
 
 from __future__ import annotations
@@ -16,6 +19,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asr_server.commands.output import report_error
+from asr_server.run.releases import (
+    CURRENT,
+    SINCE_ONNXRUNTIME_1_20,
+    Release,
+    convolution_search,
+    parse_release,
+)
 
 _TENSORRT = 'name: "tensorrt"'
 BEGIN, END = "# >>> configure_gpu", "# <<< configure_gpu"
@@ -61,6 +71,23 @@ def cuda_block(tf32: bool = False) -> str:
         tf32: let it.
     """
     return _accelerator("cuda", {"use_tf32": str(int(tf32))})
+
+
+def cuda_parameters(release: Release = CURRENT, memory_mib: int | None = None) -> str:
+    """Return the CUDA provider's options that Triton takes from a model's parameters only.
+
+    Args:
+        release: of Triton, whose C++ backend shall serve; the Python-based one is as a current one.
+        memory_mib: that each instance's arena may take on its GPU; all of it if left out.
+    """
+    options = {"cudnn_conv_algo_search": convolution_search(release)}
+    if memory_mib is not None:
+        # grown by what is asked for: doubled, it would meet the bound at half of it
+        options |= {"gpu_mem_limit": str(memory_mib << 20), "arena_extend_strategy": "1"}
+    return "\n".join(
+        f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
+        for key, value in options.items()
+    )
 
 
 def _accelerator(name: str, parameters: Mapping[str, str]) -> str:
@@ -114,6 +141,13 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     parser.add_argument(
         "--tf32", action="store_true", help="of CUDA: float32 products in TF32, faster and coarser"
     )
+    parser.add_argument(
+        "--release",
+        type=parse_release,
+        default=CURRENT,
+        help=f"of Triton: 24.10, or {SINCE_ONNXRUNTIME_1_20} or newer; default: %(default)s",
+    )
+    parser.add_argument("--memory-mib", type=int, help="bound for each model's CUDA arena")
     parser.add_argument("--precision", choices=FP_PRECISIONS, default="fp32", help="of TensorRT")
     parser.add_argument("--cache", default=CACHE, help="engine folder, default: %(default)s")
     parser.add_argument("--workspace-bytes", type=int, default=WORKSPACE_BYTES)
@@ -129,6 +163,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     block = cuda_block(options.tf32)
     if options.provider == "tensorrt":
         block = tensorrt_block(options.precision, options.cache, options.workspace_bytes, profile)
+    block = f"{cuda_parameters(options.release, options.memory_mib)}\n{block}"
     try:
         for path in [path for one in options.repository for path in onnx_configs(one)]:
             text = path.read_text(encoding="utf-8")

@@ -39,6 +39,7 @@ from asr_server.run import (
     find_installation,
     serve,
 )
+from asr_server.run.releases import CURRENT, parse_release
 
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -99,7 +100,12 @@ def _server(options: argparse.Namespace) -> Server:
         from asr_server.run.docker_server import DockerServer
 
         server = DockerServer(
-            repositories, endpoints, options.gpus, options.shm_size, load_models=flags.load_models
+            repositories,
+            endpoints,
+            options.gpus,
+            options.shm_size,
+            load_models=flags.load_models,
+            release=options.release,
         )
     else:
         server = TritonServer(
@@ -167,5 +173,8 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
     docker = parser.add_argument_group("in the NGC container")
     docker.add_argument("--docker", action="store_true", help="run there instead of here")
     docker.add_argument("--gpus", default="all", help="all, none or a number; default: %(default)s")
+    docker.add_argument(
+        "--release", type=parse_release, default=CURRENT, help="of Triton; default: %(default)s"
+    )
     docker.add_argument("--shm-size", default="1g", help="shared memory; default: %(default)s")
     return parser

@@ -17,6 +17,7 @@ from asr_server.places import ROOT
 from asr_server.run.flags import GRPC_POOL, load_arguments
 from asr_server.run.installation import TritonServerError
 from asr_server.run.interface import Endpoints
+from asr_server.run.releases import CURRENT, Release, check_release
 
 IMAGE = "triton-asr"
 CONTAINER_ROOT = "/opt/triton-asr"
@@ -33,6 +34,7 @@ class DockerServer:
         gpus: "all", "none" or a number of GPUs.
         shm_size: shared memory of the container: tensors pass through it between processes.
         client: a docker client, by default the one of this machine's engine.
+        release: of Triton, which the image is built on.
         load_models: the models to load; all where there is none.
     """
 
@@ -44,6 +46,7 @@ class DockerServer:
         shm_size: str,
         client: Any = None,
         load_models: Sequence[str] = (),
+        release: Release = CURRENT,
     ) -> None:
         self._repositories = repositories
         self._endpoints = endpoints
@@ -51,6 +54,7 @@ class DockerServer:
         self._shm_size = shm_size
         self._client = client
         self._load_models = load_models
+        self._release = release
         self._container: Any = None
         self.http_url = f"{endpoints.host}:{endpoints.http_port}"
         self.grpc_url = f"{endpoints.host}:{endpoints.grpc_port}"
@@ -60,11 +64,18 @@ class DockerServer:
         """Build the image and start the container.
 
         Raises:
-            TritonServerError: no Docker engine answers, or it refuses.
+            TritonServerError: no Docker engine answers, or it refuses, or a model is configured
+                for another release.
         """
+        check_release(self._repositories, self._release)
         try:
             self._client = self._client or docker.from_env()
-            image, _ = self._client.images.build(path=str(ROOT), tag=IMAGE, rm=True)
+            image, _ = self._client.images.build(
+                path=str(ROOT),
+                tag=IMAGE,
+                rm=True,
+                buildargs={"TRITON_RELEASE": str(self._release)},
+            )
             self._container = self._client.containers.run(image, **self.run_options())
         except DockerException as error:
             raise TritonServerError(f"docker: {error}") from error

@@ -30,6 +30,7 @@ def put_stand_in(
         line for line in path.read_text().splitlines() if not line.startswith(("parameters", "def"))
     ]
     text = "\n".join(lines)
+    text = re.sub(r"model_warmup \[.*?\n\]\n", "", text, flags=re.DOTALL)
     text = re.sub(r"batch_input \[.*?\n\]\n", "", text, flags=re.DOTALL)
     text = re.sub(r"# >>> configure_gpu.*", "", text, flags=re.DOTALL)
     text = text.replace('backend: "onnxruntime"', 'backend: "python"')

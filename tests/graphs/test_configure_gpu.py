@@ -8,6 +8,8 @@ from tritonclient.grpc import model_config_pb2
 
 from asr_server.commands.configure_gpu import main, onnx_configs
 from asr_server.models import KINDS, copy_repository
+from asr_server.run import TritonServerError
+from asr_server.run.releases import Release, check_release
 
 
 def parse(path):
@@ -75,3 +77,42 @@ def test_show_changes_nothing(tmp_path, capsys):
 def test_a_folder_without_models_is_refused(tmp_path, capsys):
     assert main(["tensorrt", str(tmp_path)]) == 1
     assert "expected a model repository with ONNX models" in capsys.readouterr().err
+
+
+def parameters(path) -> dict[str, str]:
+    return {name: value.string_value for name, value in parse(path).parameters.items()}
+
+
+def test_settings_that_differ_by_the_age_of_onnxruntime(tmp_path):
+    """DEFAULT for 24.10, HEURISTIC since; the image of the other is refused."""
+    repository = copy_repository(KINDS["sensevoice"], tmp_path / "repository")
+    (path,) = onnx_configs(repository)
+    new, old = Release(26, 9), Release(24, 10)
+    assert parameters(path)["cudnn_conv_algo_search"] == "1"
+    check_release([repository], new)
+    with pytest.raises(TritonServerError, match=r"got 1, .*cuda --release 24\.10 .*repository$"):
+        check_release([repository], old)
+    assert main(["cuda", str(repository), "--release", "24.10"]) == 0
+    assert parameters(path)["cudnn_conv_algo_search"] == "2"
+    check_release([repository], old)
+    with pytest.raises(TritonServerError, match=r"for Triton 26\.09, got 2"):
+        check_release([repository], new)
+
+
+@pytest.mark.parametrize("release", ["24.09", "24.11", "23.10", "24", "newest", "25.1"])
+def test_other_releases_are_refused(release, capsys):
+    with pytest.raises(SystemExit):
+        main(["cuda", ".", "--release", release])
+    assert f"expected 24.10, or 25.01 or newer, got {release}" in capsys.readouterr().err
+
+
+def test_memory_is_bounded_where_triton_reads_it(tmp_path):
+    """Among the parameters: those of the accelerator are overwritten with defaults."""
+    repository = copy_repository(KINDS["sensevoice"], tmp_path / "repository")
+    (path,) = onnx_configs(repository)
+    before = path.read_text()
+    assert main(["cuda", str(repository), "--memory-mib", "6000"]) == 0
+    assert parameters(path)["gpu_mem_limit"] == str(6000 * 2**20)
+    assert parameters(path)["arena_extend_strategy"] == "1"
+    assert main(["cuda", str(repository)]) == 0
+    assert path.read_text() == before

@@ -11,6 +11,7 @@ from asr_server.places import ROOT
 from asr_server.run import Endpoints, TritonServerError
 from asr_server.run.docker_server import DockerServer
 from asr_server.run.flags import GRPC_POOL
+from asr_server.run.releases import CURRENT, Release
 
 ENDPOINTS = Endpoints("127.0.0.1", 9000, 9001, 9002)
 REPOSITORIES = [ROOT / name for name in {kind.repository for kind in KINDS.values()}]
@@ -44,6 +45,7 @@ def test_the_repositories_are_mounted_read_only_and_served():
     server = DockerServer(REPOSITORIES, ENDPOINTS, "all", "2g", client=engine)
     server.start()
     assert engine.built["path"] == str(ROOT)
+    assert engine.built["buildargs"] == {"TRITON_RELEASE": "26.09"}
     image, options = engine.ran
     assert image == "image"
     for path in REPOSITORIES:
@@ -91,3 +93,22 @@ def test_without_an_engine_it_says_so(monkeypatch):
     monkeypatch.setattr(docker, "from_env", no_engine)
     with pytest.raises(TritonServerError, match="docker: Error while fetching"):
         DockerServer([], ENDPOINTS, "none", "1g").start()
+
+
+def test_models_for_another_onnxruntime_are_not_served():
+    engine = RecordingEngine()
+    server = DockerServer(
+        REPOSITORIES, ENDPOINTS, "all", "1g", client=engine, release=Release(24, 10)
+    )
+    with pytest.raises(TritonServerError, match=r"configure-gpu cuda --release 24\.10"):
+        server.start()
+    assert engine.built is None
+
+
+def test_the_images_release_is_the_current_one():
+    text = (ROOT / "Dockerfile").read_text()
+    assert (
+        f"ARG TRITON_RELEASE={CURRENT}\nFROM nvcr.io/nvidia/tritonserver:${{TRITON_RELEASE}}-py3"
+        in text
+    )
+    assert text.index("\nUSER 1000:1000\n") > text.index("\nRUN pip install")

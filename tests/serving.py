@@ -27,6 +27,7 @@ def serve_models(
     sources: Mapping[str, Path],
     parameters: Mapping[str, str] | None = None,
     flags: ServerFlags | None = None,
+    instances: Mapping[str, int] | None = None,
 ) -> Iterator[TritonServer]:
     """Install models into copies of the repositories and serve them.
 
@@ -34,6 +35,7 @@ def serve_models(
         work: an empty folder.
         sources: exported model for each kind.
         parameters: new values of parameters and fields in `config.pbtxt`.
+        instances: processes of the models that leave it to serving.
     """
     repositories = []
     for name, source in sources.items():
@@ -44,7 +46,8 @@ def serve_models(
             set_parameter(repository, key, value)
         if repository not in repositories:
             repositories.append(repository)
-    with TritonServer(repositories, log=work / "server.log", flags=flags) as server:
+    log = work / "server.log"
+    with TritonServer(repositories, log=log, flags=flags, instances=instances) as server:
         server.wait_ready(READY_TIMEOUT_S)
         yield server
 

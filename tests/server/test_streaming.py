@@ -48,9 +48,11 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small_server(tmp_path_factory):
-    """Room for three sessions."""
+    """Room for three sessions, in three processes of the search and three of the front end."""
     work = tmp_path_factory.mktemp("few_sessions")
-    with serve_models(work, {"paraformer-online": TINY}, {"max_sessions": "3"}) as server:
+    sources, limit = {"paraformer-online": TINY}, {"max_sessions": "3"}
+    instances = {"streaming_cif_search": 3, "streaming_feature_extractor": 3}
+    with serve_models(work, sources, limit, instances=instances) as server:
         yield server
 
 

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 import re
 
 import numpy as np
@@ -14,16 +16,22 @@ import pytest
 import soundfile
 from playwright.sync_api import expect, sync_playwright
 
+from asr_client.text import normalize_numbers
+from asr_gateway.funasr.stamps import timestamp
 from asr_server.places import ROOT
 from tests.funasr_checkout import funasr_file
+from tests.funasr_counting import client_pieces
 from tests.gateway.browser import chromium, open_page
 from tests.gateway.static_server import static_server
+from tests.gateway.test_stamps import PIECES, spoken
 
 pytestmark = pytest.mark.soak
 
 SAMPLE = ROOT / "embedded_models" / "samples" / "zh_1.wav"
 HEARD = "(报告|发送)"  # of it; what models this small are sure of
 PAUSE_S = 2
+SHOW = "([text, times]) => handleWithTimestamp(text, times)"
+LANGUAGES = ["zh_2", "en_1", "ja_1", "ko_1", "yue_1"]
 
 
 @pytest.fixture
@@ -48,19 +56,62 @@ def page(gateway, tmp_path):
         assert problems == []
 
 
-@pytest.mark.parametrize("name", ["zh_1.wav", "zh_1.mp3"])
-def test_file_mode(page, tmp_path, name):
-    file = tmp_path / name
-    samples, rate = soundfile.read(SAMPLE)
-    soundfile.write(file, samples, rate)
+def test_its_counting_never_runs_past_the_times():
+    """`handleWithTimestamp`, as published, shows every text with the times of its beginnings."""
+    chosen = random.Random(1)
+    client = funasr_file("runtime", "html5", "static")
+    with (
+        sync_playwright() as playwright,
+        static_server(client, policy=None) as url,
+        chromium(playwright) as browser,
+    ):
+        page = open_page(browser, url)
+        for _ in range(2000):
+            text = "".join(chosen.choices(PIECES, k=chosen.randrange(1, 20)))
+            text = normalize_numbers(text) if chosen.random() < 0.5 else text
+            stamps = timestamp(text, [spoken(text)])
+            shown = page.evaluate(
+                "([text, times]) => handleWithTimestamp(text, times)", [text, stamps]
+            )
+            pairs = json.loads(stamps)
+            for line, (index, piece) in zip(
+                shown.splitlines(), client_pieces(text)[:-1], strict=True
+            ):
+                assert line == f"{js_number(pairs[index][0] / 1000)}:{piece}"
+
+
+def js_number(value: float) -> str:
+    """Write a number as JavaScript does."""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def recognise_file(page, file):
+    """Choose a file and wait until the client has been told of the end."""
     page.locator("input[name=recoder_mode][value=file]").check()
     with page.expect_file_chooser() as chooser:
         page.locator("#upfile").click()
     chooser.value.set_files(file)
     expect(page.locator("#info_div")).to_have_text("请点击连接进行识别")
     page.locator("#btnConnect").click()
+    expect(page.locator("#varArea")).to_have_value(re.compile("."))
+    expect(page.locator("#info_div")).to_have_text("请点击连接")
+
+
+@pytest.mark.parametrize("name", ["zh_1.wav", "zh_1.mp3"])
+def test_file_mode(page, tmp_path, name):
+    file = tmp_path / name
+    samples, rate = soundfile.read(SAMPLE)
+    soundfile.write(file, samples, rate)
+    recognise_file(page, file)
     expect(page.locator("#varArea")).to_have_value(re.compile(HEARD))
-    expect(page.locator("#info_div")).to_have_text("请点击连接")  # it was told of the end
+
+
+@pytest.mark.parametrize("itn", ["true", "false"])
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_file_mode_in_every_language(page, name, itn):
+    page.locator(f"input[name=use_itn][value='{itn}']").check()
+    recognise_file(page, SAMPLE.with_name(f"{name}.wav"))
+    expect(page.locator("#varArea")).to_have_value(re.compile(r"^\d[\d.]*:"))
 
 
 @pytest.mark.parametrize("mode", ["2pass", "online", "offline"])

@@ -21,7 +21,6 @@ from asr_gateway.funasr.replies import (
     refusal_reply,
     sentence_reply,
 )
-from asr_gateway.funasr.stamps import stamped_sentences, timestamp
 
 
 def options_after(*messages: dict[str, object]) -> UtteranceOptions:
@@ -247,26 +246,3 @@ def test_a_sentence_without_times_has_no_stamps():
     reply = sentence_reply(UtteranceOptions(), Sentence("你好。", 0, 900), 3)
     assert "timestamp" not in reply and "stamp_sents" not in reply
     assert (reply["index"], reply["start_time"], reply["end_time"]) == (3, 0, 900)
-
-
-def test_stamps_are_those_of_the_final_text():
-    sentence = spoken("正是因为,我 have 30块。好")
-    assert timestamp(sentence.words[:2]) == "[[0,900],[1000,1900]]"
-    stamps = list(stamped_sentences(sentence))
-    assert [(stamp["text_seg"], stamp["punc"]) for stamp in stamps] == [
-        ("正 是 因 为", ","),
-        ("我 have 30 块", "。"),
-        ("好", ""),
-    ]
-    assert stamps[0]["start"] == 0 and stamps[0]["end"] == 3900
-    assert [pair for stamp in stamps for pair in stamp["ts_list"]] == json.loads(
-        timestamp(sentence.words)
-    )
-
-
-@given(st.text(alphabet="你好ab 1。，.!？", max_size=30))
-def test_stamps_lose_no_word(text):
-    sentence = spoken(text)
-    stamps = list(stamped_sentences(sentence))
-    assert sum(len(stamp["ts_list"]) for stamp in stamps) == len(sentence.words)
-    assert all(stamp["start"] <= stamp["end"] for stamp in stamps)

@@ -27,7 +27,7 @@ def sentence_reply(options: UtteranceOptions, sentence: Sentence, index: int) ->
     reply = _reply(options, "2pass-offline", sentence.text)
     reply |= {"slice_type": 2, "index": index}
     reply |= {"start_time": sentence.start_ms, "end_time": sentence.end_ms}
-    return reply | _stamps([sentence])
+    return reply | _stamps(sentence.text, [sentence])
 
 
 def recording_reply(
@@ -41,7 +41,7 @@ def recording_reply(
 ) -> dict[str, Any]:
     """Give the text of a whole recording, in reply to the end of its audio."""
     reply = _reply(options, mode, text, is_final=is_final)
-    return reply | _stamps(sentences) | _warning(warning)
+    return reply | _stamps(text, sentences) | _warning(warning)
 
 
 def closing_reply(options: UtteranceOptions) -> dict[str, Any]:
@@ -78,13 +78,12 @@ def _reply(
     return {"mode": mode, "wav_name": options.wav_name, "text": text, "is_final": is_final}
 
 
-def _stamps(sentences: list[Sentence]) -> dict[str, Any]:
+def _stamps(text: str, sentences: list[Sentence]) -> dict[str, Any]:
     """Return the times of words, where they are known. Clients expect `timestamp` to be text."""
     if not any(sentence.words for sentence in sentences):
         return {}
-    words = [word for sentence in sentences for word in sentence.words]
     stamps = [stamp for sentence in sentences for stamp in stamped_sentences(sentence)]
-    return {"timestamp": timestamp(words), "stamp_sents": stamps}
+    return {"timestamp": timestamp(text, sentences), "stamp_sents": stamps}
 
 
 def _warning(warning: str | None) -> dict[str, Any]:

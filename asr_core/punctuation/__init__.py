@@ -3,7 +3,7 @@
     text ─ split_words ─ windows of words ─ tagger (injected) ─ mark ids ─ write_words ─ text
 
 `marks` knows how words and marks are written, `marking` which words a run looks at and which marks
-are settled, and `requests` answers a model's requests.
+are settled, `own_marks` which a text brings itself, and `requests` answers a model's requests.
 """
 
 from asr_core.punctuation.marking import (

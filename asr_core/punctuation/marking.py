@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from asr_core.config import load_config
 from asr_core.punctuation.marks import (
-    SENTENCE_ENDS,
     MarkTable,
     make_mark_table,
     split_words,
     write_words,
 )
+from asr_core.punctuation.own_marks import ended, without_doubles
 
 Int = NDArray[np.int32]
 
@@ -173,10 +173,8 @@ class Punctuated:
 
 
 def finish_offline(passage: Passage, table: MarkTable) -> Punctuated:
-    """Write a whole text; it ends with a mark that ends a sentence."""
-    mark_ids = list(passage.mark_ids)
-    if mark_ids and not table.ends_sentence(mark_ids[-1]) and not _has_own_end(passage.words[-1]):
-        mark_ids[-1] = table.period
+    """Write a whole text; it ends with a mark that ends a sentence, or with its own."""
+    mark_ids = ended(passage.words, passage.mark_ids, table)
     written = write_words(passage.words, [table.marks[number] for number in mark_ids])
     return Punctuated(
         text="".join(word + mark for word, mark in written),
@@ -184,11 +182,6 @@ def finish_offline(passage: Passage, table: MarkTable) -> Punctuated:
         marks=tuple(mark for _, mark in written),
         mark_ids=tuple(mark_ids),
     )
-
-
-def _has_own_end(word: str) -> bool:
-    """Return whether the text came with a mark at its end."""
-    return word[-1] in SENTENCE_ENDS or word[-1] in ".?"
 
 
 def finish_streaming(passage: Passage, table: MarkTable) -> Punctuated:
@@ -203,6 +196,7 @@ def finish_streaming(passage: Passage, table: MarkTable) -> Punctuated:
     if len(passage.words) == known:  # nothing new
         return Punctuated("", (), (), (), tuple(passage.words))
     mark_ids[-1] = table.none
+    mark_ids, _ = without_doubles(passage.words, mark_ids, table)
     written = write_words(passage.words, [table.marks[number] for number in mark_ids])
     first = max(known - 1, 0)
     marks = tuple(mark for _, mark in written[first:])

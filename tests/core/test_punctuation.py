@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asr_core.punctuation import (
     Passage,
@@ -11,6 +15,7 @@ from asr_core.punctuation import (
     PunctuationService,
     finish_offline,
     finish_streaming,
+    load_punctuation,
     tag_passages,
 )
 from asr_core.punctuation.marking import LONGEST_WINDOW, read_context
@@ -121,6 +126,90 @@ def test_an_end_that_the_text_brings_is_enough(own_end):
     passage = Passage(model.model, split_words(own_end))
     passage.accept([TABLE.none] * len(passage.window))
     assert finish_offline(passage, TABLE).text[-1] == own_end[-1]
+
+
+TINY_MODEL = load_punctuation(TINY)
+
+# A text, and what comes out of it where the model sets a mark behind every word, or none.
+OWN_MARKS = {
+    "你好，世界。": "你好，世界。",
+    "你好,世界.": "你好,世界.",
+    "你好！世界？": "你好！世界？",
+    "你好……世界……": "你好……世界……",
+    "你好...世界...": "你好...世界...",
+    "hello, world.": "Hello, world.",
+    "is it? yes! no; so: e.g. this.": "Is it? yes! no; so: e.g. this.",
+    "“你好！”": "“你好！”",
+    "《你好。》": "《你好。》",
+    'he said "yes."': 'He said "yes."',
+    "看www.a.com。": "看www.a.com。",
+}
+
+
+@pytest.mark.parametrize(("text", "written"), OWN_MARKS.items())
+@pytest.mark.parametrize("mark", ["_", "，", "。", "？"])
+def test_no_mark_stands_behind_a_mark(text, written, mark):
+    words = split_words(text)
+    passage = Passage(TINY_MODEL, words)
+    while passage.window:
+        passage.accept([TABLE.marks.index(mark if mark != "_" else "")] * len(passage.window))
+    offline_text = finish_offline(passage, TABLE).text
+    assert all(offline_text.count(sign) >= text.count(sign) for sign in "，。？！,.?!")
+    assert not re.search("[，。？！、,.?!;；：…][，。？、]", offline_text), offline_text
+    assert not re.search("[“《（][，。？、]", offline_text)
+    assert not re.search('[，。？！、][”》）"][，。？、]', offline_text)
+    if mark == "_":
+        assert offline_text == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("他说“好”然后走了", "他，说，“好，”然，后，走，了。"),
+        ("用.NET写3.5版", "用，.NET，写，3.5，版。"),
+        ("涨了30%了", "涨，了，30%,了。"),
+        ("好）", "好。）"),
+        ("“", "“"),
+        ("。", "。"),
+    ],
+)
+def test_marks_around_signs(text, written):
+    passage = Passage(TINY_MODEL, split_words(text))
+    while passage.window:
+        passage.accept([TABLE.comma] * len(passage.window))
+    assert finish_offline(passage, TABLE).text.replace(",", "，") == written.replace(",", "，")
+
+
+@given(st.text(alphabet="你好世ab1，。？！…,.?!;:“”《》（）\"' -%", max_size=25), st.data())
+@settings(max_examples=200, deadline=None)
+def test_no_text_comes_out_with_doubled_marks(text, data):
+    words = split_words(text)
+    if not words:
+        return
+    drawn = st.sampled_from([TABLE.none, TABLE.comma, TABLE.period])
+    marks = data.draw(st.lists(drawn, min_size=len(words), max_size=len(words)))
+    passage = Passage(TINY_MODEL, words)
+    while passage.window:
+        done = len(passage.mark_ids)
+        passage.accept(marks[done : done + len(passage.window)])
+    got = finish_offline(passage, TABLE)
+    assert "".join(got.words).lower() == "".join(words).lower()
+    for index, mark in enumerate(got.marks):
+        if mark:
+            assert got.words[index][-1] not in "，。？！…,.?!;:“《（"
+            assert got.words[index + 1 : index + 2] == () or (
+                got.words[index + 1][0] not in "，。？！…,?!;:" or got.words[index + 1][0] == ","
+            )
+    streamed = finish_streaming(passage, TABLE)
+    assert not set(zip(streamed.words, streamed.marks, strict=True)) & {
+        (sign, mark) for sign in "，。？！" for mark in "，。？"
+    }
+
+
+def test_streams_double_no_marks():
+    first = streaming(ExportedPunctuation(TINY_ONLINE), "你好，")
+    then = streaming(ExportedPunctuation(TINY_ONLINE), "世界。", first.context)
+    assert (first.text + then.text) == "你好，世界。"
 
 
 def test_empty_text():

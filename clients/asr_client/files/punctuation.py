@@ -20,6 +20,7 @@ from ..errors import ProtocolError
 from ..protocol import InferRequest, text_column
 
 SENTENCE_MARKS = frozenset("。？！.?!")
+_OWN_ENDS = frozenset("。？！")  # that a text brought; a point may be one of 3.5
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def parse_punctuation(text: str, outputs: Mapping[str, NDArray[Any]]) -> list[Pu
             )
         position += len(word) + len(mark)
         letters += len(word)
-        if mark in SENTENCE_MARKS or index == len(words) - 1:
+        own_end = not mark and word[-1:] in _OWN_ENDS
+        if mark in SENTENCE_MARKS or own_end or index == len(words) - 1:
             sentences.append(PunctuatedSentence(written[start:position].strip(), letters))
             start, letters = position, 0
     spoken = sum(not character.isspace() for character in text)

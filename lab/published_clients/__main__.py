@@ -98,8 +98,11 @@ def expected_texts(
     """
     samples, _ = soundfile.read(files["wav"], dtype="float32")
     with Client(triton_url) as client:
+        file = client.transcribe_file(files["wav"])
         texts = {
-            "sensevoice": client.transcribe_file(files["wav"]).text,
+            "sensevoice": file.text,
+            "sentence 1": file.sentences[0].text,
+            "sentence 2": file.sentences[1].text,
             "mp3": client.transcribe_file(files["mp3"]).text,
             "chinese": client.transcribe_file(files["wav"], language="zh").text,
             "whole": client.transcribe(samples, sample_rate=SAMPLE_RATE).text,

@@ -101,6 +101,27 @@ CASES = (
         "{ws}",
     ),
     Case(
+        "FunASR `fun_asr_nano/client_python.py`",
+        "the realtime server's commands: START, audio, STOP",
+        "funasr",
+        (f"{_NANO}/client_python.py", "--server", "{ws}", "--file", "{wav}"),
+        ("sentence 1", "sentence 2"),
+        needs=("funasr",),
+        recorded="funasr_realtime",
+    ),
+    Case(
+        "FunASR `fun_asr_nano/client_test.py`",
+        "the same and HOTWORDS; its own three tests",
+        "funasr",
+        (
+            f"{_NANO}/client_test.py",
+            *("--server", "{ws}", "--file", "{wav}", "--hotwords", "王芳,南京"),
+        ),
+        ("sentence 1", "sentence 2"),
+        also=("3 passed, 0 failed",),
+        needs=("funasr",),
+    ),
+    Case(
         "FunASR `triton_gpu/client/client.py`",
         "infer_pipeline, a file",
         "funasr",

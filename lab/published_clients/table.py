@@ -29,6 +29,10 @@ FunASR's HTML5 client runs in Chromium by `tests/gateway/test_funasr_html5.py` (
 run by this command: its C++, Java, Go and C# clients, which need toolchains of their own (C++: ONNX
 Runtime and FFmpeg's headers); they were run by hand at commit 3ccf654, and worked.
 
+FunASR's `POST /asr` and its fields `sentence_info` and `punc_array` are not offered: no published
+client was found that reads them (`funasr_wss_client.py` passes the two fields on where a server has
+them). What `/asr` gives, `POST /v1/audio/transcriptions` with `verbose_json` gives, too.
+
 `icefall`, by which `decode_manifest_triton_wo_cuts.py` writes its report, needs k2; two functions
 stand in for it. In a stream this client keeps the last piece's text only, here as with FunASR's own
 models.

@@ -7,6 +7,7 @@
     listener     an utterance: takes its audio, sends the replies, in two kinds:
     live           while it is spoken: VAD, streaming model, and a second pass by `second_pass`
     recorded       when all of it is there: the SDK's file pipeline
+    realtime     the commands of FunASR's realtime server, in place of JSON
     early_audio  what comes before the first message
     pcm, inbox   live audio: samples out of frames, and the bounded queue to the models
     stamps       the forms in which times of words are given

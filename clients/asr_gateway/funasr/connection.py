@@ -21,8 +21,9 @@ from .protocol import (
     UtteranceOptions,
     parse_message,
 )
+from .realtime import Command, RealtimeListener, RealtimeSession, event, read_command, setting
 from .recorded import TooMuchAudio
-from .replies import end_acknowledgement, error_reply, refusal_reply
+from .replies import end_acknowledgement, error_reply, refusal_reply, text_of
 
 # Close codes (RFC 6455, 7.4.1)
 NORMAL = 1000
@@ -87,6 +88,8 @@ class Connection:
         self._notices: list[str] = []  # for the utterance that begins next
         self._announced = False  # an utterance may have audio, or has
         self._wants_end = False
+        self._realtime: RealtimeSession | None = None  # of a client that speaks by commands
+        self._wants_stopped = False
         self._listener: Listener | None = None  # takes audio
         self._work: asyncio.Task[None] | None = None  # its recognition, or of the one before
         self._last_message_s = time.monotonic()
@@ -139,6 +142,10 @@ class Connection:
 
     async def _on_text(self, text: str) -> None:
         """Take in what a text message says."""
+        command = read_command(text)
+        if command is not None:
+            await self._on_command(command)
+            return
         try:
             message = parse_message(text)
         except MessageError as error:
@@ -146,6 +153,7 @@ class Connection:
             return
         if message.is_speaking is not False and self._listener is None:
             await self._previous_done()
+        self._realtime = None
         self._options = message.apply(self._options or UtteranceOptions())
         if self._gateway.settings.service == "offline":
             self._options = replace(self._options, mode="offline")
@@ -168,10 +176,37 @@ class Connection:
         if self._options is None:
             self._early.put(data)
             return
+        if self._realtime is not None and not self._announced:
+            return  # after STOP, before START
         if self._listener is None:
             await self._previous_done()
             self._listener = self._begin(self._options)
         await self._listener.put(data)
+
+    async def _on_command(self, command: Command) -> None:
+        """Do what a command of FunASR's realtime server says."""
+        options = self._options or UtteranceOptions()
+        if command.name == "START":
+            if self._listener is not None:
+                self._end(self._listener)
+            await self._previous_done()
+            self._options = replace(options, mode="2pass", wav_format="pcm")
+            if self._early.received_bytes:
+                await self._use_early_audio(self._options)
+            self._realtime, self._announced = RealtimeSession(), True
+            await self._channel.send(event("started"))
+        elif command.name not in ("STOP", "COMMIT"):
+            message, answer = setting(command)
+            self._options = message.apply(options)
+            await self._channel.send(answer)
+        elif self._realtime is not None and self._announced:
+            self._wants_stopped = command.name == "STOP"
+            self._end(self._listener or self._begin(options))
+            self._announced = not self._wants_stopped
+        elif command.name == "STOP":
+            await self._channel.send(event("stopped"))
+        else:
+            await self._channel.send(event("error", error="expected START before COMMIT"))
 
     async def _refuse(self, reason: str) -> None:
         """Tell the client that a message, or a field of it, was not understood."""
@@ -194,10 +229,14 @@ class Connection:
     def _begin(self, options: UtteranceOptions) -> Listener:
         """Open an utterance."""
         self._announced = True
-        listener = make_listener(
-            self._gateway, options, self._send, self._notices, client=self._client
-        )
-        self._notices = []
+        notices, self._notices = self._notices, []
+        listener: Listener
+        if self._realtime is not None:
+            listener = RealtimeListener(self._gateway, options, self._send, notices, self._realtime)
+        else:
+            listener = make_listener(
+                self._gateway, options, self._send, notices, client=self._client
+            )
         self._work = asyncio.create_task(self._recognise(listener))
         return listener
 
@@ -210,7 +249,7 @@ class Connection:
         """Send a reply, and log its text if that is wanted."""
         await self._channel.send(reply)
         if self._gateway.settings.log_text:
-            log_event("reply", session=self._number, mode=reply["mode"], text=reply["text"])
+            log_event("reply", session=self._number, mode=reply.get("mode"), text=text_of(reply))
 
     async def _previous_done(self) -> None:
         """Wait for the results of the utterance before."""
@@ -224,6 +263,8 @@ class Connection:
             await listener.run()
             if self._wants_end and self._options is not None:
                 await self._channel.send(end_acknowledgement(self._options))
+            if self._realtime is not None and self._wants_stopped:
+                await self._channel.send(event("stopped"))
             outcome = "ok"
         except Exception as error:
             outcome = "left" if isinstance(error, ChannelClosed) else "error"
@@ -279,8 +320,11 @@ class Connection:
     async def _tell(self, reason: str) -> None:
         """Send the client an error."""
         options = self._options or UtteranceOptions()
+        reply = error_reply(options, reason, wants_end=self._wants_end)
+        if self._realtime is not None:
+            reply = event("error", error=reason)
         with contextlib.suppress(ChannelClosed):
-            await self._channel.send(error_reply(options, reason, wants_end=self._wants_end))
+            await self._channel.send(reply)
 
 
 def _close_code(error: Exception) -> int:

@@ -212,8 +212,7 @@ class LiveListener:
             raise
         if self._gateway.limits.draining:
             self._notices.append(SHUTDOWN_MESSAGE)
-        last = self._held or closing_reply(self._options)
-        await self._send(made_final(last, _joined(self._notices, warning)))
+        await self._send(self._last(self._held, _joined(self._notices, warning)))
 
     def _chunk_size(self) -> ChunkSize:
         """Return a chunk size that is served, and note where that is not what was asked for."""
@@ -228,22 +227,30 @@ class LiveListener:
     async def _report(self, event: Partial | Spoken) -> None:
         """Send a reply for something that was heard, or hold it if it may be the last."""
         await self._release()
-        metrics = self._gateway.metrics
-        if isinstance(event, Partial):
-            reply = partial_reply(
-                self._options, event.text, event.index, first=event.first, end_ms=event.end_ms
-            )
-            latency = metrics.partial_latency_s
-            is_result = self._options.mode == "online"
-        else:
-            reply = sentence_reply(self._options, event.sentence, event.index)
-            latency = metrics.sentence_latency_s
-            is_result = True
+        metrics, is_partial = self._gateway.metrics, isinstance(event, Partial)
+        latency = metrics.partial_latency_s if is_partial else metrics.sentence_latency_s
         latency.observe(self._since_arrival(event.heard_ms))
-        if self._ended and is_result:
+        reply = self._reply(event)
+        if self._ended and self._may_be_last(event):
             self._held = reply
         else:
             await self._send(reply)
+
+    def _reply(self, event: Partial | Spoken) -> dict[str, Any]:
+        """Return the reply for something that was heard."""
+        if isinstance(event, Partial):
+            return partial_reply(
+                self._options, event.text, event.index, first=event.first, end_ms=event.end_ms
+            )
+        return sentence_reply(self._options, event.sentence, event.index)
+
+    def _may_be_last(self, event: Partial | Spoken) -> bool:
+        """Return whether nothing may follow it; partial texts do not count where sentences do."""
+        return isinstance(event, Spoken) or self._options.mode == "online"
+
+    def _last(self, held: dict[str, Any] | None, warning: str | None) -> dict[str, Any]:
+        """Return the last reply: the result that was held, or none."""
+        return made_final(held or closing_reply(self._options), warning)
 
     async def _release(self) -> None:
         """Send the result that was held: it is not the last."""

@@ -41,6 +41,7 @@ class Partial:
     Attributes:
         text: what is new; a partial text is never taken back, but by its sentence.
         first: nothing of this stretch was reported before.
+        start_ms: where the stretch begins in the utterance.
         end_ms: where its last word ends in the utterance; None if unknown.
         heard_ms: how much of the utterance had to be heard for it.
     """
@@ -48,6 +49,7 @@ class Partial:
     text: str
     index: int
     first: bool
+    start_ms: int
     end_ms: int | None
     heard_ms: float
 
@@ -114,6 +116,7 @@ class _Speech:
             text=update.new_text,
             index=self.index,
             first=first,
+            start_ms=self.start_ms,
             end_ms=self.start_ms + times[-1][1] if times else None,
             heard_ms=self.start_ms + 1000 * update.acknowledged_s,
         )

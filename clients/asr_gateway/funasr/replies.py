@@ -71,6 +71,11 @@ def error_reply(options: UtteranceOptions, message: str, *, wants_end: bool) -> 
     return reply | ({"is_end": True} if wants_end else {})
 
 
+def text_of(reply: dict[str, Any]) -> str:
+    """Return the text that a reply holds, in whichever form."""
+    return str(reply.get("text") or reply.get("partial") or "")
+
+
 def _reply(
     options: UtteranceOptions, mode: str, text: str, *, is_final: bool = False
 ) -> dict[str, Any]:

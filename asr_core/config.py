@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from asr_core.text_files import read_text
+
 
 def load_config(model_dir: Path) -> dict[str, Any]:
     """Read `config.yaml`.
@@ -26,9 +28,10 @@ def read_config(path: Path) -> dict[str, Any]:
         ValueError: it is not a YAML mapping.
     """
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected YAML, got {error}") from error
+        config = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: expected YAML, got {reason}") from error
     if not isinstance(config, dict):
         raise ValueError(f"{path}: expected a mapping, got {type(config).__name__}")
     return config

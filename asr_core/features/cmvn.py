@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_core.text_files import read_text
+
 _VECTOR = re.compile(r"<(AddShift|Rescale)>.*?\[(.*?)\]", re.DOTALL)
 
 
@@ -39,8 +41,7 @@ def load_cmvn(path: Path) -> Cmvn:
         ValueError: it does not hold both vectors, in equal length.
     """
     vectors = {
-        name: np.array(body.split(), np.float32)
-        for name, body in _VECTOR.findall(path.read_text(encoding="utf-8"))
+        name: np.array(body.split(), np.float32) for name, body in _VECTOR.findall(read_text(path))
     }
     if set(vectors) != {"AddShift", "Rescale"}:
         raise ValueError(f"{path}: expected <AddShift> and <Rescale>, got {sorted(vectors)}")

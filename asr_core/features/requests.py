@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from asr_core.features.fbank import FRAME_SHIFT_MS
 from asr_core.features.frontend import Frontend, batch_features, load_frontend
 from asr_core.features.lfr import LFR_SHIFT
 from asr_core.features.waveform import split_rows
+from asr_core.text_files import read_json
 
 LIMITS_FILE = "limits.json"
 _FRAME_S = LFR_SHIFT * FRAME_SHIFT_MS / 1000  # of stacked frames
@@ -88,4 +88,4 @@ def _read_max_frames(path: Path) -> int | None:
     """Read the limit that the installer writes for models that have one."""
     if not path.is_file():
         return None
-    return int(json.loads(path.read_text(encoding="utf-8"))["max_frames"])
+    return int(read_json(path)["max_frames"])

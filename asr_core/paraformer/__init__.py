@@ -15,7 +15,11 @@ from asr_core.paraformer.hotword_embedder import (
     load_embedder,
     save_embedder,
 )
-from asr_core.paraformer.hotword_tokenizer import MAX_HOTWORD_TOKENS, SEGMENTATION_FILE
+from asr_core.paraformer.hotword_tokenizer import (
+    MAX_HOTWORD_TOKENS,
+    SEGMENTATION_FILE,
+    load_segmentation,
+)
 from asr_core.paraformer.recogniser import ParaformerRecogniser, paraformer_inputs, repeat_embedding
 from asr_core.paraformer.scoring import (
     BLANK,
@@ -47,6 +51,7 @@ __all__ = [
     "load_hotword_bias",
     "load_pieces",
     "load_scoring",
+    "load_segmentation",
     "no_hotwords",
     "paraformer_inputs",
     "repeat_embedding",

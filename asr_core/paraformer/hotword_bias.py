@@ -17,6 +17,7 @@ from asr_core.paraformer.hotword_tokenizer import (
     load_segmentation,
 )
 from asr_core.paraformer.scoring import START, load_pieces
+from asr_core.text_files import read_text
 
 BiasEmbed = NDArray[np.float32]  # [N, D]
 SERVER_LIST = "hotwords.txt"
@@ -119,6 +120,6 @@ def _read_server_list(path: Path) -> list[Hotword]:
     if not path.is_file():
         return []
     try:
-        return parse_hotwords(path.read_text(encoding="utf-8"))
+        return parse_hotwords(read_text(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from asr_core.text_files import read_text
+
 MAX_HOTWORD_TOKENS = 10  # per hotword; what FunASR exports the embedder for
 SEGMENTATION_FILE = "seg_dict"  # English words in the vocabulary's pieces, with some models
 
@@ -58,5 +60,5 @@ def load_segmentation(path: Path) -> dict[str, list[str]]:
     """Read FunASR's `seg_dict`: a word and its pieces a line; empty where there is no file."""
     if not path.is_file():
         return {}
-    lines = map(str.split, path.read_text(encoding="utf-8").splitlines())
+    lines = map(str.split, read_text(path).splitlines())
     return {fields[0]: fields[1:] for fields in lines if len(fields) > 1}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from asr_core.config import load_config
 from asr_core.text import CIF_UPSAMPLING, DecodedWord, cif_spans_ms, join_pieces
+from asr_core.text_files import read_json
 
 BLANK, START, END = 0, 1, 2  # <blank>, <s>, </s> in every Paraformer vocabulary
 SPECIAL_PIECES = frozenset({"<blank>", "<s>", "</s>", "<unk>"})
@@ -118,7 +118,7 @@ def load_pieces(model_dir: Path) -> list[str]:
         ValueError: it is not a list of strings.
     """
     path = model_dir / "tokens.json"
-    pieces = json.loads(path.read_text(encoding="utf-8"))
+    pieces = read_json(path)
     if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
         raise ValueError(f"{path}: expected a list of strings, the vocabulary")
     return pieces

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from asr_core.punctuation.marks import (
     write_words,
 )
 from asr_core.punctuation.own_marks import ended, without_doubles
+from asr_core.text_files import read_json
 
 Int = NDArray[np.int32]
 
@@ -68,7 +68,7 @@ def load_punctuation(model_dir: Path) -> PunctuationModel:
     """
     table = make_mark_table(load_config(model_dir)["model_conf"]["punc_list"])
     path = model_dir / "tokens.json"
-    tokens = json.loads(path.read_text(encoding="utf-8"))
+    tokens = read_json(path)
     if not isinstance(tokens, list) or not tokens:
         raise ValueError(f"{path}: expected a list of words, got {type(tokens).__name__}")
     word_ids = {word: number for number, word in enumerate(tokens)}

@@ -15,6 +15,7 @@ from asr_core.sensevoice.scoring import (
     SenseVoiceResult,
     SenseVoiceScoring,
     check_prompt_ids,
+    strip_tags,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "SenseVoiceScoring",
     "check_prompt_ids",
     "sensevoice_inputs",
+    "strip_tags",
 ]

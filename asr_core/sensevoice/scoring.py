@@ -66,6 +66,11 @@ class SenseVoiceResult:
 EMPTY_RESULT = SenseVoiceResult("", "", "", "", "", [])
 
 
+def strip_tags(text: str) -> str:
+    """Return a transcript without its tags."""
+    return _TAG.sub("", text).strip()
+
+
 def check_prompt_ids(
     language: NDArray[np.int32], text_norm: NDArray[np.int32], num_rows: int
 ) -> None:
@@ -125,7 +130,7 @@ class SenseVoiceScoring:
         language, emotion, event = (self._tag(token) for token in best_ids[:3].tolist())
         return SenseVoiceResult(
             transcript=self._tokenizer.decode(collapse(best_ids)),
-            text=_TAG.sub("", self._tokenizer.decode(heard)).strip(),
+            text=strip_tags(self._tokenizer.decode(heard)),
             language=language,
             emotion=emotion,
             event=event,

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 from asr_server.commands.output import report_error, report_line
-from asr_server.errors import InstallError
 from asr_server.extras import MissingExtraError, require
 from asr_server.models import (
     KINDS,
@@ -41,13 +40,12 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     command: Callable[[argparse.Namespace], None] = options.command
     try:
         require("server")
-        from asr_server.graphs import PrepareError
     except MissingExtraError as error:
         return report_error(parser, error)
     try:
         set_up_home(report_line)
         command(options)
-    except (InstallError, PrepareError, OSError) as error:
+    except Exception as error:  # a model is somebody's files: a refusal, never a traceback
         return report_error(parser, error)
     return 0
 
@@ -104,6 +102,15 @@ def _add_model_options(parser: argparse.ArgumentParser, kind: ModelKind) -> None
     parser.add_argument(
         "--wav", type=Path, nargs="+", help="verify on these (16 kHz); default: the samples"
     )
+    parser.add_argument(
+        "--proof",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("WAV", "TEXT"),
+        help="a recording (16 kHz) and what is said in it, which the model must read; may be "
+        "repeated; default: the example that the model ships, where its text is known",
+    )
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +136,7 @@ def _install(options: argparse.Namespace) -> None:
         device=options.device,
         name=options.name,
         wavs=options.wav or (),
+        proofs=[(Path(wav), text) for wav, text in options.proof],
     )
     carry_out(order, report_line)
 

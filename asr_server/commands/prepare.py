@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import get_args
 
 from asr_server.commands.output import report_error, report_line
-from asr_server.errors import InstallError
-from asr_server.extras import MissingExtraError, require
+from asr_server.extras import require
 from asr_server.models import Device, GraphKindChoice
 
 
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
             device=options.device,
             threads=options.threads,
         )
-    except (MissingExtraError, InstallError, OSError, ValueError) as error:
+    except Exception as error:  # a graph is somebody's file: a refusal, never a traceback
         return report_error(parser, error)
     way = "row by row" if report.row_by_row else "all rows at once"
     report_line(f"{options.target}: {report.kind}, {report.precision}, {way}")

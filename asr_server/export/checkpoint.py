@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from asr_server.errors import InstallError
@@ -15,8 +16,6 @@ from asr_server.models import ExportedPrecision
 from asr_server.places import ROOT
 
 CHECKPOINT = "model.pt"
-
-_REPORTED_LINES = 15
 
 
 def check_exporter(what: str) -> None:
@@ -48,5 +47,12 @@ def export_checkpoint(source: Path, target: Path, precision: ExportedPrecision) 
     command = [sys.executable, "-m", program, str(source), str(target), precision]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        tail = "\n".join((result.stdout + result.stderr).splitlines()[-_REPORTED_LINES:])
-        raise InstallError(f"{source}: the export of {CHECKPOINT} failed:\n{tail}")
+        output = result.stdout + result.stderr
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="export-", suffix=".log", delete=False, encoding="utf-8"
+        ) as log:
+            log.write(output)
+        last = next((line for line in reversed(output.splitlines()) if line.strip()), "no output")
+        raise InstallError(
+            f"{source}: the export of {CHECKPOINT} failed: {last.strip()} (all it said: {log.name})"
+        )

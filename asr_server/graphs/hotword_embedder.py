@@ -11,16 +11,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import NodeProto
 
 from asr_core.paraformer import MAX_HOTWORD_TOKENS, LstmLayer, load_embedder, save_embedder
 from asr_server.graphs.errors import PrepareError
+from asr_server.graphs.external_data import load_model
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.nodes import attribute_value
+from asr_server.graphs.session import Session
 
 TOLERANCE = 1e-5
 _PROOF_WORDS = 200
@@ -41,16 +40,14 @@ def convert_embedder(source: Path, target: Path) -> float:
     Raises:
         PrepareError: the graph is of another kind, or the results differ.
     """
+    model = load_model(source)
+    original = Session(model.SerializeToString(), threads=1, optimise=True)
     try:
-        graph = Graph(onnx.load(str(source)))
-    except DecodeError as error:
-        raise PrepareError(f"{source}: is not an ONNX file: {error}") from error
-    try:
-        embedding, layers = _read_weights(graph)
+        embedding, layers = _read_weights(Graph(model))
     except PrepareError as error:
         raise PrepareError(f"{source}: expected embedding and LSTM of hotwords: {error}") from error
     save_embedder(target, embedding, layers)
-    difference = _largest_difference(source, target, len(embedding))
+    difference = _largest_difference(original, target, len(embedding))
     if not difference <= TOLERANCE:
         target.unlink()
         raise PrepareError(f"{source}: proof failed, embeddings differ by {difference:.2g}")
@@ -91,16 +88,12 @@ def _layer(graph: Graph, node: NodeProto) -> LstmLayer:
     return LstmLayer(entry, recurrent, biases.reshape(2, -1).sum(axis=0))
 
 
-def _largest_difference(source: Path, target: Path, vocabulary: int) -> float:
+def _largest_difference(original: Session, target: Path, vocabulary: int) -> float:
     rng = np.random.default_rng(0)
     ids = rng.integers(0, vocabulary, (_PROOF_WORDS, MAX_HOTWORD_TOKENS)).astype(np.int32)
     lengths = 1 + np.arange(_PROOF_WORDS) % MAX_HOTWORD_TOKENS
     ids[np.arange(MAX_HOTWORD_TOKENS) >= lengths[:, None]] = 0
-    try:
-        session = onnxruntime.InferenceSession(str(source), providers=["CPUExecutionProvider"])
-        (states,) = session.run(None, {"hotword": ids})
-    except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-        raise PrepareError(f"{source}: ONNX Runtime cannot run it: {error}") from error
+    (states,) = original({"hotword": ids}).values()
     words = [tuple(row[:length].tolist()) for row, length in zip(ids, lengths, strict=True)]
     got = load_embedder(target)(words)
     return float(np.abs(states[lengths - 1, np.arange(_PROOF_WORDS)] - got).max())

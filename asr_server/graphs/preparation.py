@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
 from asr_core.features import Features
@@ -17,6 +16,7 @@ from asr_server.file_hashes import hash_file
 from asr_server.graphs import masks, patterns, verify
 from asr_server.graphs.convolutions import shift_convolutions, widen_convolutions
 from asr_server.graphs.errors import PrepareError
+from asr_server.graphs.external_data import MAX_BYTES, load_model, self_contained
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.ragged import lay_rows_out
 from asr_server.graphs.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind, find_recipe
@@ -25,8 +25,6 @@ from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.session import Outputs
 from asr_server.graphs.versions import limit_versions
 from asr_server.models.names import Device, GraphKind, GraphKindChoice
-
-_MAX_BYTES = 2**31 - 2**20  # of one protobuf message, with room for metadata
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
 _WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
@@ -87,11 +85,12 @@ def prepare(
     try:
         onnx.save(model, str(work))
         del model  # the proof needs the memory
-        if recipe.prove is not None:
-            report = _prove_by(recipe.prove, source, work, report, threads)
-        else:
-            rows = verify.make_rows(recordings, recipe.hotword_dim)
-            report = _prove(source, work, report, rows, row_by_row, threads)
+        with self_contained(source, target.parent) as original:
+            if recipe.prove is not None:
+                report = _prove_by(recipe.prove, original, work, report, threads)
+            else:
+                rows = verify.make_rows(recordings, recipe.hotword_dim)
+                report = _prove(original, work, report, rows, row_by_row, threads)
         append_figures(work, report.figures)
         work.chmod(0o644)
         os.replace(work, target)
@@ -103,10 +102,7 @@ def prepare(
 def _rewrite(
     source: Path, kind: GraphKindChoice, row_by_row: bool, device: Device
 ) -> tuple[ModelProto, Report, Recipe]:
-    try:
-        model = onnx.load(str(source))
-    except DecodeError as error:
-        raise PrepareError(f"{source}: is not an ONNX file: {error}") from error
+    model = load_model(source)
     outputs = {value.name for value in model.graph.output}
     if is_prepared(model) or not outputs.isdisjoint({"token_ids", "silence_probs", "punctuations"}):
         raise PrepareError(f"{source}: is a prepared graph already; give FunASR's own export")
@@ -137,8 +133,8 @@ def _rewrite(
         loop_over_rows(model, ROW_LOOPS[found])
     if recipe.prove is None:
         lay_rows_out(model)
-    if model.ByteSize() > _MAX_BYTES:
-        raise PrepareError(f"{source}: {model.ByteSize()} bytes; expected at most {_MAX_BYTES}")
+    if model.ByteSize() > MAX_BYTES:
+        raise PrepareError(f"{source}: {model.ByteSize()} bytes; expected at most {MAX_BYTES}")
     report = Report(
         kind=found,
         precision="int8" if int8 else "fp32",

@@ -51,6 +51,8 @@ class Model:
     def __init__(self, path: Path, threads: int = 2, optimise: bool = True) -> None:
         self._session = Session(path, threads, optimise)
         self.output_shapes = self._session.output_shapes
+        bias_embed = self._session.input_shapes.get("bias_embed", [1])
+        self.hotword_dim = bias_embed[-1] if isinstance(bias_embed[-1], int) else 1
 
     def __call__(
         self,

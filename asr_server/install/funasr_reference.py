@@ -25,6 +25,8 @@ FIRE_THRESHOLD = 1 - 1e-4
 def end_loose_pieces(pieces: list[str]) -> list[str]:
     """End each `@@` piece that no letters follow; FunASR loses it or glues it to a later one."""
     words = [piece for piece in pieces if piece not in DROPPED]
+    if not words:
+        return []
     return [
         piece
         if following.removesuffix("@@").replace("'", "").isascii() and following[0].isalpha()
@@ -70,9 +72,10 @@ class ParaformerReference:
         """
         outputs = self._infer(samples, hotwords)
         (pieces,) = self._model.decode(outputs[0], outputs[1])
-        if not pieces:
+        words = end_loose_pieces(pieces)
+        if not words:
             return "", None
-        text = sentence_postprocess(end_loose_pieces(pieces))[0]
+        text = sentence_postprocess(words)[0]
         if len(outputs) != 4:
             return text, None
         # Where the number of fires does not fit, FunASR stops with an assertion. Where a step of
@@ -82,7 +85,7 @@ class ParaformerReference:
         fires = (integrals > FIRE_THRESHOLD).sum()
         if weights.max() > 1:
             return text, None
-        if fires != len(pieces) + 1 or DROPPED & set(pieces) or end_loose_pieces(pieces) != pieces:
+        if fires != len(pieces) + 1 or words != pieces:
             return text, None
         arguments = (samples, hotwords) if self.takes_hotwords else (samples,)
         if self.takes_hotwords and not hotwords:  # which its own call cannot say
@@ -134,7 +137,8 @@ class StreamingReference:
             is_final = start + PIECE_SAMPLES >= len(samples)
             piece = samples[start : start + PIECE_SAMPLES]
             self.model(piece, param_dict={"cache": cache, "is_final": is_final})
-        if not self._pieces:
+        words = end_loose_pieces(self._pieces)
+        if not words:
             return ""
-        text: str = sentence_postprocess(end_loose_pieces(self._pieces))[0]
+        text: str = sentence_postprocess(words)[0]
         return text

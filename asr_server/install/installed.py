@@ -90,9 +90,10 @@ def one_by_one(recognise: Recogniser) -> Answers:
     return lambda material: [recognise(samples) for samples in material.recordings]
 
 
-def write_segments(segments: Iterable[tuple[int, int]]) -> str:
-    """Write segments, start and end in ms, as text to be compared."""
-    return " ".join(f"{start} {end}" for start, end in segments)
+def write_segments(segments: Iterable[tuple[int, int]], samples: Waveform) -> str:
+    """Write segments, start and end in ms, as text to be compared; last where the audio ends."""
+    end_ms = len(samples) * 1000 // SAMPLE_RATE
+    return " ".join(f"{start} {end}" for start, end in (*segments, (end_ms, end_ms)))
 
 
 def _open(folder: Path, outputs: Sequence[str], threads: int) -> Callable[..., list[NDArray[Any]]]:
@@ -121,14 +122,14 @@ def load_paraformer(repository: Path, threads: int = 2) -> Answers:
     return one_by_one(lambda samples: join_words(recogniser([samples], hotwords)[0]))
 
 
-def load_sensevoice(repository: Path, threads: int = 2) -> Answers:
-    """Load an installed SenseVoice; gives `TRANSCRIPTS` with language `auto` and ITN."""
+def load_sensevoice(repository: Path, threads: int = 2, text_norm: str = "withitn") -> Answers:
+    """Load an installed SenseVoice; gives `TRANSCRIPTS` with language `auto`."""
     recogniser = SenseVoiceRecogniser(
         load_frontend(repository / "sensevoice_feature_extractor" / "1", _FBANK),
         _open(repository / "sensevoice_encoder", SenseVoiceOutputs._fields, threads),
         SenseVoiceScoring(repository / "sensevoice_scoring" / "1" / TOKENIZER_NAME),
     )
-    return one_by_one(lambda samples: recogniser([samples])[0].transcript)
+    return one_by_one(lambda samples: recogniser([samples], text_norm=text_norm)[0].transcript)
 
 
 def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
@@ -168,7 +169,7 @@ def load_vad_segments(repository: Path, threads: int = 2) -> Answers:
         stream = VadStream(model, model.options)
         stream.push(material.joined, is_final=True)
         score_streams([stream], encode)
-        return [write_segments(stream.take_segments())]
+        return [write_segments(stream.take_segments(), material.joined)]
 
     return answer
 

@@ -14,6 +14,7 @@ from asr_core.paraformer import EMBEDDER_FILE, SEGMENTATION_FILE
 from asr_core.sensevoice import NUM_TAG_FRAMES
 from asr_server.errors import InstallError
 from asr_server.graphs import TAKES_HOTWORDS, Report, convert_embedder, prepare
+from asr_server.install.tables import check_tables
 from asr_server.models import MANIFEST, PREPARED_FORMAT, Device, ModelKind, version_folder
 
 
@@ -52,6 +53,7 @@ def install(
     for name, reason in kind.unsupported.items():
         if (source / name).exists():
             raise InstallError(f"{source}: expected a model without {name}: {reason}")
+    check_tables(kind, source, onnx_names)
     reports = []
     with tempfile.TemporaryDirectory(dir=repository, prefix=".install-") as scratch:
         # Nothing is put in place before the last graph is proved.

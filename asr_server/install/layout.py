@@ -7,15 +7,22 @@ present layout, which is also what `funasr_onnx` reads: `model.onnx` (or `model_
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from asr_core.config import read_config
+from asr_core.text_files import read_text
 from asr_server.errors import InstallError
+from asr_server.graphs import PrepareError
+from asr_server.graphs.external_data import external_files, load_model
 from asr_server.models.names import ExportedPrecision
 
 # Names of the same file in exports of other years.
@@ -34,7 +41,9 @@ class ModelFiles:
     """The files of one model.
 
     Attributes:
-        directory: holds links to them under the names of the present layout.
+        directory: holds them under the names of the present layout: links where they can be taken
+            as they are, copies of graphs whose weights lie in files of their own, which are put
+            into the copy, and of text files with a byte order mark, which FunASR's runtime refuses.
         originals: for each of these names the file it comes from.
     """
 
@@ -51,10 +60,25 @@ def download_patterns(graphs: Collection[str], precision: ExportedPrecision) -> 
     """Return patterns for everything but checkpoints, which are large and rarely needed."""
     names = [graph_file(graph, precision) for graph in graphs]
     tables = ["*.yaml", "*.mvn", "tokens.*", "*.bpe.model", "configuration.json", "jieba_*"]
-    return [*names, *tables, *HOTWORD_FILES]
+    return [*names, "*.data", *tables, *HOTWORD_FILES, *EXAMPLES]
 
 
 CHECKPOINT_PATTERNS = ("model.pt", "seg_dict")
+# The recordings that models ship, which prove them (`asr_server.install.reading`).
+EXAMPLES = ("example/*.wav", "example/*.mp3")
+
+
+def missing_data(
+    directory: Path, graphs: Collection[str], precision: ExportedPrecision
+) -> list[str]:
+    """Return the files of weights that the graphs in a folder name and that are not there."""
+    missing = []
+    for graph in graphs:
+        path = directory / graph_file(graph, precision)
+        if path.is_file():
+            names = _weights_of(path)
+            missing += [name for name in names if not (directory / name).is_file()]
+    return missing
 
 
 def has_graphs(directory: Path, graphs: Collection[str], precision: ExportedPrecision) -> bool:
@@ -105,13 +129,55 @@ def collect(
     if missing:
         hint = _hint(sources, graphs, precision)
         raise InstallError(f"{sources[-1]}: expected {', '.join(missing)}, not found{hint}")
+    data: dict[str, Path] = {}
     for name, path in originals.items():
         if name == VOCABULARY and pieces is not None:
             text = json.dumps(pieces, ensure_ascii=False, indent=0)
             (target / name).write_text(text + "\n", encoding="utf-8")
         else:
-            (target / name).symlink_to(path.resolve())
-    return ModelFiles(target, originals)
+            data |= _put(path, target / name)
+    return ModelFiles(target, {**originals, **data})
+
+
+def _put(path: Path, target: Path) -> dict[str, Path]:
+    """Link a file, or copy what cannot be taken as it is; return the files of a graph's weights."""
+    if path.suffix == ".onnx":
+        if names := _weights_of(path):
+            with _as_install_error():
+                onnx.save(load_model(path), str(target))
+            return {name: path.parent / name for name in names}
+    elif _has_byte_order_mark(path):
+        target.write_text(_read(path), encoding="utf-8")
+        return {}
+    target.symlink_to(path.resolve())
+    return {}
+
+
+def _weights_of(path: Path) -> list[str]:
+    """Return the files of a graph's weights; none of what `prepare` will refuse."""
+    try:
+        return external_files(path)
+    except PrepareError:
+        return []
+
+
+def _has_byte_order_mark(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+
+
+def _read(path: Path) -> str:
+    with _as_install_error():
+        return read_text(path)
+
+
+@contextmanager
+def _as_install_error() -> Iterator[None]:
+    """Say what is wrong with a file as the reason why the model cannot be installed."""
+    try:
+        yield
+    except (ValueError, PrepareError) as error:
+        raise InstallError(str(error)) from error
 
 
 def _find(sources: Sequence[Path], names: Sequence[str]) -> Path | None:
@@ -123,10 +189,8 @@ def _find(sources: Sequence[Path], names: Sequence[str]) -> Path | None:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    try:
+    with _as_install_error():
         return read_config(path)
-    except ValueError as error:
-        raise InstallError(str(error)) from error
 
 
 def _older_vocabulary(
@@ -135,7 +199,7 @@ def _older_vocabulary(
     """Return the vocabulary of `tokens.txt` or of the configuration, and where it was."""
     path = _find(sources, (OLDER_VOCABULARY,))
     if path is not None:
-        pieces = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        pieces = _read(path).rstrip("\n").split("\n")
         spaced = next((piece for piece in pieces if not piece or piece.split() != [piece]), None)
         if spaced is not None:
             raise InstallError(f"{path}: expected one token a line, got {spaced!r}")

@@ -15,6 +15,7 @@ from asr_server.install.layout import (
     download_patterns,
     graph_file,
     has_graphs,
+    missing_data,
 )
 from asr_server.models import ExportedPrecision, HubName
 from asr_server.models.published import (
@@ -88,6 +89,10 @@ def locate(wanted: Wanted, work: Path, report: Callable[[str], None]) -> Located
         check_exporter(repository)
         patterns = [*patterns, *CHECKPOINT_PATTERNS]
     snapshot = hub.download(hub_name, repository, patterns, wanted.revision)
+    if data := missing_data(snapshot.directory, wanted.graphs, wanted.precision):
+        # Their names are only known from the graph.
+        patterns = [*patterns, *data]
+        snapshot = hub.download(hub_name, repository, patterns, wanted.revision)
     if not _is_complete(wanted, snapshot.directory):
         others = hub.list_files(hub_name, repository, wanted.revision)
         if CHECKPOINT in others:

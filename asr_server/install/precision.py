@@ -17,7 +17,8 @@ from asr_server.graphs import ConversionReport, Report, convert
 from asr_server.install.agreement import LOADERS, Agreement, count_agreement
 from asr_server.install.installed import Material
 from asr_server.install.into_repository import install
-from asr_server.install.layout import has_graphs
+from asr_server.install.layout import graph_file, has_graphs
+from asr_server.install.rounding import check_scores, check_weights
 from asr_server.models import (
     DEFAULT_RECIPE,
     VERSION,
@@ -154,13 +155,16 @@ def install_converted(
         shutil.copytree(fp32, repository, dirs_exist_ok=True)
         graph = Path(kind.encoder) / VERSION / "model.onnx"
         frontend = load_frontend(_feature_extractor(kind, fp32))
+        features = [frontend(samples) for samples in material.recordings]
         conversion = convert(
             fp32 / graph,
             repository / graph,
             choice.precision,
-            [frontend(samples) for samples in material.recordings],
+            features,
             recipe=choice.recipe or DEFAULT_RECIPE,
         )
+        check_weights(fp32 / graph, repository / graph)
+        check_scores(files / graph_file(kind.graphs[0].stem, "fp32"), repository / graph, features)
         load, _ = LOADERS[kind.name]
         expected = load(fp32)(material)
         texts = load(repository)(material)

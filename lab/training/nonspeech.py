@@ -1,4 +1,4 @@
-"""Clips without speech: silence, noise of many colours, tones, clicks, hum, and mixtures."""
+"""Clips without speech: silence, noise, tones, clicks, hum, music, breathing, keyboards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from asr_contract import SAMPLE_RATE
 from asr_core.features import Waveform
 
 from .augmentation import coloured_noise, hum, random_noise, set_peak, swell, to_int16_grid
+from .nonspeech_body import breathing, keyboard
+from .nonspeech_music import music
 
 
 def silence(rng: np.random.Generator, samples: int) -> Waveform:
@@ -80,20 +82,27 @@ KINDS: dict[str, Callable[[np.random.Generator, int], Waveform]] = {
     "tones": tones,
     "clicks": clicks,
     "hum": mains_hum,
+    "music": music,
+    "breathing": breathing,
+    "keyboard": keyboard,
 }
+SHARES = (0.08, 0.16, 0.10, 0.18, 0.10, 0.06, 0.16, 0.08, 0.08)
+"""How often training draws each kind."""
+WITH_FLOOR = ("tones", "clicks", "noise_bursts", "music", "breathing")
+"""Kinds that are heard over noise in one clip of two."""
 
 
 def nonspeech_clip(
     rng: np.random.Generator, kind: str | None = None, duration_s: float | None = None
 ) -> Waveform:
     """A float32 clip at 16 kHz of 0.2-12 s without speech; silence keeps its low level."""
-    kind = kind or str(rng.choice(list(KINDS), p=(0.10, 0.24, 0.16, 0.26, 0.16, 0.08)))
+    kind = kind or str(rng.choice(list(KINDS), p=SHARES))
     duration_s = duration_s or float(rng.choice((rng.uniform(0.2, 3), rng.uniform(2, 12))))
     samples = max(800, int(duration_s * SAMPLE_RATE))
     waveform = KINDS[kind](rng, samples)
     if kind == "silence":
         return to_int16_grid(waveform)
-    if kind in ("tones", "clicks", "noise_bursts") and rng.random() < 0.5:
+    if kind in WITH_FLOOR and rng.random() < 0.5:
         floor = coloured_noise(rng, samples, float(rng.uniform(-0.5, 2)))
         waveform = waveform + floor * np.float32(10 ** rng.uniform(-3, -0.7))
     return to_int16_grid(set_peak(waveform, float(rng.uniform(-55, -0.5))))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from asr_contract import SAMPLE_RATE
 from asr_core.config import load_config
 from asr_core.features import fbank as kaldi
+from asr_core.features.asrfront_fbank import AsrfrontFbank, AsrfrontFeatures
 from asr_core.features.choice import DEFAULT_FBANK, make_fbank
 from asr_core.features.cmvn import Cmvn, load_cmvn
 from asr_core.features.fbank import FbankExtractor
@@ -51,18 +52,24 @@ class Frontend:
         self._cmvn = cmvn
         self._lfr_window = lfr_window
         self._lfr_shift = lfr_shift
+        self._at_once: AsrfrontFeatures | None = None
         self.feature_dim = lfr_window * self._fbank.num_mel_bins
         if cmvn.shift.shape != (self.feature_dim,):
             raise ValueError(
                 f"am.mvn: expected {self.feature_dim} dimensions ({lfr_window} frames of "
                 f"{self._fbank.num_mel_bins} mel bins), got {len(cmvn.shift)}"
             )
+        if isinstance(self._fbank, AsrfrontFbank):
+            bins = self._fbank.num_mel_bins
+            self._at_once = AsrfrontFeatures(bins, lfr_window, lfr_shift, cmvn)
 
     def __call__(self, waveform: Waveform) -> Features:
         """Turn float32 samples [S] in [-1, 1] into features [T, feature_dim].
 
         T is 0 for audio shorter than one fbank frame (400 samples).
         """
+        if self._at_once is not None:
+            return self._at_once(waveform)
         stacked = stack_frames(self._fbank(waveform), self._lfr_window, self._lfr_shift)
         return self._cmvn(stacked)
 

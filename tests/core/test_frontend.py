@@ -1,5 +1,7 @@
 """Fbank, LFR and CMVN against independent implementations."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from funasr_onnx.utils.frontend import WavFrontend
@@ -150,6 +152,16 @@ def test_features_agree_with_funasr(model_dir, fbank, seconds, gain):
     features = load_frontend(model_dir, fbank)(waveform)
     assert features.dtype == np.float32
     np.testing.assert_allclose(features, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("num_samples", [400, 401, 1000, 5000, 16000, 79999, 200_000])
+def test_features_in_one_pass_are_those_of_its_steps(model_dir, num_samples):
+    """asrfront's own stacking and normalisation, to the bit ours; also on two threads at a time."""
+    frontend, waveform = load_frontend(model_dir), speech_like(num_samples)
+    steps = load_cmvn(model_dir / "am.mvn")(stack_frames(make_fbank("asrfront")(waveform)))
+    with ThreadPoolExecutor(2) as pool:
+        for features in pool.map(frontend, [waveform] * 4):
+            np.testing.assert_array_equal(features, steps)
 
 
 def test_too_short_for_a_frame_gives_no_features(model_dir):

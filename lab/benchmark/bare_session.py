@@ -30,7 +30,8 @@ class BareSession:
 
     def __init__(self, graph: Path, model_dir: Path, threads: int) -> None:
         self._graph = Session(graph, threads, optimise=True)
-        self._frontend = load_frontend(model_dir)
+        # what a program has that takes Kaldi's features from the package of that name
+        self._frontend = load_frontend(model_dir, "kaldi-native-fbank")
         self._inputs = choose_inputs(self._graph.input_shapes)
 
     def __call__(self, recording: Recording) -> Outputs:

@@ -27,9 +27,9 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     try:
         require("gateway")
         installation = find_installation()
-        instances = fit_to_machine(installation, report_line)
         set_up_home(report_line)
         repositories = default_repositories()
+        instances = fit_to_machine(installation, repositories, report_line)
         install_missing(repositories)
         log = log_file("demo-server.log")
         with TritonServer(

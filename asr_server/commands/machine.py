@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from asr_server.gpus import usable_gpus
 from asr_server.onnxruntime_package import describe_runtime, installed_packages
 from asr_server.run import TritonInstallation, count_instances, usable_cores
+from asr_server.run.releases import check_release, running_release
 
 
 def fit_to_machine(
-    installation: TritonInstallation, report: Callable[[str], None]
+    installation: TritonInstallation,
+    repositories: Sequence[Path],
+    report: Callable[[str], None],
 ) -> dict[str, int]:
     """Say what will be computed where, and return the processes for the parts of streaming.
 
     Args:
         installation: the server; one with ONNX Runtime of its own does not use ours.
+        repositories: that are served.
         report: takes a line.
 
     Raises:
         InstallError: ONNX Runtime is installed twice.
+        TritonServerError: a model would be slow on a GPU in this release of Triton.
     """
     gpus = usable_gpus()
     if installation.has_onnxruntime:
         where = ", ".join(map(str, gpus)) or "the CPU (no usable NVIDIA driver)"
         report(f"serving on {where}, with Triton's own ONNX Runtime backend")
+        if gpus and (release := running_release()):
+            check_release(repositories, release)
     else:
         report(describe_runtime(installed_packages(), gpus))
     return count_instances(usable_cores(), len(gpus))

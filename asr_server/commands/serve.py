@@ -88,10 +88,10 @@ def _server(options: argparse.Namespace) -> Server:
                 "only"
             )
     installation = None if options.docker else find_installation()
-    instances = fit_to_machine(installation, report_line) if installation else {}
     set_up_home(report_line)
     given = [path.resolve() for path in options.model_repository]
     repositories = given or default_repositories()
+    instances = fit_to_machine(installation, repositories, report_line) if installation else {}
     install_missing(repositories)
     flags = _load_what_is_installed(repositories)
     endpoints = Endpoints(options.host, options.http_port, options.grpc_port, options.metrics_port)

@@ -8,6 +8,7 @@ time and falls back to one that is a hundred times slower, and HEURISTIC is what
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ CURRENT = Release(26, 9)  # as in the Dockerfile
 WITH_ONNXRUNTIME_1_19 = Release(24, 10)
 SINCE_ONNXRUNTIME_1_20 = Release(25, 1)
 _HEURISTIC, _DEFAULT = "1", "2"
+_CONTAINER_VARIABLE = "NVIDIA_TRITON_SERVER_VERSION"  # set in NVIDIA's images
 _SEARCH = re.compile(r'key: "cudnn_conv_algo_search" value: \{ string_value: "(\d)" \}')
 
 
@@ -47,6 +49,14 @@ def parse_release(text: str) -> Release:
             f"expected {WITH_ONNXRUNTIME_1_19}, or {SINCE_ONNXRUNTIME_1_20} or newer, got {text}"
         )
     return release or CURRENT
+
+
+def running_release() -> Release | None:
+    """Return the release whose container this is, None outside of one or in one not known here."""
+    try:
+        return parse_release(os.environ.get(_CONTAINER_VARIABLE, ""))
+    except argparse.ArgumentTypeError:
+        return None
 
 
 def convolution_search(release: Release) -> str:

@@ -9,7 +9,7 @@ from tritonclient.grpc import model_config_pb2
 from asr_server.commands.configure_gpu import main, onnx_configs
 from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServerError
-from asr_server.run.releases import Release, check_release
+from asr_server.run.releases import Release, check_release, running_release
 
 
 def parse(path):
@@ -116,3 +116,19 @@ def test_memory_is_bounded_where_triton_reads_it(tmp_path):
     assert parameters(path)["arena_extend_strategy"] == "1"
     assert main(["cuda", str(repository)]) == 0
     assert path.read_text() == before
+
+
+def test_the_release_of_a_container(monkeypatch):
+    for text, expected in (("24.10", Release(24, 10)), ("26.09", Release(26, 9)), ("22.01", None)):
+        monkeypatch.setenv("NVIDIA_TRITON_SERVER_VERSION", text)
+        assert running_release() == expected
+    monkeypatch.delenv("NVIDIA_TRITON_SERVER_VERSION")
+    assert running_release() is None
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_each_gpu_gets_an_instance(kind, tmp_path):
+    """No list of GPUs: Triton makes the count of each group on every one, or on the CPU."""
+    for path in onnx_configs(copy_repository(kind, tmp_path / "repository")):
+        (group,) = parse(path).instance_group
+        assert (group.count, group.kind, list(group.gpus)) == (1, group.KIND_AUTO, [])

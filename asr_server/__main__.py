@@ -10,6 +10,9 @@ from collections.abc import Sequence
 PROGRAM = "triton-asr-server"
 COMMANDS = {
     "serve": "serve the model repositories with Triton",
+    "index": "list the models of a server that runs here, and which are loaded",
+    "load": "load models of a server that runs here",
+    "unload": "unload models of a server that runs here",
     "install": "put a model into a repository; list those that are kept, switch between them",
     "prepare": "rewrite an exported graph for serving, and prove the result",
     "convert": "write a prepared graph in int8 or float16",

@@ -6,6 +6,7 @@ Files must be 16 kHz mono; the SDK (`asr_client`) takes any.
 """
 
 import argparse
+import os
 
 import numpy as np
 import soundfile
@@ -20,6 +21,8 @@ options = parser.parse_args()
 scheme, _, address = options.url.partition("://")
 triton = {"grpc": tritonclient.grpc, "http": tritonclient.http}[scheme]
 client = triton.InferenceServerClient(address)
+key = os.environ.get("TRITON_ASR_API_KEY")  # where the server wants one
+headers = {"authorization": f"Bearer {key}"} if key else {}
 
 for file in options.files:
     waveform, sample_rate = soundfile.read(file, dtype="float32")  # in [-1, 1]
@@ -29,7 +32,7 @@ for file in options.files:
     wav.set_data_from_numpy(waveform[np.newaxis])
     wav_lens = triton.InferInput("WAV_LENS", [1, 1], "INT32")  # [rows, 1], in samples
     wav_lens.set_data_from_numpy(np.array([[waveform.size]], np.int32))
-    result = client.infer("infer_pipeline", [wav, wav_lens])
+    result = client.infer("infer_pipeline", [wav, wav_lens], headers=headers)
     text = result.as_numpy("TRANSCRIPTS").item().decode()  # [rows]
     times = result.as_numpy("TIMESTAMPS")[0].tolist()  # [start, end] in ms of each token
     print(f"{file}\t{text}\t{times}")

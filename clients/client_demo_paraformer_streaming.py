@@ -6,6 +6,7 @@ Files must be 16 kHz mono; the SDK (`asr_client`) takes any, and several request
 """
 
 import argparse
+import os
 import secrets
 
 import numpy as np
@@ -21,6 +22,8 @@ options = parser.parse_args()
 scheme, _, address = options.url.partition("://")
 triton = {"grpc": tritonclient.grpc, "http": tritonclient.http}[scheme]
 client = triton.InferenceServerClient(address)
+key = os.environ.get("TRITON_ASR_API_KEY")  # where the server wants one
+headers = {"authorization": f"Bearer {key}"} if key else {}
 CHUNK = 9600  # samples, 600 ms; the server takes pieces of any size
 
 for file in options.files:
@@ -41,6 +44,7 @@ for file in options.files:
             sequence_id=sequence_id,
             sequence_start=first == 0,
             sequence_end=first + CHUNK >= waveform.size,
+            headers=headers,
         )
         # What this chunk made final; "TEXT" is the whole text, with what may still change.
         print(result.as_numpy("TRANSCRIPTS").item().decode(), end="", flush=True)

@@ -6,6 +6,7 @@ Ctrl-C ends. The device must record at 16 kHz; `triton-asr mic` takes any.
 """
 
 import argparse
+import os
 import secrets
 
 import numpy as np
@@ -21,6 +22,8 @@ options = parser.parse_args()
 scheme, _, address = options.url.partition("://")
 triton = {"grpc": tritonclient.grpc, "http": tritonclient.http}[scheme]
 client = triton.InferenceServerClient(address)
+key = os.environ.get("TRITON_ASR_API_KEY")  # where the server wants one
+headers = {"authorization": f"Bearer {key}"} if key else {}
 sequence_id = secrets.randbelow(2**63 - 1) + 1  # one stream; the client chooses, not zero
 
 
@@ -36,6 +39,7 @@ def request(chunk: np.ndarray, *, start: bool = False, end: bool = False) -> str
         sequence_id=sequence_id,
         sequence_start=start,
         sequence_end=end,
+        headers=headers,
     )
     return result.as_numpy("TEXT")[0, 0].decode()
 

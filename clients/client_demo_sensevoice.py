@@ -6,6 +6,7 @@ Files must be 16 kHz mono; the SDK (`asr_client`) takes any.
 """
 
 import argparse
+import os
 
 import numpy as np
 import soundfile
@@ -25,6 +26,8 @@ options = parser.parse_args()
 scheme, _, address = options.url.partition("://")
 triton = {"grpc": tritonclient.grpc, "http": tritonclient.http}[scheme]
 client = triton.InferenceServerClient(address)
+key = os.environ.get("TRITON_ASR_API_KEY")  # where the server wants one
+headers = {"authorization": f"Bearer {key}"} if key else {}
 
 for file in options.files:
     waveform, sample_rate = soundfile.read(file, dtype="float32")  # in [-1, 1]
@@ -42,5 +45,5 @@ for file in options.files:
         inputs.append(triton.InferInput(name, list(array.shape), dtype))
         inputs[-1].set_data_from_numpy(array)
     outputs = [triton.InferRequestedOutput("TRANSCRIPTS")]  # the text with its tags
-    result = client.infer("sensevoice", inputs, outputs=outputs)
+    result = client.infer("sensevoice", inputs, outputs=outputs, headers=headers)
     print(f"{file}\t{result.as_numpy('TRANSCRIPTS').item().decode()}")

@@ -37,6 +37,17 @@ def serve_models(
         parameters: new values of parameters and fields in `config.pbtxt`.
         instances: processes of the models that leave it to serving.
     """
+    repositories = install_models(work, sources, parameters)
+    log = work / "server.log"
+    with TritonServer(repositories, log=log, flags=flags, instances=instances) as server:
+        server.wait_ready(READY_TIMEOUT_S)
+        yield server
+
+
+def install_models(
+    work: Path, sources: Mapping[str, Path], parameters: Mapping[str, str] | None = None
+) -> list[Path]:
+    """Install models into copies of the repositories, as `serve_models`; returns these."""
     repositories = []
     for name, source in sources.items():
         kind = KINDS[name]
@@ -46,10 +57,7 @@ def serve_models(
             set_parameter(repository, key, value)
         if repository not in repositories:
             repositories.append(repository)
-    log = work / "server.log"
-    with TritonServer(repositories, log=log, flags=flags, instances=instances) as server:
-        server.wait_ready(READY_TIMEOUT_S)
-        yield server
+    return repositories
 
 
 def set_parameter(repository: Path, key: str, value: str) -> None:

@@ -4,7 +4,7 @@
 
 Uses a `tritonserver` on PATH (the NGC container) or the one in the `nvidia-pytriton` wheel, and
 installs the embedded models into its own repositories that have none. In others, models without
-weights are left out. Ctrl-C or SIGTERM stops everything.
+weights are left out. What dies is started anew. Ctrl-C or SIGTERM stops everything.
 """
 
 from __future__ import annotations
@@ -18,41 +18,66 @@ from pathlib import Path
 
 from asr_server.commands.machine import fit_to_machine
 from asr_server.commands.output import report_error, report_line
+from asr_server.commands.serve_options import door_settings, parser
 from asr_server.errors import InstallError
 from asr_server.extras import MissingExtraError, require
 from asr_server.models import (
     default_repositories,
     empty_kinds,
     missing_kinds,
+    models_of,
     models_without,
     outdated_kinds,
     set_up_home,
 )
-from asr_server.places import IS_CHECKOUT, log_file
+from asr_server.places import IS_CHECKOUT
 from asr_server.run import (
+    Doors,
+    DoorSettings,
     Endpoints,
-    Server,
+    Part,
+    Ports,
     ServerFlags,
-    ServerWithGateway,
+    Sockets,
+    TritonPart,
     TritonServer,
     TritonServerError,
     find_installation,
+    gateway_part,
     serve,
 )
-from asr_server.run.releases import CURRENT, parse_release
+from asr_server.run.open_triton import OPEN_WARNING, restricted
+from asr_server.sockets import (
+    GRPC_SOCKET,
+    SocketFolderError,
+    make_socket_folder,
+    remove_socket_folder,
+)
+
+_FAILURES = (
+    MissingExtraError,
+    TritonServerError,
+    InstallError,
+    SocketFolderError,
+    OSError,
+    ValueError,
+)
 
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = _parser(prog)
-    options = parser.parse_args(arguments)
+    command = parser(prog, __doc__)
+    options = command.parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        return serve(_server(options), stop, report_line)
-    except (MissingExtraError, TritonServerError, InstallError, OSError, ValueError) as error:
-        return report_error(parser, error)
+        settings = door_settings(options)
+        if options.docker:
+            return _serve_in_container(options, settings, stop)
+        return _serve_here(options, settings, stop)
+    except _FAILURES as error:
+        return report_error(command, error)
 
 
 def install_missing(repositories: Sequence[Path]) -> None:
@@ -76,105 +101,99 @@ def install_missing(repositories: Sequence[Path]) -> None:
         )
 
 
-def _server(options: argparse.Namespace) -> Server:
-    """Return the server that is asked for, with models to serve."""
+def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: threading.Event) -> int:
+    """Serve until told to stop; return the exit status."""
     if options.gateway:
         require("gateway")
-    if options.docker:
-        require("docker")
-        if not IS_CHECKOUT:
-            raise TritonServerError(
-                "--docker builds its image from the project's Dockerfile, which is in a checkout "
-                "only"
-            )
-    installation = None if options.docker else find_installation()
-    set_up_home(report_line)
-    given = [path.resolve() for path in options.model_repository]
-    repositories = given or default_repositories()
-    instances = fit_to_machine(installation, repositories, report_line) if installation else {}
-    install_missing(repositories)
-    flags = _load_what_is_installed(repositories)
+    installation = find_installation()
     endpoints = Endpoints(options.host, options.http_port, options.grpc_port, options.metrics_port)
-    server: Server
-    if options.docker:
-        from asr_server.run.docker_server import DockerServer
-
-        server = DockerServer(
-            repositories,
-            endpoints,
-            options.gpus,
-            options.shm_size,
-            load_models=flags.load_models,
-            release=options.release,
-        )
-    else:
+    doors = None if options.open_triton else Doors(endpoints, settings)
+    repositories = _repositories(options)
+    instances = fit_to_machine(installation, repositories, report_line)
+    install_missing(repositories)
+    flags = replace(
+        _load_what_is_installed(repositories, options.load),
+        pinned_memory_pool_bytes=options.pinned_memory_mb << 20,
+    )
+    http_port = doors.http_port if doors else options.http_port
+    folder = make_socket_folder(http_port)
+    try:
+        ports = Ports(options.host, [options.http_port, options.grpc_port, options.metrics_port])
         server = TritonServer(
             repositories,
-            host=endpoints.host,
-            http_port=endpoints.http_port,
-            grpc_port=endpoints.grpc_port,
-            metrics_port=endpoints.metrics_port,
+            listening=Sockets(folder) if doors else ports,
+            extra_args=() if doors else restricted(folder),
             log=options.log,
-            flags=replace(flags, pinned_memory_pool_bytes=options.pinned_memory_mb << 20),
+            flags=flags,
             installation=installation,
             instances=instances,
         )
-    if options.gateway:
-        server = ServerWithGateway(server, options.gateway_option, report_line)
-    return server
+        triton = TritonPart(server, models_without([], repositories))
+        parts: list[Part] = [*(doors.parts(folder) if doors else ()), triton]
+        addresses = doors.addresses() if doors else ports.addresses()
+        if options.gateway:
+            url = f"unix:{folder / GRPC_SOCKET}" if doors else f"grpc://{ports.url(1)}"
+            parts.append(gateway_part(url, options.gateway_option, addresses.append))
+        if not doors:
+            report_line(OPEN_WARNING)
+        return serve(parts, addresses, stop, report_line)
+    finally:
+        remove_socket_folder(folder)
+        if doors:
+            doors.close()
 
 
-def _load_what_is_installed(repositories: Sequence[Path]) -> ServerFlags:
+def _serve_in_container(
+    options: argparse.Namespace, settings: DoorSettings, stop: threading.Event
+) -> int:
+    """Serve in a container until told to stop; return the exit status."""
+    require("docker")
+    if not IS_CHECKOUT:
+        raise TritonServerError(
+            "--docker builds its image from the project's Dockerfile, which is in a checkout only"
+        )
+    if settings.keys or options.open_triton or options.gateway or options.load:
+        raise ValueError("--docker: keys, --open-triton, --gateway and --load do not go with it")
+    from asr_server.run.docker_server import DockerServer
+
+    repositories = _repositories(options)
+    install_missing(repositories)
+    _load_what_is_installed(repositories, ())
+    endpoints = Endpoints(options.host, options.http_port, options.grpc_port, options.metrics_port)
+    server = DockerServer(
+        repositories, endpoints, options.gpus, options.shm_size, release=options.release
+    )
+    return serve([server], server.addresses(), stop, report_line)
+
+
+def _repositories(options: argparse.Namespace) -> list[Path]:
+    """Return the repositories to serve."""
+    given = [path.resolve() for path in options.model_repository]
+    if not given:
+        set_up_home(report_line)
+    return given or default_repositories()
+
+
+def _load_what_is_installed(repositories: Sequence[Path], chosen: Sequence[str]) -> ServerFlags:
     """Leave out models without weights, with which Triton would not start.
 
+    Args:
+        repositories: where to look.
+        chosen: models, or kinds of models, to load; none for all.
+
     Raises:
-        InstallError: no model is left.
+        InstallError: no model is left, or a chosen one is not there.
     """
     empty = empty_kinds(repositories)
-    if not empty:
-        return ServerFlags()
     names = ", ".join(kind.name for kind in empty)
-    load = models_without(empty, repositories)
-    if not load:
+    present = models_without(empty, repositories)
+    if not present:
         raise InstallError(f"nothing to serve: not installed in these repositories: {names}")
-    report_line(f"not installed, and therefore not served: {names}")
+    wanted = [model for name in chosen for model in models_of(name)]
+    if absent := [model for model in wanted if model not in present]:
+        raise InstallError(f"--load: expected one of {', '.join(present)}; got {absent[0]}")
+    if empty:
+        report_line(f"not installed, and therefore not served: {names}")
+    # Always explicit: a model whose process has died is loaded anew by itself.
+    load = wanted or (present if empty else ["*"])
     return ServerFlags(model_control_mode="explicit", load_models=load)
-
-
-def _parser(prog: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
-    parser.add_argument("--http-port", type=int, default=8000, help="default: %(default)s")
-    parser.add_argument("--grpc-port", type=int, default=8001, help="default: %(default)s")
-    parser.add_argument("--metrics-port", type=int, default=8002, help="default: %(default)s")
-    parser.add_argument(
-        "--model-repository",
-        type=Path,
-        action="append",
-        default=[],
-        help="may be given several times; default: all of the project's",
-    )
-    parser.add_argument(
-        "--log", type=Path, default=log_file("tritonserver.log"), help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--pinned-memory-mb", type=int, default=256, help="pinned pool, default: %(default)s"
-    )
-    parser.add_argument("--gateway", action="store_true", help="run the gateway beside Triton")
-    parser.add_argument(
-        "--gateway-option",
-        action="append",
-        default=[],
-        metavar="WORD",
-        help="for the gateway's command line, such as --gateway-option=--port=8080",
-    )
-    docker = parser.add_argument_group("in the NGC container")
-    docker.add_argument("--docker", action="store_true", help="run there instead of here")
-    docker.add_argument("--gpus", default="all", help="all, none or a number; default: %(default)s")
-    docker.add_argument(
-        "--release", type=parse_release, default=CURRENT, help="of Triton; default: %(default)s"
-    )
-    docker.add_argument("--shm-size", default="1g", help="shared memory; default: %(default)s")
-    return parser

@@ -106,6 +106,17 @@ def models_without(kinds: Collection[ModelKind], repositories: Collection[Path])
     return sorted(folder.name for folder in folders if folder.name not in left_out)
 
 
+def models_of(name: str) -> list[str]:
+    """Return the Triton models that belong to a kind of models, or to one of its models.
+
+    Some are called by others and not listed by them, so that they are loaded together.
+    """
+    for kind in KINDS.values():
+        if name == kind.name or name in kind.models:
+            return list(kind.models)
+    return [name]
+
+
 def copy_repository(kind: ModelKind, target: Path, source: Path | None = None) -> Path:
     """Copy the models of one kind, without the weights that are installed in them.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,21 @@ from docker.errors import DockerException, NotFound
 from docker.types import DeviceRequest
 
 from asr_server.places import ROOT
-from asr_server.run.flags import GRPC_POOL, load_arguments
+from asr_server.run.endpoints import Endpoints
 from asr_server.run.installation import TritonServerError
-from asr_server.run.interface import Endpoints
 from asr_server.run.releases import CURRENT, Release, check_release
+from asr_server.run.supervision import READY_TIMEOUT_S
 
 IMAGE = "triton-asr"
+# Its ports are reachable as they are published, so that no key is asked for inside.
+SERVE = ("triton-asr-server", "serve", "--host=0.0.0.0", "--no-api-key", "--log=-")
 CONTAINER_ROOT = "/opt/triton-asr"
 HTTP, GRPC, METRICS = "8000/tcp", "8001/tcp", "8002/tcp"
 STOP_TIMEOUT_S = 30
 
 
 class DockerServer:
-    """A `tritonserver` in a container built from the project's Dockerfile.
+    """A server in a container built from the project's Dockerfile, with its doors; a `Part`.
 
     Args:
         repositories: model repositories on this machine, mounted read-only.
@@ -35,8 +36,11 @@ class DockerServer:
         shm_size: shared memory of the container: tensors pass through it between processes.
         client: a docker client, by default the one of this machine's engine.
         release: of Triton, which the image is built on.
-        load_models: the models to load; all where there is none.
     """
+
+    name = "the container"
+    start_timeout_s = READY_TIMEOUT_S
+    stop_timeout_s = float(STOP_TIMEOUT_S)
 
     def __init__(
         self,
@@ -45,7 +49,6 @@ class DockerServer:
         gpus: str,
         shm_size: str,
         client: Any = None,
-        load_models: Sequence[str] = (),
         release: Release = CURRENT,
     ) -> None:
         self._repositories = repositories
@@ -53,12 +56,17 @@ class DockerServer:
         self._gpus = gpus
         self._shm_size = shm_size
         self._client = client
-        self._load_models = load_models
         self._release = release
         self._container: Any = None
-        self.http_url = f"{endpoints.host}:{endpoints.http_port}"
-        self.grpc_url = f"{endpoints.host}:{endpoints.grpc_port}"
-        self.metrics_url = f"http://{endpoints.host}:{endpoints.metrics_port}/metrics"
+
+    def addresses(self) -> list[str]:
+        """Return lines that say where clients find it."""
+        endpoints = self._endpoints
+        return [
+            f"HTTP     http://{endpoints.host}:{endpoints.http_port}",
+            f"gRPC     grpc://{endpoints.host}:{endpoints.grpc_port}",
+            f"metrics  http://{endpoints.host}:{endpoints.metrics_port}/metrics",
+        ]
 
     def start(self) -> None:
         """Build the image and start the container.
@@ -94,11 +102,11 @@ class DockerServer:
         }
         return {
             "command": [
-                "tritonserver",
+                *SERVE,
                 *(f"--model-repository={mount['bind']}" for mount in mounts.values()),
-                GRPC_POOL,
-                *load_arguments("explicit" if self._load_models else None, self._load_models),
             ],
+            "tmpfs": {"/tmp": "exec"},
+            "read_only": True,
             "volumes": mounts,
             "ports": ports,
             "shm_size": self._shm_size,
@@ -113,22 +121,19 @@ class DockerServer:
         count = -1 if self._gpus == "all" else int(self._gpus)
         return [DeviceRequest(count=count, capabilities=[["gpu"]])]
 
-    def wait_ready(self, timeout: float) -> None:
-        """Wait until the server in the container answers.
+    def is_ready(self) -> bool:
+        """Return whether the server in the container says so."""
+        endpoints = self._endpoints
+        url = f"http://{endpoints.host}:{endpoints.http_port}/v2/health/ready"
+        try:
+            with urlopen(url, timeout=1):
+                return True
+        except (URLError, OSError):
+            return False
 
-        Raises:
-            TritonServerError: it ended or did not become ready in time.
-        """
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            try:
-                with urlopen(f"http://{self.http_url}/v2/health/ready", timeout=5):
-                    return
-            except (URLError, OSError):
-                if not self.is_running():
-                    raise TritonServerError(f"the container ended:\n{self.log_tail()}") from None
-                time.sleep(0.5)
-        raise TritonServerError(f"not ready after {timeout:g} s:\n{self.log_tail()}")
+    def progress(self) -> str:
+        """Return nothing: its log is the container's."""
+        return ""
 
     def is_running(self) -> bool:
         """Return whether the container still runs."""
@@ -138,16 +143,20 @@ class DockerServer:
             return False
         return bool(self._container.status == "running")
 
-    def lost_models(self) -> list[str]:
-        """Return nothing: processes inside the container are not looked at from here."""
+    def lost(self) -> list[str]:
+        """Return nothing: what runs in the container watches itself."""
         return []
 
-    def log_tail(self) -> str:
+    def mend(self, lost: list[str]) -> None:
+        """Never called."""
+        raise TritonServerError(f"the container: {lost}")
+
+    def reason_for_ending(self) -> str:
         """Return the last lines the container wrote, as far as it still exists."""
         try:
-            return str(self._container.logs(tail=40).decode(errors="replace"))
+            return f"ended:\n{self._container.logs(tail=40).decode(errors='replace')}"
         except NotFound:
-            return "(the container is gone)"
+            return "ended, and is gone"
 
     def stop(self) -> None:
         """Stop the container; harmless if it never started or is gone."""

@@ -213,9 +213,20 @@ def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
     the installation has the C++ one.
 
     Returns:
-        The folder for `--backend-directory`.
+        The folder for `--backend-directory`: the installation's own where nothing is missing.
+
+    Raises:
+        TritonServerError: programs cannot be started from `folder`.
     """
+    own_stub = installation.backends / "python" / STUB_NAME
+    if installation.has_onnxruntime and installation.stub == own_stub and _is_program(own_stub):
+        return installation.backends
     folder.mkdir(parents=True, exist_ok=True)
+    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        raise TritonServerError(
+            f"{folder.parent.parent} is mounted noexec, and Triton starts its Python backend from "
+            "there; TMPDIR names another folder"
+        )
     for backend in sorted(installation.backends.iterdir()):
         if backend.name not in ("python", "onnxruntime"):
             _link(backend, folder / backend.name)
@@ -227,7 +238,7 @@ def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
             shutil.copy2(part, python / part.name)
         elif part.name not in (STUB_NAME, "__pycache__"):
             _link(part, python / part.name)
-    if os.access(installation.stub, os.X_OK):
+    if _is_program(installation.stub):
         _link(installation.stub, python / STUB_NAME)
     else:  # Triton would change the mode of a file that may belong to someone else.
         shutil.copy(installation.stub, python / STUB_NAME)
@@ -237,6 +248,10 @@ def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
     else:
         _link(ONNXRUNTIME_BACKEND, folder / "onnxruntime")
     return folder
+
+
+def _is_program(path: Path) -> bool:
+    return os.access(path, os.X_OK)
 
 
 def _link(target: Path, link: Path) -> None:

@@ -49,15 +49,15 @@ def session_members(session: int) -> list[int]:
     return members
 
 
-def stub_instances(session: int) -> set[str]:
-    """Return the names of the model instances that have a live stub, such as `vad_0_0`."""
-    instances = set()
+def stub_processes(session: int) -> dict[int, str]:
+    """Return the live stubs: process id, and the name of its model instance, such as `vad_0_0`."""
+    stubs = {}
     for pid in session_members(session):
         with suppress(OSError):
             words = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
             if Path(words[0].decode()).name == STUB_NAME and len(words) > 8:
-                instances.add(words[8].decode())
-    return instances
+                stubs[pid] = words[8].decode()
+    return stubs
 
 
 def kill_process(pid: int) -> None:

@@ -1,7 +1,7 @@
 """Starts, watches and stops a real `tritonserver` (found by `installation`).
 
-The server listens on 127.0.0.1 unless told otherwise and ends with the process (more exactly:
-the thread) that started it.
+The server listens on 127.0.0.1, or on Unix sockets, unless told otherwise, and ends with the
+process (more exactly: the thread) that started it.
 
     with TritonServer([Path("model_repo_sensevoice")], log=Path("server.log")) as server:
         server.wait_ready(60)
@@ -11,16 +11,16 @@ the thread) that started it.
 from __future__ import annotations
 
 import http.client
-import re
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from asr_server.run.control import ModelControl
 from asr_server.run.flags import ServerFlags
 from asr_server.run.installation import (
     TritonInstallation,
@@ -30,12 +30,10 @@ from asr_server.run.installation import (
     server_environment,
 )
 from asr_server.run.instances import with_instances
-from asr_server.run.ports import held_ports
-from asr_server.run.processes import bound_to_starter, kill_process, session_members, stub_instances
-
-# How Triton logs a model that does not load; a Python model's traceback follows the message.
-_LOAD_FAILURE = re.compile(r"\"failed to load '([^']+)' version \d+: (.*)\"")
-_TRACEBACK = r"\n\nAt:"
+from asr_server.run.listening import Listening, Ports
+from asr_server.run.lost_instances import ModelInstances
+from asr_server.run.processes import bound_to_starter, kill_process, session_members
+from asr_server.run.triton_log import TritonLog
 
 
 class TritonServer:
@@ -56,6 +54,7 @@ class TritonServer:
         grpc_port: int = 0,
         metrics_port: int = 0,
         host: str = "127.0.0.1",
+        listening: Listening | None = None,
         log: Path,
         extra_args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
@@ -71,6 +70,7 @@ class TritonServer:
             grpc_port: the same.
             metrics_port: the same.
             host: the address all three listen on.
+            listening: where else than on ports; they and `host` do not count then.
             log: gets standard output and error of the server and its stubs, appended.
             extra_args: further words for the command line.
             env: additions to the environment.
@@ -79,35 +79,34 @@ class TritonServer:
             instances: processes of the models whose configuration leaves it to serving.
         """
         self._repositories = [Path(path).resolve() for path in model_repositories]
-        self._ports = [http_port, grpc_port, metrics_port]
-        self._host = host
-        self._log = Path(log)
+        self._ports = Ports(host, [http_port, grpc_port, metrics_port])
+        self._listening = listening or self._ports
+        self._log = TritonLog(Path(log))
         self._extra_args = list(extra_args)
         self._env = dict(env or {})
         self._flags = flags or ServerFlags()
         self._installation = installation
         self._instances_wanted = dict(instances or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._held = ExitStack()  # ports; Triton takes them only when its models are loaded
         self._work: Path | None = None
-        self._log_start = 0
-        self._instances: set[str] = set()
+        self._instances = ModelInstances()
+        self._was_ready = False
         self.command: list[str] = []
 
     @property
     def http_url(self) -> str:
         """host:port, as tritonclient wants it (no scheme)."""
-        return f"{self._host}:{self._ports[0]}"
+        return self._ports.url(0)
 
     @property
     def grpc_url(self) -> str:
         """host:port."""
-        return f"{self._host}:{self._ports[1]}"
+        return self._ports.url(1)
 
     @property
     def metrics_url(self) -> str:
         """The Prometheus page, with scheme."""
-        return f"http://{self._host}:{self._ports[2]}/metrics"
+        return f"http://{self._ports.url(2)}/metrics"
 
     @property
     def pid(self) -> int:
@@ -144,18 +143,20 @@ class TritonServer:
             if not repository.is_dir():
                 raise TritonServerError(f"model repository {repository} is not a folder")
         installation = self._installation or find_installation()
-        chosen = iter(self._held.enter_context(held_ports(3, self._host)))
-        self._ports = [port or next(chosen) for port in self._ports]
-        self._work = Path(tempfile.mkdtemp(prefix="tritonserver-"))
-        backends = assemble_backends(installation, self._work / "backends")
+        self._listening.hold()
+        self._work = _work_folder()
+        try:
+            backends = assemble_backends(installation, self._work / "backends")
+        except TritonServerError:
+            self.stop()
+            raise
         env = server_environment(installation, self._work, self._env)
         repositories = with_instances(
             self._repositories, self._instances_wanted, self._work / "models"
         )
         self.command = [str(installation.binary), *self._arguments(backends, repositories)]
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
-            self._log_start = log.tell()
+        self._was_ready = False
+        with self._log.open() as log:
             self._process = subprocess.Popen(
                 bound_to_starter(self.command),
                 stdin=subprocess.DEVNULL,
@@ -167,16 +168,10 @@ class TritonServer:
 
     def _arguments(self, backends: Path, repositories: Sequence[Path]) -> list[str]:
         """Return the command line without the program."""
-        http_port, grpc_port, metrics_port = self._ports
         return [
             *(f"--model-repository={path}" for path in repositories),
             f"--backend-directory={backends}",
-            f"--http-address={self._host}",
-            f"--http-port={http_port}",
-            f"--grpc-address={self._host}",
-            f"--grpc-port={grpc_port}",
-            f"--metrics-address={self._host}",
-            f"--metrics-port={metrics_port}",
+            *self._listening.arguments(),
             # a name of its own lets `stop` remove what a killed server leaves in /dev/shm
             f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
             *self._flags.arguments(),
@@ -202,17 +197,13 @@ class TritonServer:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise TritonServerError(
-                    f"tritonserver ended with status {process.returncode} before it was ready; "
-                    f"{self._reason_for_ending()}"
-                )
-            if self._is_ready():
-                self._instances = stub_instances(process.pid)
+                raise TritonServerError(f"tritonserver {self.reason_for_ending()}")
+            if self.is_ready():
                 return
             time.sleep(0.05)
         raise TritonServerError(
             f"tritonserver was not ready after {timeout:g} s; "
-            f"end of {self._log}:\n{self.log_tail()}"
+            f"end of {self._log.path}:\n{self.log_tail()}"
         )
 
     def is_running(self) -> bool:
@@ -220,79 +211,91 @@ class TritonServer:
         return self._process is not None and self._process.poll() is None
 
     def lost_models(self) -> list[str]:
-        """Return models whose Python process was there when it became ready, and is gone now.
+        """Return instances of models whose process has died; see `instances.ModelInstances`."""
+        return self._instances.lost(self.pid, self.control)
 
-        Triton goes on reporting itself and such a model as ready, while every request to the
-        model fails.
-        """
-        alive = stub_instances(self.pid)
-        return sorted(name for name in self._instances if name not in alive)
+    def reload(self, instances: Sequence[str], timeout_s: float) -> None:
+        """Load the models of lost instances anew; as `instances.ModelInstances.reload`."""
+        self._instances.reload(instances, self.pid, self.control, timeout_s)
 
-    def _is_ready(self) -> bool:
-        """Return whether it is, by one look at /v2/health/ready."""
-        connection = http.client.HTTPConnection(self._connect_host, self._ports[0], timeout=5)
+    @property
+    def control(self) -> ModelControl:
+        """What loads and unloads its models."""
+        return ModelControl(self._listening.connection)
+
+    def is_ready(self) -> bool:
+        """Return whether it says so, by one look at /v2/health/ready."""
+        connection = self._listening.connection(1.0 if self._was_ready else 5.0)
         try:
             connection.request("GET", "/v2/health/ready")
-            return connection.getresponse().status == 200
+            is_ready = connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             return False
         finally:
             connection.close()
-
-    @property
-    def _connect_host(self) -> str:
-        """Where to connect; the any-address is not one."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
-
-    def _reason_for_ending(self) -> str:
-        """Return the models that did not load and why, else the end of the log."""
-        failures = [
-            f"  {model}: {reason.partition(_TRACEBACK)[0]}"
-            for model, reason in _LOAD_FAILURE.findall(self.log_text())
-        ]
-        if failures:
-            return "\n".join([f"models that did not load (log: {self._log}):", *failures])
-        return f"end of {self._log}:\n{self.log_tail()}"
+        if is_ready and not self._was_ready:
+            self._instances = ModelInstances(self.pid)
+            self._was_ready = True
+        return is_ready
 
     def log_text(self) -> str:
         """Return what this start has written to the log so far."""
-        with self._log.open("rb") as log:
-            log.seek(self._log_start)
-            return log.read().decode(errors="replace")
+        return self._log.text()
 
     def log_tail(self, lines: int = 40) -> str:
         """Return the last lines of `log_text`."""
-        return "\n".join(self.log_text().splitlines()[-lines:])
+        return self._log.tail(lines)
+
+    def loaded_models(self) -> set[str]:
+        """Return the models that this start has loaded so far."""
+        return self._log.loaded_models()
+
+    def reason_for_ending(self) -> str:
+        """Return how it ended; of its start also which models did not load, else the log's end."""
+        process = self._started()
+        state = (
+            "does not answer"
+            if process.poll() is None
+            else f"ended with status {process.returncode}"
+        )
+        if self._was_ready:
+            return f"{state} (log: {self._log.path})"
+        return f"{state} before it was ready; {self._log.reason_for_ending()}"
 
     def stop(self, grace: float = 20.0) -> None:
         """End the server and its stubs, and wait until none is left. Harmless if not running.
 
         Args:
-            grace: seconds between SIGTERM and SIGKILL.
+            grace: seconds between SIGTERM and SIGKILL. A server that was never ready is killed at
+                once: it does not listen to SIGTERM before its models are loaded, and has nothing
+                to lose.
         """
         process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
+        if process is not None:
+            self._end(process, grace if self._was_ready else 0.0)
+            for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
+                region.unlink(missing_ok=True)
+        self._listening.release()
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
+            self._work = None
+
+    def _end(self, process: subprocess.Popen[bytes], grace: float) -> None:
+        """End the processes of its session."""
+        if process.poll() is None and grace:
             process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(grace)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        if was_killed := process.poll() is None:
+            process.kill()
+            process.wait()
         # Stubs end by themselves when they miss their server, but slowly.
-        deadline = time.monotonic() + 2.0
+        deadline = time.monotonic() + (0.0 if was_killed else 2.0)
         while left := session_members(process.pid):
             if time.monotonic() > deadline:
                 for member in left:
                     kill_process(member)
             time.sleep(0.02)
-        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
-            region.unlink(missing_ok=True)
-        self._held.close()
-        if self._work is not None:
-            shutil.rmtree(self._work, ignore_errors=True)
-            self._work = None
 
     def _started(self) -> subprocess.Popen[bytes]:
         """Return the process.
@@ -303,3 +306,17 @@ class TritonServer:
         if self._process is None:
             raise TritonServerError("the server is not started")
         return self._process
+
+
+def _work_folder() -> Path:
+    """Return a new temporary folder.
+
+    Raises:
+        TritonServerError: there is none.
+    """
+    try:
+        return Path(tempfile.mkdtemp(prefix="tritonserver-"))
+    except OSError as error:
+        raise TritonServerError(
+            f"no temporary folder can be made ({error}); TMPDIR names another"
+        ) from error

@@ -6,6 +6,7 @@ What is wrong is an `OptionError`, also where the rule is one of `asr_contract`.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from .errors import OptionError
 DEFAULT_TIMEOUT_S = 60.0  # enough for minutes of audio on a CPU
 READY_TIMEOUT_S = 5.0  # a healthy server says whether it is ready within milliseconds
 POLL_INTERVAL_S = 0.2  # between two looks at a server that is starting
+
+_KEY_VARIABLE = "TRITON_ASR_API_KEY"
 
 
 def checked_timeout(timeout_s: float) -> float:
@@ -54,6 +57,20 @@ def checked_chunk_size(chunk_size: Sequence[int] | None) -> ChunkSize | None:
         return None if chunk_size is None else chunk_size_of(chunk_size)
     except ValueError as error:
         raise OptionError(str(error)) from None
+
+
+def key_headers() -> dict[str, str]:
+    """Return what brings the API key of the environment, TRITON_ASR_API_KEY, to a server.
+
+    Raises:
+        OptionError: it cannot stand in a header.
+    """
+    key = os.environ.get(_KEY_VARIABLE, "")
+    if not key:
+        return {}
+    if not key.isascii() or not key.isprintable():
+        raise OptionError(f"{_KEY_VARIABLE}: expected printable ASCII characters; got others")
+    return {"authorization": f"Bearer {key}"}
 
 
 def checked_ca_file(ca_file: str | None) -> str | None:

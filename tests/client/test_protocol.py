@@ -206,6 +206,7 @@ def test_a_model_that_is_no_recogniser_is_refused(inputs, outputs):
         ("http://h:1/triton/", "h:1", "/triton", False, False),
         ("https://h", "h:443", "", False, True),
         ("http://[::1]:9", "[::1]:9", "", False, False),
+        ("unix:/run/a/grpc:0", "unix:/run/a/grpc:0", "", True, False),
     ],
 )
 def test_urls(url, address, base_path, grpc, tls):

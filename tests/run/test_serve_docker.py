@@ -10,7 +10,6 @@ from asr_server.models import KINDS
 from asr_server.places import ROOT
 from asr_server.run import Endpoints, TritonServerError
 from asr_server.run.docker_server import DockerServer
-from asr_server.run.flags import GRPC_POOL
 from asr_server.run.releases import CURRENT, Release
 
 ENDPOINTS = Endpoints("127.0.0.1", 9000, 9001, 9002)
@@ -52,24 +51,13 @@ def test_the_repositories_are_mounted_read_only_and_served():
         mount = options["volumes"][str(path)]
         assert mount["mode"] == "ro"
         assert f"--model-repository={mount['bind']}" in options["command"]
-    assert GRPC_POOL in options["command"]
+    assert options["command"][:2] == ["triton-asr-server", "serve"]  # with its doors
+    assert options["read_only"]
     assert options["ports"]["8001/tcp"] == ("127.0.0.1", 9001)
     assert options["shm_size"] == "2g"
     assert server.is_running()
     server.stop()
     assert engine.stopped
-
-
-def test_some_models_only():
-    server = DockerServer([], ENDPOINTS, "none", "1g", RecordingEngine(), load_models=["vad"])
-    words = server.run_options()["command"]
-    assert words[-2:] == ["--model-control-mode=explicit", "--load-model=vad"]
-    server = DockerServer([], ENDPOINTS, "none", "1g", RecordingEngine())
-    assert not any("control-mode" in word for word in server.run_options()["command"])
-
-
-def test_the_image_has_the_pool_too():
-    assert f'"{GRPC_POOL}"' in (ROOT / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize(("gpus", "count"), [("all", -1), ("2", 2)])

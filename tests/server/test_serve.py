@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import numpy as np
 import psutil
@@ -172,21 +173,7 @@ def test_a_model_process_that_dies_is_replaced(start, model):
     process.terminate()
     said, _ = process.communicate(timeout=END_TIMEOUT_S)
     assert outcomes[-1] == before, outcomes[-3:]
-    assert f"the process of {model}_0_0 died; starting the server anew" in said
-
-
-def test_a_server_that_dies_ends_the_command(start):
-    _, process = start()
-    read_until(process, "ready")
-    (server,) = (
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if child.name() == "tritonserver"
-    )
-    server.kill()
-    said, _ = process.communicate(timeout=END_TIMEOUT_S)
-    assert process.returncode == 1
-    assert "the server ended by itself" in said
+    assert f"the process of {model}_0_0 died; starting it anew" in said
 
 
 def test_a_gateway_beside_it(start):
@@ -203,13 +190,146 @@ def test_a_gateway_beside_it(start):
     assert not alive
 
 
-def test_a_gateway_that_dies_ends_the_command(start):
-    _, process = start("--gateway", "--gateway-option=--port=0")
+def test_a_port_in_use_is_named_before_anything_starts(start):
+    ports, process = start()
     read_until(process, "ready")
-    children = psutil.Process(process.pid).children(recursive=True)
-    (gateway,) = (child for child in children if "asr_gateway" in child.cmdline())
-    gateway.kill()
+    _, second = start()
+    said, _ = second.communicate(timeout=END_TIMEOUT_S)
+    assert second.returncode == 1
+    assert f"HTTP: port {ports[0]} of 127.0.0.1 is in use by another program; --http-port" in said
+    assert "ready" not in said
+    process.terminate()
+    process.communicate(timeout=END_TIMEOUT_S)
+
+
+@pytest.mark.parametrize("after_s", [0.5, 3.0])
+def test_sigterm_while_it_loads_ends_it_at_once(start, after_s):
+    _, process = start()
+    time.sleep(after_s)
+    family = psutil.Process(process.pid).children(recursive=True)
+    begun = time.monotonic()
+    process.terminate()
+    said, _ = process.communicate(timeout=END_TIMEOUT_S)
+    assert time.monotonic() - begun < 10
+    assert process.returncode == 0, said
+    assert not psutil.wait_procs(family, timeout=END_TIMEOUT_S)[1]
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]", "localhost"])
+def test_addresses_of_ipv6_and_names(start, host):
+    ports, process = start("--host", host)
+    said = read_until(process, "ready")
+    shown = "localhost" if host == "localhost" else "[::1]"
+    assert f"http://{shown}:{ports[0]}\n" in said
+    for url in (f"http://{shown}:{ports[0]}", f"grpc://{shown}:{ports[1]}"):
+        with Client(url) as client:
+            client.check_ready("sensevoice")
+    process.terminate()
+    process.communicate(timeout=END_TIMEOUT_S)
+
+
+def test_an_address_that_others_reach_needs_a_key_or_a_word(start):
+    _, process = start("--host", "0.0.0.0")
     said, _ = process.communicate(timeout=END_TIMEOUT_S)
     assert process.returncode == 1
-    assert f"the gateway ended with status {-signal.SIGKILL}" in said
-    assert not psutil.wait_procs(children, timeout=END_TIMEOUT_S)[1]
+    assert "--no-api-key: whoever reaches it may then recognise speech" in said
+
+
+def test_keys(start, monkeypatch, tmp_path):
+    file = tmp_path / "keys"
+    file.write_text("first\nsecond\n")
+    ports, process = start("--api-key-file", str(file))
+    read_until(process, "ready")
+    urls = (f"http://127.0.0.1:{ports[0]}", f"grpc://127.0.0.1:{ports[1]}")
+    for key, is_let_in in (("second", True), ("third", False), ("", False)):
+        monkeypatch.setenv("TRITON_ASR_API_KEY", key)
+        for url in urls:
+            with Client(url) as client:
+                client.check_ready()  # probes need none
+                if is_let_in:
+                    client.transcribe(np.zeros(16_000, np.float32), sample_rate=16_000)
+                    with pytest.raises(AsrError, match="streaming_paraformer"), client.stream():
+                        pass  # which is not served here
+                    continue
+                with pytest.raises(AsrError, match="Bearer KEY"):
+                    client.transcribe(np.zeros(16_000, np.float32), sample_rate=16_000)
+    for child in psutil.Process(process.pid).children(recursive=True):
+        assert "second" not in " ".join(child.cmdline())
+    process.terminate()
+    process.communicate(timeout=END_TIMEOUT_S)
+
+
+def test_open_triton_says_what_it_means_and_keeps_its_control_closed(start):
+    ports, process = start("--open-triton")
+    said = read_until(process, "ready")
+    assert "can end this server with one small request" in said
+    for path in ("v2/logging", "v2/repository/index", "v2/systemsharedmemory/status"):
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(
+                Request(
+                    f"http://127.0.0.1:{ports[0]}/{path}",
+                    method="POST" if "index" in path else "GET",
+                ),
+                timeout=END_TIMEOUT_S,
+            )
+    with Client(f"grpc://127.0.0.1:{ports[1]}") as client:
+        client.check_ready("sensevoice")
+    process.terminate()
+    process.communicate(timeout=END_TIMEOUT_S)
+
+
+def test_a_temporary_folder_without_programs_is_named(start, tmp_path, monkeypatch):
+    folder = tmp_path / "noexec"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        monkeypatch.setenv("TMPDIR", str(folder))
+        _, process = start()
+        said, _ = process.communicate(timeout=END_TIMEOUT_S)
+        assert process.returncode == 1
+        assert f"{folder} is mounted noexec" in said
+        assert "TMPDIR names another folder" in said
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_log_that_cannot_be_written_is_named(start):
+    _, process = start("--log", "/proc/server.log")
+    said, _ = process.communicate(timeout=END_TIMEOUT_S)
+    assert process.returncode == 1
+    assert "/proc/server.log: the log cannot be written" in said
+    assert "--log names another file, or - for standard error" in said
+    assert "Traceback" not in said
+
+
+def test_nothing_but_the_temporary_folder_is_written(repository, tmp_path):
+    """As without root's rights in a read-only tree: root without capabilities obeys modes."""
+    for path in [repository, *repository.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    work, home = tmp_path / "work", tmp_path / "home"
+    work.mkdir()
+    home.mkdir(mode=0o555)
+    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-m"]
+    command += ["asr_server", "serve", "--model-repository", str(repository), "--log", "-"]
+    command += ["--http-port=0", "--grpc-port=0", "--metrics-port=0"]
+    folders = {"TMPDIR": str(work), "HOME": str(home), "TRITON_ASR_HOME": str(home / "none")}
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **folders, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    try:
+        said = read_until(process, "ready")
+    finally:
+        process.terminate()
+        process.communicate(timeout=END_TIMEOUT_S)
+        for path in [home, repository, *repository.rglob("*")]:
+            path.chmod(0o755)
+    assert re.search(r"HTTP +http://127\.0\.0\.1:\d{4,5}\n", said)
+    assert not list(home.iterdir())
+    assert "Traceback" not in said

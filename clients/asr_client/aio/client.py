@@ -21,6 +21,7 @@ from ..options import (
     checked_ca_file,
     checked_language,
     checked_timeout,
+    key_headers,
     timeout_or,
 )
 from ..recognition import RecognitionOptions, RemoteRecogniser
@@ -57,7 +58,9 @@ class AsyncClient:
         self.url = endpoint.url
         self.timeout_s = checked_timeout(timeout_s)
         transport_class = self._grpc_transport if endpoint.uses_grpc else HttpTransport
-        self._transport: Transport = transport_class(endpoint, checked_ca_file(ca_file))
+        self._transport: Transport = transport_class(
+            endpoint, checked_ca_file(ca_file), key_headers()
+        )
         self._recogniser = RemoteRecogniser(self._transport)
         self._sessions: weakref.WeakValueDictionary[
             int, AsyncStreamSession | AsyncFileTranscription

@@ -9,6 +9,7 @@ from ..errors import OptionError
 
 # Triton's own default ports; behind TLS there is usually a proxy on the web's port.
 _DEFAULT_PORTS = {"grpc": 8001, "grpcs": 443, "http": 8000, "https": 443}
+_UNIX = "unix:"
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Endpoint:
     """A parsed server URL.
 
     Attributes:
-        scheme: "grpc", "grpcs", "http" or "https".
-        address: `host:port` (IPv6 in brackets), as tritonclient wants it.
+        scheme: "grpc", "grpcs", "http", "https", or "unix" for gRPC over a Unix socket.
+        address: `host:port` (IPv6 in brackets) or `unix:/path`, as tritonclient wants it.
         base_path: path in front of `/v2` for HTTP behind a proxy, "" or "/…" without a final "/".
     """
 
@@ -29,11 +30,14 @@ class Endpoint:
     def parse(cls, url: str) -> Endpoint:
         """Parse `grpc://host:port`, `grpcs://…`, `http://host:port[/base]` or `https://…`.
 
-        The port may be left out: 8001 for grpc, 8000 for http, 443 with TLS.
+        The port may be left out: 8001 for grpc, 8000 for http, 443 with TLS. `unix:/path` is gRPC
+        over a Unix socket, which a server and its gateway on the same machine may share.
 
         Raises:
             OptionError: another scheme, no host, or a part that has no meaning here.
         """
+        if isinstance(url, str) and url.startswith(f"{_UNIX}/"):
+            return cls("unix", url)
         expected = "expected grpc://host:port, grpcs://…, http://host:port or https://…"
         try:
             parts = urlsplit(url)
@@ -54,12 +58,14 @@ class Endpoint:
     @property
     def url(self) -> str:
         """The whole URL, for messages."""
+        if self.scheme == "unix":
+            return self.address
         return f"{self.scheme}://{self.address}{self.base_path}"
 
     @property
     def uses_grpc(self) -> bool:
         """Whether gRPC is spoken (else HTTP)."""
-        return self.scheme.startswith("grpc")
+        return self.scheme.startswith(("grpc", "unix"))
 
     @property
     def uses_tls(self) -> bool:

@@ -51,9 +51,15 @@ class GrpcTransport:
     may well be made before any loop runs.
     """
 
-    def __init__(self, endpoint: Endpoint, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        ca_file: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._ca_file = ca_file
+        self._headers = dict(headers or {})  # of every call
         self._url = endpoint.url
         self._opened: triton.InferenceServerClient | None = None
         self._calls = Calls(self._url)
@@ -75,7 +81,8 @@ class GrpcTransport:
 
     async def _call(self, method: str, timeout_s: float, *arguments: Any, **options: Any) -> Any:
         """Call a method of tritonclient's, and await what it answers."""
-        call = self._start(method, *arguments, client_timeout=timeout_s, **options)
+        options |= {"client_timeout": timeout_s, "headers": self._headers}
+        call = self._start(method, *arguments, **options)
         return await self._calls.run(call, timeout_s + _REPORT_S)
 
     def _start(self, method: str, *arguments: Any, **options: Any) -> Awaitable[Any]:
@@ -91,7 +98,7 @@ class GrpcTransport:
     def open_stream(self) -> RequestStream:
         """Return a way for the requests of one sequence."""
         with translated(self._url, "stream", 0):
-            return GrpcRequestStream(self._client(), self._url, self._calls)
+            return GrpcRequestStream(self._client(), self._url, self._calls, self._headers)
 
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
@@ -111,7 +118,7 @@ class GrpcTransport:
     async def ready_models(self, timeout_s: float) -> list[ModelInfo]:
         """Return the models that the server lists as ready."""
         with translated(self._url, "list of models", timeout_s):
-            return grpc_ready_models(await self._call("get_model_repository_index", timeout_s))
+            return grpc_ready_models(await self._call("get_inference_statistics", timeout_s))
 
     async def close(self) -> None:
         """Close the channel; calls under way end with `ClientClosed`."""

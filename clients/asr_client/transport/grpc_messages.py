@@ -37,5 +37,5 @@ def grpc_metadata(answer: Any) -> ModelMetadata:
 
 
 def grpc_ready_models(answer: Any) -> list[ModelInfo]:
-    """Return the ready models of a RepositoryIndexResponse."""
-    return [ModelInfo(m.name, m.version) for m in answer.models if m.state == "READY"]
+    """Return the models of a ModelStatisticsResponse: those that are ready."""
+    return [ModelInfo(model.name, model.version) for model in answer.model_stats]

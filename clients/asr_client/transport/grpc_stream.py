@@ -28,13 +28,19 @@ class GrpcRequestStream:
 
     max_in_flight = 8
 
-    def __init__(self, client: triton.InferenceServerClient, url: str, calls: Calls) -> None:
+    def __init__(
+        self,
+        client: triton.InferenceServerClient,
+        url: str,
+        calls: Calls,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._url = url
         self._calls = calls
         self._outgoing: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._waiting: deque[asyncio.Future[triton.InferResult]] = deque()
         self._ended: Exception | None = None
-        self._answers = client.stream_infer(self._requests())
+        self._answers = client.stream_infer(self._requests(), headers=dict(headers or {}))
         self._reader = asyncio.create_task(self._read())
 
     async def exchange(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:

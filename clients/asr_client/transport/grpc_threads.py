@@ -9,7 +9,7 @@ two threads each would be needed otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,13 @@ from .grpc import GrpcTransport
 class ThreadedGrpcTransport(GrpcTransport):
     """`interface.Transport` over gRPC for threads; streams as its base class."""
 
-    def __init__(self, endpoint: Endpoint, ca_file: str | None = None) -> None:
-        super().__init__(endpoint, ca_file)
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        ca_file: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(endpoint, ca_file, headers)
         self._threaded: triton.InferenceServerClient | None = None
 
     def _start(self, method: str, *arguments: Any, **options: Any) -> Awaitable[Any]:

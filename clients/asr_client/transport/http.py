@@ -48,8 +48,14 @@ class HttpTransport:
     server that sends a byte now and then is waited for forever, and it repeats requests itself.)
     """
 
-    def __init__(self, endpoint: Endpoint, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        ca_file: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._endpoint = endpoint
+        self._headers = dict(headers or {})  # of every call
         self._url = endpoint.url
         self._opened: triton.InferenceServerClient | None = None
         self._calls = Calls(self._url)
@@ -81,7 +87,9 @@ class HttpTransport:
                 tensor.set_data_from_numpy(array, binary_data=True)
                 inputs.append(tensor)
             # Without a list of outputs Triton sends all it has, and all of them binary.
-            call = self._client().infer(request.model_name, inputs, **sequence_arguments(request))
+            call = self._client().infer(
+                request.model_name, inputs, headers=self._headers, **sequence_arguments(request)
+            )
             result = await self._calls.run(call, timeout_s)
             names = [output["name"] for output in result.get_response()["outputs"]]
             return {name: result.as_numpy(name) for name in names}
@@ -93,17 +101,27 @@ class HttpTransport:
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
         with translated(self._url, "readiness", timeout_s):
-            return bool(await self._calls.run(self._client().is_server_ready(), timeout_s))
+            return bool(
+                await self._calls.run(
+                    self._client().is_server_ready(headers=self._headers), timeout_s
+                )
+            )
 
     async def model_ready(self, name: str, timeout_s: float) -> bool:
         """Return whether the server says that this model is ready."""
         with translated(self._url, f"readiness of {name!r}", timeout_s):
-            return bool(await self._calls.run(self._client().is_model_ready(name), timeout_s))
+            return bool(
+                await self._calls.run(
+                    self._client().is_model_ready(name, headers=self._headers), timeout_s
+                )
+            )
 
     async def model_metadata(self, name: str, timeout_s: float) -> ModelMetadata:
         """Return the names of a model's inputs and outputs."""
         with translated(self._url, f"model {name!r}", timeout_s):
-            answer = await self._calls.run(self._client().get_model_metadata(name), timeout_s)
+            answer = await self._calls.run(
+                self._client().get_model_metadata(name, headers=self._headers), timeout_s
+            )
             return ModelMetadata(
                 frozenset(tensor["name"] for tensor in answer["inputs"]),
                 frozenset(tensor["name"] for tensor in answer["outputs"]),
@@ -112,11 +130,11 @@ class HttpTransport:
     async def ready_models(self, timeout_s: float) -> list[ModelInfo]:
         """Return the models that the server lists as ready."""
         with translated(self._url, "list of models", timeout_s):
-            index = await self._calls.run(self._client().get_model_repository_index(), timeout_s)
+            call = self._client().get_inference_statistics(headers=self._headers)
+            answer = await self._calls.run(call, timeout_s)
             return [
                 ModelInfo(model["name"], model.get("version", ""))
-                for model in index
-                if model.get("state") == "READY"
+                for model in answer["model_stats"]
             ]
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@
     replies      what it is told
     listener     an utterance: takes its audio, sends the replies, in two kinds:
     live           while it is spoken: VAD, streaming model, and a second pass by `second_pass`
+    recovering     runs the live one again where Triton died
     recorded       when all of it is there: the SDK's file pipeline
     realtime     the commands of FunASR's realtime server, in place of JSON
     early_audio  what comes before the first message

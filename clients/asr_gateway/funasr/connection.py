@@ -12,7 +12,16 @@ from typing import Any, Protocol
 from asr_client import AudioError, DecoderFailed, Overloaded, StorageFull
 from asr_client.storage import is_full
 
-from ..shared import GATEWAY_FAILED, SHUTDOWN_MESSAGE, Gateway, log_event, logged, told
+from ..shared import (
+    GATEWAY_FAILED,
+    RETRY_AFTER_S,
+    SHUTDOWN_MESSAGE,
+    Gateway,
+    is_outage,
+    log_event,
+    logged,
+    told,
+)
 from .early_audio import EarlyAudio
 from .listener import Listener, is_live, make_listener
 from .pcm import PcmError
@@ -311,6 +320,8 @@ class Connection:
             code, reason = own, str(error)
         else:
             code, reason = _close_code(error), told(error)
+            if is_outage(error):
+                code, reason = TRY_LATER, f"{reason}; come again in {RETRY_AFTER_S} s"
         level = logging.ERROR if reason == GATEWAY_FAILED else logging.WARNING
         log_event(
             "session failed", level=level, session=self._number, code=code, error=logged(error)

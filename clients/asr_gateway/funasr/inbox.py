@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from asr_client.audio import Waveform
 from asr_client.streaming import Outbox, StreamResampler, live_frames
@@ -13,6 +14,13 @@ from .pcm import PcmReader
 # What waits before `put` makes the socket wait; the sender's own buffers come on top.
 MAX_WAITING_SAMPLES = 10 * SAMPLE_RATE
 MAX_PIECE_SAMPLES = 5 * SAMPLE_RATE
+
+
+class AudioSource(Protocol):
+    """Gives 16 kHz audio in pieces."""
+
+    async def take(self) -> Waveform | None:
+        """Wait for the next piece, [samples] float32; None after the last."""
 
 
 class AudioInbox:

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 from asr_client import AudioError, FileOptions
 from asr_contract import SAMPLE_RATE, ChunkSize, nearest_served_chunk_size
 
-from ..shared import SHUTDOWN_MESSAGE, Gateway, told
-from .inbox import AudioInbox
-from .live import LiveRecognition, Partial, Spoken
+from ..shared import SHUTDOWN_MESSAGE, Gateway, through_outages, told
+from .inbox import AudioInbox, AudioSource
+from .live import LiveRecognition, Partial, Report, Spoken
 from .protocol import UtteranceOptions
 from .recorded import Recording
+from .recovering import RecoveringRecognition
 from .replies import closing_reply, made_final, partial_reply, recording_reply, sentence_reply
 
 _ARRIVALS = 4096  # frames whose time of arrival is remembered
@@ -137,8 +138,11 @@ class RecordingListener:
             options, warning = await _file_options(self._gateway, self._options)
             text, sentences = "", []
             try:
-                transcript = await self._recording.transcribe(
-                    self._gateway.client, options, owner=self._client
+                client, triton = self._gateway.client, self._gateway.triton
+                transcript = await through_outages(
+                    triton,
+                    settings.hold_s,
+                    lambda: self._recording.transcribe(client, options, owner=self._client),
                 )
                 if transcript is not None:
                     text, sentences = transcript.text, transcript.sentences
@@ -197,14 +201,20 @@ class LiveListener:
     async def run(self) -> None:
         """Recognise; as `Listener.run`."""
         options, warning = await _file_options(self._gateway, self._options)
-        live = LiveRecognition(
-            self._gateway.client,
-            self._inbox,
-            options,
-            chunk_size=self._chunk_size(),
-            second_pass=self._options.mode == "2pass",
-            report=self._report,
-        )
+        chunk_size = self._chunk_size()
+
+        def begin(source: AudioSource, report: Report) -> LiveRecognition:
+            return LiveRecognition(
+                self._gateway.client,
+                source,
+                options,
+                chunk_size=chunk_size,
+                second_pass=self._options.mode == "2pass",
+                report=report,
+            )
+
+        hold_s = self._gateway.settings.hold_s
+        live = RecoveringRecognition(self._inbox, begin, self._gateway.triton, hold_s, self._report)
         try:
             await live.run()
         except Exception:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from asr_client.audio import Waveform
 from asr_client.files import Segment, SegmentCutter, SpeechDetector
 from asr_contract import SAMPLE_RATE, ChunkSize
 
-from .inbox import AudioInbox
+from .inbox import AudioSource
 from .second_pass import SegmentRecogniser
 
 T = TypeVar("T")
@@ -71,6 +72,7 @@ class _Speech:
 
     Attributes:
         fed_samples: how much of it the streaming model was given.
+        end_ms: where it ends in the utterance.
         ended_ms: how much of the utterance was heard when the VAD saw its end.
     """
 
@@ -79,6 +81,7 @@ class _Speech:
         self.start_ms = start_ms
         self.session = session
         self.fed_samples = 0
+        self.end_ms = start_ms
         self.ended_ms = 0.0
         self._ended: asyncio.Future[asyncio.Task[Sentence | None] | None] = (
             asyncio.get_running_loop().create_future()
@@ -132,12 +135,16 @@ class LiveRecognition:
         second_pass: whether to recognise each stretch once more. Without, the partial texts are
             the result, and complete.
         report: is told what was heard; what waits for it makes the inbox full.
+
+    Attributes:
+        heard_samples: how much of the audio was taken.
+        reported_ms: up to where all is reported.
     """
 
     def __init__(
         self,
         client: AsyncClient,
-        inbox: AudioInbox,
+        inbox: AudioSource,
         options: FileOptions,
         *,
         chunk_size: ChunkSize,
@@ -153,10 +160,19 @@ class LiveRecognition:
         self._speeches: asyncio.Queue[_Speech | None] = asyncio.Queue(_MAX_WAITING_SPEECH)
         self._current: _Speech | None = None
         self._count = 0
-        self._heard_samples = 0
+        self._unreported: deque[_Speech] = deque()
+        self.reported_ms = 0
+        self.heard_samples = 0
         self._begun_s = 0.0
         self._sessions: set[AsyncStreamSession] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def next_report(self) -> tuple[int, int | None]:
+        """Number and start, in ms, of the first stretch that is not all reported; None: none is."""
+        if self._unreported:
+            return self._unreported[0].index, self._unreported[0].start_ms
+        return self._count, None
 
     async def run(self) -> None:
         """Recognise, and return when all is reported. Cancelling it leaves nothing behind.
@@ -193,7 +209,7 @@ class LiveRecognition:
         async with detector:
             while (piece := await self._inbox.take()) is not None:
                 self._begun_s = self._begun_s or time.monotonic()
-                self._heard_samples += piece.size
+                self.heard_samples += piece.size
                 rows = await detector.accept(piece)
                 await self._follow(cutter, cutter.accept(piece, rows), piece)
             nothing = np.zeros(0, np.float32)
@@ -228,12 +244,14 @@ class LiveRecognition:
             await session.open()
         speech = _Speech(self._count, start_ms, session)
         self._count += 1
+        self._unreported.append(speech)
         await self._speeches.put(speech)
         return speech
 
     async def _end(self, speech: _Speech, segment: Segment) -> None:
         """Close a stretch of speech and have it recognised as a whole."""
         second_pass = None
+        speech.end_ms = segment.end_ms
         if self._recogniser is not None:
             second_pass = self._start(self._recogniser.recognise(segment))
         if speech.session is not None:
@@ -242,7 +260,7 @@ class LiveRecognition:
                 self._start(self._finish(speech.session))
             else:
                 self._start(self._leave(speech.session))
-        speech.end(second_pass, 1000 * self._heard_samples / SAMPLE_RATE)
+        speech.end(second_pass, 1000 * self.heard_samples / SAMPLE_RATE)
 
     def _is_file(self) -> bool:
         """Return whether the audio comes faster than it can be spoken.
@@ -250,7 +268,7 @@ class LiveRecognition:
         Its partial texts come in order, before the sentence; of speech the sentence shall not wait
         for words that it says again.
         """
-        heard_s = self._heard_samples / SAMPLE_RATE
+        heard_s = self.heard_samples / SAMPLE_RATE
         return heard_s - (time.monotonic() - self._begun_s) > _AHEAD_S
 
     async def _finish(self, session: AsyncStreamSession) -> None:
@@ -285,3 +303,5 @@ class LiveRecognition:
             sentence = await speech.sentence()
             if sentence is not None:
                 await self._report(Spoken(sentence, speech.index, speech.ended_ms))
+            self._unreported.popleft()
+            self.reported_ms = speech.end_ms

@@ -79,6 +79,7 @@ class WebSocketEndpoint:
         number = gateway.next_number()
         try:
             with gateway.limits.session(client):
+                await gateway.check_triton()
                 log_event("session", session=number, client=client)
                 connection = Connection(gateway, channel, number, client)
                 gateway.sessions.add(connection)

@@ -7,7 +7,6 @@ from starlette.responses import JSONResponse
 from asr_client import (
     AsrError,
     AudioError,
-    ConnectionFailed,
     DecoderFailed,
     ModelNotFound,
     OptionError,
@@ -19,7 +18,7 @@ from asr_client import (
 )
 from asr_client.storage import is_full
 
-from ..shared import TooManySessions, told
+from ..shared import RETRY_AFTER_S, TooManySessions, is_outage, told
 
 
 class ApiError(Exception):
@@ -55,7 +54,7 @@ class ApiError(Exception):
 
     def response(self) -> JSONResponse:
         """Return the HTTP response."""
-        headers = {"Retry-After": "5"} if self.status in (429, 503, 507) else None
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if self.status in (429, 503, 507) else None
         if self.status == 401:
             headers = {"WWW-Authenticate": "Bearer"}
         return JSONResponse(self.body(), self.status, headers)
@@ -75,7 +74,7 @@ def api_error(error: Exception) -> ApiError:
         return ApiError(503, told(error), code="overloaded")
     if isinstance(error, StorageFull) or is_full(error):
         return ApiError(507, told(error), code="storage_full")
-    if isinstance(error, (ModelNotFound, ServerNotReady, ConnectionFailed)):
+    if isinstance(error, (ModelNotFound, ServerNotReady)) or is_outage(error):
         return ApiError(503, told(error), code="not_ready")
     if isinstance(error, (OptionError, RequestRejected)):
         return ApiError(400, told(error))

@@ -44,6 +44,7 @@ class TranscriptionEndpoint:
             async with AsyncExitStack() as stack:
                 client = self._gateway.keys.client(request)
                 stack.enter_context(self._gateway.limits.session(client))
+                await self._gateway.check_triton()
                 response = await self._answer(request, receive, stack)
                 if response is not None:
                     await response(scope, receive, send)

@@ -74,6 +74,7 @@ def read_settings(options: argparse.Namespace) -> GatewaySettings:
         max_sessions=options.max_sessions,
         max_sessions_per_client=options.max_sessions_per_client,
         idle_timeout_s=options.idle_timeout,
+        hold_s=options.hold,
         send_timeout_s=options.send_timeout,
         header_timeout_s=options.header_timeout,
         upload_idle_timeout_s=options.upload_idle_timeout,
@@ -163,6 +164,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-sessions", type=positive_count, default=_DEFAULTS.max_sessions)
     add("--max-sessions-per-client", type=positive_count, default=_DEFAULTS.max_sessions_per_client)
     add("--idle-timeout", type=_seconds, default=_DEFAULTS.idle_timeout_s, metavar="S")
+    add(
+        "--hold",
+        type=_seconds,
+        default=_DEFAULTS.hold_s,
+        metavar="S",
+        help=_help("how long live sessions wait for a Triton that died"),
+    )
     add("--send-timeout", type=_seconds, default=_DEFAULTS.send_timeout_s, metavar="S")
     add("--header-timeout", type=_seconds, default=_DEFAULTS.header_timeout_s, metavar="S")
     add(

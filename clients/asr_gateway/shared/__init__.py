@@ -2,8 +2,8 @@
 
 `Gateway` holds one of each: `settings` (what it was told when it started), the client of Triton,
 `auth` (API keys), `limits` (how many sessions), `metrics`, `hotwords` (which words the models
-take). `logs` writes a JSON object for each thing that happens, `failures` says what a client is
-told of one.
+take). `outage` knows whether Triton is away. `logs` writes a JSON object for each thing that
+happens, `failures` says what a client is told of one.
 """
 
 from .auth import ApiKeys
@@ -12,6 +12,7 @@ from .gateway import SHUTDOWN_MESSAGE, Gateway
 from .limits import SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
 from .model_names import DEFAULT_MODEL_NAME, MODELS, ModelNames
+from .outage import RETRY_AFTER_S, TritonAway, TritonWatch, is_outage, through_outages
 from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "GATEWAY_FAILED",
     "MAX_UPLOAD_MB",
     "MODELS",
+    "RETRY_AFTER_S",
     "SERVICES",
     "SHUTDOWN_MESSAGE",
     "ApiKeys",
@@ -28,8 +30,12 @@ __all__ = [
     "SessionLimits",
     "SettingsError",
     "TooManySessions",
+    "TritonAway",
+    "TritonWatch",
+    "is_outage",
     "log_event",
     "logged",
     "set_up_logging",
+    "through_outages",
     "told",
 ]

@@ -10,7 +10,6 @@ import re
 from asr_client import (
     AsrError,
     AudioError,
-    ConnectionFailed,
     DecoderFailed,
     ModelNotFound,
     OptionError,
@@ -23,6 +22,8 @@ from asr_client import (
     StorageFull,
 )
 from asr_client.storage import is_full
+
+from .outage import TritonAway, is_outage
 
 _MAX_LOGGED = 500  # characters
 
@@ -50,7 +51,9 @@ def told(error: Exception) -> str:
         return _STORAGE_FULL
     if isinstance(error, SessionLimitReached):
         return "as many live sessions are open as the models take; try again later"
-    if isinstance(error, (ModelNotFound, ServerNotReady, ConnectionFailed)):
+    if isinstance(error, TritonAway):
+        return str(error)
+    if isinstance(error, (ModelNotFound, ServerNotReady)) or is_outage(error):
         return _NOT_AVAILABLE
     if isinstance(error, RequestTimeout):
         return "recognition took too long and was given up"

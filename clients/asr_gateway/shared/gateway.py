@@ -10,10 +10,11 @@ from asr_client import AsyncClient
 
 from .auth import ApiKeys
 from .hotwords import HotwordCheck
-from .limits import SessionLimits
+from .limits import SessionLimits, TooManySessions
 from .logs import log_event
 from .metrics import Metrics
 from .model_names import ModelNames
+from .outage import RETRY_AFTER_S, TritonWatch
 from .settings import GatewaySettings
 
 SHUTDOWN_MESSAGE = "the gateway is shutting down"
@@ -31,12 +32,14 @@ class Gateway:
 
     Attributes:
         client: for all sessions; its calls share a connection.
+        triton: knows whether Triton answers.
         sessions: websockets that are open.
     """
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         self.client = AsyncClient(settings.triton_url, timeout_s=settings.triton_timeout_s)
+        self.triton = TritonWatch(self.client)
         self.hotwords = HotwordCheck(self.client, settings.hotwords)
         self.models = ModelNames(settings.model, settings.model_aliases)
         self.keys = ApiKeys(settings.api_keys)
@@ -45,6 +48,18 @@ class Gateway:
         self.metrics.sessions.set_function(lambda: self.limits.open)
         self.sessions: set[Stoppable] = set()
         self._numbers = itertools.count(1)
+
+    async def check_triton(self) -> None:
+        """Refuse a session that could not begin.
+
+        Raises:
+            TooManySessions: Triton does not answer.
+        """
+        if not await self.triton.answers():
+            raise TooManySessions(
+                f"recognition is not available at the moment; come again in {RETRY_AFTER_S} s",
+                "triton",
+            )
 
     def next_number(self) -> int:
         """Return a number for a session, for the log."""

@@ -50,6 +50,7 @@ class GatewaySettings:
         max_sessions: websockets and transcriptions under way.
         max_sessions_per_client: the same of one client: an API key, or else an address.
         idle_timeout_s: a websocket on which nothing comes for so long is closed.
+        hold_s: live sessions wait so long for a Triton that died; 0 ends them at once.
         send_timeout_s: so is one, or an HTTP connection, whose client does not read for so long.
         header_timeout_s: an HTTP request has to arrive within, without its body.
         upload_idle_timeout_s: longest pause within an upload.
@@ -77,6 +78,7 @@ class GatewaySettings:
     max_sessions: int = 512
     max_sessions_per_client: int = 128
     idle_timeout_s: float = 300.0
+    hold_s: float = 120.0
     send_timeout_s: float = 60.0
     header_timeout_s: float = 15.0
     upload_idle_timeout_s: float = 30.0

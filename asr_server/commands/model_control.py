@@ -1,0 +1,78 @@
+"""What the commands `index`, `load` and `unload` share: the way to a server that runs here."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+
+from asr_server.commands.output import report_error, report_line
+from asr_server.models import models_of
+from asr_server.run import READY_TIMEOUT_S, ModelControl, Ports, Sockets, TritonServerError
+from asr_server.run.open_triton import KEY_HEADER, control_key
+from asr_server.sockets import HTTP_SOCKET, socket_folder
+
+Change = Callable[[ModelControl, str], None]
+
+
+def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser that asks for the server."""
+    command = argparse.ArgumentParser(
+        prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument(
+        "--http-port", type=int, default=8000, help="of the server; default: %(default)s"
+    )
+    return command
+
+
+def model_control(http_port: int) -> ModelControl:
+    """Return the way to the control of a server that this user started on this machine.
+
+    Raises:
+        TritonServerError: there is none.
+    """
+    folder = socket_folder(http_port)
+    if (folder / HTTP_SOCKET).exists():
+        return ModelControl(Sockets(folder).connection)
+    if key := control_key(folder):
+        return ModelControl(Ports("127.0.0.1", [http_port, 0, 0]).connection, {KEY_HEADER: key})
+    raise TritonServerError(
+        f"no server of this user with HTTP port {http_port} runs here ({folder} has no socket); "
+        "--http-port names another"
+    )
+
+
+def change_models(
+    arguments: Sequence[str] | None, prog: str | None, description: str | None, change: Change
+) -> int:
+    """Run a command that changes models one by one; return the exit status."""
+    command = parser(prog, description)
+    command.add_argument("names", nargs="+", metavar="NAME", help="models, or kinds of them")
+    options = command.parse_args(arguments)
+    try:
+        control = model_control(options.http_port)
+        for name in options.names:
+            for model in _in_order(name, change):
+                begun_s = time.monotonic()
+                change(control, model)
+                report_line(f"{model}  {time.monotonic() - begun_s:.1f} s")
+    except TritonServerError as error:
+        return report_error(command, error)
+    return 0
+
+
+def load(control: ModelControl, model: str) -> None:
+    """Load a model."""
+    control.load(model, READY_TIMEOUT_S)
+
+
+def unload(control: ModelControl, model: str) -> None:
+    """Unload a model."""
+    control.unload(model, READY_TIMEOUT_S)
+
+
+def _in_order(name: str, change: Change) -> list[str]:
+    """Return the models that go together: the one that chains others is loaded last."""
+    models = models_of(name)
+    return models if change is unload else models[::-1]

@@ -1,0 +1,108 @@
+"""The options of `triton-asr-server serve`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from asr_server.doors.access import KEY_VARIABLE, is_loopback
+from asr_server.places import log_file
+from asr_server.run import DoorSettings
+from asr_server.run.releases import CURRENT, parse_release
+
+
+def door_settings(options: argparse.Namespace) -> DoorSettings:
+    """Return what is let in.
+
+    Raises:
+        ValueError: others can reach the address, and nothing says that they may.
+        OSError: the file with keys cannot be read.
+    """
+    keys = [os.environ[KEY_VARIABLE]] if os.environ.get(KEY_VARIABLE) else []
+    if options.api_key_file:
+        lines = options.api_key_file.read_text(encoding="utf-8").splitlines()
+        keys += [line.strip() for line in lines if line.strip()]
+        if not keys:
+            raise ValueError(f"--api-key-file: expected keys; {options.api_key_file} is empty")
+    if keys and options.open_triton:
+        raise ValueError("--open-triton: Triton knows no keys; its ports cannot ask for one")
+    if not keys and not options.no_api_key and not is_loopback(options.host.strip("[]")):
+        raise ValueError(
+            f"--host {options.host} can be reached from other machines; expected an API key "
+            f"({KEY_VARIABLE} or --api-key-file), or --no-api-key: whoever reaches it may then "
+            "recognise speech with it and read its metrics"
+        )
+    return DoorSettings(keys, options.allowed_host)
+
+
+def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser:
+    """Return the parser."""
+    command = argparse.ArgumentParser(
+        prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = command.add_argument
+    add("--host", default="127.0.0.1", help="default: %(default)s")
+    add("--http-port", type=int, default=8000, help="default: %(default)s; 0 picks a free one")
+    add("--grpc-port", type=int, default=8001, help="default: %(default)s; 0 picks a free one")
+    add("--metrics-port", type=int, default=8002, help="default: %(default)s; 0 picks a free one")
+    add(
+        "--model-repository",
+        type=Path,
+        action="append",
+        default=[],
+        help="may be given several times; default: all of the project's",
+    )
+    add(
+        "--load",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="load these models only, as often as needed; `triton-asr-server load` loads others",
+    )
+    add(
+        "--log",
+        type=Path,
+        default=log_file("tritonserver.log"),
+        help="of Triton; - is standard error; default: %(default)s",
+    )
+    add("--pinned-memory-mb", type=int, default=256, help="pinned pool, default: %(default)s")
+    add("--gateway", action="store_true", help="run the gateway beside Triton")
+    add(
+        "--gateway-option",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="for the gateway's command line, such as --gateway-option=--port=8080",
+    )
+    _add_access(command)
+    docker = command.add_argument_group("in the NGC container")
+    docker.add_argument("--docker", action="store_true", help="run there instead of here")
+    docker.add_argument("--gpus", default="all", help="all, none or a number; default: %(default)s")
+    docker.add_argument(
+        "--release", type=parse_release, default=CURRENT, help="of Triton; default: %(default)s"
+    )
+    docker.add_argument("--shm-size", default="1g", help="shared memory; default: %(default)s")
+    return command
+
+
+def _add_access(command: argparse.ArgumentParser) -> None:
+    access = command.add_argument_group(f"access (a key may come in {KEY_VARIABLE}, too)")
+    access.add_argument("--api-key-file", type=Path, metavar="FILE", help="keys, one a line")
+    access.add_argument(
+        "--no-api-key",
+        action="store_true",
+        help="let everybody in who can reach --host, though other machines can",
+    )
+    access.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that clients call this server by, beside addresses and localhost; * for any",
+    )
+    access.add_argument(
+        "--open-triton",
+        action="store_true",
+        help="open Triton's own ports in place of bounded ones: one small request can end it",
+    )

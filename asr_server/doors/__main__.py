@@ -1,0 +1,69 @@
+"""Runs one of the doors until SIGTERM; `asr_server.run.doors` starts it.
+
+    python -m asr_server.doors http --sockets DIR --http-fd N --metrics-fd N
+    python -m asr_server.doors grpc --sockets DIR --address HOST:PORT
+
+Keys come in the environment, which other users cannot see: TRITON_ASR_DOOR_KEYS, one a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+from pathlib import Path
+
+from asr_server.doors.access import Access
+from asr_server.sockets import GRPC_SOCKET, HTTP_SOCKET, METRICS_SOCKET
+
+KEYS_VARIABLE = "TRITON_ASR_DOOR_KEYS"
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Serve until told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    keys = os.environ.get(KEYS_VARIABLE, "").splitlines()
+    access = Access(keys=keys, hosts=options.allowed_host)
+    if options.door == "http":
+        from asr_server.doors.http_door import HttpDoor
+
+        http = HttpDoor(access, options.sockets / HTTP_SOCKET, options.sockets / METRICS_SOCKET)
+        await http.start(
+            socket.socket(fileno=options.http_fd), socket.socket(fileno=options.metrics_fd)
+        )
+        await stop.wait()
+        await http.close()
+    else:
+        from asr_server.doors.grpc_door import GrpcDoor
+
+        door = GrpcDoor(access, options.sockets / GRPC_SOCKET)
+        await door.start(options.address)
+        await stop.wait()
+        await door.close()
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m asr_server.doors", description=__doc__)
+    parser.add_argument("door", choices=("http", "grpc"))
+    parser.add_argument("--sockets", type=Path, required=True)
+    parser.add_argument("--allowed-host", action="append", default=[])
+    parser.add_argument("--http-fd", type=int)
+    parser.add_argument("--metrics-fd", type=int)
+    parser.add_argument("--address")
+    options = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.suppress(OSError):  # where memory runs out, a door goes before Triton
+        Path("/proc/self/oom_score_adj").write_text("800")
+    asyncio.run(run(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""KServe v2 over gRPC, for clients: what is checked goes on to Triton's own gRPC, on a socket.
+
+Messages pass as they came. Compressed ones are refused: gRPC unpacks them before it looks at
+their size, and 64 MB can hold 64 GB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+from tritonclient.grpc import service_pb2
+
+from asr_server.doors.access import Access
+from asr_server.doors.body import MAX_BODY_BYTES, NoRoom, Room
+from asr_server.doors.http_door import RETRY_AFTER_S
+from asr_server.doors.tensors import (
+    MAX_TENSORS,
+    STRINGS,
+    Refused,
+    check_bytes,
+    check_count,
+    check_parameter,
+    shown,
+)
+
+_SERVICE = "/inference.GRPCInferenceService/"
+_HEALTH = ("/grpc.health.v1.Health/Check", f"{_SERVICE}ServerLive", f"{_SERVICE}ServerReady")
+_QUERIES = (
+    *_HEALTH,
+    *(
+        f"{_SERVICE}{name}"
+        for name in ("ModelReady", "ServerMetadata", "ModelMetadata", "ModelConfig")
+    ),
+    f"{_SERVICE}ModelStatistics",
+)
+_INFER = f"{_SERVICE}ModelInfer"
+_STREAM = f"{_SERVICE}ModelStreamInfer"
+_QUERY_BYTES = 65_536
+_STREAM_BYTES = 8 << 20  # of a message; the 120 s of audio that `vad` takes in one
+
+_MAX_CALLS = 4096  # the streams of `max_sessions` twice, as `run.flags.GRPC_POOL` says
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_BODY_BYTES),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.compression_enabled_algorithms_bitset", 1),  # identity only
+    ("grpc.max_metadata_size", 16_384),
+    ("grpc.so_reuseport", 0),
+    # As Triton: a client may ask every five minutes whether the server is there, and each time
+    # that data flows.
+    ("grpc.http2.min_ping_interval_without_data_ms", 300_000),
+    ("grpc.http2.max_ping_strikes", 2),
+]
+_TRITON_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+]
+
+
+class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Serves clients at an address.
+
+    Args:
+        access: who is let in; gRPC knows no pages.
+        triton: Triton's own socket.
+    """
+
+    def __init__(self, access: Access, triton: Path) -> None:
+        self._access = access
+        self._triton = grpc.aio.insecure_channel(f"unix:{triton}", options=_TRITON_OPTIONS)
+        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MAX_CALLS)
+        self._server.add_generic_rpc_handlers((self,))
+        self._room = Room()
+
+    async def start(self, address: str) -> None:
+        """Listen at `host:port`.
+
+        Raises:
+            RuntimeError: the port is in use.
+        """
+        self._server.add_insecure_port(address)
+        await self._server.start()
+
+    async def close(self) -> None:
+        """End, with what is under way."""
+        await self._server.stop(grace=1.0)
+        await self._triton.close()
+
+    def service(self, details: Any) -> Any:
+        """Return what handles a method; None of those that are not open."""
+        method = details.method
+        if method == _STREAM:
+            return grpc.stream_stream_rpc_method_handler(self._stream(method))
+        if method == _INFER or method in _QUERIES:
+            return grpc.unary_unary_rpc_method_handler(self._unary(method))
+        return None
+
+    def _unary(self, method: str) -> Any:
+        call = self._triton.unary_unary(method)
+        check = check_infer if method == _INFER else _check_query
+
+        async def handle(request: bytes, context: Any) -> bytes:
+            await self._admit(method, context)
+            try:
+                check(request)
+                async with self._room.reserved(len(request)):
+                    answer: bytes = await call(request, timeout=context.time_remaining())
+            except Refused as error:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except NoRoom:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "too many bytes are under way")
+            except grpc.aio.AioRpcError as error:
+                await self._pass_failure(error, context)
+            return answer
+
+        return handle
+
+    def _stream(self, method: str) -> Any:
+        call = self._triton.stream_stream(method)
+
+        async def handle(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            await self._admit(method, context)
+            refused: list[Refused] = []
+
+            async def checked() -> AsyncIterator[bytes]:
+                async for request in requests:
+                    try:
+                        _check_size(request, _STREAM_BYTES)
+                        check_infer(request)
+                    except Refused as error:
+                        refused.append(error)
+                        answers.cancel()
+                        return
+                    yield request
+
+            answers = call(checked(), timeout=context.time_remaining())
+            try:
+                async for answer in answers:
+                    yield answer
+            except grpc.aio.AioRpcError as error:
+                await self._pass_failure(error, context)
+            except BaseException:
+                if not refused:
+                    raise
+            finally:
+                answers.cancel()
+            if refused:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(refused[0]))
+
+        return handle
+
+    async def _admit(self, method: str, context: Any) -> None:
+        """End a call that brings no key where one is needed."""
+        metadata = dict(context.invocation_metadata() or ())
+        if method not in _HEALTH and not self._access.has_key(metadata.get("authorization", "")):
+            await context.abort(
+                grpc.StatusCode.UNAUTHENTICATED, "expected the metadata authorization: Bearer KEY"
+            )
+
+    async def _pass_failure(self, error: grpc.aio.AioRpcError, context: Any) -> None:
+        """End a call as Triton ended it, or say that Triton is not there."""
+        code, details = error.code(), error.details() or ""
+        ready = grpc.ChannelConnectivity.READY
+        if code is grpc.StatusCode.UNAVAILABLE and self._triton.get_state() is not ready:
+            details = (
+                "Triton does not answer: it starts, or starts anew; "
+                f"come again in {RETRY_AFTER_S} s"
+            )
+        await context.abort(code, details)
+
+
+def check_infer(message: bytes) -> None:
+    """Check a ModelInferRequest.
+
+    Raises:
+        Refused: it is none, or one that is not open to clients.
+    """
+    try:
+        request = service_pb2.ModelInferRequest.FromString(message)
+    except Exception as error:  # protobuf's own, which is no part of its interface
+        raise Refused(f"expected a ModelInferRequest ({type(error).__name__})") from None
+    if len(request.inputs) > MAX_TENSORS or len(request.outputs) > MAX_TENSORS:
+        raise Refused(f"expected at most {MAX_TENSORS} inputs and outputs")
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(request.inputs):
+        raise Refused(f"raw_input_contents: expected {len(request.inputs)}; got {len(raw)}")
+    for name in request.parameters:
+        check_parameter("request", name)
+    for output in request.outputs:
+        for name in output.parameters:
+            check_parameter(output.name, name)
+    for index, tensor in enumerate(request.inputs):
+        for name in tensor.parameters:
+            check_parameter(tensor.name, name)
+        if raw:
+            check_bytes(tensor.name, tensor.datatype, tensor.shape, raw[index])
+        else:
+            _check_contents(tensor)
+
+
+def _check_contents(tensor: Any) -> None:
+    """Check values that are typed; Triton takes those of the field of its datatype."""
+    filled = [field.name for field, _ in tensor.contents.ListFields()]
+    if len(filled) > 1:
+        raise Refused(f"{shown(tensor.name)}: expected one kind of contents; got {filled}")
+    count = len(getattr(tensor.contents, filled[0])) if filled else 0
+    check_count(tensor.name, tensor.datatype, tensor.shape, count)
+    field = _FIELDS.get(tensor.datatype)
+    if filled and filled != [field]:
+        raise Refused(f"{shown(tensor.name)}: expected {field}; got {filled[0]}")
+
+
+_FIELDS = {
+    "BOOL": "bool_contents",
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    "INT64": "int64_contents",
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    STRINGS: "bytes_contents",
+}
+
+
+def _check_query(message: bytes) -> None:
+    _check_size(message, _QUERY_BYTES)
+
+
+def _check_size(message: bytes, max_bytes: int) -> None:
+    if len(message) > max_bytes:
+        raise Refused(f"expected at most {max_bytes} bytes; got {len(message)}")

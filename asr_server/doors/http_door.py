@@ -1,0 +1,192 @@
+"""KServe v2 over HTTP, for clients: what is checked goes on to Triton's own HTTP, on a socket.
+
+Only what clients need is open: health, metadata, configurations, statistics and inference. On the
+port of the metrics there are only these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from asr_server.doors.access import Access
+from asr_server.doors.body import NoRoom, Room, TooLarge, announced_bytes, read_body
+from asr_server.doors.infer_body import rewritten
+from asr_server.doors.tensors import Refused
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+RETRY_AFTER_S = 5
+_NAME = r"[A-Za-z0-9_.\-]{1,200}"
+_MODEL = rf"/v2/models/{{model:{_NAME}}}"
+_VERSIONED = rf"{_MODEL}/versions/{{version:\d{{1,18}}}}"
+_ANSWER_HEADERS = ("Content-Type", "Content-Encoding", HEADER_LENGTH)
+_IDLE_S = 75.0  # of a connection between requests, and for the headers of one
+_MAX_CONNECTIONS = 2048
+_QUERY_TIMEOUT_S = 30.0
+_CLOSED = "open are health, metadata, config, stats and infer of KServe v2; this is none of them"
+_OPEN = ("/v2/health/live", "/v2/health/ready")  # to probes, which have no key
+_SAFE = {"Server": "triton-asr", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class HttpDoor:
+    """Serves clients on two listening sockets.
+
+    Args:
+        access: who is let in.
+        http: Triton's own socket.
+        metrics: that of its metrics.
+    """
+
+    def __init__(self, access: Access, http: Path, metrics: Path) -> None:
+        self._access = access
+        self._sockets = {"http": http, "metrics": metrics}
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._room = Room()
+        self._runners: list[web.AppRunner] = []
+
+    async def start(self, http: socket.socket, metrics: socket.socket) -> None:
+        """Listen."""
+        for name, path in self._sockets.items():
+            self._sessions[name] = aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(str(path), limit=0),
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None),
+            )
+        queries = ["/v2", "/v2/models/stats", *_OPEN]
+        for place in (_MODEL, _VERSIONED):
+            queries += [place, *(f"{place}/{what}" for what in ("ready", "config", "stats"))]
+        infer = [f"{place}/infer" for place in (_MODEL, _VERSIONED)]
+        await self._listen(
+            http,
+            [
+                *(web.get(path, self._query) for path in queries),
+                *(web.post(path, self._infer) for path in infer),
+            ],
+        )
+        await self._listen(metrics, [web.get("/metrics", self._metrics)])
+
+    async def close(self) -> None:
+        """End, with what is under way."""
+        await asyncio.gather(*(runner.cleanup() for runner in self._runners))
+        await asyncio.gather(*(session.close() for session in self._sessions.values()))
+
+    async def _listen(self, listening: socket.socket, routes: list[web.RouteDef]) -> None:
+        app = web.Application(middlewares=[self._guarded])
+        app.add_routes(routes)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handler_cancellation=True,  # a client that leaves gives its request up
+            keepalive_timeout=_IDLE_S,
+            lingering_time=0.2,  # for a body that is not read
+            shutdown_timeout=2.0,
+        )
+        await runner.setup()
+        self._runners.append(runner)
+        await web.SockSite(runner, listening).start()
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Serve a request, or say why not."""
+        try:
+            self._admit(request)
+            response: web.StreamResponse = await handler(request)
+        except web.HTTPException as error:
+            reason = _CLOSED if error.status in (404, 405) else error.reason
+            response = _refusal(error.status, reason)
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
+        except Refused as error:
+            response = _refusal(error.status, str(error))
+        except NoRoom:
+            response = _later("as much is under way as this door takes together")
+        except (aiohttp.ClientError, OSError):
+            response = _later("Triton does not answer: it starts, or starts anew")
+        return response
+
+    def _admit(self, request: web.Request) -> None:
+        """Raise what refuses a request before its body is read.
+
+        Raises:
+            web.HTTPException, Refused: it does.
+        """
+        headers = request.headers
+        servers = [runner.server for runner in self._runners]
+        if sum(len(each.connections) for each in servers if each) > _MAX_CONNECTIONS:
+            raise NoRoom
+        host = headers.get("Host", "")
+        if not self._access.knows_host(host):
+            raise web.HTTPMisdirectedRequest(
+                reason="this name of the server is not known to it; see --allowed-host"
+            )
+        if self._access.is_foreign_page(host, headers.get("Origin"), headers.get("Sec-Fetch-Site")):
+            raise web.HTTPForbidden(reason="pages of other origins are not served")
+        if request.path not in _OPEN and not self._access.has_key(headers.get("Authorization", "")):
+            raise web.HTTPUnauthorized(reason="expected Authorization: Bearer KEY")
+        if request.method not in ("GET", "POST"):
+            raise web.HTTPMethodNotAllowed(request.method, ["GET", "POST"])
+        if request.method == "GET" and (request.can_read_body or request.body_exists):
+            raise TooLarge("expected a GET without a body")
+
+    async def _query(self, request: web.Request) -> web.StreamResponse:
+        return await self._passed(request, "http", b"", {}, _QUERY_TIMEOUT_S)
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        return await self._passed(request, "metrics", b"", {}, _QUERY_TIMEOUT_S)
+
+    async def _infer(self, request: web.Request) -> web.StreamResponse:
+        lengths = request.headers.getall(HEADER_LENGTH, [])
+        if len(lengths) > 1 or not all(re.fullmatch(r"\d{1,9}", each) for each in lengths):
+            raise Refused(f"{HEADER_LENGTH}: expected one number of bytes")
+        async with self._room.reserved(announced_bytes(request)):
+            body = await read_body(request)
+            body, length = rewritten(body, int(lengths[0]) if lengths else None)
+            return await self._passed(request, "http", body, {HEADER_LENGTH: str(length)}, None)
+
+    async def _passed(
+        self,
+        request: web.Request,
+        to: str,
+        body: bytes,
+        headers: dict[str, str],
+        timeout_s: float | None,
+    ) -> web.StreamResponse:
+        """Ask Triton, and give its answer."""
+        headers["Accept-Encoding"] = request.headers.get("Accept-Encoding", "identity")
+        async with self._sessions[to].request(
+            request.method,
+            f"http://triton{request.path}",
+            data=body or None,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=timeout_s),
+        ) as answer:
+            response = web.Response(status=answer.status, body=await answer.read(), headers=_SAFE)
+            for name in _ANSWER_HEADERS:
+                if name in answer.headers:
+                    response.headers[name] = answer.headers[name]
+            return response
+
+
+def _refusal(status: int, reason: str) -> web.Response:
+    """Return an error as Triton writes one; the connection ends, as its body may be unread."""
+    response = web.Response(
+        status=status,
+        text=json.dumps({"error": reason}),
+        content_type="application/json",
+        headers=_SAFE,
+    )
+    response.force_close()
+    return response
+
+
+def _later(reason: str) -> web.Response:
+    response = _refusal(503, f"{reason}; come again in {RETRY_AFTER_S} s")
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response

@@ -1,0 +1,74 @@
+"""Triton's control of models, over a connection that is not open to clients."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from asr_server.run.installation import TritonServerError
+
+Connect = Callable[[float], http.client.HTTPConnection]
+_INDEX_TIMEOUT_S = 10.0
+
+
+class ModelControl:
+    """Loads and unloads models of a server that was started with `explicit` control.
+
+    Args:
+        connect: returns a connection to the server's HTTP, given a timeout in seconds.
+        headers: of each request, such as a key.
+    """
+
+    def __init__(self, connect: Connect, headers: Mapping[str, str] | None = None) -> None:
+        self._connect = connect
+        self._headers = dict(headers or {})
+
+    def load(self, model: str, timeout_s: float) -> None:
+        """Load a model, anew if it is loaded; returns when it is ready.
+
+        Raises:
+            TritonServerError: it cannot be loaded, or not in time.
+        """
+        self._post(f"models/{quote(model, safe='')}/load", timeout_s)
+
+    def unload(self, model: str, timeout_s: float) -> None:
+        """Unload a model; what is under way is finished.
+
+        Raises:
+            TritonServerError: there is no such model.
+        """
+        self._post(f"models/{quote(model, safe='')}/unload", timeout_s)
+
+    def index(self) -> list[dict[str, Any]]:
+        """Return the models of the repositories: name, and version, state, reason where known.
+
+        Raises:
+            TritonServerError: the server does not answer.
+        """
+        entries: list[dict[str, Any]] = json.loads(self._post("index", _INDEX_TIMEOUT_S))
+        return entries
+
+    def _post(self, what: str, timeout_s: float) -> bytes:
+        connection = self._connect(timeout_s)
+        try:
+            connection.request("POST", f"/v2/repository/{what}", body=b"{}", headers=self._headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise TritonServerError(f"Triton does not answer ({error!r})") from error
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise TritonServerError(_message(body))
+        return body
+
+
+def _message(body: bytes) -> str:
+    """Return Triton's own words for a failure."""
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace")[:500]

@@ -1,0 +1,67 @@
+"""A `tritonserver` as a part of what serves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from asr_server.run.supervision import READY_TIMEOUT_S
+from asr_server.run.triton_server import TritonServer
+
+_LOOK_S = 1.0
+
+
+class TritonPart:
+    """`parts.Part` of a server that was started with `explicit` control of models.
+
+    Args:
+        server: what runs.
+        models: those it is to load, to tell how far it is.
+    """
+
+    name = "tritonserver"
+    start_timeout_s = READY_TIMEOUT_S
+    stop_timeout_s = 4.0
+
+    def __init__(self, server: TritonServer, models: Collection[str]) -> None:
+        self._server = server
+        self._models = models
+        self._looked_s = 0.0
+        self._answers = False
+
+    def start(self) -> None:
+        """Start it."""
+        self._answers = False
+        self._server.start()
+
+    def is_running(self) -> bool:
+        """As `Part.is_running`."""
+        return self._server.is_running()
+
+    def is_ready(self) -> bool:
+        """As `Part.is_ready`; asks once a second."""
+        if time.monotonic() - self._looked_s > _LOOK_S or not self._answers:
+            self._answers = self._server.is_ready()
+            self._looked_s = time.monotonic()
+        return self._answers
+
+    def progress(self) -> str:
+        """As `Part.progress`."""
+        loaded = self._server.loaded_models()
+        return f"loading models: {len(loaded)} of {max(len(self._models), len(loaded))}"
+
+    def reason_for_ending(self) -> str:
+        """As `Part.reason_for_ending`."""
+        return self._server.reason_for_ending()
+
+    def lost(self) -> list[str]:
+        """As `Part.lost`: instances of models whose process has died."""
+        return self._server.lost_models()
+
+    def mend(self, lost: list[str]) -> None:
+        """As `Part.mend`: the models of these instances are loaded anew, and no others."""
+        self._server.reload(lost, READY_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """As `Part.stop`."""
+        self._server.stop(self.stop_timeout_s)

@@ -1,0 +1,69 @@
+"""Where Triton's own front ends listen when they are not open: Unix sockets in a private folder.
+
+    <temporary folder>/triton-asr-<user id>/<HTTP port>/{http,grpc:0,metrics}
+
+The folder is named by the port of the door, so that commands find a server that runs here. Only
+its owner can enter it: that is what keeps Triton's own front ends, and its control of models, from
+others, and no key is needed that would show among the processes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+HTTP_SOCKET = "http"
+GRPC_SOCKET = "grpc:0"  # Triton puts the port behind an address, whatever it is
+METRICS_SOCKET = "metrics"
+KEY_FILE = "control-key"  # of a server whose own ports are open
+
+_FILES = (HTTP_SOCKET, GRPC_SOCKET, METRICS_SOCKET, KEY_FILE)
+
+_MAX_PATH = 107  # bytes of a Unix socket's name (man 7 unix)
+
+
+class SocketFolderError(RuntimeError):
+    """There is no private folder for sockets; the message says why."""
+
+
+def socket_folder(http_port: int) -> Path:
+    """Return the folder of the server whose HTTP door is at a port; it need not exist."""
+    name = f"triton-asr-{os.getuid()}/{http_port}"
+    folder = Path(tempfile.gettempdir()).resolve() / name
+    too_long = len(os.fsencode(folder / METRICS_SOCKET)) > _MAX_PATH
+    return Path("/tmp") / name if too_long else folder
+
+
+def make_socket_folder(http_port: int) -> Path:
+    """Return the folder, made if need be, without sockets of a server that has ended.
+
+    Raises:
+        SocketFolderError: it cannot be made, or somebody else's is in its place.
+    """
+    folder = socket_folder(http_port)
+    try:
+        for each in (folder.parent, folder):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = each.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+                raise SocketFolderError(f"{each}: expected a folder of your own")
+            each.chmod(0o700)
+        for name in _FILES:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise SocketFolderError(
+            f"{folder}: {error.strerror}; TMPDIR names another folder for sockets"
+        ) from error
+    return folder
+
+
+def remove_socket_folder(folder: Path) -> None:
+    """Remove the folder of a server that has ended."""
+    for name in _FILES:
+        (folder / name).unlink(missing_ok=True)
+    try:
+        folder.rmdir()
+    except OSError:
+        return  # somebody else's file is in it

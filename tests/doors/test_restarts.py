@@ -1,0 +1,209 @@
+"""What dies comes back: each process of `serve` is killed in turn, beside sessions of a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import requests
+import websockets
+
+from asr_client import AsrError, Client
+from asr_gateway.shared.settings import GatewaySettings
+from asr_server.places import ROOT
+from tests.gateway.gateways import (
+    END,
+    FRAME,
+    RunningGateway,
+    begin,
+    client_of,
+    recognise,
+    replies,
+    spoken_pcm,
+    texts,
+)
+from tests.serve_command import serving
+from tests.serving import EMBEDDED, install_models
+
+KINDS_SERVED = ("sensevoice", "vad", "paraformer-online")
+RECOVERY_S = 300
+AUDIO = spoken_pcm(3)
+SILENCE = np.zeros(16_000, np.float32)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    work = tmp_path_factory.mktemp("restarts")
+    repositories = install_models(work, {name: EMBEDDED[name] for name in KINDS_SERVED})
+    with serving(repositories, work / "server.log", gateway=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gateway(server):
+    return RunningGateway(f"127.0.0.1:{server.gateway_port}", settings=GatewaySettings())
+
+
+@pytest.fixture(scope="module")
+def expected(gateway):
+    """What the audio gives when nothing dies."""
+    return {mode: heard(asyncio.run(recognise(gateway, AUDIO, mode=mode))) for mode in MODES}
+
+
+MODES = ("2pass", "online", "offline")
+
+
+def heard(received: list[dict]) -> list[str]:
+    """The results: sentences of the second pass, else all words of the streaming model."""
+    sentences = texts(received, "2pass-offline") or texts(received, "offline")
+    return sentences or ["".join(texts(received, "online"))]
+
+
+def wait_until_it_answers(url: str) -> None:
+    deadline = time.monotonic() + RECOVERY_S
+    while True:
+        try:
+            with Client(url, timeout_s=20) as client:
+                client.transcribe(SILENCE, sample_rate=16_000)
+                return
+        except AsrError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+@pytest.mark.parametrize("door", ["http", "grpc"])
+def test_a_door(server, door):
+    before = {each.pid for each in server.family()}
+    killed = server.child("asr_server.doors", door)
+    killed.kill()
+    wait_until_it_answers(server.http_url if door == "http" else server.grpc_url)
+    assert before - {each.pid for each in server.family()} == {killed.pid}
+
+
+def test_clients_of_http_wait_for_a_new_door(server):
+    server.child("asr_server.doors", "http").kill()
+    answer = requests.get(f"{server.http_url}/v2/health/ready", timeout=RECOVERY_S)
+    assert answer.status_code == 200
+
+
+def test_the_gateway(server, gateway):
+    server.child("asr_gateway").kill()
+    deadline = time.monotonic() + RECOVERY_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(requests.ConnectionError):
+            if requests.get(f"{gateway.http}/readyz", timeout=5).status_code == 200:
+                return
+        time.sleep(0.2)
+    pytest.fail("the gateway did not come back")
+
+
+async def session_with_a_death(gateway, mode: str, kill) -> list[dict]:
+    """Speak, and let something die in the middle; returns the replies."""
+    async with client_of(gateway) as socket:
+        await socket.send(begin(mode=mode))
+        collecting = asyncio.create_task(replies(socket))
+        frames = [AUDIO[first : first + FRAME] for first in range(0, len(AUDIO), FRAME)]
+        for number, frame in enumerate(frames):
+            if number == len(frames) // 2:
+                await asyncio.sleep(1.0)  # so that it is heard as far as it came
+                await asyncio.to_thread(kill)
+            await socket.send(frame)
+        await socket.send(END)
+        return await asyncio.wait_for(collecting, RECOVERY_S)
+
+
+@pytest.mark.parametrize(
+    ("stub", "mode"),
+    [
+        ("vad_0_0", "2pass"),
+        ("sensevoice_encoder_0_0", "2pass"),
+        ("streaming_cif_search_0_0", "online"),
+        ("sensevoice_scoring_0_0", "offline"),
+    ],
+)
+def test_a_model_process_costs_a_session_a_pause_only(server, gateway, expected, stub, mode):
+    triton = server.child("tritonserver").pid
+    received = asyncio.run(session_with_a_death(gateway, mode, server.child(stub).kill))
+    assert heard(received) == expected[mode]
+    assert server.child("tritonserver").pid == triton  # nothing else was started anew
+    wait_until_it_answers(server.grpc_url)
+
+
+def test_triton_itself(server, gateway, expected):
+    """The gateway answers meanwhile; a session that is open goes on, new ones come again."""
+    triton = server.child("tritonserver")
+    turned_away: dict[str, object] = {}
+
+    def kill() -> None:
+        triton.kill()
+        triton.wait(RECOVERY_S)
+        turned_away.update(what_new_clients_are_told(gateway))
+
+    received = asyncio.run(session_with_a_death(gateway, "2pass", kill))
+    assert heard(received) == expected["2pass"]
+    assert turned_away == {
+        "live": 200,
+        "ready": 503,
+        "upload": (503, "5"),
+        "websocket": (1013, "recognition is not available at the moment; come again in 5 s"),
+    }
+    assert requests.get(f"{gateway.http}/readyz", timeout=60).status_code == 200
+    wait_until_it_answers(server.grpc_url)
+    wait_until_it_answers(server.http_url)
+
+
+def what_new_clients_are_told(gateway: RunningGateway) -> dict[str, object]:
+    files = {"file": ("a.wav", bytes(100))}
+    upload = requests.post(f"{gateway.http}/v1/audio/transcriptions", files=files, timeout=30)
+
+    async def websocket() -> tuple[int, str]:
+        async with client_of(gateway) as socket:
+            with contextlib.suppress(websockets.ConnectionClosed):
+                reply = json.loads(await socket.recv())
+                await socket.recv()
+            return socket.close_code or 0, reply["error"]
+
+    return {
+        "live": requests.get(f"{gateway.http}/healthz", timeout=30).status_code,
+        "ready": requests.get(f"{gateway.http}/readyz", timeout=30).status_code,
+        "upload": (upload.status_code, upload.headers.get("Retry-After")),
+        "websocket": asyncio.run(websocket()),
+    }
+
+
+def test_models_are_loaded_and_unloaded_by_command(server):
+    def command(name: str, *words: str) -> str:
+        line = [sys.executable, "-m", "asr_server", name, f"--http-port={server.http_port}", *words]
+        result = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=RECOVERY_S)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def states() -> dict[str, str]:
+        lines = [line.split() for line in command("index").splitlines()]
+        return {words[0]: words[1] for words in lines}
+
+    assert states()["sensevoice_scoring"] == "ready"
+    assert command("unload", "sensevoice").splitlines()[0].startswith("sensevoice ")
+    assert states()["sensevoice_scoring"] == "unavailable"
+    time.sleep(2.0)  # nobody takes it for lost
+    assert states()["sensevoice_scoring"] == "unavailable"
+    with pytest.raises(AsrError), Client(server.grpc_url) as client:
+        client.transcribe(SILENCE, sample_rate=16_000)
+    command("load", "sensevoice")
+    wait_until_it_answers(server.grpc_url)
+    server.child("sensevoice_scoring_0_0").kill()  # and is watched again
+    wait_until_it_answers(server.grpc_url)
+
+
+def test_control_of_a_server_that_is_not_here():
+    line = [sys.executable, "-m", "asr_server", "index", "--http-port=1"]
+    result = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=RECOVERY_S)
+    assert result.returncode == 1
+    assert "no server of this user with HTTP port 1 runs here" in result.stderr

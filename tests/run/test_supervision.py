@@ -1,0 +1,111 @@
+"""What is started anew, when, and for how long; with small programs in place of a server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from asr_server.run import supervision
+from asr_server.run.parts import ProcessPart
+from asr_server.run.supervision import serve
+
+END_S = 60
+
+
+class Program(ProcessPart):
+    """A Python program as a part: it says that it is ready by a line."""
+
+    def __init__(self, code: str, say=lambda line: None) -> None:
+        super().__init__("the program", [], say=say)
+        self._command = [self._command[0], "-u", "-c", code]
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+
+@pytest.fixture
+def supervised():
+    """Supervises in a thread; the lines that it reports, and how to end it."""
+    started = []
+
+    def run(part):
+        stop, lines, status = threading.Event(), [], []
+        thread = threading.Thread(
+            target=lambda: status.append(serve([part], ["address"], stop, lines.append))
+        )
+        thread.start()
+        started.append((thread, stop))
+        return lines, stop, thread, status
+
+    yield run
+    for thread, stop in started:
+        stop.set()
+        thread.join(END_S)
+        assert not thread.is_alive()
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + END_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+RUNS = "import time; print('up'); time.sleep(600)"
+
+
+def test_it_is_started_anew_and_said_once(supervised):
+    part = Program(RUNS)
+    lines, stop, thread, status = supervised(part)
+    wait_for(lambda: lines[-1:] == ["ready; Ctrl-C stops"])
+    first = part.pid
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: "ready again" in lines[-1])
+    assert part.pid != first
+    assert lines[2] == "the program ended with status -9; starting it anew"
+    assert len(lines) == 4
+    stop.set()
+    thread.join(END_S)
+    assert status == [0]
+    assert not part.is_running()
+
+
+def test_one_that_never_starts_ends_it(supervised):
+    lines, _, thread, status = supervised(Program("raise SystemExit(3)"))
+    thread.join(END_S)
+    assert status == [1]
+    assert lines == ["the program ended with status 3"]
+
+
+def test_one_that_dies_again_and_again_is_given_up(supervised, monkeypatch):
+    monkeypatch.setattr(supervision, "PAUSES_S", (0.0, 0.01, 0.02))
+    lines, _, thread, status = supervised(Program("import time; print('up'); time.sleep(0.3)"))
+    thread.join(END_S)
+    assert status == [1]
+    assert sum("starting it anew" in line for line in lines) == 3
+    assert lines[-1] == "the program died 4 times without living for 10 s"
+
+
+def test_it_stops_while_it_starts(supervised):
+    lines, stop, thread, status = supervised(Program("import time; time.sleep(600)"))
+    time.sleep(0.3)
+    stop.set()
+    thread.join(10)
+    assert status == [0]
+    assert lines == []
+
+
+def test_its_lines_come_whole_and_in_order(supervised):
+    said = []
+    lines, _, _, _ = supervised(
+        Program("print('one\\ntwo\\nthree'); import time; time.sleep(600)", said.append)
+    )
+    wait_for(lambda: lines[-1:] == ["ready; Ctrl-C stops"])
+    wait_for(lambda: len(said) == 3)
+    assert said == ["one", "two", "three"]

@@ -128,6 +128,8 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: threa
             installation=installation,
             instances=instances,
         )
+        if not doors:
+            ports.hold()  # so that the addresses are known
         triton = TritonPart(server, models_without([], repositories))
         parts: list[Part] = [*(doors.parts(folder) if doors else ()), triton]
         addresses = doors.addresses() if doors else ports.addresses()

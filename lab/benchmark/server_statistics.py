@@ -151,6 +151,12 @@ def _by_process(server_pid: int, read: Callable[[psutil.Process], float]) -> dic
     server = psutil.Process(server_pid)
     result = {"tritonserver": read(server)}
     for child in server.children(recursive=True):
-        name = Path(child.cmdline()[1]).parts[-3]  # a stub's first argument: .../model/1/model.py
-        result[name] = result.get(name, 0) + read(child)
+        try:
+            arguments = child.cmdline()
+            # A stub's first argument: .../model/1/model.py
+            is_stub = "triton_python_backend_stub" in "".join(arguments[:1])
+            name = Path(arguments[1]).parts[-3] if is_stub else child.name()
+            result[name] = result.get(name, 0) + read(child)
+        except psutil.NoSuchProcess:  # such as an ffmpeg of a gateway's
+            continue
     return result

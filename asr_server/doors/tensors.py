@@ -105,7 +105,7 @@ def check_parameter(where: str, name: str) -> None:
     Raises:
         Refused: shared memory, or classification, whose count Triton 24.10 takes on trust.
     """
-    if name == "classification" or name.startswith(("shared_memory", "triton_")):
+    if name == "classification" or name.startswith("shared_memory"):
         raise Refused(f"{shown(where)}: the parameter {shown(name)} is not open to clients")
 
 

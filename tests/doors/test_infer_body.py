@@ -100,7 +100,7 @@ def test_what_killed_is_refused(name):
         body(tensor(parameters={"a": [1]})),
         body(tensor(parameters={"a": 2**70})),
         body(tensor(parameters={"shared_memory_offset": 1})),
-        body(tensor(), parameters={"triton_enable": True}),
+        body(tensor(), parameters={"classification": 1}),
         body(tensor(), outputs=[{"name": "TEXT", "parameters": {"classification": 1}}]),
         body(tensor(), outputs=[{}]),
         body(*[tensor()] * 33),

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from asr_client import AsrError, Client
+from asr_client import AsrError, Client, RequestRejected
 from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
@@ -251,7 +251,7 @@ def test_keys(start, monkeypatch, tmp_path):
                     with pytest.raises(AsrError, match="streaming_paraformer"), client.stream():
                         pass  # which is not served here
                     continue
-                with pytest.raises(AsrError, match="Bearer KEY"):
+                with pytest.raises(RequestRejected, match="Bearer KEY"):
                     client.transcribe(np.zeros(16_000, np.float32), sample_rate=16_000)
     for child in psutil.Process(process.pid).children(recursive=True):
         assert "second" not in " ".join(child.cmdline())

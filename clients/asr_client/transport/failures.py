@@ -35,8 +35,12 @@ _KINDS: dict[str, type[AsrError]] = {
     "OUT_OF_RANGE": RequestRejected,
     "ALREADY_EXISTS": RequestRejected,
     "RESOURCE_EXHAUSTED": RequestRejected,  # the message is larger than the server takes
+    "UNAUTHENTICATED": RequestRejected,  # the server wants an API key
+    "PERMISSION_DENIED": RequestRejected,
     "NOT_FOUND": ModelNotFound,
     "400": RequestRejected,
+    "401": RequestRejected,
+    "403": RequestRejected,
     "404": ModelNotFound,
     "409": RequestRejected,
     "413": RequestRejected,

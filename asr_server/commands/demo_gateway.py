@@ -93,6 +93,7 @@ async def _listen(socket: websockets.ClientConnection) -> None:
     """Print the replies until the closing one."""
     async for message in socket:
         reply = json.loads(message)
+        if reply["text"]:
+            print(f"  {reply['mode']:<15}{reply['text']}", flush=True)
         if reply["is_final"]:
             break
-        print(f"  {reply['mode']:<15}{reply['text']}", flush=True)

@@ -133,7 +133,7 @@ def test_the_servers_own_words_are_there_for_who_asks(page):
     expect(notice.locator(".message")).to_contain_text("Not all was done as asked")
     notice.get_by_text("What the server says").click()
     expect(notice.locator(".detail")).to_have_text("<b>these models</b> know no hotwords")
-    server.say(mode="2pass", text="", error="the gateway has 9 sessions open")
+    server.say(mode="2pass", text="", is_final=True, error="the gateway has 9 sessions open")
     expect(notice.locator(".message")).to_contain_text("could not finish this")
     expect(notice.locator(".detail")).to_have_text("the gateway has 9 sessions open")
 

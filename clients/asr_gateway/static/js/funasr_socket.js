@@ -81,7 +81,10 @@ export class FunasrSocket {
     if (this.ended || typeof data !== "string") return;
     const message = JSON.parse(data);
     if (message.warning) this.events.onWarning(message.warning);
-    if (message.error) this.#finish(() => this.events.onFailure(failure(true, message.error)));
+    // What a field was refused for costs nothing else; a failure is final, or answers the end.
+    const isFailure = message.error && (message.is_final || message.is_end);
+    if (message.error && !isFailure) this.events.onWarning(message.error);
+    else if (isFailure) this.#finish(() => this.events.onFailure(failure(true, message.error)));
     else if (message.is_end) this.#finish(() => this.events.onComplete());
     else if (message.mode === "2pass-online") this.#growPartial(message);
     else if (message.text) this.#settle(message);

@@ -17,7 +17,7 @@ from asr_contract import LANGUAGE_IDS, ErrorCount, count_errors
 from .aio.client import AsyncClient
 from .aio.session import AsyncStreamSession
 from .aio.transcription import AsyncFileTranscription
-from .audio.loading import load_audio
+from .audio.loading import AudioWarning, load_audio
 from .audio.waveform import AudioInput, Pcm
 from .blocking.client import Client
 from .blocking.session import StreamSession
@@ -61,6 +61,7 @@ __all__ = [
     "AsyncStreamSession",
     "AudioError",
     "AudioInput",
+    "AudioWarning",
     "Client",
     "ClientClosed",
     "ConnectionFailed",

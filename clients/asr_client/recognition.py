@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .audio import AudioInput, Waveform
+from .audio import AudioInput, Channels, LoadedAudio, Waveform
 from .audio.loading import load_recordings_async
 from .hotwords import Hotwords
 from .protocol import (
@@ -28,6 +28,7 @@ class RecognitionOptions:
     language: str = "auto"
     itn: bool = True
     hotwords: Hotwords = None
+    channels: Channels = "mix"
 
 
 class RemoteRecogniser:
@@ -89,5 +90,16 @@ class RemoteRecogniser:
             AudioError: one cannot be used.
             AsrError: as `recognise`.
         """
-        waveforms = await load_recordings_async(audios, sample_rate)
-        return await self.recognise(waveforms, options, timeout_s)
+        loaded = await load_recordings_async(audios, sample_rate, options.channels)
+        return await self.recognise_loaded(loaded, options, timeout_s)
+
+    async def recognise_loaded(
+        self, loaded: Sequence[LoadedAudio], options: RecognitionOptions, timeout_s: float
+    ) -> list[Transcript]:
+        """Recognise recordings as `recognise`; their warnings come with the transcripts."""
+        waveforms = [each.waveform for each in loaded]
+        transcripts = await self.recognise(waveforms, options, timeout_s)
+        return [
+            replace(transcript, warnings=each.warnings) if each.warnings else transcript
+            for transcript, each in zip(transcripts, loaded, strict=True)
+        ]

@@ -25,6 +25,7 @@ class Transcript:
         emotion: such as "NEUTRAL"; None when the model does not tell.
         event: such as "Speech"; None when the model does not tell.
         raw_text: the model's own output, with SenseVoice's `<|zh|><|NEUTRAL|>…` tags.
+        warnings: what is wrong with the audio, such as that the file is cut off.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Transcript:
     emotion: str | None = None
     event: str | None = None
     raw_text: str = ""
+    warnings: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""
@@ -125,6 +127,7 @@ class Sentence:
             None when the model does not tell.
         confidence: geometric mean of its words' probabilities, 0 to 1; None when the model gives
             none.
+        channel: that it is heard in, from 1, where each is recognised apart; else None.
     """
 
     text: str
@@ -135,6 +138,7 @@ class Sentence:
     emotion: str | None = None
     event: str | None = None
     confidence: float | None = None
+    channel: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""

@@ -57,6 +57,17 @@ def endless_wav(path: Path, hours: float) -> Path:
     return path
 
 
+def endless_sox(path: Path, hours: float) -> Path:
+    """Write SoX's own format, which only ffmpeg reads: silence that takes no room on the disk."""
+    samples = int(hours * 3600 * 16000)
+    head = np.array([28], "<u4").tobytes() + np.array([samples], "<u8").tobytes()
+    form = np.array([16000], "<f8").tobytes() + np.array([1, 0], "<u4").tobytes()
+    with path.open("wb") as file:
+        file.write(b".SoX" + head + form)
+        file.truncate(32 + 4 * samples)
+    return path
+
+
 def children() -> list[psutil.Process]:
     """Return the processes that this one has started and that still run, but for test servers."""
     return [

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_client import AudioError, Pcm, load_audio
-from asr_client.audio.waveform import PCM_FORMATS, scale_array
+from asr_client.audio.raw import PCM_FORMATS
+from asr_client.audio.samples import scale_array
 from asr_contract import SAMPLE_RATE
 
 RATES = [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000]

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from asr_client import AudioError, load_audio
-from asr_client.audio.loading import load_audio_async
+from asr_client.audio.loading import load_recording_async
 from tests.client.media_files import (
     CLICKS_S,
     DURATION_S,
@@ -154,7 +154,7 @@ def test_load_audio_takes_what_libsndfile_cannot_read(media_files):
     expected, _ = decode(path)
     for source in (path, str(path), path.read_bytes()):
         np.testing.assert_array_equal(load_audio(source), expected)
-        np.testing.assert_array_equal(asyncio.run(load_audio_async(source)), expected)
+        np.testing.assert_array_equal(asyncio.run(load_recording_async(source)).waveform, expected)
     np.testing.assert_array_equal(load_audio(io.BytesIO(path.read_bytes())), expected)
     with pytest.raises(AudioError, match="says its sample rate itself"):
         load_audio(path, sample_rate=48000)

@@ -16,7 +16,7 @@ from asr_client import AudioError, DecoderFailed, Overloaded
 from asr_client.audio.media import MediaDecoder, find_ffmpeg
 from asr_client.audio.media.bounds import Bounds
 from asr_client.audio.media.places import MediaPlaces
-from tests.client.media_files import children, decode, endless_wav
+from tests.client.media_files import children, decode, endless_sox, endless_wav
 from tests.client.test_media_supervision import fake_ffmpeg
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
@@ -134,7 +134,7 @@ def test_a_decoder_that_takes_all_memory_is_ended(media_files, tmp_path, monkeyp
 
 
 def test_a_decoder_that_is_killed_is_not_the_files_fault(tmp_path):
-    path = endless_wav(tmp_path / "hours.wav", 9)
+    path = endless_sox(tmp_path / "hours.sox", 9)
 
     async def kill_it() -> None:
         async with MediaDecoder(path) as media:
@@ -261,8 +261,8 @@ def test_one_who_goes_away_leaves_the_queue():
 
 def test_a_bomb_costs_its_sender_a_place_and_nobody_else(tmp_path, media_files, monkeypatch):
     monkeypatch.setattr("asr_client.audio.media.decoder.PLACES", MediaPlaces(4))
-    day = Path(tmp_path / "day.wav")
-    endless_wav(day, 23)
+    day = Path(tmp_path / "day.sox")
+    endless_sox(day, 23)
 
     async def run() -> None:
         async def bomb() -> None:

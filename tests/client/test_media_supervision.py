@@ -15,16 +15,16 @@ import psutil
 import pytest
 
 from asr_client import AudioError, DecoderFailed
-from asr_client.audio.loading import load_audio_async
+from asr_client.audio.loading import load_recording_async
 from asr_client.audio.media import BLOCK_SAMPLES, MediaDecoder, find_ffmpeg
 from asr_client.audio.media.log import MAX_LINE_BYTES, FfmpegLog
-from tests.client.media_files import assert_clicks, children, collect, decode, endless_wav
+from tests.client.media_files import assert_clicks, children, collect, decode, endless_sox
 
 pytestmark = pytest.mark.usefixtures("no_process_left")
 
 
 def test_memory_is_bounded_and_nothing_is_decoded_ahead(tmp_path):
-    path = endless_wav(tmp_path / "hours.wav", 9)
+    path = endless_sox(tmp_path / "hours.sox", 9)
 
     async def take_a_little() -> None:
         async with MediaDecoder(path) as media:
@@ -47,7 +47,7 @@ def test_memory_is_bounded_and_nothing_is_decoded_ahead(tmp_path):
 
 
 def test_leaving_in_any_way_stops_ffmpeg(tmp_path):
-    path = endless_wav(tmp_path / "hours.wav", 9)
+    path = endless_sox(tmp_path / "hours.sox", 9)
 
     async def leave(how: str) -> None:
         async with MediaDecoder(path) as media:
@@ -137,7 +137,7 @@ def test_cancelling_a_load_stops_ffmpeg(media_files, tmp_path, monkeypatch):
     fake_ffmpeg(tmp_path, "exec sleep 1000", monkeypatch)
 
     async def cancel_it() -> None:
-        task = asyncio.create_task(load_audio_async(media_files / "clicks.m4a"))
+        task = asyncio.create_task(load_recording_async(media_files / "clicks.m4a"))
         while not children():
             await asyncio.sleep(0.05)
         task.cancel()
@@ -149,7 +149,7 @@ def test_cancelling_a_load_stops_ffmpeg(media_files, tmp_path, monkeypatch):
 
 
 def test_ffmpeg_ends_with_a_parent_that_is_killed(tmp_path):
-    path = endless_wav(tmp_path / "hours.wav", 9)
+    path = endless_sox(tmp_path / "hours.sox", 9)
     script = (
         "import asyncio, sys, psutil\n"
         "from asr_client.audio.media import MediaDecoder\n"

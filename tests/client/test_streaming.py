@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_client import AudioError, OptionError, ProtocolError, ServerError, ServerNotReady
+from asr_client.audio.resampling import MAX_PIECE_S, StreamResampler
 from asr_client.errors import SessionLimitReached
-from asr_client.streaming.audio import MAX_PIECE_S, Outbox, StreamResampler, live_frames
+from asr_client.streaming.audio import LiveReader, Outbox, check_whole_samples
 from asr_client.streaming.protocol import (
     SequenceRequests,
     StreamTranscript,
@@ -236,20 +237,32 @@ def test_a_long_array_comes_in_pieces():
     assert [len(piece) / 16000 for piece in pieces] == [MAX_PIECE_S, MAX_PIECE_S, 3]
 
 
+def live(audio) -> np.ndarray:
+    """What the models get of one piece of live audio."""
+    reader = LiveReader()
+    pieces = [*reader.read(audio, 16000), *reader.finish()]
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
 def test_every_form_of_live_audio():
     frames = np.array([0, 16384, -32768], np.int16)
     for audio in (frames, frames.tobytes(), bytearray(frames.tobytes()), frames[:, None]):
-        np.testing.assert_array_equal(live_frames(audio), [0, 0.5, -1])
-    np.testing.assert_array_equal(live_frames(memoryview(frames.tobytes())), [0, 0.5, -1])
-    np.testing.assert_array_equal(live_frames(np.array([[1.0, 0.0]])), [0.5])  # one stereo frame
+        np.testing.assert_array_equal(live(audio), [0, 0.5, -1])
+    np.testing.assert_array_equal(live(memoryview(frames.tobytes())), [0, 0.5, -1])
+    np.testing.assert_array_equal(live(np.array([[1.0, 0.0]])), [0.5])  # one stereo frame
     for empty in (b"", np.zeros(0, np.float32), np.zeros((0, 2), np.int16)):
-        assert live_frames(empty).shape == (0,)
+        assert live(empty).shape == (0,)
+
+
+def test_half_a_sample_is_refused():
+    check_whole_samples(b"1234")
+    with pytest.raises(AudioError, match="whole 16-bit samples; got 3 bytes"):
+        check_whole_samples(b"123")
 
 
 @pytest.mark.parametrize(
     ("audio", "message"),
     [
-        (b"123", "whole 16-bit samples; got 3 bytes"),
         ("a.wav", "got str"),
         ([0.0, 1.0], "got list"),
         (np.zeros((2, 500), np.float32), "looks transposed"),
@@ -261,4 +274,4 @@ def test_every_form_of_live_audio():
 )
 def test_live_audio_that_cannot_be_used_is_refused(audio, message):
     with pytest.raises(AudioError, match=message):
-        live_frames(audio)
+        live(audio)

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from asr_contract import STREAMING_MODEL, triton_name
 
-from ..audio import AudioInput, MediaSource
+from ..audio import AudioInput, Channels, MediaSource, Pcm
 from ..errors import AsrError, ClientClosed, ServerNotReady
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords, encode_hotwords
@@ -102,11 +102,12 @@ class AsyncClient:
         language: str = "auto",
         itn: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> Transcript:
         """Recognise one recording; as `Client.transcribe`."""
-        options = RecognitionOptions(model, language, itn, hotwords)
+        options = RecognitionOptions(model, language, itn, hotwords, channels)
         timeout_s = timeout_or(self.timeout_s, timeout_s)
         return (await self._recogniser.transcribe([audio], sample_rate, options, timeout_s))[0]
 
@@ -118,11 +119,12 @@ class AsyncClient:
         language: str = "auto",
         itn: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> list[Transcript]:
         """Recognise several recordings in one request; as `Client.transcribe_batch`."""
-        options = RecognitionOptions(model, language, itn, hotwords)
+        options = RecognitionOptions(model, language, itn, hotwords, channels)
         timeout_s = timeout_or(self.timeout_s, timeout_s)
         return await self._recogniser.transcribe(audios, sample_rate, options, timeout_s)
 
@@ -136,6 +138,7 @@ class AsyncClient:
         language: str = "auto",
         itn: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> list[Outcome]:
@@ -143,7 +146,7 @@ class AsyncClient:
 
         `on_result` is a plain function, called on the event loop.
         """
-        options = RecognitionOptions(model, language, itn, hotwords)
+        options = RecognitionOptions(model, language, itn, hotwords, channels)
         many = self.many_recordings(sample_rate, options, concurrency, timeout_s)
         remaining = enumerate(items)
         try:
@@ -182,7 +185,7 @@ class AsyncClient:
 
     async def transcribe_file(
         self,
-        path: MediaSource,
+        path: MediaSource | Pcm,
         *,
         model: str = "sensevoice",
         language: str = "auto",
@@ -190,6 +193,7 @@ class AsyncClient:
         punctuation: bool = True,
         timestamps: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -197,14 +201,14 @@ class AsyncClient:
         """Transcribe an audio or video file of any length; as `Client.transcribe_file`."""
         vad = dict(vad_options or {})
         options = FileOptions(
-            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight
+            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight, channels
         )
         async with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return await file.result()
 
     def stream_file(
         self,
-        path: MediaSource,
+        path: MediaSource | Pcm,
         *,
         model: str = "sensevoice",
         language: str = "auto",
@@ -212,6 +216,7 @@ class AsyncClient:
         punctuation: bool = True,
         timestamps: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -222,25 +227,33 @@ class AsyncClient:
         """
         vad = dict(vad_options or {})
         options = FileOptions(
-            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight
+            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight, channels
         )
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
     def file_transcription(
         self,
-        path: MediaSource,
+        path: MediaSource | Pcm,
         options: FileOptions,
         *,
+        file_name: str | None = None,
         owner: str = "",
         timeout_s: float | None = None,
     ) -> AsyncFileTranscription:
         """Return the sentences of a file as `stream_file`, with the options as one object.
 
-        `owner` is whose file it is, where many share this process and the decoders in it.
+        `owner` is whose file it is, where many share this process and the decoders in it;
+        `file_name` what it is called there, which tells the format of audio without a header.
         """
         timeout_s = timeout_or(self.timeout_s, timeout_s)
         file = AsyncFileTranscription(
-            self._transport, self.url, path, options, timeout_s, owner=owner
+            self._transport,
+            self.url,
+            path,
+            options,
+            timeout_s,
+            file_name=file_name,
+            owner=owner,
         )
         self._sessions[id(file)] = file
         return file

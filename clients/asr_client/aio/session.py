@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..audio.waveform import Waveform
 from ..errors import AsrError, ClientClosed, ModelNotFound, SessionLost
 from ..protocol import InferRequest
 from ..results import StreamUpdate, Transcript
-from ..streaming.audio import LiveAudio, Outbox, StreamResampler, live_frames
+from ..streaming.audio import LiveAudio, LiveReader, Outbox, check_whole_samples
 from ..streaming.protocol import (
     MAX_REQUEST_SAMPLES,
     SequenceRequests,
@@ -54,7 +55,7 @@ class AsyncStreamSession:
         self._requests = requests
         self._where = f"{url}: model {requests.model!r}"
         self._timeout_s = timeout_s
-        self._resampler = StreamResampler()
+        self._reader = LiveReader()
         self._outbox = Outbox()
         self._transcript = StreamTranscript(requests.model)
         self._sent_samples = 0
@@ -148,10 +149,10 @@ class AsyncStreamSession:
 
     async def send(self, audio: LiveAudio, *, sample_rate: int = SAMPLE_RATE) -> None:
         """Send audio; as `StreamSession.send`."""
-        frames = live_frames(audio)
+        check_whole_samples(audio)
         async with self._sending:
             self._check_usable()
-            for piece in self._resampler.convert(frames, sample_rate):
+            for piece in self._reader.read(audio, sample_rate):
                 while self._outbox.samples and (
                     self._outbox.samples + piece.size > MAX_WAITING_SAMPLES
                 ):
@@ -166,14 +167,15 @@ class AsyncStreamSession:
             if not self._transcript.is_final:
                 self._check_usable()
                 self._ending = True
-                self._queue(self._resampler.flush())
+                for piece in self._reader.finish():
+                    self._queue(piece)
             while not self._transcript.is_final:
                 await self._changed.wait()
                 self._check_alive()
             if self._cut_short:
                 raise ClientClosed(f"{self._where}: the session was closed before it was finished")
         await self.close()
-        return self._transcript.result()
+        return replace(self._transcript.result(), warnings=self._reader.warnings)
 
     async def updates(self) -> AsyncIterator[StreamUpdate]:
         """Yield each change of the text; as `StreamSession.updates`."""

@@ -1,15 +1,18 @@
-"""Whatever holds audio, as 16 kHz mono float32.
+"""Whatever holds audio, as 16 kHz mono float32: one reader for every way in.
 
-`loading` takes a whole recording, `media` decodes a long one piece by piece with ffmpeg, and
-`waveform` says what the models take.
+`containers` finds the samples in uncompressed files whatever their headers say, `media` has ffmpeg
+decode all others, and `conversion` makes of frames of any rate and any channels what the models
+take. `loading` takes a whole recording, `media.MediaDecoder` a long one piece by piece.
 """
 
-from .loading import load_audio, load_audio_async
+from .containers import HEADERS
+from .conversion import Channels, Converter, read_channels
+from .loading import AudioWarning, LoadedAudio, load_audio, load_recording, load_recording_async
 from .media import BLOCK_SAMPLES, MediaDecoder, MediaSource, find_ffmpeg
+from .raw import PCM_FORMATS, RAW_CODECS, raw_format_of_name
 from .waveform import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
-    PCM_FORMATS,
     AudioInput,
     Pcm,
     Waveform,
@@ -17,15 +20,24 @@ from .waveform import (
 
 __all__ = [
     "BLOCK_SAMPLES",
+    "HEADERS",
     "MAX_SAMPLE_RATE",
     "MIN_SAMPLE_RATE",
     "PCM_FORMATS",
+    "RAW_CODECS",
     "AudioInput",
+    "AudioWarning",
+    "Channels",
+    "Converter",
+    "LoadedAudio",
     "MediaDecoder",
     "MediaSource",
     "Pcm",
     "Waveform",
     "find_ffmpeg",
     "load_audio",
-    "load_audio_async",
+    "load_recording",
+    "load_recording_async",
+    "raw_format_of_name",
+    "read_channels",
 ]

@@ -9,7 +9,7 @@ from functools import partial
 from asr_contract import STREAMING_MODEL
 
 from ..aio.client import AsyncClient
-from ..audio import AudioInput, MediaSource
+from ..audio import AudioInput, Channels, MediaSource, Pcm
 from ..audio.loading import load_recordings
 from ..errors import AsrError, ClientClosed
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
@@ -76,6 +76,7 @@ class Client:
         language: str = "auto",
         itn: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> Transcript:
@@ -92,6 +93,8 @@ class Client:
             hotwords: words to expect, for a Paraformer with hotwords; any other model refuses
                 them. Words in a list, `{"word": weight}`, or text as FunASR's clients send it.
                 Weights have no effect yet.
+            channels: of audio with several: "mix" for the mean of all, or the number of one
+                (from 1).
             sample_rate: of an array, in Hz; required there and only there.
             timeout_s: seconds for this call; the client's when left out.
 
@@ -100,7 +103,7 @@ class Client:
             OptionError: an option has an unknown value.
             AsrError: the others of `errors`, for what went wrong on the way or on the server.
         """
-        options = RecognitionOptions(model, language, itn, hotwords)
+        options = RecognitionOptions(model, language, itn, hotwords, channels)
         return self._recognise([audio], sample_rate, options, timeout_s)[0]
 
     def transcribe_batch(
@@ -111,6 +114,7 @@ class Client:
         language: str = "auto",
         itn: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> list[Transcript]:
@@ -122,7 +126,7 @@ class Client:
 
         Args and Raises: as `transcribe`.
         """
-        options = RecognitionOptions(model, language, itn, hotwords)
+        options = RecognitionOptions(model, language, itn, hotwords, channels)
         return self._recognise(audios, sample_rate, options, timeout_s)
 
     def _recognise(
@@ -134,9 +138,9 @@ class Client:
     ) -> list[Transcript]:
         """Recognise recordings; they are loaded in this thread, which waits anyway."""
         timeout_s = timeout_or(self.timeout_s, timeout_s)
-        waveforms = load_recordings(audios, sample_rate)
-        recognise = self._core.recogniser.recognise
-        return self._call(lambda: recognise(waveforms, options, timeout_s), timeout_s)
+        loaded = load_recordings(audios, sample_rate, options.channels)
+        recognise = self._core.recogniser.recognise_loaded
+        return self._call(lambda: recognise(loaded, options, timeout_s), timeout_s)
 
     def transcribe_many(
         self,
@@ -148,6 +152,7 @@ class Client:
         language: str = "auto",
         itn: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> list[Outcome]:
@@ -156,17 +161,9 @@ class Client:
         `items` is read only as fast as there are free places, so it may be a generator. An
         item that fails becomes an `Outcome` with its error; the others go on.
 
-        Args:
-            items: recordings; looked at in this thread.
-            concurrency: requests under way at a time.
-            on_result: called in this thread with each outcome as soon as it is there, in order
-                of completion. An exception from it ends the call.
-            model: as `transcribe`, like all that follow.
-            language: as there.
-            itn: as there.
-            hotwords: as there.
-            sample_rate: as there.
-            timeout_s: as there, for each request.
+        Args: as `transcribe`; `items` are looked at in this thread, `concurrency` requests are
+        under way at a time, and `on_result` is called in this thread with each outcome as soon as
+        it is there, in order of completion. An exception from it ends the call.
 
         Returns:
             The outcomes in the order of `items`.
@@ -175,7 +172,7 @@ class Client:
             OptionError: an option has a value that is wrong for every item.
             ClientClosed: another thread has closed the client.
         """
-        options = RecognitionOptions(model, language, itn, hotwords)
+        options = RecognitionOptions(model, language, itn, hotwords, channels)
         timeout_s = timeout_or(self.timeout_s, timeout_s)
         many = self._core.many_recordings(sample_rate, options, concurrency, timeout_s)
         remaining = enumerate(items)
@@ -195,7 +192,7 @@ class Client:
 
     def transcribe_file(
         self,
-        path: MediaSource,
+        path: MediaSource | Pcm,
         *,
         model: str = "sensevoice",
         language: str = "auto",
@@ -203,6 +200,7 @@ class Client:
         punctuation: bool = True,
         timestamps: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -213,8 +211,8 @@ class Client:
         punctuation after Paraformer, `punctuation`.
 
         Args:
-            path: what `media.MediaDecoder` reads: a path, the bytes of a file, or a binary file
-                object.
+            path: what `media.MediaDecoder` reads: a path, the bytes of a file, a binary file
+                object, or `Pcm`.
             model: as `transcribe`.
             language: as `transcribe`.
             hotwords: as `transcribe`.
@@ -222,6 +220,8 @@ class Client:
             punctuation: marks, and sentences that end with them; without, each stretch of speech
                 is a sentence. SenseVoice writes marks with `itn` only.
             timestamps: words with their times.
+            channels: "mix", the number of one (from 1), or "each": every channel is recognised as
+                a speaker of its own, and sentences, in order of time, say whose they are.
             vad_options: FunASR's options of the VAD by name, such as
                 `{"max_end_silence_time": 500}`; see `files.VAD_OPTIONS`.
             in_flight: segments of this file that are recognised at a time.
@@ -235,14 +235,14 @@ class Client:
         """
         vad = dict(vad_options or {})
         options = FileOptions(
-            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight
+            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight, channels
         )
         with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return file.result()
 
     def stream_file(
         self,
-        path: MediaSource,
+        path: MediaSource | Pcm,
         *,
         model: str = "sensevoice",
         language: str = "auto",
@@ -250,6 +250,7 @@ class Client:
         punctuation: bool = True,
         timestamps: bool = True,
         hotwords: Hotwords = None,
+        channels: Channels = "mix",
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -267,12 +268,12 @@ class Client:
         """
         vad = dict(vad_options or {})
         options = FileOptions(
-            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight
+            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight, channels
         )
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
     def file_transcription(
-        self, path: MediaSource, options: FileOptions, *, timeout_s: float | None = None
+        self, path: MediaSource | Pcm, options: FileOptions, *, timeout_s: float | None = None
     ) -> FileTranscription:
         """Return the sentences of a file as `stream_file`, with the options as one object."""
         timeout_s = timeout_or(self.timeout_s, timeout_s)

@@ -91,6 +91,8 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         finally:
             line.clear()
         output.result(microphone.name, transcript)
+    for warning in transcript.warnings:
+        print(f"{microphone.name}: warning: {warning}", file=sys.stderr)
     if microphone.lost_s:
         print(f"{microphone.lost_s:.1f} s or more were not heard: too slow", file=sys.stderr)
     return EXIT_OK

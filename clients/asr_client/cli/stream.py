@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from asr_contract import SAMPLE_RATE
 
-from ..audio.loading import load_audio
+from ..audio.loading import load_recording
 from ..audio.waveform import Waveform
 from ..blocking.client import Client
 from ..blocking.session import StreamSession
@@ -91,6 +92,8 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
                         output.text(path, error.text)  # what there is is not thrown away
                 else:
                     output.result(path, transcript)
+                    for warning in transcript.warnings:
+                        print(f"{printable(path)}: warning: {warning}", file=sys.stderr)
     if failures and len(options.files) > 1:
         print(f"{failures} of {len(options.files)} files failed", file=sys.stderr)
     return EXIT_FAILED if failures else EXIT_OK
@@ -105,7 +108,8 @@ def _stream(
     line: LiveLine,
 ) -> Transcript:
     """Send one file in a session of its own; `folder` is for what must be stored."""
-    chunks = cut(load_audio(save_stdin(folder) if path == STDIN else path), options.chunk_ms)
+    loaded = load_recording(save_stdin(folder) if path == STDIN else path)
+    chunks = cut(loaded.waveform, options.chunk_ms)
 
     def show(update: StreamUpdate) -> None:
         output.update(path, update)
@@ -122,7 +126,7 @@ def _stream(
                     due = start + number * options.chunk_ms / 1000
                     time.sleep(max(due - time.monotonic(), 0))
                 session.send(chunk)
-            return session.finish()
+            return replace(session.finish(), warnings=loaded.warnings)
     finally:
         watcher.join()
         line.clear()

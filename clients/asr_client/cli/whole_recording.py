@@ -30,7 +30,7 @@ class WholeRecording:
             speech_s=transcript.duration_s,
             segments=1,
             language=transcript.language,
-            warnings=[],
+            warnings=transcript.warnings,
             timings=FileTimings(
                 total_s=took_s,
                 first_sentence_s=took_s if self._sentences else None,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..audio.conversion import Channels, checked_channels
 from ..errors import OptionError
 from ..hotwords import Hotwords
 from ..options import checked_language
@@ -58,6 +59,7 @@ class FileOptions:
         vad_options: name → value, of `VAD_OPTIONS`; what is left out is the model's default, or
             `DEFAULT_SEGMENT_MS`.
         in_flight: segments recognised, or waiting to be read, at a time.
+        channels: "mix", the number of one (from 1), or "each" as a speaker of its own.
     """
 
     model: str = "sensevoice"
@@ -68,6 +70,7 @@ class FileOptions:
     hotwords: Hotwords = None
     vad_options: Mapping[str, float] = field(default_factory=dict)
     in_flight: int = DEFAULT_IN_FLIGHT
+    channels: Channels = "mix"
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -76,6 +79,7 @@ class FileOptions:
             OptionError: one makes no sense.
         """
         checked_language(self.language)
+        checked_channels(self.channels)
         for name, value in self.vad_options.items():
             _check_vad_option(name, value)
         count = self.in_flight

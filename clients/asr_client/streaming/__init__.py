@@ -4,15 +4,14 @@
 a session and reads their answers. `AsyncClient.stream` puts both on a connection.
 """
 
-from .audio import LiveAudio, Outbox, StreamResampler, live_frames
+from .audio import LiveAudio, LiveReader, Outbox
 from .protocol import SequenceRequests, StreamTranscript, UpdateReader
 
 __all__ = [
     "LiveAudio",
+    "LiveReader",
     "Outbox",
     "SequenceRequests",
-    "StreamResampler",
     "StreamTranscript",
     "UpdateReader",
-    "live_frames",
 ]

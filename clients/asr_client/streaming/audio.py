@@ -7,88 +7,117 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
 
-from ..audio.waveform import RESAMPLING_QUALITY, Waveform, checked_rate, mix_down, scale_array
+from ..audio.containers import SampleStream
+from ..audio.containers.stream import Samples
+from ..audio.conversion import Converter
+from ..audio.samples import PcmFormat, scale_array
+from ..audio.uncompressed import Frames
+from ..audio.waveform import Waveform, checked_rate
 from ..errors import AudioError
 
 LiveAudio: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]
 
-MAX_PIECE_S = 5  # of a long array, converted at a time
 _MAX_CHANNELS = 64  # an array with more columns than rows, and than this, is transposed
 
 
-def live_frames(audio: LiveAudio) -> NDArray[np.float32]:
-    """Return live audio as [samples] float32, mono, in [-1, 1].
+class LiveReader:
+    """Turns live audio into waveforms for the models; pieces may have any size.
 
-    Args:
-        audio: bytes of 16-bit little-endian mono samples, or an array [samples] or
-            [samples, channels] as `asr_client.audio.load_audio` takes it. It may be empty.
+    Bytes are 16-bit little-endian mono samples, or files of samples whose headers say otherwise,
+    one or several behind each other: some clients send a WAV, or every piece as one.
+    """
+
+    def __init__(self) -> None:
+        self._bytes: SampleStream | None = None
+        self._rate = SAMPLE_RATE
+        self._converter = Converter()
+        self._cut_off: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be said of the audio so far."""
+        return [*self._cut_off, *self._converter.warnings]
+
+    def read(self, audio: LiveAudio, sample_rate: int) -> Iterator[Waveform]:
+        """Yield what the next audio gives, [samples] float32 at 16 kHz, some seconds at a time.
+
+        Args:
+            audio: bytes, or an array [samples] or [samples, channels] as
+                `asr_client.audio.load_audio` takes it. It may be empty.
+            sample_rate: in Hz, of an array and of bytes without a header.
+
+        Raises:
+            AudioError: wrong shape, NaN or infinity, unscaled numbers, a header of a codec.
+        """
+        if isinstance(audio, (bytes, bytearray, memoryview)):
+            rate = checked_rate(sample_rate)
+            if self._bytes is None or rate != self._rate:
+                yield from self._flush_bytes()
+                self._bytes, self._rate = SampleStream(PcmFormat("s16le", rate, 1)), rate
+            yield from self._converted(self._bytes.feed(bytes(audio)))
+        else:
+            yield from self._flush_bytes()
+            yield from self._converter.accept(live_frames(audio), sample_rate)
+
+    def finish(self) -> Iterator[Waveform]:
+        """Yield what was held back."""
+        yield from self._flush_bytes()
+        yield from self._converter.finish()
+
+    def _flush_bytes(self) -> Iterator[Waveform]:
+        stream, self._bytes = self._bytes, None
+        if stream is not None:
+            yield from self._converted(stream.finish())
+            if (missing_s := stream.missing_s()) > 0:
+                self._cut_off.append(
+                    f"the audio ends {missing_s:.1f} s before its header says that it does: it "
+                    "may be cut off"
+                )
+
+    def _converted(self, found: Samples) -> Iterator[Waveform]:
+        for frames, rate in map(_decoded, found):
+            yield from self._converter.accept(frames, rate)
+
+
+def check_whole_samples(audio: LiveAudio) -> None:
+    """Raise AudioError for bytes that end within a 16-bit sample."""
+    if isinstance(audio, (bytes, bytearray, memoryview)) and len(audio) % 2:
+        raise AudioError(f"expected whole 16-bit samples; got {len(audio)} bytes")
+
+
+def _decoded(piece: tuple[Any, bytes]) -> Frames:
+    """Return the frames of samples behind a header."""
+    header, samples = piece
+    if header.format is None:
+        raise AudioError(
+            "expected uncompressed samples; got a header of a codec (send files to the file API)"
+        )
+    return header.format.decode(samples), header.format.sample_rate
+
+
+def live_frames(audio: NDArray[Any]) -> NDArray[np.float32]:
+    """Return an array of live audio as [samples, channels] float32 in [-1, 1].
 
     Raises:
-        AudioError: half a sample, wrong shape, NaN or infinity, unscaled numbers.
+        AudioError: wrong shape, or numbers without an obvious full scale.
     """
-    if isinstance(audio, (bytes, bytearray, memoryview)):
-        data = bytes(audio)
-        if len(data) % 2:
-            raise AudioError(f"expected whole 16-bit samples; got {len(data)} bytes")
-        return scale_array(np.frombuffer(data, "<i2"))
     if not hasattr(audio, "__array__"):
         raise AudioError(
             f"expected bytes of 16-bit samples or an array; got {type(audio).__name__}"
         )
     array = np.asarray(audio)
+    if array.ndim not in (1, 2):
+        raise AudioError(f"expected shape [samples] or [samples, channels]; got {array.shape}")
     if array.ndim == 2 and array.shape[1] > max(array.shape[0], _MAX_CHANNELS):
         raise AudioError(
             f"expected shape [samples, channels]; got {array.shape}, which looks transposed"
         )
-    return mix_down(scale_array(array))
-
-
-class StreamResampler:
-    """Resamples a stream to 16 kHz, in pieces of any size; the rate may change on the way.
-
-    The pieces joined are what resampling the whole at once gives. Output lags behind input by
-    the filter's delay (some ms), so a piece may give nothing yet; `flush` gives the rest.
-    """
-
-    def __init__(self) -> None:
-        self._rate = SAMPLE_RATE
-        self._resampler: soxr.ResampleStream | None = None
-
-    def convert(self, frames: NDArray[np.float32], sample_rate: int) -> Iterator[Waveform]:
-        """Yield [samples] float32 at 16 kHz, at most about `MAX_PIECE_S` at a time.
-
-        Args:
-            frames: [samples] float32.
-            sample_rate: of `frames`, in Hz.
-
-        Raises:
-            AudioError: the rate makes no sense.
-        """
-        rate = checked_rate(sample_rate)
-        if rate != self._rate:
-            yield self.flush()
-            self._rate = rate
-            if rate != SAMPLE_RATE:
-                self._resampler = soxr.ResampleStream(
-                    rate, SAMPLE_RATE, 1, dtype="float32", quality=RESAMPLING_QUALITY
-                )
-        step = MAX_PIECE_S * rate
-        for first in range(0, len(frames), step):
-            piece = np.ascontiguousarray(frames[first : first + step])
-            yield piece if self._resampler is None else self._resampler.resample_chunk(piece)
-
-    def flush(self) -> Waveform:
-        """Return what the filter still holds, [samples] float32 at 16 kHz, and begin anew."""
-        tail = np.zeros(0, np.float32)
-        if self._resampler is not None:
-            tail = self._resampler.resample_chunk(tail, last=True)
-        self._resampler, self._rate = None, SAMPLE_RATE
-        return tail
+    frames = scale_array(array)
+    return frames[:, None] if frames.ndim == 1 else frames
 
 
 class Outbox:

@@ -10,7 +10,7 @@
     recorded       when all of it is there: the SDK's file pipeline
     realtime     the commands of FunASR's realtime server, in place of JSON
     early_audio  what comes before the first message
-    pcm, inbox   live audio: samples out of frames, and the bounded queue to the models
+    inbox        live audio: the bounded queue to the models
     stamps       the forms in which times of words are given
 
 A field of a client's: `protocol.py` reads it, `listener.py` says what it means. A field of a reply:

@@ -24,7 +24,6 @@ from ..shared import (
 )
 from .early_audio import EarlyAudio
 from .listener import Listener, is_live, make_listener
-from .pcm import PcmError
 from .protocol import (
     MessageError,
     UtteranceOptions,
@@ -315,7 +314,7 @@ class Connection:
 
     def _judge(self, error: Exception) -> tuple[int, str]:
         """Return the close code for a failure and what the client is told."""
-        own = {PcmError: BAD_DATA, TooMuchAudio: TOO_BIG, _Idle: REFUSED}.get(type(error))
+        own = {TooMuchAudio: TOO_BIG, _Idle: REFUSED}.get(type(error))
         if own is not None:
             code, reason = own, str(error)
         else:

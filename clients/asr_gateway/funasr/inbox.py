@@ -6,10 +6,8 @@ import asyncio
 from typing import Protocol
 
 from asr_client.audio import Waveform
-from asr_client.streaming import Outbox, StreamResampler, live_frames
+from asr_client.streaming import LiveReader, Outbox
 from asr_contract import SAMPLE_RATE
-
-from .pcm import PcmReader
 
 # What waits before `put` makes the socket wait; the sender's own buffers come on top.
 MAX_WAITING_SAMPLES = 10 * SAMPLE_RATE
@@ -27,7 +25,7 @@ class AudioInbox:
     """Takes bytes of PCM in frames of any size and gives 16 kHz audio in pieces worth a request.
 
     Args:
-        sample_rate: of the PCM, in Hz.
+        sample_rate: of PCM without a header, in Hz.
         piece_samples: a piece has at least so many, unless it is the last.
 
     Attributes:
@@ -35,8 +33,8 @@ class AudioInbox:
     """
 
     def __init__(self, sample_rate: int, piece_samples: int) -> None:
-        self._reader = PcmReader(sample_rate)
-        self._resampler = StreamResampler()
+        self._sample_rate = sample_rate
+        self._reader = LiveReader()
         self._piece_samples = piece_samples
         self._outbox = Outbox()
         self._changed = asyncio.Event()
@@ -47,19 +45,22 @@ class AudioInbox:
         """Take audio in; waits while too much of it waits.
 
         Raises:
-            PcmError: it begins with the header of another format.
-            AudioError: it cannot be used.
+            AudioError: it cannot be used, or has the header of a codec.
         """
-        samples = self._reader.read(data)
-        if len(samples):
-            for piece in self._resampler.convert(live_frames(samples), self._reader.sample_rate):
-                self._add(piece)
+        for piece in self._reader.read(data, self._sample_rate):
+            self._add(piece)
         while self._outbox.samples > MAX_WAITING_SAMPLES:
             await self._wait()
 
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be said of the audio so far."""
+        return self._reader.warnings
+
     def end(self) -> None:
         """Nothing follows."""
-        self._add(self._resampler.flush())
+        for piece in self._reader.finish():
+            self._add(piece)
         self._ended = True
         self._notify()
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from asr_client import AudioError, FileOptions
+from asr_client.audio import raw_format_of_name
 from asr_contract import SAMPLE_RATE, ChunkSize, nearest_served_chunk_size
 
 from ..shared import SHUTDOWN_MESSAGE, Gateway, through_outages, told
@@ -118,6 +119,7 @@ class RecordingListener:
             options.sample_rate,
             is_file=not options.is_pcm,
             max_bytes=gateway.settings.max_upload_bytes,
+            suffix=_suffix(options),
         )
         self._ended = asyncio.Event()
         self.audio_s = 0.0
@@ -147,6 +149,7 @@ class RecordingListener:
                 if transcript is not None:
                     text, sentences = transcript.text, transcript.sentences
                     self.audio_s = transcript.duration_s
+                    self._notices += transcript.summary.warnings
             except AudioError as error:  # FunASR's servers answer with no text
                 self._notices.append(told(error))
             reply = recording_reply(
@@ -220,6 +223,7 @@ class LiveListener:
         except Exception:
             await self._release()
             raise
+        self._notices += self._inbox.warnings
         if self._gateway.limits.draining:
             self._notices.append(SHUTDOWN_MESSAGE)
         await self._send(self._last(self._held, _joined(self._notices, warning)))
@@ -273,6 +277,14 @@ class LiveListener:
         while len(self._arrivals) > 1 and self._arrivals[0][0] < heard_ms:
             self._arrivals.popleft()
         return time.monotonic() - self._arrivals[0][1] if self._arrivals else 0.0
+
+
+def _suffix(options: UtteranceOptions) -> str:
+    """Return the suffix of a file without a header: its format's name, or that of its own name."""
+    for name in (options.wav_format, options.wav_name):
+        if raw_format_of_name(name, b"") is not None:
+            return f".{name.rpartition('.')[2].lower()}"
+    return ""
 
 
 def _joined(notices: Sequence[str], warning: str | None) -> str | None:

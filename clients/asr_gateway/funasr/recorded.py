@@ -11,8 +11,9 @@ from types import TracebackType
 import numpy as np
 
 from asr_client import AsyncClient, AudioError, FileOptions, FileTranscript
+from asr_client.audio import HEADERS
 
-_RIFF = b"RIFF"
+_BEGINNING = 4  # bytes, by which a header is told
 _PIECE = 1 << 20  # bytes
 _LOOKED_AT = 1 << 20  # bytes of a file, to see whether they are samples
 _LIKENESS = 0.3
@@ -47,11 +48,12 @@ class Recording:
             too: what is no file that can be read, and looks like samples, is taken as PCM.
             Otherwise it is PCM, which gets a header here unless it brings one.
         max_bytes: what the gateway takes.
+        suffix: of the file's name, where that says the format of audio without a header.
     """
 
-    def __init__(self, pcm_rate: int, *, is_file: bool, max_bytes: int) -> None:
+    def __init__(self, pcm_rate: int, *, is_file: bool, max_bytes: int, suffix: str = "") -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="triton-asr-gateway-")
-        self._path = Path(self._folder.name, "recording")
+        self._path = Path(self._folder.name, f"recording{suffix}")
         self._file = self._path.open("wb")
         self._pcm_rate = pcm_rate
         self._is_file = is_file
@@ -85,7 +87,7 @@ class Recording:
         self.received_bytes += len(data)
         if self._start is not None:
             self._start += data
-            if len(self._start) < len(_RIFF):
+            if len(self._start) < _BEGINNING:
                 return
             data = self._begin(self._start)
         self._write(data)
@@ -122,7 +124,7 @@ class Recording:
     def _begin(self, start: bytes) -> bytes:
         """See whether a header is needed; returns what is to be written first."""
         self._start = None
-        if not self._is_file and not start.startswith(_RIFF):
+        if not self._is_file and not start.startswith(HEADERS):
             self._wave = wave.Wave_write(self._file)
             self._wave.setparams((1, 2, self._pcm_rate, 0, "NONE", ""))
         return start

@@ -25,7 +25,7 @@ FORMATS = (
     *("aac", "loas", "ac3", "eac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf"),
     *("dts", "flac", "flv", "matroska", "webm", "mov", "mp4", "m4a", "3gp", "3g2", "mp3", "mpc"),
     *("mpc8", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm", "sox", "tak", "tta", "voc", "w64"),
-    *("wav", "wtv", "wv"),
+    *("wav", "wtv", "wv", "nistsphere", "ircam", "iff", "sds", "pvf", "epaf", "avr", "gsm"),
 )
 
 
@@ -59,21 +59,30 @@ def _no_ffmpeg() -> AudioError:
     )
 
 
-def decode_command(ffmpeg: str, path: Path, bounds: Bounds) -> list[str]:
+def decode_command(
+    ffmpeg: str,
+    path: Path,
+    bounds: Bounds,
+    demuxer: str | None = None,
+    *,
+    resampled: bool = True,
+) -> list[str]:
     """Return the arguments that make ffmpeg write a file's first audio stream to its stdout.
 
-    The stream comes as float32 in the machine's byte order, 16 kHz, mono, 1.0 at full scale.
+    The stream comes as a WAV of float32, 1.0 at full scale, with all its channels: mixed it is
+    where everything else is. The WAV says no length.
 
     Args:
         ffmpeg: path of the program.
         path: absolute.
         bounds: what it may take of the machine.
+        demuxer: of audio without a header; None for a file that says what it is.
+        resampled: to 16 kHz by soxr, as everything else is, which not every ffmpeg has; otherwise
+            the stream has the file's own rate.
     """
     filters = (
-        # rematrix_maxval: else channels are mixed for equal power, and two that are alike come out
-        # 3 dB too loud.
-        f"aresample={SAMPLE_RATE}:rematrix_maxval=1.0",
-        "aformat=sample_fmts=flt:channel_layouts=mono",
+        f"aresample={SAMPLE_RATE}:resampler=soxr" if resampled else "anull",
+        "aformat=sample_fmts=flt",
         # Gaps between packets become silence and overlaps are cut, so that the time of a sample is
         # its place in the output. A gap is held in memory, so it comes behind what makes it small.
         "aresample=async=1",
@@ -81,17 +90,18 @@ def decode_command(ffmpeg: str, path: Path, bounds: Bounds) -> list[str]:
         # to there by itself, but once more wherever the stream changes its rate or channels.
         "asplit[out][first];[first]atrim=end_sample=1,ashowinfo,anullsink;[out]anull",
     )
-    command = [
+    formats = FORMATS if demuxer is None else (demuxer,)
+    return [
         ffmpeg,
         *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"),
-        *("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS)),
+        *("-protocol_whitelist", "file", "-format_whitelist", ",".join(formats)),
         # Audio gains nothing from more threads, and many files may run at once.
         *("-threads", "1", "-filter_threads", "1", "-filter_complex_threads", "1"),
         *("-max_alloc", str(bounds.allocation_bytes)),
+        *(() if demuxer is None else ("-f", demuxer)),
         *("-i", f"file:{path}"),
         *("-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
         *("-af", ",".join(filters)),
         *("-t", str(bounds.output_s)),
-        *("-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"),
+        *("-c:a", "pcm_f32le", "-fflags", "+bitexact", "-f", "wav", "pipe:1"),
     ]
-    return bounds.command(command)

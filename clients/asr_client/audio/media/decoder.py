@@ -1,42 +1,39 @@
-"""Supervises one ffmpeg process that decodes one file."""
+"""Decodes one file of any length, block by block."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import signal
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 
 from asr_contract import SAMPLE_RATE
 
-from ...errors import AudioError, DecoderFailed
-from ...time_limit import within
-from ..waveform import MIN_SAMPLE_RATE, Waveform, mix_down
+from ...errors import AudioError
+from ..containers import NotUncompressed
+from ..conversion import Channels, Converter
+from ..raw import RawFormat, raw_format, raw_format_of_name
+from ..uncompressed import Frames, UncompressedFile, check_own_rate
+from ..waveform import Pcm, Waveform
 from .bounds import Bounds
-from .command import decode_command, find_ffmpeg
-from .log import FfmpegLog
-from .places import PLACES, Place
+from .decoding import Decoding
+from .places import PLACES
 from .source import MediaSource, file_of, name_of
 
 BLOCK_SAMPLES = SAMPLE_RATE  # one second
-_SAMPLE_BYTES = 4  # float32
 
 STALL_TIMEOUT_S = 60.0  # without a sample; ffmpeg gives hundreds of seconds of audio in one
 MAX_DURATION_S = 24 * 3600.0
 MAX_WHOLE_S = 3600.0  # 230 MB; nothing longer should be held in one array
-_AHEAD_BYTES = 2 * 1024 * 1024  # half a minute that waits here, so that a short file is soon done
 
 _MIN_BYTES_PER_S = 10  # of a file that is what it says; silence in Opus takes 30
-
-# Audio that ends this much before the file's own duration was probably cut off. A picture track
-# often ends a little later than the sound.
-_MISSING_S = 2.0
-_MISSING_SHARE = 0.02
 
 
 class MediaDecoder:
@@ -52,10 +49,11 @@ class MediaDecoder:
     What can be decoded of a file that is cut off or damaged is given, and `warnings` says so at
     the end; only a file without a single sample is an error.
 
-    ffmpeg waits while the blocks are not taken, so memory is bounded whatever the length; what it
-    may take of the machine is in `bounds`, how many run at once in `places`. It is killed when the
-    `async with` is left in any way. When this process itself is killed, ffmpeg ends at its next
-    write, because nobody reads its pipe any more.
+    Uncompressed files are read here, all others by ffmpeg. It waits while the blocks are not
+    taken, so memory is bounded whatever the length; what it may take of the machine is in
+    `bounds`, how many run at once in `places`. It is killed when the `async with` is left in any
+    way. When this process itself is killed, ffmpeg ends at its next write, because nobody reads
+    its pipe any more.
 
     Attributes:
         name: what the source is called in messages.
@@ -64,8 +62,12 @@ class MediaDecoder:
         warnings: what was wrong with the file; complete after the last block.
 
     Args:
-        source: a path, the bytes of a file, or a binary file object. Bytes and file objects are
-            written to a temporary file first, since many containers are not readable in order.
+        source: a path, the bytes of a file, a binary file object, or `Pcm`. Bytes and file objects
+            are written to a temporary file first, since many containers are not readable in order.
+        channels: "mix" for the mean of all, the number of one (from 1), or "each": blocks are
+            [BLOCK_SAMPLES, channels] then.
+        raw: the format of a file without a header; None to go by its name.
+        file_name: what the file is called where it comes from, if `source` does not say.
         owner: whose file it is, who has a share of the decoders; "" is nobody.
         max_duration_s: a file that says that it is longer is refused at once, one that does not
             when this point is reached.
@@ -74,7 +76,7 @@ class MediaDecoder:
     Raises:
         AudioError: on entering: no such file, not a regular one, empty, no audio or video, no
             audio track, a playlist, no ffmpeg, a sample rate that makes no sense, too long. While
-            iterating: NaN, too long, it takes too much to decode.
+            iterating: NaN, too long, no such channel, it takes too much to decode.
         DecoderFailed: ffmpeg stalled, crashed or was killed.
         Overloaded: too many others are decoded.
         StorageFull: there is no room for the temporary file.
@@ -82,56 +84,77 @@ class MediaDecoder:
 
     def __init__(
         self,
-        source: MediaSource,
+        source: MediaSource | Pcm,
         *,
+        channels: Channels = "mix",
+        raw: RawFormat | None = None,
+        file_name: str | None = None,
         owner: str = "",
         max_duration_s: float = MAX_DURATION_S,
         stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
+        if isinstance(source, Pcm):
+            raw = raw_format(source)
+            source = source.data
         self.duration_s: float | None = None
         self.decoded_s = 0.0
         self.warnings: list[str] = []
+        self.name = name_of(source)
         self._source = source
         self._owner = owner
+        self._raw = raw
+        self._file_name = file_name or _file_name(source)
+        self._converter = Converter(channels)
         self._max_duration_s = max_duration_s
         self._stall_timeout_s = stall_timeout_s
         self._cleanup = contextlib.AsyncExitStack()
-        self._log = FfmpegLog()
-        self.name = name_of(source)
+        self._frames: _Frames | None = None
 
     async def __aenter__(self) -> MediaDecoder:
         async with contextlib.AsyncExitStack() as stack:
-            ffmpeg = await asyncio.to_thread(find_ffmpeg)
             path = await asyncio.to_thread(file_of, self._source, stack)
-            self._bounds = Bounds.of_file(path, self._max_duration_s)
-            place = await PLACES.take(self._owner)
-            stack.callback(place.release)
-            self._process = await asyncio.create_subprocess_exec(
-                *decode_command(ffmpeg, path, self._bounds),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                limit=_AHEAD_BYTES,
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C is for us; we then stop it
-            )
-            started = asyncio.Event()
-            self._log_reader = asyncio.create_task(self._read_log(started, place))
-            stack.push_async_callback(self._stop)
-            try:
-                await within(self._stall_timeout_s, started.wait())
-            except TimeoutError:
-                raise self._stalled() from None
-            self.duration_s = self._log.duration_s
-            self._check_claims()
-            if self._log.start_s is None:  # ffmpeg has ended
-                await self._check_status()
-                if not self._log.is_ffmpegs:
-                    said = self._log.first_line or f"exit status {self._process.returncode}"
-                    raise DecoderFailed(f"{self.name}: {ffmpeg} does not work as ffmpeg: {said}")
-                raise self._log.failure(self.name)
+            self._frames = await asyncio.to_thread(self._open, path, stack)
+            if self._frames is None:
+                self._frames = await stack.enter_async_context(await self._decoding(path, stack))
+            self.duration_s = self._frames.duration_s
+            self._check_claims(path.stat().st_size)
             self._cleanup = stack.pop_all()
         return self
+
+    def _open(self, path: Path, stack: contextlib.AsyncExitStack) -> _ReadHere | None:
+        """Open a file that is uncompressed; None for another, which needs a process."""
+        try:
+            file = stack.enter_context(path.open("rb"))
+            if self._raw is None:
+                self._raw = raw_format_of_name(self._file_name, file.read(16))
+                file.seek(0)
+            opened = UncompressedFile(file, self._raw.pcm if self._raw else None)
+        except NotUncompressed:
+            return None
+        except OSError as error:
+            raise AudioError(f"{self.name}: {error.strerror or error}") from error
+        if opened.sample_rate is not None:
+            check_own_rate(self.name, opened.sample_rate)
+        return _ReadHere(opened)
+
+    async def _decoding(self, path: Path, stack: contextlib.AsyncExitStack) -> Decoding:
+        """Return a decoder for a file, once there is a place for it."""
+        place = await PLACES.take(self._owner)
+        stack.callback(place.release)
+        bounds = Bounds.of_file(path, self._max_duration_s)
+        return Decoding(self.name, path, place, self._raw, bounds, self._stall_timeout_s)
+
+    def _check_claims(self, size: int) -> None:
+        """Refuse what the file says of itself before work is spent on it."""
+        duration_s = self.duration_s or 0.0
+        # A claim that the bytes cannot hold is not believed; what is there will be counted.
+        if duration_s > self._max_duration_s and size >= _MIN_BYTES_PER_S * duration_s:
+            raise self._too_long(f" (it says {duration_s:.0f} s)")
+
+    def _too_long(self, claim: str = "") -> AudioError:
+        return AudioError(
+            f"{self.name}: expected at most {self._max_duration_s:g} s; the file is longer{claim}"
+        )
 
     async def __aexit__(
         self,
@@ -142,158 +165,139 @@ class MediaDecoder:
         await self._cleanup.aclose()
 
     async def __aiter__(self) -> AsyncGenerator[Waveform, None]:
-        lead_samples = round((self._log.start_s or 0.0) * SAMPLE_RATE)
-        pending = np.zeros(0, np.float32)
+        kept: list[Waveform] = []
         samples = 0
-        while True:
-            silence = min(lead_samples, BLOCK_SAMPLES - len(pending))
-            if silence:
-                lead_samples -= silence
-                pending = np.concatenate([pending, np.zeros(silence, np.float32)])
-            block = np.concatenate([pending, await self._read(BLOCK_SAMPLES - len(pending))])
-            if len(block) < BLOCK_SAMPLES:
-                await self._log_reader
-            self._check_gap()
-            pending = np.zeros(0, np.float32)
-            samples += len(block)
-            if samples > self._max_duration_s * SAMPLE_RATE:
-                raise self._too_long()
-            self.decoded_s = samples / SAMPLE_RATE
-            if block.size:
-                yield block
-            if len(block) < BLOCK_SAMPLES:
-                break
+        async with contextlib.aclosing(self._waveforms()) as waveforms:
+            async for piece in waveforms:
+                kept.append(piece)
+                if sum(map(len, kept)) < BLOCK_SAMPLES:
+                    continue
+                joined = np.concatenate(kept)
+                whole = len(joined) // BLOCK_SAMPLES * BLOCK_SAMPLES
+                kept = [joined[whole:]]
+                for first in range(0, whole, BLOCK_SAMPLES):
+                    samples += BLOCK_SAMPLES
+                    self._heard(samples)
+                    yield joined[first : first + BLOCK_SAMPLES]
+        rest = np.concatenate(kept) if kept else np.zeros(0, np.float32)
+        if len(rest):
+            self._heard(samples + len(rest))
+            yield rest
         await self._check_end()
 
-    async def _read(self, count: int) -> Waveform:
-        """Return the next samples, fewer than asked for at the end only."""
-        stdout = self._process.stdout
-        if stdout is None:
-            raise RuntimeError("ffmpeg was started without a pipe")
+    def _heard(self, samples: int) -> None:
+        """Note how far the audio has come."""
+        if samples > self._max_duration_s * SAMPLE_RATE:
+            raise self._too_long()
+        self.decoded_s = samples / SAMPLE_RATE
+        if self._frames is not None:
+            self._frames.decoded_s = self.decoded_s
+
+    async def _waveforms(self) -> AsyncGenerator[Waveform, None]:
+        """Yield the audio at 16 kHz, in pieces as they come."""
+        source = self._source_of_frames()
+        lead = round(source.start_s * SAMPLE_RATE)
+        async with contextlib.aclosing(self._batches(source)) as batches:
+            async for batch in batches:
+                for piece in batch:
+                    while lead and len(piece):
+                        silence = min(lead, BLOCK_SAMPLES)
+                        lead -= silence
+                        yield np.zeros((silence, *piece.shape[1:]), np.float32)
+                    yield piece
+
+    async def _batches(self, source: _Frames) -> AsyncGenerator[list[Waveform], None]:
+        """Yield lists of pieces, converted in a thread, so that the event loop stays free."""
+        converter = self._converter
         try:
-            data = await within(self._stall_timeout_s, stdout.readexactly(count * _SAMPLE_BYTES))
-        except asyncio.IncompleteReadError as error:
-            data = error.partial[: len(error.partial) // _SAMPLE_BYTES * _SAMPLE_BYTES]
-        except TimeoutError:
-            raise self._stalled() from None
-        block = np.frombuffer(data, "<f4").astype(np.float32)
-        try:
-            return mix_down(block)
+            async with contextlib.aclosing(source.frames()) as stream:
+                async for frames, rate in stream:
+                    yield await asyncio.to_thread(lambda: [*converter.accept(frames, rate)])  # noqa: B023
+            yield await asyncio.to_thread(lambda: [*converter.finish()])
         except AudioError as error:
+            if str(error).startswith(self.name):
+                raise
             raise AudioError(f"{self.name}: {error}") from None
+
+    def _source_of_frames(self) -> _Frames:
+        if self._frames is None:
+            raise RuntimeError("the decoder is used without `async with`")
+        return self._frames
 
     async def _check_end(self) -> None:
         """Look back on a file that was read to its end."""
-        await self._check_status()
-        if self._log.problems:
-            self.warnings.append(f"the file is damaged: {'; '.join(self._log.problems)}")
-        if self.duration_s is not None and not self._log.estimated:
-            missing_s = self.duration_s - self.decoded_s
-            if missing_s > max(_MISSING_S, _MISSING_SHARE * self.duration_s):
-                self.warnings.append(
-                    f"the audio ends at {self.decoded_s:.1f} s, but the file says that it lasts "
-                    f"{self.duration_s:.1f} s: it may be cut off"
-                )
-
-    async def _check_status(self) -> None:
-        """Wait for ffmpeg to end by itself; what it met in the file is in the log."""
-        status = await self._process.wait()
-        if -status == getattr(signal, "SIGXCPU", None):
-            raise AudioError(
-                f"{self.name}: expected a file that is decoded within {self._bounds.cpu_s} s of "
-                f"processor time; got {self.decoded_s:.1f} s of audio by then"
-            )
-        if status < 0:
-            raise DecoderFailed(
-                f"{self.name}: ffmpeg crashed or was killed (signal {-status}), "
-                f"{self.decoded_s:.1f} s into the file"
-            )
-
-    def _check_claims(self) -> None:
-        """Refuse what the file says of itself before work is spent on it."""
-        rate = self._log.sample_rate
-        if rate is not None and rate < MIN_SAMPLE_RATE:
-            raise AudioError(
-                f"{self.name}: expected a sample rate of {MIN_SAMPLE_RATE} Hz or more; "
-                f"got {rate} Hz"
-            )
-        duration_s = self.duration_s or 0.0
-        # A claim that the bytes cannot hold is not believed; what is there will be counted.
-        credible = self._bounds.file_bytes >= _MIN_BYTES_PER_S * duration_s
-        if duration_s > self._max_duration_s and credible:
-            raise self._too_long(f" (it says {duration_s:.0f} s)")
-
-    def _check_gap(self) -> None:
-        """Refuse a file in whose middle ffmpeg had to leave something out."""
-        gap_s = self._log.gap_s
-        if gap_s is None:
-            return
-        if gap_s > self._max_duration_s:
-            raise self._too_long(f" (there is a gap of {gap_s:.0f} s in it)")
-        raise AudioError(
-            f"{self.name}: expected gaps of some 1000 s at most between packets; "
-            f"got one of {gap_s:.0f} s"
-        )
-
-    async def _read_log(self, started: asyncio.Event, place: Place) -> None:
-        """Read stderr to its end; `started` is set when the first block is there, or never will."""
-        stderr = self._process.stderr
-        try:
-            while stderr is not None and (data := await stderr.read(4096)):
-                self._log.feed(data)
-                if self._log.start_s is not None:
-                    started.set()
-        finally:
-            started.set()
-            place.release()  # ffmpeg has ended, or is about to be killed
-
-    async def _stop(self) -> None:
-        """Kill ffmpeg unless it has ended, and take leave of it."""
-        # With its stderr closed it has ended already; asyncio will notice in a moment.
-        if not self._log_reader.done():
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        # `wait` may wait for the pipes too, and a full one is not read by itself.
-        if self._process.stdout is not None:
-            await self._process.stdout.read()
-        await self._log_reader
-        await self._process.wait()
-
-    def _too_long(self, claim: str = "") -> AudioError:
-        return AudioError(
-            f"{self.name}: expected at most {self._max_duration_s:g} s; the file is longer{claim}"
-        )
-
-    def _stalled(self) -> DecoderFailed:
-        return DecoderFailed(
-            f"{self.name}: ffmpeg gave nothing for {self._stall_timeout_s:g} s, "
-            f"{self.decoded_s:.1f} s into the file"
-        )
+        source = self._source_of_frames()
+        self.warnings += [*await source.check_end(), *self._converter.warnings]
+        if not self.decoded_s:
+            raise AudioError(f"{self.name}: the audio is empty: expected at least one sample")
 
 
-async def decode_whole_async(source: MediaSource) -> Waveform:
-    """Decode a file at once to [samples] float32, 16 kHz; for recordings of up to an hour.
+class _Frames(Protocol):
+    """What gives a file's frames; the attributes as those of `Decoding`."""
+
+    duration_s: float | None
+    start_s: float
+    decoded_s: float
+
+    def frames(self) -> AsyncGenerator[Frames, None]:
+        """Yield [samples, channels] float32 and their rate in Hz."""
+
+    async def check_end(self) -> list[str]:
+        """Return what is to be said of the file, which was read to its end."""
+
+
+class _ReadHere:
+    """The frames of an uncompressed file, read in a thread."""
+
+    start_s = 0.0
+    decoded_s = 0.0
+
+    def __init__(self, file: UncompressedFile) -> None:
+        self._file = file
+        self.duration_s: float | None = file.duration_s
+
+    async def frames(self) -> AsyncGenerator[Frames, None]:
+        """As `_Frames.frames`."""
+        frames = self._file.frames()
+        while (item := await asyncio.to_thread(next, frames, None)) is not None:
+            yield item
+
+    async def check_end(self) -> list[str]:
+        """As `_Frames.check_end`."""
+        return self._file.warnings
+
+
+async def decode_whole_async(
+    source: MediaSource, *, channels: Channels = "mix", raw: RawFormat | None = None
+) -> tuple[Waveform, list[str]]:
+    """Decode a file at once to [samples] float32, 16 kHz, and what is to be said of it.
+
+    For recordings of up to an hour.
 
     Raises:
         AsrError: as `MediaDecoder`.
     """
-    async with MediaDecoder(source, max_duration_s=MAX_WHOLE_S) as media:
-        return np.concatenate([block async for block in media])
+    async with MediaDecoder(
+        source, channels=channels, raw=raw, max_duration_s=MAX_WHOLE_S
+    ) as media:
+        return np.concatenate([block async for block in media]), media.warnings
 
 
-def decode_whole(source: MediaSource) -> Waveform:
+def decode_whole(
+    source: MediaSource, *, channels: Channels = "mix", raw: RawFormat | None = None
+) -> tuple[Waveform, list[str]]:
     """Decode a file at once; as `decode_whole_async`."""
+    whole = partial(decode_whole_async, source, channels=channels, raw=raw)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(decode_whole_async(source))
+        return asyncio.run(whole())
     # Called from inside a loop, as in a notebook: that loop stands still anyway.
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, decode_whole_async(source)).result()
+        return pool.submit(lambda: asyncio.run(whole())).result()
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment for ffmpeg."""
-    environment = dict(os.environ, AV_LOG_FORCE_NOCOLOR="1")
-    environment.pop("FFREPORT", None)  # would write a log file, and change the level of stderr
-    return environment
+def _file_name(source: MediaSource) -> str:
+    """Return the name of the file that a source is; "" if it has none."""
+    name = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "")
+    return os.fspath(name) if isinstance(name, (str, os.PathLike)) else ""

@@ -16,8 +16,13 @@ MAX_PROBLEMS = 5  # the first ones say what is wrong, later ones repeat it
 # The two spaces keep a title of the same words out: those are indented further.
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?), ")
 _RATE = re.compile(r"\[info\] {3}(?:  )?Stream #0:\d+.*?: Audio: .*?, (\d+) Hz")
-_FIRST_SAMPLE = re.compile(r"\[Parsed_ashowinfo_\d+ @ \w+\] \[info\] n: *0 pts:\S+ pts_time:(\S+)")
+_FIRST_SAMPLE = re.compile(
+    r"\[(?:Parsed_ashowinfo_\d+ @ \w+\] \[info|silk)\] n: *0(?: pts:\S+)? pts_time:(\S+)"
+)
 _GAP = re.compile(r".*\[error\] Failed to compensate for timestamp delta of (\d+(?:\.\d+)?)$")
+_STREAM = re.compile(
+    r"\[info\] {2,6}Stream #0:[^>]*: (?:Audio|Video|Subtitle|Data): (?!.*\(attached pic\))"
+)
 _PROBLEM = re.compile(r"\[(error|fatal|panic)\] (?P<text>.*)")
 _LEVEL = re.compile(r"\[(debug|verbose|info|warning|error|fatal|panic)\] ")
 _ESTIMATED = "Estimating duration from bitrate"
@@ -25,6 +30,8 @@ _CORRUPT = "corrupt input packet"  # a warning to ffmpeg, the sign of a cut file
 
 # Of an allocation, and of a thread's stack.
 _OUT_OF_MEMORY = ("Cannot allocate memory", "pthread_create() failed")
+
+_NO_RESAMPLER = "Requested resampling engine is unavailable"
 
 _REFUSED = ("not on whitelist", "Not detecting m3u8")
 
@@ -51,6 +58,8 @@ class FfmpegLog:
         sample_rate: of the first audio track, in Hz; None until it is known.
         start_s: when the first sample is heard, in seconds of the file; None until it is known.
         gap_s: a gap between packets that was too long to be filled, in seconds; None without.
+        streams: how many the file has, a cover picture not counted.
+        lacks_resampler: this ffmpeg was made without soxr.
         problems: the first error messages, without repetitions.
         is_ffmpegs: whether ffmpeg has said anything, and not the system in its place.
         first_line: of all that was said.
@@ -62,6 +71,7 @@ class FfmpegLog:
         self.sample_rate: int | None = None
         self.start_s: float | None = None
         self.gap_s: float | None = None
+        self.streams = 0
         self.problems: list[str] = []
         self.is_ffmpegs = False
         self.first_line = ""
@@ -69,6 +79,7 @@ class FfmpegLog:
         self._no_audio_stream = False
         self._refused_format = False
         self._out_of_memory = False
+        self.lacks_resampler = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of stderr."""
@@ -96,6 +107,9 @@ class FfmpegLog:
         if gap is not None and self.gap_s is None:
             self.gap_s = float(gap[1])
         self.estimated |= _ESTIMATED in line
+        if self.start_s is None:  # behind it ffmpeg tells of its output
+            self.streams += _STREAM.match(line) is not None
+        self.lacks_resampler |= _NO_RESAMPLER in line
         self._no_audio_stream |= "matches no streams" in line
         self._refused_format |= any(sign in line for sign in _REFUSED)
         self._out_of_memory |= any(sign in line for sign in _OUT_OF_MEMORY)

@@ -1,0 +1,215 @@
+"""Finds the samples in the bytes of a file, in pieces of any size and in order."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from ..samples import PcmFormat
+from .header import MAX_HEADER_BYTES, Container, Header, NotUncompressed
+from .iff import AIFF, AU, CAF
+from .riff import WAV, WAVE64
+
+CONTAINERS = (WAV, AIFF, AU, CAF, WAVE64)
+
+HEADERS = tuple(lead for container in CONTAINERS for lead in container.leads)
+"""How files of uncompressed samples begin: four bytes each."""
+
+# What must be seen behind samples to know what it is: padding, and the beginning of any container.
+_LOOK_AHEAD = 8 + max(container.pattern_bytes for container in CONTAINERS)
+
+Samples = list[tuple[Header, bytes]]
+
+
+# What may be missing at the end without a word: some headers count themselves.
+_MISSING_BYTES = 64
+
+
+class _State(Enum):
+    BEGINNING = auto()  # a header is expected
+    SAMPLES = auto()
+    BEHIND = auto()  # the header says that its samples end here
+
+
+class SampleStream:
+    """Turns bytes into samples, whatever the sizes in their headers say.
+
+    What a header calls the end of its samples is not believed: what stands there is another
+    header, a chunk that is known to stand there, or else more samples. A header between samples
+    begins another file, of the same format or another.
+
+    Args:
+        raw: the format of bytes that begin without a header; None to refuse those.
+        is_ours: the bytes are a decoder's, which writes one header and nothing else.
+
+    Attributes:
+        container: of the last header; None for raw samples.
+        stated_bytes: what the last header says of its samples' size; None where it does not.
+        missing_bytes: how many of them are not there, when all was fed.
+        ends_in_header: the last bytes are the beginning of a header.
+        is_plain: there was one header so far, and its size was right.
+    """
+
+    def __init__(self, raw: PcmFormat | None = None, *, is_ours: bool = False) -> None:
+        self._raw = raw
+        self._is_ours = is_ours
+        self._state = _State.BEGINNING
+        self._buffer = b""
+        self._header: Header | None = None
+        self._left: int | None = None  # bytes of samples that the header says are to come
+        self._partial = b""  # of a frame, where the header says that its samples end
+        self._skip = 0
+        self._ended = False
+        self.container: Container | None = None
+        self.stated_bytes: int | None = None
+        self.missing_bytes = 0
+        self.ends_in_header = False
+        self.is_plain = True
+
+    def feed(self, data: bytes) -> Samples:
+        """Return the samples that are complete, whole frames of each header's format.
+
+        Those of a codec are bytes as they come.
+
+        Raises:
+            NotUncompressed: the bytes begin with no header that is known.
+        """
+        self._buffer += data
+        found: Samples = []
+        while self._step(found):
+            pass
+        return found
+
+    def finish(self) -> Samples:
+        """Return what was held back; nothing follows."""
+        self._ended = True
+        found = self.feed(b"")
+        if self._state is _State.SAMPLES and self._left is not None:
+            self.missing_bytes = self._left
+        self.ends_in_header = self._state is _State.BEGINNING and len(self._buffer) > 0
+        return found
+
+    def missing_s(self) -> float:
+        """Return how much is missing of what the last header says, in seconds, after `finish`."""
+        form = None if self._header is None else self._header.format
+        if form is None or self.missing_bytes <= _MISSING_BYTES:
+            return 0.0
+        return self.missing_bytes / form.frame_bytes / max(form.sample_rate, 1)
+
+    def _step(self, found: Samples) -> bool:
+        """Go on as far as one state goes; return whether there is more to do."""
+        if self._skip:
+            skipped = min(self._skip, len(self._buffer))
+            self._buffer = self._buffer[skipped:]
+            self._skip -= skipped
+            return not self._skip
+        if self._state is _State.BEGINNING:
+            return self._begin()
+        if self._state is _State.SAMPLES:
+            return self._take(found)
+        return self._look_behind(found)
+
+    def _begin(self) -> bool:
+        """Read a header."""
+        data = self._buffer
+        may_begin = any(lead.startswith(data) for lead in HEADERS)
+        if may_begin and len(data) < 4 and not self._ended:
+            return False
+        container = next((each for each in CONTAINERS if data.startswith(each.leads)), None)
+        if container is not None and self._header is None:
+            # At the beginning of a file four bytes may be enough, but not for text.
+            if len(data) < container.pattern_bytes and not self._ended:
+                return False
+            if container.pattern.match(data) is None:
+                container = None
+        if container is None:
+            if self._raw is None:
+                raise NotUncompressed("no header of a file of samples")
+            self._start(None, Header(self._raw, 0, None))
+            return True
+        header = container.read(data, self._ended)
+        if header is None:
+            if len(data) > MAX_HEADER_BYTES or (self._ended and self._header is None):
+                raise NotUncompressed(f"a {container.name} header without samples")
+            return False
+        self._start(container, header)
+        self._buffer = data[header.start :]
+        self._skip = header.start - min(header.start, len(data))
+        return True
+
+    def _start(self, container: Container | None, header: Header) -> None:
+        self.container, self._header, self._left = container, header, header.size
+        self.stated_bytes = header.size
+        self._partial = b""
+        self._state = _State.SAMPLES
+
+    def _take(self, found: Samples) -> bool:
+        """Give samples, up to where another file begins or the header says that they end."""
+        data, left = self._buffer, self._left
+        if self._is_ours:
+            self._buffer = data[self._give(found, data) :]
+            return False
+        container = self.container or WAV
+        end = len(data) if left is None else min(left, len(data))
+        beginning = container.find(data, end)
+        if beginning >= 0:
+            self._give(found, data[:beginning])
+            self._buffer = data[beginning:]
+            self._state = _State.BEGINNING
+            self.is_plain = False
+            return True
+        inner, length = container.find_inner(data, end)
+        if inner >= 0 and inner != left:
+            taken = self._give(found, data[:inner])
+            self._buffer, self._skip = data[inner:], length
+            self._left = None if left is None else left - taken
+            self.is_plain = False
+            return True
+        if not self._ended:
+            end = min(end, container.find_partial(data))
+        taken = self._give(found, data[:end])
+        self._buffer = data[taken:]
+        if left is not None:
+            self._left = left - taken
+            if taken <= end == left:
+                self._partial = data[taken:end]
+                self._buffer = data[end:]
+                self._left = 0
+                self._state = _State.BEHIND
+                return True
+        return False
+
+    def _give(self, found: Samples, data: bytes) -> int:
+        """Add whole frames; return how many bytes they are."""
+        header = self._header
+        if header is None:
+            return 0
+        frame_bytes = 1 if header.format is None else header.format.frame_bytes
+        whole = len(data) // frame_bytes * frame_bytes
+        if whole:
+            found.append((header, data[:whole]))
+        return whole
+
+    def _look_behind(self, found: Samples) -> bool:
+        """See what stands where the samples should end."""
+        data, header, container = self._buffer, self._header, self.container
+        if header is None or container is None:
+            raise RuntimeError("samples without a header have no end")
+        if not self._ended and len(data) < _LOOK_AHEAD:
+            return False
+        if not data:
+            return False
+        for pad in range(min(8, len(data))):
+            if container.pattern.match(data, pad) and not data[:pad].strip(b"\0"):
+                self._buffer = data[pad:]
+                self._state = _State.BEGINNING
+                self.is_plain = False
+                return True
+        size = header.size or 0
+        self._skip = container.chunk_bytes(data, header.chunks_end, size)
+        if self._skip:
+            return True
+        self.is_plain = False
+        self._buffer = self._partial + data
+        self._partial, self._left = b"", None
+        self._state = _State.SAMPLES
+        return True

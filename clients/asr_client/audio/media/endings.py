@@ -1,0 +1,155 @@
+"""Whether a coded file ends where its format says that it does, where ffmpeg does not tell.
+
+A cut in a stream of frames without a length is seen by the last frame, which is not whole. One
+that falls between two frames of such a stream leaves no trace; nobody can see it.
+(ISO/IEC 11172-3 and 13818-3, 14496-3 part 1.7.3, 13818-1; the tag of Xing's and LAME's encoders)
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..raw import RawFormat
+
+_GSM_FRAME_BYTES = 33
+_TS_PACKET_BYTES = 188
+
+_RATES = ((11025, 12000, 8000), (0, 0, 0), (22050, 24000, 16000), (44100, 48000, 32000))
+_KBITS = {
+    (3, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (3, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (3, 1): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 3): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_KBITS[2, 1] = _KBITS[2, 2]
+_TAGS_BEHIND = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What was found.
+
+    Attributes:
+        is_cut: the last frame, packet or chunk is not whole.
+        stated_s: how long the file says that its audio is, in seconds; None if it does not, or
+            ffmpeg tells.
+    """
+
+    is_cut: bool = False
+    stated_s: float | None = None
+
+
+def read_ending(path: Path, raw: RawFormat | None) -> Ending:
+    """Look at a file as far as it is needed to know how it ends."""
+    size = path.stat().st_size
+    if raw is not None:
+        return Ending(is_cut=raw.name == "gsm" and size % _GSM_FRAME_BYTES > 0)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        head = data[:64]
+        if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+            return Ending(is_cut=int.from_bytes(head[4:8], "little") + 8 > size)
+        if head[:4] in (b".SoX", b"XoS."):
+            return _sox(head)
+        if head[:1] == b"G" and data[_TS_PACKET_BYTES : _TS_PACKET_BYTES + 1] == b"G":
+            return Ending(is_cut=size % _TS_PACKET_BYTES > 0)
+        if head[:1] == b"\x56" and head[1] & 0xE0 == 0xE0:
+            return Ending(is_cut=_latm_is_cut(data))
+        if head[:3] == b"ID3" or _mpeg_frame(head) is not None:
+            return _mpeg_audio(data)
+    return Ending()
+
+
+def _sox(head: bytes) -> Ending:
+    """Read SoX's own header: size, samples, rate, channels."""
+    order = "<" if head[:4] == b".SoX" else ">"
+    samples, rate, channels = struct.unpack(f"{order}QdI", head[8:28])
+    seconds = samples / rate / channels if rate > 0 and channels > 0 else 0
+    return Ending(stated_s=seconds or None)
+
+
+def _latm_is_cut(data: mmap.mmap) -> bool:
+    """Follow the frames of an audio sync stream."""
+    place, size = 0, len(data)
+    while place + 3 <= size:
+        if data[place] != 0x56 or data[place + 1] & 0xE0 != 0xE0:
+            return False  # lost: ffmpeg will say so
+        place += 3 + ((data[place + 1] & 0x1F) << 8 | data[place + 2])
+    return place != size
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The header of an MPEG audio frame."""
+
+    size: int
+    samples: int
+    rate: int
+    tag_at: int  # where the tag of its encoder would be
+
+
+def _mpeg_frame(header: bytes) -> _Frame | None:
+    """Read four bytes as the header of an MPEG audio frame; None if they are none."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
+    bits, rates = header[2] >> 4, header[2] >> 2 & 3
+    if version == 1 or layer == 0 or bits in (0, 15) or rates == 3:
+        return None
+    rate = _RATES[version][rates]
+    kbits = _KBITS[3 if version == 3 else 2, layer][bits - 1]
+    padding = header[2] >> 1 & 1
+    if layer == 3:
+        return _Frame((12_000 * kbits // rate + padding) * 4, 384, rate, 0)
+    samples = 576 if layer == 1 and version != 3 else 1152
+    mono = header[3] >> 6 == 3
+    side = (17 if mono else 32) if version == 3 else (9 if mono else 17)
+    return _Frame(samples // 8 * 1000 * kbits // rate + padding, samples, rate, 4 + side)
+
+
+def _mpeg_audio(data: mmap.mmap) -> Ending:
+    """Follow the frames of layers 1 to 3; several files may be joined."""
+    stated_s = 0.0
+    is_stated, is_cut = True, False
+    for count, (place, frame) in enumerate(_mpeg_frames(data)):
+        tag = data[place + frame.tag_at : place + frame.tag_at + 12]
+        if tag[:4] in (b"Xing", b"Info") and tag[7] & 1:
+            stated_s += int.from_bytes(tag[8:12], "big") * frame.samples / frame.rate
+        elif count == 0:
+            is_stated = False
+        is_cut = place + frame.size > len(data)
+    return Ending(is_cut, stated_s if is_stated and stated_s else None)
+
+
+def _mpeg_frames(data: mmap.mmap) -> Iterator[tuple[int, _Frame]]:
+    """Yield where each frame is."""
+    place, size = _behind_id3(data, 0), len(data)
+    while place + 4 <= size:
+        frame = _mpeg_frame(data[place : place + 4])
+        if frame is not None:
+            yield place, frame
+            place += frame.size
+            continue
+        if data[place : place + 3] == b"ID3" and (behind := _behind_id3(data, place)) > place:
+            place = behind
+        elif data[place : place + 11].startswith(_TAGS_BEHIND):
+            return
+        else:
+            place = data.find(b"\xff", place + 1)
+            if place < 0:
+                return
+
+
+def _behind_id3(data: mmap.mmap, place: int) -> int:
+    """Return where an ID3v2 tag ends that may be at a place."""
+    head = data[place : place + 10]
+    if head[:3] != b"ID3" or len(head) < 10:
+        return place
+    size = 0
+    for byte in head[6:10]:
+        size = size << 7 | byte & 0x7F
+    return place + 10 + size

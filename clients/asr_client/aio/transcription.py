@@ -5,37 +5,42 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
 import numpy as np
 
-from asr_contract import SAMPLE_RATE
-
 from ..audio.media import MediaDecoder, MediaSource
-from ..audio.waveform import Waveform
+from ..audio.waveform import Pcm, Waveform
 from ..errors import AsrError, ClientClosed
 from ..files.options import FileOptions
+from ..files.pieces import pieces_of
 from ..files.segments import Segment, SegmentCutter
 from ..files.sentences import SentenceMaker, recognised_segment, whole_transcript
 from ..files.served_models import ServedModels
+from ..files.speakers import SentenceOrder, Speaker
 from ..files.speech_detection import SpeechDetector
 from ..results import FileSummary, FileTimings, FileTranscript, Sentence, Transcript
 from ..transport import Transport
-
-# Audio in one request to the VAD: its answer is awaited before the next is sent.
-PIECE_SAMPLES = 5 * SAMPLE_RATE
 
 
 @dataclass(frozen=True)
 class _Recognition:
     """A segment on its way through the recogniser."""
 
+    speaker: Speaker
     start_ms: int
     end_ms: int
     task: asyncio.Task[Transcript]
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """Nothing to recognise: a piece of the file was heard, or its end."""
+
+    is_end: bool
 
 
 class AsyncFileTranscription:
@@ -49,20 +54,27 @@ class AsyncFileTranscription:
         self,
         transport: Transport,
         url: str,
-        source: MediaSource,
+        source: MediaSource | Pcm,
         options: FileOptions,
         timeout_s: float,
         *,
+        file_name: str | None = None,
         owner: str = "",
     ) -> None:
-        self._media = MediaDecoder(source, owner=owner)
+        self._media = MediaDecoder(
+            source,
+            channels=options.channels,
+            file_name=file_name,
+            owner=owner,
+        )
         self._name = self._media.name
         self._transport = transport
         self._options = options
         self._timeout_s = timeout_s
         self._models = ServedModels(transport, url, options, timeout_s)
-        self._maker: SentenceMaker | None = None
-        self._recognitions: asyncio.Queue[_Recognition | None] = asyncio.Queue()
+        self._speakers: list[Speaker] = []
+        self._order = SentenceOrder()
+        self._recognitions: asyncio.Queue[_Recognition | _Passed] = asyncio.Queue()
         self._slots = asyncio.Semaphore(options.in_flight)
         self._tasks: set[asyncio.Task[Transcript]] = set()
         self._producer: asyncio.Task[None] | None = None
@@ -170,44 +182,60 @@ class AsyncFileTranscription:
 
     async def _produce(self, opened: asyncio.Future[None]) -> None:
         """Decode, find speech, and put each segment on its way as soon as it has ended."""
-        options = self._options
         try:
             await self._models.check()
-            self._maker = SentenceMaker(
-                self._models.punctuate, self._models.itn_language, options.timestamps
-            )
-            detector = SpeechDetector(self._transport, options.vad_parameters, self._timeout_s)
-            cutter = SegmentCutter(options.max_segment_ms, options.history_ms)
-            async with self._media as media, detector, aclosing(_pieces(media)) as pieces:
+            async with self._media as media, AsyncExitStack() as stack:
+                pieces = await stack.enter_async_context(aclosing(pieces_of(media)))
                 async for piece, is_last in pieces:
-                    segments = await self._detect(detector, cutter, piece, is_last)
+                    if not self._speakers:
+                        await self._meet(piece, stack)
+                    segments = await self._detect(piece, is_last)
                     if not opened.done():
                         opened.set_result(None)
-                    for segment in segments:
-                        await self._submit(segment)
+                    for speaker, segment in segments:
+                        await self._submit(speaker, segment)
+                    if len(self._speakers) > 1:
+                        self._recognitions.put_nowait(_Passed(is_end=False))
         finally:
-            self._recognitions.put_nowait(None)
+            self._recognitions.put_nowait(_Passed(is_end=True))
 
-    async def _detect(
-        self, detector: SpeechDetector, cutter: SegmentCutter, piece: Waveform, is_last: bool
-    ) -> list[Segment]:
+    async def _meet(self, piece: Waveform, stack: AsyncExitStack) -> None:
+        """Make ready for the speakers of the first audio, [samples] or [samples, channels]."""
+        options, models = self._options, self._models
+        apart = options.channels == "each"
+        for channel in range(1, (piece.shape[1] if piece.ndim == 2 else 1) + 1):
+            detector = SpeechDetector(self._transport, options.vad_parameters, self._timeout_s)
+            await stack.enter_async_context(detector)
+            cutter = SegmentCutter(options.max_segment_ms, options.history_ms)
+            maker = SentenceMaker(models.punctuate, models.itn_language, options.timestamps)
+            self._speakers.append(Speaker(channel if apart else None, detector, cutter, maker))
+
+    async def _detect(self, piece: Waveform, is_last: bool) -> list[tuple[Speaker, Segment]]:
         """Give the next audio to the VAD, and return the segments that ended."""
         sent_s, start_s = self._media.decoded_s, time.monotonic()
+        columns = piece.T if piece.ndim == 2 else piece[np.newaxis]
         with self._located(f"detection of speech, {sent_s:.1f} s into the file"):
-            rows = await detector.accept(piece, is_last=is_last)
-            segments = [*cutter.accept(piece, rows)]
-            if is_last:
-                cutter.finish()
+            heard = await asyncio.gather(
+                *(
+                    speaker.hear(np.ascontiguousarray(column), is_last=is_last)
+                    for speaker, column in zip(self._speakers, columns, strict=True)
+                )
+            )
         self._vad_s += time.monotonic() - start_s
-        return segments
+        segments = [
+            (speaker, segment)
+            for speaker, own in zip(self._speakers, heard, strict=True)
+            for segment in own
+        ]
+        return sorted(segments, key=lambda each: each[1].start_ms)
 
-    async def _submit(self, segment: Segment) -> None:
+    async def _submit(self, speaker: Speaker, segment: Segment) -> None:
         """Send a segment to the recogniser when there is room; who reads sentences makes room."""
         await self._slots.acquire()
         task = asyncio.create_task(self._models.recognise(segment))
         self._tasks.add(task)
         task.add_done_callback(self._recognised)
-        self._recognitions.put_nowait(_Recognition(segment.start_ms, segment.end_ms, task))
+        self._recognitions.put_nowait(_Recognition(speaker, segment.start_ms, segment.end_ms, task))
 
     def _recognised(self, task: asyncio.Task[Transcript]) -> None:
         """Look at a failure, so that one nobody waits for any more is not logged as forgotten."""
@@ -222,11 +250,16 @@ class AsyncFileTranscription:
                 f"{self._name}: the transcription is not open; use `with`, or open()"
             )
         recognition = await self._recognitions.get()
-        maker = self._maker
-        if recognition is None or maker is None:
+        if isinstance(recognition, _Passed):
+            if not recognition.is_end:
+                for speaker in self._speakers:
+                    self._take(await speaker.pause())
+                return
             await self._check_producer()
-            if maker is not None:
-                self._take(await maker.finish())
+            for speaker in self._speakers:
+                self._order.add(await speaker.finish())
+            self._speakers = []
+            self._take([])
             self._summary = self._summarise()
             return
         start_ms, end_ms = recognition.start_ms, recognition.end_ms
@@ -238,18 +271,19 @@ class AsyncFileTranscription:
             self._slots.release()
             speech_end_ms = end_ms - self._options.silence_behind_ms
             spoken = recognised_segment(transcript, start_ms, end_ms, speech_end_ms)
-            if spoken is not None:
-                self._take(await maker.accept(spoken))
+            self._take(await recognition.speaker.accept(spoken))
         self._segments += 1
         self._speech_ms += end_ms - start_ms
-        self._recognised_ms = end_ms
+        self._recognised_ms = max(self._recognised_ms, end_ms)
         if spoken is not None and spoken.language is not None:
             self._languages[spoken.language] += end_ms - start_ms
 
     def _take(self, sentences: list[Sentence]) -> None:
-        """Have sentences ready to be read."""
-        self._ready += sentences
-        if sentences and self._first_sentence_s is None:
+        """Have sentences ready to be read, when nobody can say anything before them any more."""
+        self._order.add(sentences)
+        before = len(self._ready)
+        self._ready += self._order.ready(self._speakers if len(self._speakers) > 1 else ())
+        if len(self._ready) > before and self._first_sentence_s is None:
             self._first_sentence_s = time.monotonic() - self._started_s
 
     async def _check_producer(self) -> None:
@@ -288,19 +322,3 @@ class AsyncFileTranscription:
                 punctuation_s=self._models.punctuation_s,
             ),
         )
-
-
-async def _pieces(media: MediaDecoder) -> AsyncGenerator[tuple[Waveform, bool], None]:
-    """Join blocks to pieces of `PIECE_SAMPLES`; say of each whether it is the last.
-
-    A piece is held back until another block has come, for only then it is known not to be the
-    last, which may be empty.
-    """
-    blocks = [np.zeros(0, np.float32)]
-    async with aclosing(aiter(media)) as stream:
-        async for block in stream:
-            if sum(map(len, blocks)) >= PIECE_SAMPLES:
-                yield np.concatenate(blocks), False
-                blocks.clear()
-            blocks.append(block)
-    yield np.concatenate(blocks), True

@@ -12,7 +12,9 @@ import shtab
 
 from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size, read_language
 
+from ..audio import Channels, read_channels
 from ..blocking.client import Client
+from ..errors import OptionError
 from ..options import DEFAULT_TIMEOUT_S
 
 EXIT_OK = 0
@@ -135,6 +137,14 @@ def positive_count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {text!r}")
     return value
+
+
+def channels_word(text: str) -> Channels:
+    """Parse mix, each or the number of a channel, for argparse."""
+    try:
+        return read_channels(text)
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def vad_option(text: str) -> tuple[str, float]:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..files.sentences import join_texts
 from ..results import FileTranscript, Sentence
-from ..text.subtitles import srt, tsv, vtt
+from ..text.subtitles import spoken_line, srt, tsv, vtt
 from .input_files import STDIN, InputFile
 from .output import Output
 
@@ -33,7 +34,7 @@ def format_sentences(style: str, sentences: Iterable[Sentence]) -> Iterator[str]
         sentences: in order.
     """
     if style == "txt":
-        return (" ".join(sentence.text.split()) + "\n" for sentence in sentences)
+        return (spoken_line(sentence) + "\n" for sentence in sentences)
     return _SUBTITLES[style](sentences)
 
 
@@ -54,10 +55,27 @@ def format_line(
         name = STDIN if source.label == STDIN else source.path
         origin = {"schema_version": SCHEMA_VERSION, "file": name, "id": source.utterance_id}
         return json_line({**origin, "model": model, **transcript.to_dict()})
-    text = " ".join(transcript.text.split())  # one line a recording, whatever the text holds
+    channels = sorted({each.channel for each in transcript.sentences if each.channel is not None})
     if style == "kaldi":
-        return f"{source.utterance_id} {text}".rstrip()
-    return text if only else f"{source.label}\t{text}"
+        if channels:  # a line for each, as Kaldi names the sides of a call
+            return "\n".join(
+                f"{source.utterance_id}-{channel} {_text_of(transcript, channel)}"
+                for channel in channels
+            )
+        return f"{source.utterance_id} {_one_line(transcript.text)}".rstrip()
+    text = " ".join(map(spoken_line, transcript.sentences)) if channels else transcript.text
+    return _one_line(text) if only else f"{source.label}\t{_one_line(text)}"
+
+
+def _text_of(transcript: FileTranscript, channel: int) -> str:
+    """Return what was said in one channel."""
+    own = [each.text for each in transcript.sentences if each.channel == channel]
+    return _one_line(join_texts(own))
+
+
+def _one_line(text: str) -> str:
+    """Return a text without ends of lines, whatever it holds."""
+    return " ".join(text.split())
 
 
 def json_line(record: Mapping[str, Any]) -> str:

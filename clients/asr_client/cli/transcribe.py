@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from asr_contract import VAD_MODEL
 
-from ..audio.waveform import AudioInput, Pcm
+from ..audio.waveform import Pcm
 from ..blocking.client import Client
 from ..options import READY_TIMEOUT_S
 from .batch import Batch
@@ -78,9 +78,11 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         client.check_ready(options.model, timeout_s=timeout_s)
         vad = options.vad
         if vad is None:
-            vad = options.raw_rate is None and client.is_ready(VAD_MODEL, timeout_s=timeout_s)
+            vad = client.is_ready(VAD_MODEL, timeout_s=timeout_s)
         if options.vad_option and not vad:
             raise UsageError("--vad-option: needs the model vad on the server, and not --no-vad")
+        if options.channels == "each" and not vad:
+            raise UsageError("--channels each: needs the model vad on the server, and not --no-vad")
         batch = Batch(sources, references, stack.enter_context(_progress(len(sources))))
         recognise = _in_pieces if vad else _in_one_request
 
@@ -112,8 +114,6 @@ def _check(options: argparse.Namespace) -> None:
     Raises:
         UsageError: they do not.
     """
-    if options.vad and options.raw_rate is not None:
-        raise UsageError("--vad: raw samples are recognised as a whole; give them a header")
     if options.output_dir is not None and options.output is not None:
         raise UsageError("expected --output or --output-dir; got both")
     if options.output_dir is None and options.force:
@@ -151,13 +151,14 @@ def _in_pieces(
 ) -> Iterator[Transcription]:
     """Transcribe a recording of any length by the pipeline."""
     with client.stream_file(
-        path,
+        _audio(path, options),
         model=options.model,
         language=options.language,
         itn=options.itn,
         punctuation=options.punctuation,
         hotwords=hotwords,
         vad_options=dict(options.vad_option),
+        channels=options.channels,
     ) as transcription:
         yield transcription
 
@@ -168,13 +169,22 @@ def _in_one_request(
 ) -> Iterator[Transcription]:
     """Recognise a recording as a whole."""
     started_s = time.monotonic()
-    audio: AudioInput = path
-    if options.raw_rate is not None:
-        audio = Pcm(path, options.raw_rate, options.raw_format, options.raw_channels)
     transcript = client.transcribe(
-        audio, model=options.model, language=options.language, itn=options.itn, hotwords=hotwords
+        _audio(path, options),
+        model=options.model,
+        language=options.language,
+        itn=options.itn,
+        hotwords=hotwords,
+        channels=options.channels,
     )
     yield WholeRecording(transcript, started_s)
+
+
+def _audio(path: str, options: argparse.Namespace) -> str | Pcm:
+    """Return a recording in the form the client takes."""
+    if options.raw_rate is None:
+        return path
+    return Pcm(path, options.raw_rate, options.raw_format, options.raw_channels)
 
 
 def _hotwords(value: str | None) -> str | None:

@@ -6,9 +6,10 @@ import argparse
 
 from asr_contract import LANGUAGE_IDS
 
-from ..audio.waveform import PCM_FORMATS
+from ..audio.raw import PCM_FORMATS, RAW_CODECS
 from .common import (
     add_connection_options,
+    channels_word,
     language_word,
     names_files,
     positive_count,
@@ -114,7 +115,7 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         "--vad",
         action=argparse.BooleanOptionalAction,
         help="find the speech and recognise it piece by piece, or each file as a whole, which "
-        "must be short then (default: yes if the server has the model, and the file a header)",
+        "must be short then (default: yes if the server has the model)",
     )
     long.add_argument(
         "--punctuation",
@@ -130,9 +131,23 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="such as max_end_silence_time=500; FunASR's names",
     )
+    parser.add_argument(
+        "--channels",
+        type=channels_word,
+        default="mix",
+        metavar="mix|N|each",
+        help="the mix of all channels, one of them (from 1), or each as a speaker of its own "
+        "(default: %(default)s)",
+    )
     raw = parser.add_argument_group("raw samples (files without a header)")
     raw.add_argument(
         "--raw-rate", type=positive_count, metavar="HZ", help="files are raw, at this rate"
     )
-    raw.add_argument("--raw-format", choices=PCM_FORMATS, default="s16le", metavar="FORMAT")
+    raw.add_argument(
+        "--raw-format",
+        choices=(*PCM_FORMATS, *RAW_CODECS),
+        default="s16le",
+        metavar="FORMAT",
+        help=f"{', '.join((*PCM_FORMATS, *RAW_CODECS))} (default: %(default)s)",
+    )
     raw.add_argument("--raw-channels", type=positive_count, default=1, metavar="N")

@@ -57,6 +57,13 @@ class SegmentCutter:
         """Where the segment that has not ended begins; None if there is none."""
         return self._open_ms
 
+    @property
+    def earliest_ms(self) -> int:
+        """No segment that is to come, or is open, begins before this."""
+        if self._open_ms is not None:
+            return self._open_ms
+        return max(self._last_end_ms, self._first_ms)
+
     def open_audio(self) -> Waveform:
         """Return the audio of the segment that has not ended, [samples] float32, so far."""
         if self._open_ms is None:

@@ -163,6 +163,16 @@ class SentenceMaker:
         self._open: RecognisedSegment | None = None  # of a sentence without end, without marks
         self._open_text = ""  # the same with marks, as if it ended
 
+    @property
+    def open_start_ms(self) -> int | None:
+        """Where the sentence without an end begins; None if there is none."""
+        return None if self._open is None else self._open.words[0].start_ms
+
+    @property
+    def open_end_ms(self) -> int | None:
+        """Where its last word ends; None if there is none."""
+        return None if self._open is None else self._open.words[-1].end_ms
+
     async def accept(self, spoken: RecognisedSegment) -> list[Sentence]:
         """Take the next segment; return the sentences that ended."""
         if self._punctuate is None:

@@ -2,12 +2,13 @@
 
 from .alignment import align_words, text_units
 from .itn import find_numbers, normalize_numbers
-from .subtitles import srt, tsv, vtt
+from .subtitles import spoken_line, srt, tsv, vtt
 
 __all__ = [
     "align_words",
     "find_numbers",
     "normalize_numbers",
+    "spoken_line",
     "srt",
     "text_units",
     "tsv",

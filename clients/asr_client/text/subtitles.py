@@ -29,22 +29,27 @@ _PAUSE_BONUS = 0.25
 
 @dataclass(frozen=True)
 class Cue:
-    """What is shown at a time: one or two lines, from `start_ms` to `end_ms`."""
+    """What is shown at a time: one or two lines, from `start_ms` to `end_ms`.
+
+    `channel` is whose words they are, where each channel was recognised apart.
+    """
 
     lines: tuple[str, ...]
     start_ms: int
     end_ms: int
+    channel: int | None = None
 
 
 def make_cues(sentences: Iterable[Sentence]) -> Iterator[Cue]:
-    """Yield the cues of sentences, in order of time, none empty and none overlapping.
+    """Yield the cues of sentences, in order of time, none empty and none of a channel overlapping.
 
     A sentence that does not fit into two lines becomes several cues, split near the middle and
     at punctuation if possible, each with the time of its words. Without word times the
     sentence's time is shared by width.
     """
-    latest_ms = 0
+    latest: dict[int | None, int] = {}
     for sentence in sentences:
+        latest_ms = latest.get(sentence.channel, 0)
         text = " ".join(sentence.text.split())
         units = text_units(text)
         timed = len(units) == len(sentence.words)
@@ -62,14 +67,15 @@ def make_cues(sentences: Iterable[Sentence]) -> Iterator[Cue]:
                 end_ms = max(end_ms, sentence.end_ms)
             start_ms = max(start_ms, latest_ms)
             latest_ms = max(end_ms, start_ms + 1)  # players drop cues without length
-            yield Cue(_lines(text[first:last]), start_ms, latest_ms)
+            latest[sentence.channel] = latest_ms
+            yield Cue(_lines(text[first:last]), start_ms, latest_ms, sentence.channel)
 
 
 def srt(sentences: Iterable[Sentence]) -> Iterator[str]:
     """Yield the parts of a SubRip file: one cue each, with its number and the blank line."""
     for number, cue in enumerate(make_cues(sentences), 1):
         # SubRip cannot escape anything; only its arrow would break the file.
-        text = re.sub("-+->", "->", "\n".join(cue.lines))
+        text = marked(re.sub("-+->", "->", "\n".join(cue.lines)), cue.channel)
         times = f"{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}"
         yield f"{number}\n{times}\n{text}\n\n"
 
@@ -80,15 +86,36 @@ def vtt(sentences: Iterable[Sentence]) -> Iterator[str]:
     for cue in make_cues(sentences):
         text = "\n".join(cue.lines)
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        if cue.channel is not None:
+            text = f"<v Channel {cue.channel}>{text}"
         yield f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{text}\n\n"
 
 
 def tsv(sentences: Iterable[Sentence]) -> Iterator[str]:
-    """Yield the lines of a table: start and end in ms, and the text; a header comes first."""
-    yield "start\tend\ttext\n"
+    """Yield the lines of a table: start and end in ms, and the text; a header comes first.
+
+    Where each channel was recognised apart, a column says whose it is.
+    """
+    header = "start\tend\ttext\n"
     for sentence in sentences:
         text = " ".join(sentence.text.split())
-        yield f"{sentence.start_ms}\t{sentence.end_ms}\t{text}\n"
+        channel = "" if sentence.channel is None else f"{sentence.channel}\t"
+        if header:
+            yield header if not channel else "start\tend\tchannel\ttext\n"
+            header = ""
+        yield f"{sentence.start_ms}\t{sentence.end_ms}\t{channel}{text}\n"
+    if header:
+        yield header
+
+
+def spoken_line(sentence: Sentence) -> str:
+    """Return a sentence as one line, behind its channel if it has one."""
+    return marked(" ".join(sentence.text.split()), sentence.channel)
+
+
+def marked(text: str, channel: int | None) -> str:
+    """Return a text behind the channel that it was heard in."""
+    return text if channel is None else f"[{channel}] {text}"
 
 
 def _clock(time_ms: int, point: str) -> str:

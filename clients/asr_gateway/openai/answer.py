@@ -11,10 +11,13 @@ from typing import Any
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from asr_client import FileTranscript, Sentence, Word
-from asr_client.text import srt, vtt
+from asr_client.files import join_texts
+from asr_client.text import spoken_line, srt, vtt
 from asr_contract import language_name
 
 from .form import TranscriptionForm
+
+WARNINGS_HEADER = "X-Warnings"  # a JSON list of texts
 
 _SEEK_MS = 10  # a frame of Whisper's
 _LEAST_CONFIDENCE = 1e-10
@@ -23,17 +26,25 @@ _LEAST_CONFIDENCE = 1e-10
 def transcription_response(
     form: TranscriptionForm, result: FileTranscript, warnings: list[str]
 ) -> Response:
-    """Return the answer in the format that was asked for."""
+    """Return the answer in the format that was asked for.
+
+    Warnings are in a header of every format, and in a field of those that have fields.
+    """
+    headers = {WARNINGS_HEADER: json.dumps(warnings)} if warnings else {}
     if form.response_format == "text":
-        return PlainTextResponse(result.text + "\n")
+        lines = [result.text] if form.channels != "each" else map(spoken_line, result.sentences)
+        return PlainTextResponse("".join(f"{line}\n" for line in lines), headers=headers)
     if form.response_format == "srt":
         text = "".join(srt(result.sentences))
-        return PlainTextResponse(text, media_type="application/x-subrip")
+        return PlainTextResponse(text, media_type="application/x-subrip", headers=headers)
     if form.response_format == "vtt":
-        return PlainTextResponse("".join(vtt(result.sentences)), media_type="text/vtt")
+        text = "".join(vtt(result.sentences))
+        return PlainTextResponse(text, media_type="text/vtt", headers=headers)
     if form.response_format == "json":
         json_body = {"text": result.text, "usage": _usage(result)}
-        return JSONResponse(json_body | _logprobs(form, result.words))
+        json_body |= _logprobs(form, result.words) | _apart(form, result)
+        json_body |= {"warnings": warnings} if warnings else {}
+        return JSONResponse(json_body, headers=headers)
     body: dict[str, Any] = {
         "task": "transcribe",
         "language": _language(form, result),
@@ -49,7 +60,27 @@ def transcription_response(
         body["words"] = _words(result.words)
     if warnings:
         body["warnings"] = warnings
-    return JSONResponse({**body, "usage": _usage(result)})
+    body |= _apart(form, result)
+    return JSONResponse({**body, "usage": _usage(result)}, headers=headers)
+
+
+def _apart(form: TranscriptionForm, result: FileTranscript) -> dict[str, Any]:
+    """Return what was said in each channel, where each was recognised apart."""
+    if form.channels != "each":
+        return {}
+    texts: dict[int, list[str]] = {}
+    for sentence in result.sentences:
+        texts.setdefault(sentence.channel or 0, []).append(sentence.text)
+    return {
+        "channels": [
+            {"channel": channel, "text": join_texts(own)} for channel, own in sorted(texts.items())
+        ]
+    }
+
+
+def _channel(sentence: Sentence) -> dict[str, Any]:
+    """Return whose words a sentence is, where each channel was recognised apart."""
+    return {} if sentence.channel is None else {"channel": sentence.channel}
 
 
 def delta_event(form: TranscriptionForm, sentence: Sentence, *, separator: str) -> bytes:
@@ -68,6 +99,7 @@ def delta_event(form: TranscriptionForm, sentence: Sentence, *, separator: str) 
             "end": sentence.end_ms / 1000,
             "words": _words(sentence.words),
             **_logprobs(form, sentence.words),
+            **_channel(sentence),
         }
     )
 
@@ -80,6 +112,7 @@ def done_event(form: TranscriptionForm, result: FileTranscript, warnings: list[s
         "language": _language(form, result),
         "duration": result.duration_s,
         **_logprobs(form, result.words),
+        **_apart(form, result),
     }
     return _event({**event, "warnings": warnings} if warnings else event)
 
@@ -113,6 +146,7 @@ def _segment(number: int, sentence: Sentence, words: bool) -> dict[str, Any]:
         "avg_logprob": _logprob(sentence.confidence),
         "compression_ratio": len(text) / len(zlib.compress(text)),
         "no_speech_prob": 0.0,
+        **_channel(sentence),
     }
     return segment | ({"words": _words(sentence.words)} if words else {})
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
 
+from asr_client import OptionError
+from asr_client.audio import Channels, read_channels
 from asr_contract import join_hotwords, read_language, write_hotwords
 from asr_contract.hotwords import Hotword
 
@@ -35,6 +37,7 @@ class TranscriptionForm:
         segments: whether it has segments.
         logprobs: whether `json`, or the events, say how probable each word is.
         stream: whether the answer comes as server-sent events.
+        channels: "mix", one, or "each"; OpenAI has no such field.
     """
 
     file: UploadFile
@@ -47,6 +50,7 @@ class TranscriptionForm:
     segments: bool
     logprobs: bool
     stream: bool
+    channels: Channels
 
 
 def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
@@ -79,6 +83,7 @@ def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
         segments="segment" in granularities or "word" not in granularities,
         logprobs="logprobs" in includes,
         stream=stream,
+        channels=_channels(_text(form, "channels")),
     )
 
 
@@ -145,6 +150,14 @@ def _choices(form: FormData, name: str, known: tuple[str, ...]) -> list[str]:
         if value not in known:
             raise _error(f"{name}[]", f"one of {', '.join(known)}", value)
     return values
+
+
+def _channels(word: str) -> Channels:
+    """Read `mix`, `each`, a number, or nothing."""
+    try:
+        return read_channels(word or "mix")
+    except OptionError:
+        raise _error("channels", "mix, each or the number of a channel", word) from None
 
 
 def _flag(form: FormData, name: str, *, default: bool) -> bool:

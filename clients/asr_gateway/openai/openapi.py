@@ -81,6 +81,17 @@ _TRANSCRIPTION: dict[str, Any] = {
         "words": _WORDS,
         "logprobs": {"type": "array", "items": {"$ref": "#/components/schemas/Logprob"}},
         "warnings": {"type": "array", "items": {"type": "string"}},
+        "channels": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["channel", "text"],
+                "properties": {
+                    "channel": {"type": "integer", "minimum": 1},
+                    "text": {"type": "string"},
+                },
+            },
+        },
         "usage": {"type": "object"},
     },
 }
@@ -135,6 +146,13 @@ _FORM: dict[str, Any] = {
             "type": "boolean",
             "default": False,
             "description": "sentences as server-sent events (transcript.text.delta, …done)",
+        },
+        "channels": {
+            "type": "string",
+            "default": "mix",
+            "pattern": "^(mix|each|[1-9][0-9]*)$",
+            "description": "the mix of all channels, one by its number, or each as a speaker of "
+            "its own; not one of OpenAI's",
         },
         "temperature": {
             "type": "number",

@@ -91,9 +91,13 @@ class TranscriptionEndpoint:
             itn=form.itn,
             hotwords=hotwords,
             vad_options=gateway.settings.vad_options,
+            channels=form.channels,
         )
         file = gateway.client.file_transcription(
-            form.file.file, options, owner=gateway.keys.client(request)
+            form.file.file,
+            options,
+            file_name=form.file.filename,
+            owner=gateway.keys.client(request),
         )
         if form.stream:
             stack.push_async_callback(file.close)

@@ -51,6 +51,7 @@ from .models import (
     VAD_MODEL,
     triton_name,
 )
+from .text_files import read_text
 
 __all__ = [
     "CHUNK_SIZES",
@@ -82,6 +83,7 @@ __all__ = [
     "parse_hotwords",
     "parse_served_chunk_size",
     "read_language",
+    "read_text",
     "refuse_hotwords",
     "requested_hotwords",
     "text_norm_id",

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .tensors import HOTWORDS_PARAMETER
+from .text_files import BYTE_ORDER_MARK
 
 _SEPARATORS = re.compile(r"[\s,，、;；]+")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
@@ -49,6 +50,7 @@ def parse_hotwords(text: str) -> list[Hotword]:
     Raises:
         ValueError: it is neither plain text nor one of the JSON forms.
     """
+    text = text.lstrip(BYTE_ORDER_MARK)
     words = _parse_json(text) if text.lstrip()[:1] in ("{", "[") else _parse_plain(text)
     return list({word.text: word for word in words}.values())
 
@@ -126,8 +128,10 @@ def _parse_json(text: str) -> list[Hotword]:
     for word, weight in entries:
         if not isinstance(word, str):
             raise ValueError(f"hotwords: expected {_FORMS}; got the word {json.dumps(word)}")
-        if word.strip():
-            words.append(Hotword(word.strip(), _checked_weight(word, weight)))
+        # A client may have read its list with a mark before the first word.
+        word = word.strip().lstrip(BYTE_ORDER_MARK)
+        if word:
+            words.append(Hotword(word, _checked_weight(word, weight)))
     return words
 
 

@@ -28,6 +28,7 @@ EVENT = "EVENT"
 TOKENS = "TOKENS"
 TIMESTAMPS = "TIMESTAMPS"
 CONFIDENCE = "CONFIDENCE"
+HOTWORDS_LEFT_OUT = "HOTWORDS_LEFT_OUT"  # what is wrong with each word that is not used
 
 # What a model answers that is asked in sequences
 IS_FINAL = "IS_FINAL"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from asr_core.text_files import read_text
+from asr_contract.text_files import read_text
 
 
 def load_config(model_dir: Path) -> dict[str, Any]:

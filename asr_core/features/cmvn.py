@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.text_files import read_text
+from asr_contract.text_files import read_text
 
 _VECTOR = re.compile(r"<(AddShift|Rescale)>.*?\[(.*?)\]", re.DOTALL)
 

@@ -8,7 +8,7 @@ embeddings of hotwords. `cif` integrates a stream's weights: offline, the graph 
 """
 
 from asr_core.paraformer.cif import CifIntegrator, Fires
-from asr_core.paraformer.hotword_bias import HotwordBias, load_hotword_bias, no_hotwords
+from asr_core.paraformer.hotword_bias import HotwordBias, NoHotwords, load_hotword_bias
 from asr_core.paraformer.hotword_embedder import (
     EMBEDDER_FILE,
     LstmLayer,
@@ -20,7 +20,12 @@ from asr_core.paraformer.hotword_tokenizer import (
     SEGMENTATION_FILE,
     load_segmentation,
 )
-from asr_core.paraformer.recogniser import ParaformerRecogniser, paraformer_inputs, repeat_embedding
+from asr_core.paraformer.recogniser import (
+    ParaformerRecogniser,
+    paraformer_inputs,
+    repeat_embedding,
+    repeat_left_out,
+)
 from asr_core.paraformer.scoring import (
     BLANK,
     END,
@@ -43,6 +48,7 @@ __all__ = [
     "Fires",
     "HotwordBias",
     "LstmLayer",
+    "NoHotwords",
     "ParaformerOutputs",
     "ParaformerRecogniser",
     "ParaformerRow",
@@ -52,8 +58,8 @@ __all__ = [
     "load_pieces",
     "load_scoring",
     "load_segmentation",
-    "no_hotwords",
     "paraformer_inputs",
     "repeat_embedding",
+    "repeat_left_out",
     "save_embedder",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import Hotword, parse_hotwords, refuse_hotwords
+from asr_contract.text_files import read_text
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, HotwordEmbedder, load_embedder
 from asr_core.paraformer.hotword_tokenizer import (
     SEGMENTATION_FILE,
@@ -17,14 +19,18 @@ from asr_core.paraformer.hotword_tokenizer import (
     load_segmentation,
 )
 from asr_core.paraformer.scoring import START, load_pieces
-from asr_core.text_files import read_text
 
 BiasEmbed = NDArray[np.float32]  # [N, D]
 SERVER_LIST = "hotwords.txt"
 
 
+Ids = tuple[int, ...]
+
+
 class HotwordBias:
     """Embeds the hotwords of requests, those of the server's own list with them.
+
+    A word that the vocabulary cannot write is left out, and `left_out` tells.
 
     Args:
         tokenizer: word to token ids.
@@ -33,7 +39,7 @@ class HotwordBias:
         max_hotwords: of both together.
 
     Raises:
-        ValueError: the server's own words are too many or unusable.
+        ValueError: the server's own words are too many.
     """
 
     def __init__(
@@ -46,8 +52,12 @@ class HotwordBias:
         self._tokenizer = tokenizer
         self._embedder = embedder
         self._max_hotwords = max_hotwords
-        self._server_ids: tuple[tuple[int, ...], ...] = ()
-        self._server_ids = self._tokenize(server_words)
+        self._server_ids: tuple[Ids, ...] = ()
+        self._server_ids, problems = self._tokenize(server_words)
+        for problem in problems:
+            logging.getLogger(__name__).warning("%s: left out: %s", SERVER_LIST, problem)
+        # The same list comes with every request of a caller.
+        self._read = lru_cache(maxsize=64)(self._read_request)
 
     def __call__(self, text: str) -> BiasEmbed:
         """Embed a request's hotwords: float32 [N, D], the last row for "no hotword".
@@ -56,19 +66,36 @@ class HotwordBias:
             text: as `parse_hotwords` reads it, "" for none.
 
         Raises:
-            ValueError: it cannot be read, or the words are too many or unusable.
+            ValueError: it cannot be read, or the words are too many.
         """
-        return self._embedder([*self._tokenize(parse_hotwords(text)), (START,)])
+        return self._embedder([*self._read(text)[0], (START,)])
 
-    def _tokenize(self, words: Sequence[Hotword]) -> tuple[tuple[int, ...], ...]:
+    def left_out(self, text: str) -> tuple[str, ...]:
+        """Return what is wrong with each of a request's hotwords that is not used.
+
+        Raises:
+            ValueError: as for the call.
+        """
+        return self._read(text)[1]
+
+    def _read_request(self, text: str) -> tuple[tuple[Ids, ...], tuple[str, ...]]:
+        return self._tokenize(parse_hotwords(text))
+
+    def _tokenize(self, words: Sequence[Hotword]) -> tuple[tuple[Ids, ...], tuple[str, ...]]:
+        """Return the ids of words and of the server's, and what is wrong with the others."""
         if len(words) > self._max_hotwords:  # before the work of looking each up
             raise self._too_many(len(words))
-        found = tuple(
-            dict.fromkeys([*(self._tokenizer(word.text) for word in words), *self._server_ids])
-        )
+        ids: list[Ids] = []
+        problems: list[str] = []
+        for word in words:
+            try:
+                ids.append(self._tokenizer(word.text))
+            except ValueError as error:
+                problems.append(str(error))
+        found = tuple(dict.fromkeys([*ids, *self._server_ids]))
         if len(found) > self._max_hotwords:
             raise self._too_many(len(found))
-        return found
+        return found, tuple(problems)
 
     def _too_many(self, number: int) -> ValueError:
         return ValueError(
@@ -77,17 +104,24 @@ class HotwordBias:
         )
 
 
-def no_hotwords(text: str) -> BiasEmbed:
-    """Stand in for `HotwordBias` in a model without: a float32 [1, 1] that its graph ignores.
+class NoHotwords:
+    """Stands in for `HotwordBias` in a model without: a float32 [1, 1] that its graph ignores."""
 
-    Raises:
-        ValueError: hotwords are given all the same.
-    """
-    refuse_hotwords(text, "the installed Paraformer")
-    return np.zeros((1, 1), np.float32)
+    def __call__(self, text: str) -> BiasEmbed:
+        """Return the stand-in.
+
+        Raises:
+            ValueError: hotwords are given all the same.
+        """
+        refuse_hotwords(text, "the installed Paraformer")
+        return np.zeros((1, 1), np.float32)
+
+    def left_out(self, text: str) -> tuple[str, ...]:
+        """Return that nothing is wrong: hotwords were refused, or there are none."""
+        return ()
 
 
-def load_hotword_bias(model_dir: Path, max_hotwords: int) -> Callable[[str], BiasEmbed]:
+def load_hotword_bias(model_dir: Path, max_hotwords: int) -> HotwordBias | NoHotwords:
     """Build what embeds hotwords for the installed model.
 
     Args:
@@ -96,7 +130,7 @@ def load_hotword_bias(model_dir: Path, max_hotwords: int) -> Callable[[str], Bia
         max_hotwords: of a request and the server's list together.
 
     Raises:
-        ValueError: a file, or a word of the server's list, is not what it should be.
+        ValueError: a file is not what it should be, or the server's words are too many.
     """
     server_list = model_dir.parent / SERVER_LIST
     if not (model_dir / EMBEDDER_FILE).is_file():
@@ -104,7 +138,7 @@ def load_hotword_bias(model_dir: Path, max_hotwords: int) -> Callable[[str], Bia
             logging.getLogger(__name__).warning(
                 "%s is ignored: the installed model takes no hotwords", server_list
             )
-        return no_hotwords
+        return NoHotwords()
     words = _read_server_list(server_list)
     tokenizer = HotwordTokenizer(
         load_pieces(model_dir), load_segmentation(model_dir / SEGMENTATION_FILE)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from asr_core.text_files import read_text
+from asr_contract.text_files import read_text
 
 MAX_HOTWORD_TOKENS = 10  # per hotword; what FunASR exports the embedder for
 SEGMENTATION_FILE = "seg_dict"  # English words in the vocabulary's pieces, with some models

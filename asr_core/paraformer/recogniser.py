@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.features import Features, Frontend, Waveform, batch_features
-from asr_core.paraformer.hotword_bias import BiasEmbed, no_hotwords
+from asr_core.paraformer.hotword_bias import BiasEmbed, NoHotwords
 from asr_core.paraformer.scoring import ParaformerOutputs, ParaformerScoring
 from asr_core.text import DecodedWord
 
@@ -54,12 +54,12 @@ class ParaformerRecogniser:
         frontend: Frontend,
         encode: ParaformerEncoder,
         scoring: ParaformerScoring,
-        embed_hotwords: Callable[[str], BiasEmbed] = no_hotwords,
+        embed_hotwords: Callable[[str], BiasEmbed] | None = None,
     ) -> None:
         self._frontend = frontend
         self._encode = encode
         self._scoring = scoring
-        self._embed_hotwords = embed_hotwords
+        self._embed_hotwords = embed_hotwords or NoHotwords()
 
     def __call__(
         self, waveforms: Sequence[Waveform], hotwords: str = ""
@@ -89,6 +89,13 @@ def paraformer_inputs(
         embedding: float32 [N, D] of the hotwords, the same for all rows.
     """
     return {**batch_features(features), "bias_embed": repeat_embedding(embedding, len(features))}
+
+
+def repeat_left_out(problems: Sequence[str], num_rows: int) -> NDArray[np.object_]:
+    """Give each row of a request what is wrong with its hotwords: STRING [R, n]."""
+    repeated = np.empty((num_rows, len(problems)), np.object_)
+    repeated[:] = list(problems)
+    return repeated
 
 
 def repeat_embedding(embedding: BiasEmbed, num_rows: int) -> NDArray[np.float32]:

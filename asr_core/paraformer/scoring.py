@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract.text_files import read_json
 from asr_core.config import load_config
 from asr_core.text import CIF_UPSAMPLING, DecodedWord, cif_spans_ms, join_pieces
-from asr_core.text_files import read_json
 
 BLANK, START, END = 0, 1, 2  # <blank>, <s>, </s> in every Paraformer vocabulary
 SPECIAL_PIECES = frozenset({"<blank>", "<s>", "</s>", "<unk>"})

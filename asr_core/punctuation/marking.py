@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract.text_files import read_json
 from asr_core.config import load_config
 from asr_core.punctuation.marks import (
     MarkTable,
@@ -18,7 +19,6 @@ from asr_core.punctuation.marks import (
     write_words,
 )
 from asr_core.punctuation.own_marks import ended, without_doubles
-from asr_core.text_files import read_json
 
 Int = NDArray[np.int32]
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import onnx
 
+from asr_contract.text_files import read_text
 from asr_core.config import read_config
-from asr_core.text_files import read_text
 from asr_server.errors import InstallError
 from asr_server.graphs import PrepareError
 from asr_server.graphs.external_data import external_files, load_model

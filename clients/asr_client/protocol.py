@@ -34,6 +34,7 @@ from asr_contract.tensors import (
     DETECTED_LANGUAGE,
     EMOTION,
     EVENT,
+    HOTWORDS_LEFT_OUT,
     HOTWORDS_PARAMETER,
     LANGUAGE,
     PROMPT_INPUTS,
@@ -198,9 +199,22 @@ def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -
                 emotion=(emotions[row] if emotions else tags[1]) or None,
                 event=(events[row] if events else tags[2]) or None,
                 raw_text=raw_text,
+                warnings=_unused_hotwords(outputs, row, rows),
             )
         )
     return transcripts
+
+
+def _unused_hotwords(outputs: Mapping[str, NDArray[Any]], row: int, rows: int) -> list[str]:
+    """Return a warning for each hotword that the model left out."""
+    problems = outputs.get(HOTWORDS_LEFT_OUT)
+    if problems is None:
+        return []
+    if problems.ndim != 2 or len(problems) != rows:
+        raise ProtocolError(
+            f"{HOTWORDS_LEFT_OUT}: expected shape [{rows}, n]; got {list(problems.shape)}"
+        )
+    return [f"left out: {_decode(problem, HOTWORDS_LEFT_OUT)}" for problem in problems[row]]
 
 
 def row_tokens(

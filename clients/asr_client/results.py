@@ -25,7 +25,8 @@ class Transcript:
         emotion: such as "NEUTRAL"; None when the model does not tell.
         event: such as "Speech"; None when the model does not tell.
         raw_text: the model's own output, with SenseVoice's `<|zh|><|NEUTRAL|>…` tags.
-        warnings: what is wrong with the audio, such as that the file is cut off.
+        warnings: what is wrong with the audio, such as that the file is cut off, and what was not
+            done as asked, such as a hotword that was left out.
     """
 
     text: str
@@ -174,7 +175,8 @@ class FileSummary:
         speech_s: length of the segments in which the VAD found speech.
         segments: their number.
         language: the one most spoken, such as "zh"; None when the model does not tell.
-        warnings: what is wrong with the file, such as that it is cut off.
+        warnings: what is wrong with the file, such as that it is cut off, and what was not done as
+            asked, such as a hotword that was left out.
         timings: how long it took.
     """
 

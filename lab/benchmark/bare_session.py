@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_core.features import load_frontend
-from asr_core.paraformer import no_hotwords, paraformer_inputs
+from asr_core.paraformer import NoHotwords, paraformer_inputs
 from asr_core.sensevoice import sensevoice_inputs
 from asr_server.graphs.session import Outputs, Session
 from lab.benchmark.workload import Recording
@@ -50,5 +50,5 @@ def choose_inputs(names: Collection[str]) -> EncoderInputs:
         names: of the graph's inputs, which tell the kind of model.
     """
     if "bias_embed" in names:
-        return lambda rows: paraformer_inputs(rows, no_hotwords(""))
+        return lambda rows: paraformer_inputs(rows, NoHotwords()(""))
     return sensevoice_inputs

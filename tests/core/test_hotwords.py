@@ -143,10 +143,23 @@ def test_limit(model_dir: Path) -> None:
         bias(" ".join(characters[1:]))
 
 
+def test_a_word_that_cannot_be_spelt_is_left_out_and_named(
+    model_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    without = load_hotword_bias(model_dir, MAX_HOTWORDS)
+    (model_dir.parent / "hotwords.txt").write_text("的龘\n人", encoding="utf-8-sig")
+    with caplog.at_level(logging.WARNING):
+        bias = load_hotword_bias(model_dir, MAX_HOTWORDS)
+    assert "hotwords.txt: left out: hotword '的龘'" in caplog.text
+    np.testing.assert_allclose(bias("龘龘 的一 C++"), without("的一 人"), atol=1e-6)
+    assert [problem.split(":")[0] for problem in bias.left_out("龘龘 的一 C++")] == [
+        "hotword '龘龘'",
+        "hotword 'C++'",
+    ]
+    assert bias.left_out("的一") == bias.left_out("") == ()
+
+
 def test_a_bad_server_list_is_named(model_dir: Path) -> None:
-    (model_dir.parent / "hotwords.txt").write_text("的龘", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"hotwords\.txt: hotword '的龘'"):
-        load_hotword_bias(model_dir, MAX_HOTWORDS)
     (model_dir.parent / "hotwords.txt").write_text("[1]", encoding="utf-8")
     with pytest.raises(ValueError, match=r"hotwords\.txt: hotwords: expected"):
         load_hotword_bias(model_dir, MAX_HOTWORDS)

@@ -7,22 +7,25 @@ import json
 
 import pytest
 
-from asr_client import RequestRejected
+from asr_client import RequestRejected, Transcript
 from asr_contract import Hotword, parse_hotwords
 from asr_gateway.shared.hotwords import HotwordCheck
 
 
 class Models:
-    """Takes hotwords, but for those with a word that its vocabulary lacks."""
+    """Takes hotwords, but for those with `lacking`; leaves those of `unspelt` out."""
 
-    def __init__(self, lacking: str = "") -> None:
+    def __init__(self, lacking: str = "", unspelt: str = "") -> None:
         self._lacking = lacking
+        self._unspelt = unspelt
         self.asked: list[str] = []
 
     async def transcribe(self, waveform, *, model, hotwords, sample_rate):
         self.asked.append(hotwords)
         if self._lacking and self._lacking in hotwords:
             raise RequestRejected("refused", server_message=f"no {self._lacking!r}")
+        unspelt = [f"left out: {word}" for word in self._unspelt if word in hotwords]
+        return Transcript("", model, 0.1, [], warnings=unspelt)
 
 
 def usable(check: HotwordCheck, asked: str) -> tuple[str, str | None]:
@@ -54,6 +57,14 @@ def test_what_the_model_refuses_is_told_and_asked_for_once():
     assert usable(check, "龘") == usable(check, "龘") == ("", "the hotwords are not used: no '龘'")
     assert usable(check, "阿里巴巴") == ('["阿里巴巴"]', None)
     assert len(models.asked) == 2
+
+
+def test_the_others_are_used_where_one_is_left_out():
+    check = HotwordCheck(Models(unspelt="龘鱻"), "")
+    words, warning = usable(check, "阿里巴巴 龘 鱻")
+    assert json.loads(words) == ["阿里巴巴", "龘", "鱻"]
+    assert warning == "left out: 龘; left out: 鱻"
+    assert usable(check, "阿里巴巴 龘 鱻") == (words, warning)
 
 
 def test_without_words_nobody_is_asked():

@@ -8,11 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import soundfile
 from tritonclient.utils import InferenceServerException
 
 from asr_client import AsyncClient, Client, RequestRejected
 from asr_client.cli import main
-from asr_core.paraformer import load_pieces
+from asr_contract import parse_hotwords
+from asr_core.paraformer import load_hotword_bias, load_pieces
+from asr_gateway.shared.hotwords import HotwordCheck
 from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServer
@@ -149,8 +152,6 @@ def test_the_server_s_own_list(small):
 @pytest.mark.parametrize(
     "hotwords, message",
     [
-        ("的龘", "hotword '的龘': the model's vocabulary has no '龘'"),
-        ("的" * 11, "expected at most 10 characters, got 11"),
         ('{"的": ', "hotwords: expected words .* got broken JSON"),
         (20, "hotwords: expected text, got int"),
     ],
@@ -169,6 +170,59 @@ def test_bad_hotwords_fail_alone(small, hotwords, message):
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(send, range(9))) == [expected] * 9
+
+
+UNUSABLE = {
+    "的龘": "left out: hotword '的龘': the model's vocabulary has no '龘'",
+    "C++": "left out: hotword 'C++': the model's vocabulary has no '+'",
+    "的" * 11: f"left out: hotword {'的' * 11!r}: expected at most 10 characters, got 11",
+}
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_a_word_that_cannot_be_spelt_is_left_out_by_name(small, scheme, tmp_path, capsys):
+    served, _ = small
+    words = words_of(served.source, 6, seed=3)
+    samples = cut(4.0, 9.0)
+    expected = served.recognise(samples, words).transcript
+    address = served.server.http_url if scheme == "http" else served.server.grpc_url
+    url = f"{scheme}://{address}"
+    both = [*UNUSABLE, *words]
+    with Client(url) as client:
+        got = client.transcribe(samples, model="paraformer", sample_rate=16_000, hotwords=both)
+    assert (got.text, got.warnings) == (expected, list(UNUSABLE.values()))
+
+    async def checked():
+        async with AsyncClient(url) as client:
+            return await HotwordCheck(client, words[0]).usable("infer_pipeline", " ".join(both))
+
+    hotwords, warning = asyncio.run(checked())
+    assert set(both) == {word.text for word in parse_hotwords(hotwords)}
+    assert warning == "; ".join(UNUSABLE.values())
+
+    wav, listed = tmp_path / "a.wav", tmp_path / "words.txt"
+    soundfile.write(wav, samples, 16_000, subtype="FLOAT")
+    listed.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(both).encode())
+    asked = ["transcribe", str(wav), "--url", url, "--model", "paraformer", "--no-vad"]
+    assert main([*asked, "--hotword", str(listed)]) == 0
+    printed = capsys.readouterr()
+    assert expected in printed.out
+    for problem in UNUSABLE.values():
+        assert f"warning: {problem}" in printed.err
+
+
+def test_a_list_of_the_servers_with_such_a_word_is_used_without_it(tmp_path):
+    source = RANDOM_MODELS / NAMES[-1]
+    kind = KINDS["paraformer"]
+    repository = copy_repository(kind, tmp_path / kind.repository)
+    install(kind, source, repository)
+    words = words_of(source, 2)
+    folder = repository / "paraformer_feature_extractor"
+    folder.joinpath("hotwords.txt").write_text("\ufeff" + "\r\n".join(["龘", *words]), "utf-8")
+    bias = load_hotword_bias(folder / "1", 20)
+    assert len(bias("")) == 3
+    folder.joinpath("hotwords.txt").unlink()
+    np.testing.assert_allclose(bias(""), load_hotword_bias(folder / "1", 20)(" ".join(words)))
 
 
 def test_too_many_hotwords_are_refused(small):
@@ -202,8 +256,8 @@ def test_clients(small, scheme, tmp_path, capsys):
             assert answer.text == expected
         (outcome,) = client.transcribe_many([samples], hotwords=words, **options)
         assert outcome.transcript.text == expected
-        with pytest.raises(RequestRejected, match="has no '龘'"):
-            client.transcribe(samples, hotwords=["龘"], **options)
+        with pytest.raises(RequestRejected, match="got broken JSON"):
+            client.transcribe(samples, hotwords='["的"', **options)
 
     async def ask():
         async with AsyncClient(url) as client:

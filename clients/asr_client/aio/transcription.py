@@ -313,7 +313,7 @@ class AsyncFileTranscription:
             speech_s=self._speech_ms / 1000,
             segments=self._segments,
             language=max(self._languages, key=self._languages.__getitem__, default=None),
-            warnings=list(self._media.warnings),
+            warnings=[*self._media.warnings, *self._models.warnings],
             timings=FileTimings(
                 total_s=time.monotonic() - self._started_s,
                 first_sentence_s=self._first_sentence_s,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from asr_contract import read_text
+
 from .common import UsageError
 from .names import distinct, id_of, printable
 
@@ -220,8 +222,8 @@ def require_distinct_ids(sources: Iterable[InputFile]) -> None:
 def read_lines(path: str) -> list[str]:
     """Return the lines of a UTF-8 text file, or raise UsageError."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig").split("\n")
+        return read_text(path).split("\n")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: expected UTF-8 text; {error.reason}") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error

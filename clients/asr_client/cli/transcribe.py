@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from asr_contract import VAD_MODEL
+from asr_contract import VAD_MODEL, read_text
 
 from ..audio.waveform import Pcm
 from ..blocking.client import Client
@@ -192,8 +192,8 @@ def _hotwords(value: str | None) -> str | None:
     if value is None or not Path(value).is_file():
         return value
     try:
-        return Path(value).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(value)
+    except (OSError, ValueError) as error:
         raise UsageError(f"--hotword {value}: {error}") from error
 
 

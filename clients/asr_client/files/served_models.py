@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from ..errors import ModelNotFound, OptionError
 from ..protocol import ModelInterface
 from ..recognition import RecognitionOptions, RemoteRecogniser
 from ..results import Transcript
-from ..text.itn import LANGUAGES, normalize_numbers
+from ..text.itn import LANGUAGES
 from ..transport import Transport
 from .options import FileOptions
 from .punctuation import (
@@ -51,6 +50,7 @@ class ServedModels:
         self._recogniser = RemoteRecogniser(transport)
         self._interface: ModelInterface | None = None
         self.recognition_s = self.punctuation_s = 0.0
+        self.warnings: list[str] = []
 
     async def check(self) -> None:
         """Find out how to talk to the recogniser, and whether all models are there.
@@ -59,7 +59,6 @@ class ServedModels:
 
         Raises:
             ModelNotFound: one is missing; the message says how to install it.
-            OptionError: ITN needs a package that is not installed.
             AsrError: the others of `errors`.
         """
         options = self._options
@@ -76,8 +75,6 @@ class ServedModels:
                     f"{self._url}: transcribing files needs the model {name!r}, which this server "
                     f"does not have ready{how}"
                 )
-        if self.itn_language is not None:  # loads the grammars, too
-            await asyncio.to_thread(normalize_numbers, "一百", "zh")
 
     async def _is_ready(self, name: str) -> bool:
         try:
@@ -119,6 +116,7 @@ class ServedModels:
         )
         transcripts = await self._recogniser.recognise([segment.waveform], options, self._timeout_s)
         self.recognition_s += time.monotonic() - start_s
+        self.warnings = list(dict.fromkeys([*self.warnings, *transcripts[0].warnings]))
         return transcripts[0]
 
     async def _punctuate(self, text: str) -> Sequence[PunctuatedSentence]:

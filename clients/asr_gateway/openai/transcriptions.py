@@ -159,7 +159,9 @@ class TranscriptionEndpoint:
 
 
 def _warnings(warning: str | None, result: FileTranscript) -> list[str]:
-    return [*([warning] if warning else []), *result.summary.warnings]
+    if warning is None:
+        return result.summary.warnings
+    return [warning, *(other for other in result.summary.warnings if other not in warning)]
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asr_client import FileOptions, OptionError
 from asr_client.cli import positive_count, positive_seconds, vad_option
+from asr_contract import read_text
 
 from ..shared import (
     MAX_UPLOAD_MB,
@@ -217,9 +218,9 @@ def _file_or_none(name: str) -> Path | None:
 def _read_text(name: str) -> str:
     """Return the text of a file; "" for no name."""
     try:
-        return Path(name).read_text(encoding="utf-8").strip() if name else ""
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{name}: expected UTF-8 text ({error})") from None
+        return read_text(name).strip() if name else ""
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _seconds(word: str) -> float:

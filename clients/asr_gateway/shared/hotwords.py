@@ -1,13 +1,14 @@
 """Which hotwords the recogniser is asked to expect: the gateway's own and a client's.
 
-FunASR's clients send hotwords to every server. A model that takes none refuses them, and a word
-that its vocabulary cannot write refuses all; neither may cost a client its transcript.
+FunASR's clients send hotwords to every server. A model that takes none refuses them, which may not
+cost a client its transcript; a word that its vocabulary cannot write is left out, and told.
 """
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +18,14 @@ from asr_contract import SAMPLE_RATE, join_hotwords
 # Answers to keep: clients send the same words again and again, and a model may be replaced.
 _REMEMBERED = 64
 _REMEMBERED_S = 60.0
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a model makes of hotwords: whether it refuses all, and what a client is told."""
+
+    refused: bool = False
+    warning: str | None = None
 
 
 class HotwordCheck:
@@ -33,7 +42,7 @@ class HotwordCheck:
     def __init__(self, client: AsyncClient, own: str) -> None:
         self._client = client
         self._own = join_hotwords(own)
-        self._known: OrderedDict[tuple[str, str], tuple[float, str | None]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[float, _Answer]] = OrderedDict()
 
     async def usable(self, model: str, asked: str) -> tuple[str, str | None]:
         """Return the hotwords to ask a model for, and what is wrong with those that are not used.
@@ -56,25 +65,25 @@ class HotwordCheck:
             warning = _unused(str(error))
         if not hotwords:
             return "", warning
-        asked_s, problem = self._known.get((model, hotwords), (float("-inf"), None))
+        asked_s, answer = self._known.get((model, hotwords), (float("-inf"), _Answer()))
         if time.monotonic() - asked_s > _REMEMBERED_S:
-            problem = await self._ask(model, hotwords)
-            self._known[model, hotwords] = time.monotonic(), problem
+            answer = await self._ask(model, hotwords)
+            self._known[model, hotwords] = time.monotonic(), answer
             self._known.move_to_end((model, hotwords))
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        return ("" if problem else hotwords), warning or problem
+        return ("" if answer.refused else hotwords), warning or answer.warning
 
-    async def _ask(self, model: str, hotwords: str) -> str | None:
-        """Return what is wrong with hotwords; None if nothing is."""
+    async def _ask(self, model: str, hotwords: str) -> _Answer:
+        """Ask a model what it makes of hotwords."""
         silence = np.zeros(SAMPLE_RATE // 10, np.float32)
         try:
-            await self._client.transcribe(
+            answer = await self._client.transcribe(
                 silence, model=model, hotwords=hotwords, sample_rate=SAMPLE_RATE
             )
         except (RequestRejected, OptionError) as error:
-            return _unused(error.server_message or str(error))
-        return None
+            return _Answer(True, _unused(error.server_message or str(error)))
+        return _Answer(False, "; ".join(answer.warnings) or None)
 
 
 def _unused(reason: str) -> str:

@@ -8,7 +8,7 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from asr_contract import requested_hotwords
-from asr_core.paraformer import load_hotword_bias, repeat_embedding
+from asr_core.paraformer import load_hotword_bias, repeat_embedding, repeat_left_out
 from asr_triton.answers import answer_each, read_inputs
 from asr_triton.feature_extraction import build_feature_service
 from asr_triton.parameters import Parameters
@@ -31,8 +31,13 @@ class TritonPythonModel:
 
     def answer(self, request: Any) -> Mapping[str, NDArray[Any]]:
         """Return a request's features and hotwords; a ValueError says what is wrong with it."""
-        embedding = self.embed_hotwords(requested_hotwords(request.parameters()))
+        hotwords = requested_hotwords(request.parameters())
+        embedding, problems = self.embed_hotwords(hotwords), self.embed_hotwords.left_out(hotwords)
         inputs = read_inputs(request)
         features = self.service.answer(inputs["WAV"], inputs["WAV_LENS"])
         rows = len(features["speech"])
-        return {**features, "bias_embed": repeat_embedding(embedding, rows)}
+        return {
+            **features,
+            "bias_embed": repeat_embedding(embedding, rows),
+            "HOTWORDS_LEFT_OUT": repeat_left_out(problems, rows),
+        }

@@ -201,7 +201,9 @@ def _fixed_point(match: re.Match[str]) -> str | None:
         said = len(part) <= 2 and TIME_BEFORE.search(before)
         short = len(part) == 1 and COUNTS.match(text, match.end())
         a_bit = (
-            whole == "一" and len(part) == 1 and not (_is_bare(match) or before[-1:] in "是为约")
+            whole == "一"
+            and len(part) == 1
+            and not (_is_bare(match) or before.endswith(("是", "为", "约")))
         )
         if (hour and (padded or said)) or short or a_bit:
             return None

@@ -26,13 +26,21 @@ from .english_words import (
     MONTHS,
     NUMBER_BEFORE,
     PRICE_BEFORE,
+    VAGUE_BEHIND,
     YEAR_BEFORE,
 )
 
 
 def propose(words: Sequence[str], start: int, end: int) -> list[Proposal]:
     """Return how a stretch may be written; nothing where any part of it is in doubt."""
-    return _parts(words, start, end) or []
+    if end < len(words) and words[end] in VAGUE_BEHIND:
+        return []
+    proposals = _parts(words, start, end) or []
+    if proposals and start and words[start - 1] == "between":  # "five and ten"
+        first = parse_cardinal(words[start : start + 1])
+        if first is not None and proposals[0].start > start and words[start + 1] == "and":
+            proposals.insert(0, Proposal(start, start + 1, str(first)))
+    return proposals
 
 
 def _parts(words: Sequence[str], start: int, end: int) -> list[Proposal] | None:
@@ -174,10 +182,10 @@ def _pair(stretch: Stretch) -> str | None:
         return figures
     if before in YEAR_BEFORE or before in MONTHS:
         return figures if 10 <= high <= 20 and stretch.after() not in CURRENCIES else None
-    if stretch.after().endswith("s") and stretch.after() not in ("is", "was", "has"):
-        return None  # "fifteen twenty minutes"
     if high < 10:
         return figures if low >= CLOCK_MINUTES and stretch.own[-2] != "oh" else None
+    if stretch.after().endswith("s") and stretch.after() not in ("is", "was", "has"):
+        return None  # "fifteen twenty minutes"
     counted_up = low in (high + 1, high + 10, high + 5)
     return figures if 16 <= high <= 20 and not counted_up else None
 

@@ -24,7 +24,9 @@ NUMBER_BEFORE = _set(
 PRICE_BEFORE = _set("cost costs costing price priced pay paid for only just")
 
 # Between two numbers that are written alike.
-CONNECTORS = _set("to plus minus times")
+CONNECTORS = _set("to or plus minus times")
+# Behind a number these make it a vague one: "twenty something".
+VAGUE_BEHIND = _set("something odd ish")
 DEGREES = _set("degrees degree celsius fahrenheit")
 
 # Expressions and titles, also what looks like a time or a score and may be a range.

@@ -100,6 +100,6 @@ class RemoteRecogniser:
         waveforms = [each.waveform for each in loaded]
         transcripts = await self.recognise(waveforms, options, timeout_s)
         return [
-            replace(transcript, warnings=each.warnings) if each.warnings else transcript
+            replace(transcript, warnings=[*each.warnings, *transcript.warnings])
             for transcript, each in zip(transcripts, loaded, strict=True)
         ]

@@ -149,7 +149,11 @@ class RecordingListener:
                 if transcript is not None:
                     text, sentences = transcript.text, transcript.sentences
                     self.audio_s = transcript.duration_s
-                    self._notices += transcript.summary.warnings
+                    self._notices += [
+                        other
+                        for other in transcript.summary.warnings
+                        if warning is None or other not in warning  # of hotwords, told already
+                    ]
             except AudioError as error:  # FunASR's servers answer with no text
                 self._notices.append(told(error))
             reply = recording_reply(

@@ -22,6 +22,7 @@ from .chunk_size import (
     parse_chunk_size,
     parse_served_chunk_size,
 )
+from .doubt import DOUBTFUL_CONFIDENCE, is_doubtful
 from .error_rate import ErrorCount, character_error_rate, count_edits, count_errors
 from .hotwords import (
     Hotword,
@@ -57,6 +58,7 @@ __all__ = [
     "CHUNK_SIZES",
     "DEFAULT_CHUNK_SIZE",
     "DEFAULT_RECOGNISER",
+    "DOUBTFUL_CONFIDENCE",
     "LANGUAGE_IDS",
     "LANGUAGE_NAMES",
     "PARAFORMER_MODEL",
@@ -75,6 +77,7 @@ __all__ = [
     "chunk_size_of",
     "count_edits",
     "count_errors",
+    "is_doubtful",
     "join_hotwords",
     "language_id",
     "language_name",

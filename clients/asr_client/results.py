@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from asr_contract import is_doubtful
+
+from .confidence import geometric_mean
+
 
 @dataclass(frozen=True)
 class Transcript:
@@ -41,9 +45,14 @@ class Transcript:
     raw_text: str = ""
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the text is too uncertain to rely on, by the mean of `confidence`."""
+        return is_doubtful(geometric_mean(self.confidence or ()))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""
-        return asdict(self)
+        return {**asdict(self), "doubtful": self.doubtful}
 
 
 @dataclass(frozen=True)
@@ -141,9 +150,14 @@ class Sentence:
     confidence: float | None = None
     channel: int | None = None
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the sentence is too uncertain to rely on; often there was no speech."""
+        return is_doubtful(self.confidence)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""
-        return asdict(self)
+        return {**asdict(self), "doubtful": self.doubtful}
 
 
 @dataclass(frozen=True)

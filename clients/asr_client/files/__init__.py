@@ -14,7 +14,6 @@ from .segments import Segment, SegmentCutter
 from .sentences import (
     RecognisedSegment,
     SentenceMaker,
-    geometric_mean,
     join_texts,
     recognised_segment,
     split_sentences,
@@ -33,7 +32,6 @@ __all__ = [
     "SentenceMaker",
     "ServedModels",
     "SpeechDetector",
-    "geometric_mean",
     "join_texts",
     "recognised_segment",
     "split_sentences",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ..confidence import geometric_mean
 from ..results import FileSummary, FileTranscript, Sentence, Transcript, Word
 from ..text.alignment import align_words, text_units
 from ..text.itn import normalize_numbers
@@ -21,8 +21,6 @@ LONGEST_SENTENCE = 200
 # over the silence behind it. The VAD knows better where speech ended, unless the word ended so much
 # earlier that it was not the last sound.
 LONGEST_EXTENSION_MS = 300
-
-_LEAST_CONFIDENCE = 1e-9  # a probability that was rounded to 0 still has a logarithm
 
 # A mark that ends a sentence, with the quotes and brackets that it closes. An ASCII full stop
 # needs a space behind it (3.5, example.com).
@@ -98,14 +96,6 @@ def _ended(words: list[Word], last: int, speech_end_ms: int) -> list[Word]:
     end_ms = max(min(speech_end_ms, word.end_ms + LONGEST_EXTENSION_MS), word.start_ms)
     marks = [Word(mark.text, end_ms, end_ms) for mark in words[last + 1 :]]
     return [*words[:last], replace(word, end_ms=end_ms), *marks]
-
-
-def geometric_mean(confidences: Sequence[float | None]) -> float | None:
-    """Return the geometric mean of the probabilities that are known; None without any."""
-    known = [each for each in confidences if each is not None]
-    if not known:
-        return None
-    return math.exp(sum(math.log(max(each, _LEAST_CONFIDENCE)) for each in known) / len(known))
 
 
 def join_texts(texts: Sequence[str]) -> str:

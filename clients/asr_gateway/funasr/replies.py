@@ -27,7 +27,7 @@ def sentence_reply(options: UtteranceOptions, sentence: Sentence, index: int) ->
     reply = _reply(options, "2pass-offline", sentence.text)
     reply |= {"slice_type": 2, "index": index}
     reply |= {"start_time": sentence.start_ms, "end_time": sentence.end_ms}
-    return reply | _stamps(sentence.text, [sentence])
+    return reply | _stamps(sentence.text, [sentence]) | _doubtful([sentence])
 
 
 def recording_reply(
@@ -41,7 +41,7 @@ def recording_reply(
 ) -> dict[str, Any]:
     """Give the text of a whole recording, in reply to the end of its audio."""
     reply = _reply(options, mode, text, is_final=is_final)
-    return reply | _stamps(text, sentences) | _warning(warning)
+    return reply | _stamps(text, sentences) | _doubtful(sentences) | _warning(warning)
 
 
 def closing_reply(options: UtteranceOptions) -> dict[str, Any]:
@@ -89,6 +89,11 @@ def _stamps(text: str, sentences: list[Sentence]) -> dict[str, Any]:
         return {}
     stamps = [stamp for sentence in sentences for stamp in stamped_sentences(sentence)]
     return {"timestamp": timestamp(text, sentences), "stamp_sents": stamps}
+
+
+def _doubtful(sentences: list[Sentence]) -> dict[str, Any]:
+    """Say that a sentence is too uncertain to rely on; FunASR's clients pass over the field."""
+    return {"doubtful": True} if any(sentence.doubtful for sentence in sentences) else {}
 
 
 def _warning(warning: str | None) -> dict[str, Any]:

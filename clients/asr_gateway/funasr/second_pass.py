@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from asr_client import AsyncClient, FileOptions, Sentence
+from asr_client.confidence import geometric_mean
 from asr_client.files import (
     Segment,
     SentenceMaker,
     ServedModels,
-    geometric_mean,
     join_texts,
     recognised_segment,
 )

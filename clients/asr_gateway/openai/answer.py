@@ -100,6 +100,7 @@ def delta_event(form: TranscriptionForm, sentence: Sentence, *, separator: str) 
             "words": _words(sentence.words),
             **_logprobs(form, sentence.words),
             **_channel(sentence),
+            **_doubtful(sentence),
         }
     )
 
@@ -148,7 +149,12 @@ def _segment(number: int, sentence: Sentence, words: bool) -> dict[str, Any]:
         "no_speech_prob": 0.0,
         **_channel(sentence),
     }
-    return segment | ({"words": _words(sentence.words)} if words else {})
+    return segment | _doubtful(sentence) | ({"words": _words(sentence.words)} if words else {})
+
+
+def _doubtful(sentence: Sentence) -> dict[str, Any]:
+    """Say that a sentence is too uncertain to rely on, a field of this gateway's own."""
+    return {"doubtful": True} if sentence.doubtful else {}
 
 
 def _logprobs(form: TranscriptionForm, words: Sequence[Word]) -> dict[str, Any]:

@@ -6,16 +6,30 @@ the streaming model.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features import Waveform, load_frontend
+from asr_contract import DEFAULT_CHUNK_SIZE
+from asr_core.features import Waveform, load_frontend, make_streaming_fbank
 from asr_core.paraformer import ParaformerRecogniser, load_scoring
 from asr_core.sensevoice import TOKENIZER_NAME, SenseVoiceRecogniser, SenseVoiceScoring
+from asr_core.streaming import (
+    DECODER_OUTPUTS,
+    ENCODER_OUTPUTS,
+    Step,
+    StreamingFrontend,
+    StreamingRecogniser,
+    load_streaming_model,
+)
+from asr_core.text import DecodedWord
 from asr_server.graphs.session import Session
+from asr_server.install import install
+from asr_server.models import KINDS, VERSION, copy_repository
 
 
 def load_paraformer(model_dir: Path) -> ParaformerRecogniser:
@@ -40,6 +54,36 @@ def load_sensevoice(model_dir: Path) -> SenseVoiceRecogniser:
 
     scoring = SenseVoiceScoring(model_dir / TOKENIZER_NAME)
     return SenseVoiceRecogniser(load_frontend(model_dir), encode, scoring)
+
+
+def load_streaming(model_dir: Path) -> Callable[[Waveform], Sequence[DecodedWord]]:
+    """Prepare the exported ParaformerStreaming; returns what gives a recording's words."""
+    kind = KINDS["paraformer-online"]
+    with tempfile.TemporaryDirectory() as scratch:
+        repository = copy_repository(kind, Path(scratch) / kind.repository)
+        install(kind, model_dir, repository)
+        graphs = [
+            Session(repository / name / VERSION / "model.onnx", threads=1, optimise=True)
+            for name in ("streaming_encoder", "streaming_decoder")
+        ]
+        recogniser = StreamingRecogniser(
+            load_streaming_model(repository / "streaming_cif_search" / VERSION),
+            graphs[0].function(ENCODER_OUTPUTS),
+            graphs[1].function(DECODER_OUTPUTS),
+            max_batch_size=1,
+        )
+
+    def words(waveform: Waveform) -> list[DecodedWord]:
+        frontend = StreamingFrontend(make_streaming_fbank(), DEFAULT_CHUNK_SIZE)
+        stream, heard = recogniser.open(DEFAULT_CHUNK_SIZE), []
+        for start in range(0, len(waveform), FunasrStreaming.CHUNK_SAMPLES):
+            end = start + FunasrStreaming.CHUNK_SAMPLES
+            windows = frontend.accept(waveform[start:end], end >= len(waveform))
+            (update,) = recogniser.advance([Step(stream, windows, end >= len(waveform))])
+            heard += update.words
+        return heard
+
+    return words
 
 
 def best_tokens(log_probs: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

@@ -1,5 +1,6 @@
 """Measures the embedded models on held-out synthetic speech, without torch.
 
+    python -m lab.training.evaluate --cards
     python -m lab.training.evaluate --models embedded_models --json .cache/heldout.json
 
 Texts and voices occur in no training shard; "noisy" adds an equaliser, a room and noise at
@@ -21,6 +22,7 @@ from asr_core.features import Waveform
 from asr_core.paraformer import ParaformerRecogniser
 from asr_core.text import join_words
 
+from .cards import write_cards
 from .corpus import LANGUAGES
 from .heldout_sets import TestUtterance, joined_recordings, load_set, nonspeech_set
 from .recognisers import FunasrStreaming, load_paraformer, load_sensevoice
@@ -167,6 +169,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(".cache/heldout"))
     parser.add_argument("--only", choices=MODELS)
     parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--cards", action="store_true", help="write the figures into the cards and docs/models.md"
+    )
     arguments = parser.parse_args()
     report: dict[str, Any] = {}
     for name in [arguments.only] if arguments.only else MODELS:
@@ -183,6 +188,9 @@ def main() -> None:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, indent=2)
         arguments.json.write_text(text + "\n", encoding="utf-8")
+    if arguments.cards:
+        for path in write_cards(report, arguments.models, Path("docs/models.md")):
+            print(f"figures written to {path}")
 
 
 if __name__ == "__main__":

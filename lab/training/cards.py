@@ -1,0 +1,159 @@
+"""Writes the figures of `evaluate` into the models' cards and into docs/models.md.
+
+Each text has a part between two comments that is replaced; what stands around it is written by
+hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+BEGIN = "<!-- figures: python -m lab.training.evaluate --cards -->"
+END = "<!-- end of figures -->"
+_LANGUAGES = ("zh", "en", "yue", "ja", "ko", "all")
+
+Report = Mapping[str, Any]
+
+
+def write_cards(report: Report, models: Path, overview: Path) -> list[Path]:
+    """Replace the figures of the models in a report; returns the files that were written.
+
+    Args:
+        report: what `evaluate` writes as JSON: a model's name to its figures.
+        models: the folder of the models, with a card each.
+        overview: the page with a table of all, written where the report has all.
+
+    Raises:
+        ValueError: a text has no place for figures.
+    """
+    written = []
+    for name, figures in report.items():
+        path = models / name / "README.md"
+        _replace(path, _CARDS[name](figures))
+        written.append(path)
+    if set(report) == set(_CARDS):
+        _replace(overview, _overview(report))
+        written.append(overview)
+    return written
+
+
+def _replace(path: Path, figures: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path}: expected {BEGIN} and {END}")
+    path.write_text(f"{before}{begin}\n{figures}\n{end}{after}", encoding="utf-8")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _mandarin(figures: Report) -> list[str]:
+    """Return the table of a Mandarin recogniser."""
+    joined = [
+        f"{_percent(figures[f'joined_{c}'])} ({_percent(figures[f'joined_{c}_single'])})"
+        for c in ("clean", "noisy")
+    ]
+    empty, clips = (figures[f"nonspeech_{name}"] for name in ("empty", "clips"))
+    return [
+        "| | clean | noisy |",
+        "|---|---|---|",
+        f"| character error rate | {_percent(figures['cer_clean'])} | "
+        f"{_percent(figures['cer_noisy'])} |",
+        f"| the same utterances joined to 20 s (alone) | {joined[0]} | {joined[1]} |",
+        "",
+        f"- Empty text on {empty:.0f} of {clips:.0f} clips without speech.",
+    ]
+
+
+def _paraformer(figures: Report) -> str:
+    median, mean = (figures[f"word_start_error_ms_{kind}"] for kind in ("median", "mean"))
+    return "\n".join(
+        [
+            *_mandarin(figures),
+            f"- Word starts of rightly recognised noisy utterances: off by {median:.0f} ms in the "
+            f"median, {mean:.0f} ms in the mean.",
+        ]
+    )
+
+
+def _streaming(figures: Report) -> str:
+    ratios = [figures[f"joined_{condition}_ratio"] for condition in ("clean", "noisy")]
+    return "\n".join(
+        [
+            *_mandarin(figures),
+            f"- Joined recordings have {ratios[0]:.2f} times the errors of single ones clean, "
+            f"{ratios[1]:.2f} times noisy.",
+        ]
+    )
+
+
+def _sensevoice(figures: Report) -> str:
+    columns = ("cer_told_clean", "cer_told_noisy", "cer_auto_clean", "cer_auto_noisy")
+    lines = [
+        "| | told, clean | told, noisy | auto, clean | auto, noisy | withitn, noisy | "
+        "language right | joined / alone |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in _LANGUAGES:
+        row = figures[name]
+        rates = [*(row[key] for key in columns), row["cer_withitn_noisy"], row["language_right"]]
+        cells = [*map(_percent, rates), f"{row['joined_noisy_ratio']:.2f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    nonspeech = figures["nonspeech"]
+    (engine,) = (row for name, row in figures.items() if name.startswith("en "))
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- No text on {nonspeech['empty']:.0f} of {nonspeech['clips']:.0f} clips without "
+            f"speech; {nonspeech['tagged_nospeech']:.0f} of them tagged `<|nospeech|>`.",
+            "- English by a synthesiser that training never heard (festival's ked): "
+            f"{_percent(engine['cer_auto_clean'])} clean, {_percent(engine['cer_auto_noisy'])} "
+            f"noisy ({engine['utterances']:.0f} utterances).",
+        ]
+    )
+
+
+_CARDS: dict[str, Callable[[Report], str]] = {
+    "paraformer": _paraformer,
+    "paraformer_online": _streaming,
+    "sensevoice": _sensevoice,
+}
+
+
+def _overview(report: Report) -> str:
+    """Return the rows of the table of all."""
+    offline, online, sensevoice = (report[name] for name in _CARDS)
+    spoken, nonspeech = sensevoice["all"], sensevoice["nonspeech"]
+    links = [f"../embedded_models/{name}/README.md" for name in _CARDS]
+    return "\n".join(
+        [
+            f"| | [Paraformer]({links[0]}) (BiCif, Mandarin) | [streaming Paraformer]({links[1]}) "
+            f"(600 ms chunks) | [SenseVoice]({links[2]}) (five languages) |",
+            "|---|---|---|---|",
+            "| weights, vocabulary | 2.1 M, 374 characters | 2.2 M, the same | 2.3 M, 863 pieces |",
+            "| character error rate, unheard voices and texts, noise at 10-20 dB | "
+            f"{_percent(offline['cer_noisy'])} | {_percent(online['cer_noisy'])} | "
+            f"{_percent(spoken['cer_told_noisy'])} with the language told, "
+            f"{_percent(spoken['cer_auto_noisy'])} with `auto` |",
+            f"| language tag right (`auto`) | | | {_percent(spoken['language_right'])} |",
+            "| empty text on clips without speech | "
+            + " | ".join(
+                f"{empty:.0f} of {clips:.0f}"
+                for empty, clips in (
+                    (offline["nonspeech_empty"], offline["nonspeech_clips"]),
+                    (online["nonspeech_empty"], online["nonspeech_clips"]),
+                    (nonspeech["empty"], nonspeech["clips"]),
+                )
+            )
+            + " |",
+            "| error rate of 20 s joins over single utterances, in noise | "
+            f"{offline['joined_noisy_ratio']:.2f} | {online['joined_noisy_ratio']:.2f} | "
+            f"{spoken['joined_noisy_ratio']:.2f} |",
+        ]
+    )

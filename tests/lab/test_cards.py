@@ -1,0 +1,66 @@
+"""The figures of the embedded models in their cards come from one command."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from asr_server.places import EMBEDDED_MODELS, ROOT
+from lab.training.cards import BEGIN, END, write_cards
+
+MANDARIN = {
+    **{f"cer_{c}": 0.021 for c in ("clean", "noisy")},
+    **{f"joined_{c}{x}": 0.5 for c in ("clean", "noisy") for x in ("", "_single", "_ratio")},
+    **{"nonspeech_empty": 99, "nonspeech_clips": 100},
+    **{f"word_start_error_ms_{kind}": 28.4 for kind in ("median", "mean")},
+}
+LANGUAGE = {
+    **{f"cer_{how}_{c}": 0.123 for how in ("told", "auto") for c in ("clean", "noisy")},
+    **{"cer_withitn_noisy": 0.2, "language_right": 0.972, "joined_noisy_ratio": 0.77},
+}
+REPORT = {
+    "paraformer": MANDARIN,
+    "paraformer_online": MANDARIN,
+    "sensevoice": {
+        **dict.fromkeys(("zh", "en", "yue", "ja", "ko", "all"), LANGUAGE),
+        "nonspeech": {"empty": 98, "clips": 100, "tagged_nospeech": 97},
+        "en festival:ked": {"utterances": 80, "cer_auto_clean": 0.2, "cer_auto_noisy": 0.3},
+    },
+}
+
+
+@pytest.fixture
+def cards(tmp_path):
+    models = tmp_path / "embedded_models"
+    for name in REPORT:
+        (models / name).mkdir(parents=True)
+        shutil.copy(EMBEDDED_MODELS / name / "README.md", models / name)
+    shutil.copy(ROOT / "docs" / "models.md", tmp_path)
+    return models
+
+
+def test_each_card_and_the_overview_get_their_figures_and_keep_the_rest(cards, tmp_path):
+    overview = tmp_path / "models.md"
+    paths = [*(cards / name / "README.md" for name in REPORT), overview]
+    before = [path.read_text(encoding="utf-8") for path in paths]
+    assert write_cards(REPORT, cards, overview) == paths
+    after = [path.read_text(encoding="utf-8") for path in paths]
+    for old, new in zip(before, after, strict=True):
+        assert old.partition(BEGIN)[0] == new.partition(BEGIN)[0]
+        assert old.partition(END)[2] == new.partition(END)[2]
+        assert len(old.splitlines()) >= len(new.splitlines()) - 1
+    assert "| character error rate | 2.1 % | 2.1 % |" in after[0]
+    assert "| yue | 12.3 % |" in after[2]
+    assert "| language tag right (`auto`) | | | 97.2 % |" in after[3]
+
+
+def test_the_overview_is_left_where_models_are_missing(cards, tmp_path):
+    report = {"paraformer": MANDARIN}
+    assert write_cards(report, cards, tmp_path / "none.md") == [cards / "paraformer" / "README.md"]
+
+
+def test_a_text_without_a_place_for_figures_is_refused(cards, tmp_path):
+    (cards / "paraformer" / "README.md").write_text("nothing\n")
+    with pytest.raises(ValueError, match="expected <!-- figures"):
+        write_cards({"paraformer": MANDARIN}, cards, tmp_path / "none.md")

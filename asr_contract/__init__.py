@@ -22,7 +22,7 @@ from .chunk_size import (
     parse_chunk_size,
     parse_served_chunk_size,
 )
-from .doubt import DOUBTFUL_CONFIDENCE, is_doubtful
+from .doubt import DOUBTFUL_CONFIDENCE, doubtful_below, is_doubtful
 from .error_rate import ErrorCount, character_error_rate, count_edits, count_errors
 from .hotwords import (
     Hotword,
@@ -77,6 +77,7 @@ __all__ = [
     "chunk_size_of",
     "count_edits",
     "count_errors",
+    "doubtful_below",
     "is_doubtful",
     "join_hotwords",
     "language_id",

@@ -1,16 +1,24 @@
 """Below which confidence a text is doubtful: as likely noise, or wrong, as what was said.
 
-The confidence of a sentence is the geometric mean of its words' probabilities. The threshold is
+The confidence of a sentence is the geometric mean of its words' probabilities. The thresholds are
 calibrated on the embedded models' held-out speech and on clips without speech, for SenseVoice's
-scores and for Paraformer's: `python -m lab.training.evaluate_nonspeech`, figures in
+scores, which are of frames, and for Paraformer's, which are of tokens: figures and command in
 docs/confidence.md.
 """
 
 from __future__ import annotations
 
+from .models import SENSEVOICE_MODEL
+
 DOUBTFUL_CONFIDENCE = 0.5
+_OF_MODEL = {SENSEVOICE_MODEL: 0.75}
 
 
-def is_doubtful(confidence: float | None) -> bool:
-    """Tell whether a confidence, 0 to 1, is too low to rely on; no where there is none."""
-    return confidence is not None and confidence < DOUBTFUL_CONFIDENCE
+def doubtful_below(model: str) -> float:
+    """Return the confidence, 0 to 1, below which a text of a Triton model is doubtful."""
+    return _OF_MODEL.get(model, DOUBTFUL_CONFIDENCE)
+
+
+def is_doubtful(confidence: float | None, model: str) -> bool:
+    """Tell whether a confidence is too low to rely on; no where there is none."""
+    return confidence is not None and confidence < doubtful_below(model)

@@ -48,7 +48,7 @@ class Transcript:
     @property
     def doubtful(self) -> bool:
         """Whether the text is too uncertain to rely on, by the mean of `confidence`."""
-        return is_doubtful(geometric_mean(self.confidence or ()))
+        return is_doubtful(geometric_mean(self.confidence or ()), self.model)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""
@@ -138,6 +138,8 @@ class Sentence:
         confidence: geometric mean of its words' probabilities, 0 to 1; None when the model gives
             none.
         channel: that it is heard in, from 1, where each is recognised apart; else None.
+        doubtful: whether it is too uncertain to rely on, by the model's threshold; often there was
+            no speech (docs/confidence.md).
     """
 
     text: str
@@ -149,15 +151,11 @@ class Sentence:
     event: str | None = None
     confidence: float | None = None
     channel: int | None = None
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether the sentence is too uncertain to rely on; often there was no speech."""
-        return is_doubtful(self.confidence)
+    doubtful: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""
-        return {**asdict(self), "doubtful": self.doubtful}
+        return asdict(self)
 
 
 @dataclass(frozen=True)

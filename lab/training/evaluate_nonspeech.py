@@ -17,7 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from asr_client.confidence import geometric_mean
-from asr_contract import is_doubtful
+from asr_contract import (
+    PARAFORMER_MODEL,
+    SENSEVOICE_MODEL,
+    STREAMING_MODEL,
+    is_doubtful,
+)
 from asr_core.features import Waveform
 from asr_core.text import DecodedWord
 
@@ -53,29 +58,29 @@ class Row:
     doubted_right: int
 
 
-def measure(words: Words, clips: int, speech: Sequence[TestUtterance]) -> Row:
+def measure(model: str, words: Words, clips: int, speech: Sequence[TestUtterance]) -> Row:
     """Count for one recogniser."""
     kinds = list(KINDS)
     with_text, sure = 0, Counter[str]()
     for index, clip in enumerate(nonspeech_set(clips, CLIP_SEED)):
         heard = words(clip)
         with_text += bool(heard)
-        if heard and not _is_doubted(heard):
+        if heard and not _is_doubted(model, heard):
             sure[kinds[index % len(kinds)]] += 1
     doubted, right, utterances = 0, 0, 0
     for utterance in speech:
         for condition in ("clean", "noisy"):
             heard = words(utterance.waveform(condition))
             utterances += 1
-            if heard and _is_doubted(heard):
+            if heard and _is_doubted(model, heard):
                 doubted += 1
                 text = "".join(word.text for word in heard)
                 right += text == str(utterance.record["spoken"]).replace(" ", "")
     return Row(clips, with_text, sum(sure.values()), dict(sure), utterances, doubted, right)
 
 
-def _is_doubted(words: Sequence[DecodedWord]) -> bool:
-    return is_doubtful(geometric_mean([word.confidence for word in words]))
+def _is_doubted(model: str, words: Sequence[DecodedWord]) -> bool:
+    return is_doubtful(geometric_mean([word.confidence for word in words]), model)
 
 
 def table(rows: dict[str, Row]) -> str:
@@ -106,18 +111,20 @@ def main() -> None:
     models: Path = arguments.models
     sensevoice = load_sensevoice(models / "sensevoice")
     paraformer = load_paraformer(models / "paraformer")
-    recognisers: dict[str, tuple[Words, Sequence[str]]] = {
+    streaming = load_streaming(models / "paraformer_online")
+    recognisers: dict[str, tuple[str, Words, Sequence[str]]] = {
         "sensevoice": (
+            SENSEVOICE_MODEL,
             lambda clip: sensevoice([clip], "auto", "woitn")[0].words,
             LANGUAGES,
         ),
-        "paraformer": (lambda clip: paraformer([clip])[0], ("zh",)),
-        "paraformer_online": (load_streaming(models / "paraformer_online"), ("zh",)),
+        "paraformer": (PARAFORMER_MODEL, lambda clip: paraformer([clip])[0], ("zh",)),
+        "paraformer_online": (STREAMING_MODEL, streaming, ("zh",)),
     }
     rows = {}
-    for name, (words, languages) in recognisers.items():
+    for name, (model, words, languages) in recognisers.items():
         speech = [one for language in languages for one in load_set(arguments.cache, language)]
-        rows[name] = measure(words, arguments.clips, _first(speech, PER_LANGUAGE))
+        rows[name] = measure(model, words, arguments.clips, _first(speech, PER_LANGUAGE))
         print(name, rows[name], flush=True)
     print(table(rows))
     if arguments.json:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from asr_contract import is_doubtful
+
 from ..confidence import geometric_mean
 from ..results import FileSummary, FileTranscript, Sentence, Transcript, Word
 from ..text.alignment import align_words, text_units
@@ -45,6 +47,7 @@ class RecognisedSegment:
         words: its words, or characters, with times in ms of the file.
         timed: whether the model gave the times; else they are spread over the segment.
         language, emotion, event: None when the model does not tell.
+        model: name of the Triton model that heard it.
     """
 
     text: str
@@ -53,6 +56,7 @@ class RecognisedSegment:
     language: str | None = None
     emotion: str | None = None
     event: str | None = None
+    model: str = ""
 
 
 def recognised_segment(
@@ -69,7 +73,7 @@ def recognised_segment(
     text = transcript.text.strip()
     if not text_units(text):
         return None
-    tags = transcript.language, transcript.emotion, transcript.event
+    tags = transcript.language, transcript.emotion, transcript.event, transcript.model
     times = transcript.timestamps_ms
     confidences: Sequence[float | None] = transcript.confidence or [None] * len(transcript.tokens)
     words: list[Word] = []
@@ -223,7 +227,10 @@ def timed_sentences(
         start_ms, end_ms = words[0].start_ms, words[-1].end_ms
         confidence = geometric_mean([word.confidence for word in words])
         tags = spoken.language, spoken.emotion, spoken.event
-        sentences.append(Sentence(written, start_ms, end_ms, own, *tags, confidence))
+        doubtful = is_doubtful(confidence, spoken.model)
+        sentences.append(
+            Sentence(written, start_ms, end_ms, own, *tags, confidence, doubtful=doubtful)
+        )
     return sentences
 
 

@@ -11,6 +11,7 @@ from asr_client.files import (
     join_texts,
     recognised_segment,
 )
+from asr_contract import is_doubtful
 
 
 class SegmentRecogniser:
@@ -49,6 +50,7 @@ class SegmentRecogniser:
         sentences = await maker.accept(spoken) + await maker.finish()
         if not sentences:
             return None
+        confidence = geometric_mean([word.confidence for word in spoken.words])
         return Sentence(
             text=join_texts([sentence.text for sentence in sentences]),
             start_ms=segment.start_ms,
@@ -57,5 +59,6 @@ class SegmentRecogniser:
             language=spoken.language,
             emotion=spoken.emotion,
             event=spoken.event,
-            confidence=geometric_mean([word.confidence for word in spoken.words]),
+            confidence=confidence,
+            doubtful=is_doubtful(confidence, spoken.model),
         )

@@ -125,9 +125,9 @@ async def session_with_a_death(gateway, mode: str, kill) -> list[dict]:
     ("stub", "mode"),
     [
         ("vad_0_0", "2pass"),
-        ("sensevoice_encoder_0_0", "2pass"),
         ("streaming_cif_search_0_0", "online"),
-        ("sensevoice_scoring_0_0", "offline"),
+        pytest.param("sensevoice_encoder_0_0", "2pass", marks=pytest.mark.soak),
+        pytest.param("sensevoice_scoring_0_0", "offline", marks=pytest.mark.soak),
     ],
 )
 def test_a_model_process_costs_a_session_a_pause_only(server, gateway, expected, stub, mode):

@@ -201,7 +201,7 @@ def test_the_command_line(url, reference, capsys):
     paths = sample_paths("sensevoice")
     arguments = ["transcribe", "--no-vad", *map(str, paths), "--url", url, "--format", "json"]
     references = SAMPLES / "transcripts.tsv"
-    assert main([*arguments, "--compute-cer", str(references)]) == 0
+    assert main([*arguments, "--itn", "--compute-cer", str(references)]) == 0
     out, err = capsys.readouterr()
     records = [json.loads(line) for line in out.splitlines()]
     assert [record["file"] for record in records] == [str(path) for path in paths]

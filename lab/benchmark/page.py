@@ -12,8 +12,8 @@ Written by `python -m scripts.benchmark page` from the files in `docs/benchmarks
 Figures are ratios within one run on one machine: contestants take turns on the same recordings
 (lengths like AISHELL-1's, seeded), weights and cores. The models are of full size with random
 weights, exported by FunASR's own classes: they cost what the published ones cost and say nothing
-sensible. "Bare" is the front end (`kaldi-native-fbank`) and an onnxruntime session on the graph that
-the server runs, in one process.
+sensible. "Bare" is the front end (`kaldi-native-fbank`) and an onnxruntime session on the graph
+that the server runs, in one process.
 
 ```sh
 .venv/bin/pip install -e ".[benchmark]"

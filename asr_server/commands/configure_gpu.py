@@ -2,14 +2,16 @@
 
     triton-asr-server configure-gpu cuda model_repo_sensevoice
     triton-asr-server configure-gpu cuda model_repo_sensevoice --release 24.10 --memory-mib 6000
-    triton-asr-server configure-gpu tensorrt model_repo_paraformer_offline --precision fp16
+    triton-asr-server configure-gpu tensorrt model_repo_paraformer_online --precision fp16
     triton-asr-server configure-gpu show model_repo_sensevoice
 
 `cuda` is what the repositories come with: float32 is computed as such, not in TF32 (`--tf32`), by
 both backends, and cuDNN chooses its convolutions as is quick in the ONNX Runtime of that release of
 Triton. `--memory-mib` bounds the arena of each model. `tensorrt` puts Triton's TensorRT accelerator
-there, with a cache of engines; what it leaves runs on CUDA as said. Only the block between two
-marks in `config.pbtxt` is written; the rest stays as it is.
+there, with a cache of engines; what it leaves runs on CUDA as said. It is refused for models that
+take rows of any lengths end to end: their graphs loop over packs of rows, and TensorRT would build
+an engine anew for each size of a pack. Only the block between two marks in `config.pbtxt` is
+written; the rest stays as it is.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from asr_server.run.releases import (
 )
 
 _TENSORRT = 'name: "tensorrt"'
+_RAGGED = "allow_ragged_batch: true"
 BEGIN, END = "# >>> configure_gpu", "# <<< configure_gpu"
 FP_PRECISIONS = ("fp32", "fp16")
 BOUNDS = ("min", "opt", "max")
@@ -131,6 +134,17 @@ def onnx_configs(repository: Path) -> list[Path]:
     return found
 
 
+def _refuse_ragged(paths: Sequence[Path]) -> None:
+    """Raise ValueError where a model takes rows of any lengths end to end."""
+    ragged = [path.parent.name for path in paths if _RAGGED in path.read_text(encoding="utf-8")]
+    if ragged:
+        raise ValueError(
+            f"tensorrt: expected models without allow_ragged_batch, got {', '.join(ragged)}: their "
+            "graphs loop over packs of rows, and TensorRT would build an engine anew for each "
+            "size of a pack; `cuda` serves them, with --device gpu at `install`"
+        )
+
+
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -165,7 +179,10 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
         block = tensorrt_block(options.precision, options.cache, options.workspace_bytes, profile)
     block = f"{cuda_parameters(options.release, options.memory_mib)}\n{block}"
     try:
-        for path in [path for one in options.repository for path in onnx_configs(one)]:
+        paths = [path for one in options.repository for path in onnx_configs(one)]
+        if options.provider == "tensorrt":
+            _refuse_ragged(paths)
+        for path in paths:
             text = path.read_text(encoding="utf-8")
             if options.provider != "show":
                 path.write_text(set_block(text, block), encoding="utf-8")

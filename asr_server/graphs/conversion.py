@@ -27,7 +27,8 @@ from asr_server.graphs.ragged import lay_rows_out, take_rows_padded
 from asr_server.graphs.recipes import ROW_LOOPS
 from asr_server.graphs.report import read_metadata
 from asr_server.graphs.row_loop import loop_over_rows
-from asr_server.models.names import DEFAULT_RECIPE, ConvertedPrecision, Int8Recipe
+from asr_server.graphs.skip_norms import fuse_skip_norms, split_skip_norms
+from asr_server.models.names import DEFAULT_RECIPE, ConvertedPrecision, Device, Int8Recipe
 
 _PADDING_FRAMES = 13
 
@@ -116,6 +117,7 @@ def convert(
         )
     model = onnx.load(str(source))
     take_rows_padded(model)
+    fused_norms = split_skip_norms(Graph(model))
     feeds = make_feeds(model, recordings)
     hotword_dim = hotword_width(Graph(model))
     float16, row_by_row = None, False
@@ -131,10 +133,13 @@ def convert(
             model, nodes = quantize(model, recipe)
             row_by_row = needs_row_loop(recipe)
         got = _run_for_logits(_copy(model), work, feeds, threads)
+        if fused_norms:
+            fuse_skip_norms(Graph(model))
+        loop = ROW_LOOPS[kind]  # type: ignore[index] # `prepare` wrote one of the keys
         if row_by_row:
-            # By the kind that `prepare` wrote, which is one of the keys.
-            loop_over_rows(model, ROW_LOOPS[kind])  # type: ignore[index]
-        lay_rows_out(model)
+            loop_over_rows(model, loop)
+        device: Device = "gpu" if metadata.get("device") == "gpu" else "cpu"
+        lay_rows_out(model, loop, device)
         _set_metadata(model, "precision", precision)
         _set_metadata(model, "row_by_row", "true" if row_by_row else "false")
         onnx.save(model, str(work))
@@ -191,7 +196,7 @@ def _run_for_logits(
 
 def _count_batch_changes(path: Path, rows: Sequence[verify.Row], threads: int) -> tuple[int, int]:
     """Return the token ids of rows alone, and how many differ in one padded batch of all."""
-    model = verify.Model(path, threads)
+    model = verify.Model(path, threads, limits=verify.limits_for(rows))
     alone = [model([row])[0] for row in rows]
     longest = max(len(row.features) for row in rows)
     together = model(rows, longest + _PADDING_FRAMES, padding=1.0)

@@ -12,7 +12,7 @@ from onnx import ModelProto
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph
-from asr_server.graphs.hotwords import BIAS_EMBED
+from asr_server.graphs.hotwords import BIAS_EMBED, BIAS_EMBED_LENGTHS
 
 Feed = Mapping[str, NDArray[Any]]
 
@@ -47,6 +47,7 @@ def make_feeds(model: ModelProto, recordings: Sequence[NDArray[np.float32]]) -> 
             "language": np.array([LANGUAGE_IDS["auto"]], np.int32),
             "textnorm": np.array([TEXT_NORM_IDS[norm]], np.int32),
             BIAS_EMBED: rng.uniform(-1, 1, (1, _HOTWORDS, width)).astype(np.float32),
+            BIAS_EMBED_LENGTHS: np.array([_HOTWORDS], np.int32),
         }
         feeds.append({name: value for name, value in known.items() if name in names})
     return feeds

@@ -35,7 +35,8 @@ LARGEST = 65504.0
 # What calibration saw may be this much larger in other audio.
 HEADROOM = 4.0
 
-# Operators that run in float16 on CUDA. `Softmax` and `LayerNormalization` sum in float32 there.
+# Operators that run in float16 on CUDA. `Softmax`, `LayerNormalization`, `MultiHeadAttention` and
+# `ReduceSum` sum in float32 there.
 _OPERATORS = frozenset(
     [
         "Add",
@@ -49,8 +50,10 @@ _OPERATORS = frozenset(
         "LayerNormalization",
         "MatMul",
         "Mul",
+        "MultiHeadAttention",
         "Neg",
         "Pad",
+        "ReduceSum",
         "Relu",
         "Reshape",
         "Sigmoid",
@@ -62,6 +65,7 @@ _OPERATORS = frozenset(
         "Sum",
         "Tile",
         "Transpose",
+        "UnfoldTensor",
         "Unsqueeze",
         "Where",
     ]

@@ -22,10 +22,10 @@ from asr_server.graphs.nodes import attribute_value, rename_inputs, used_names
 FLOAT, INT32, INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
 DOUBLE, BOOL = TensorProto.DOUBLE, TensorProto.BOOL
 
+MICROSOFT = "com.microsoft"  # domain of ONNX Runtime's own operators
+
 Dims = Sequence[str | int]  # of a tensor; a string is symbolic
 
-# Outputs of these say how large a tensor is, nothing of what is in it.
-_SHAPE_OPERATORS = frozenset({"Shape", "Size"})
 _PASSING_OPERATORS = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape"})
 
 
@@ -152,47 +152,9 @@ class Graph:
                 return int(attribute_value(node, "to"))
             tensor = node.input[0]
 
-    def separators(
-        self, source: str, sinks: Iterable[str], without: NodeProto | None = None
-    ) -> list[str]:
-        """Return the tensors that every path of values from `source` to any sink goes through.
-
-        Paths through `Shape` and through the node `without` do not count. In order of computing;
-        `source` itself is not among them, a sink may be.
-        """
-        cut = id(without)
-        flow = [n for n in self._nodes if n.op_type not in _SHAPE_OPERATORS and id(n) != cut]
-        reached = {source}
-        for node in flow:
-            if not reached.isdisjoint(used_names(node)):
-                reached.update(node.output)
-        needed = set(sinks)
-        for node in reversed(flow):
-            if not needed.isdisjoint(node.output):
-                needed.update(used_names(node))
-        between = reached & needed
-        order = [source]
-        order += [name for node in flow for name in node.output if name in between]
-        position = {name: index for index, name in enumerate(order)}
-        # The last reader of each tensor; a sink is read by what comes after the graph.
-        last = dict.fromkeys(order, 0)
-        for node in flow:
-            targets = [position[name] for name in node.output if name in between]
-            if targets:
-                for name in used_names(node) & between:
-                    last[name] = max(last[name], *targets)
-        for name in sinks:
-            last[name] = len(order)
-        found, farthest = [], last[source]
-        for index, name in enumerate(order[1:], start=1):
-            if farthest <= index:
-                found.append(name)
-            farthest = max(farthest, last[name])
-        return found
-
     def add(self, op_type: str, inputs: Sequence[str], name: str = "", **attributes: Any) -> str:
         """Add a node with one output and return the output's name (`name`, or a fresh one)."""
-        output = name or self._fresh(op_type)
+        output = name or self.fresh_name(op_type)
         node = helper.make_node(
             op_type, list(inputs), [output], name=f"{output}_node", **attributes
         )
@@ -203,7 +165,7 @@ class Graph:
 
     def constant(self, value: ArrayLike, dtype: Any) -> str:
         """Add an initializer and return its name."""
-        name = self._fresh("constant")
+        name = self.fresh_name("constant")
         tensor = numpy_helper.from_array(np.asarray(value, dtype), name)
         self._proto.initializer.append(tensor)
         self._initializers[name] = tensor
@@ -245,6 +207,16 @@ class Graph:
                 changed += 1
         return changed
 
+    def replace_node(self, old: NodeProto, new: NodeProto) -> None:
+        """Put a node in the place of another, whose outputs nothing else makes."""
+        for name in old.output:
+            self._producers.pop(name, None)
+        old.CopyFrom(new)
+        for name in old.output:
+            if name:
+                self._producers[name] = old
+                self._taken.add(name)
+
     def rename_output_of(self, old: str, new: str) -> None:
         """Give the tensor `old` the name `new` at its producer and all its readers."""
         node = self._producers.pop(old)
@@ -281,6 +253,11 @@ class Graph:
         for name, (element_type, shape) in outputs.items():
             value = helper.make_tensor_value_info(name, element_type, list(shape))
             self._proto.output.append(value)
+
+    def use_domain(self, domain: str) -> None:
+        """Let the model use operators beside the standard ones."""
+        if all(entry.domain != domain for entry in self.model.opset_import):
+            self.model.opset_import.append(helper.make_opsetid(domain, 1))
 
     def set_input_dims(self, name: str, dims: Dims) -> None:
         """Declare the dimensions of an input (a string is symbolic)."""
@@ -328,7 +305,8 @@ class Graph:
                 if before is not None and id(before) not in done:
                     stack.append((before, False))
 
-    def _fresh(self, stem: str) -> str:
+    def fresh_name(self, stem: str) -> str:
+        """Return a name that no tensor has yet."""
         while True:
             name = f"prepared/{stem}_{self._added}"
             self._added += 1

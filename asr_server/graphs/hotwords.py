@@ -1,4 +1,7 @@
-"""Lets each row of a SeACo Paraformer choose among its own hotwords.
+"""Lets each row of a Paraformer attend to its own hotwords.
+
+Rows with fewer hotwords than others have zeros in the place of the missing ones, which no softmax
+may count.
 
 Of more than 50 hotwords SeACo keeps those that the row attends to most (its "attention score
 filter"). The export adds up the attention of the batch's first row and filters for all.
@@ -6,6 +9,7 @@ filter"). The export adds up the attention of the batch's first row and filters 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +17,13 @@ from onnx import NodeProto, helper
 
 from asr_server.graphs import masks
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.graph import Graph
+from asr_server.graphs.graph import INT64, Graph
 from asr_server.graphs.nodes import attribute_value
 
 BIAS_EMBED = "bias_embed"
+BIAS_EMBED_LENGTHS = "bias_embed_lengths"
 _PASSING = frozenset({"Cast", "Identity"})
+_LAYER = frozenset({"Transpose", "Reshape", "Split", "Add", "MatMul", *_PASSING})
 
 
 def hotword_dim(graph: Graph) -> int:
@@ -89,7 +95,9 @@ def _producer(graph: Graph, tensor: str, op_type: str) -> NodeProto:
     return node
 
 
-def choose_by_row(graph: Graph, found: HotwordFilter, num_tokens: str, token_num: str) -> None:
+def choose_by_row(
+    graph: Graph, found: HotwordFilter, num_tokens: str, token_num: str
+) -> dict[str, str]:
     """Let each row keep the hotwords that its own tokens attend to most.
 
     Args:
@@ -97,6 +105,9 @@ def choose_by_row(graph: Graph, found: HotwordFilter, num_tokens: str, token_num
         found: the filter.
         num_tokens: int64 scalar N.
         token_num: int32 [B].
+
+    Returns:
+        The embeddings that are kept [B, K, D], and which of them are the row's own, bool [B, K].
     """
     mask = graph.unsqueeze(masks.frame_mask(graph, num_tokens, token_num), 1, 3)
     own = masks.keep_where(graph, mask, found.attention)
@@ -106,5 +117,59 @@ def choose_by_row(graph: Graph, found: HotwordFilter, num_tokens: str, token_num
     del found.best.input[:], found.best.attribute[:]
     found.best.input.extend([scores, graph.unsqueeze(number, 0)])
     found.best.attribute.append(helper.make_attribute("axis", -1))
-    index = graph.unsqueeze(found.best.output[1], 2)
-    graph.replace_uses(found.chosen, graph.add("GatherND", [BIAS_EMBED, index], batch_dims=1))
+    numbers = found.best.output[1]
+    kept = graph.add("GatherND", [BIAS_EMBED, graph.unsqueeze(numbers, 2)], batch_dims=1)
+    graph.replace_uses(found.chosen, kept)
+    # Nobody attends to what is not there, so that it is the last of all.
+    own_words = graph.unsqueeze(graph.cast(BIAS_EMBED_LENGTHS, INT64), 1)
+    return {kept: graph.add("Less", [numbers, own_words])}
+
+
+def mask_hotwords(graph: Graph, kept: Mapping[str, str]) -> int:
+    """Let each row attend to its own hotwords only, `bias_embed_lengths` of them.
+
+    Args:
+        graph: gets the nodes.
+        kept: what a filter keeps, as `choose_by_row` says.
+
+    Returns:
+        Number of changed attentions.
+
+    Raises:
+        PrepareError: none is found.
+    """
+    present = masks.frame_mask(graph, graph.dim(BIAS_EMBED, 1), BIAS_EMBED_LENGTHS)
+    known = {name: graph.unsqueeze(mask, 1, 2) for name, mask in kept.items()}
+    known[BIAS_EMBED] = graph.unsqueeze(present, 1, 2)  # [B, 1, 1, W]
+    nothing = graph.constant(-np.inf, np.float32)
+    changed = 0
+    for node in list(graph.nodes):
+        product = _score_product(graph, node) if node.op_type == "Softmax" else None
+        if product is None:
+            continue
+        mask = known.get(_embeddings(graph, product.input[1]), "")
+        if mask:
+            node.input[0] = graph.add("Where", [mask, node.input[0], nothing])
+            changed += 1
+    if not changed:
+        raise PrepareError(f"{BIAS_EMBED}: expected attention to it, found none")
+    return changed
+
+
+def _score_product(graph: Graph, softmax: NodeProto) -> NodeProto | None:
+    """Return the product of queries and keys that a softmax is taken of."""
+    node = graph.producer(softmax.input[0])
+    while node is not None and node.op_type in ("Add", "Div", "Mul", *_PASSING):
+        node = graph.producer(node.input[0])
+    return node if node is not None and node.op_type == "MatMul" else None
+
+
+def _embeddings(graph: Graph, keys: str) -> str:
+    """Return what keys are made of, by one layer."""
+    node = graph.producer(keys)
+    while node is not None and node.op_type in _LAYER:
+        keys = next(
+            (name for name in node.input if graph.constant_value(name) is None), node.input[0]
+        )
+        node = graph.producer(keys)
+    return keys

@@ -23,17 +23,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.graph import Graph
+from asr_server.graphs.graph import MICROSOFT, Graph
 from asr_server.graphs.logits import output_layer
 from asr_server.graphs.predictor import predictor_nodes
 from asr_server.models.names import Int8Recipe
 
 _ZERO_POINT = 128  # of unsigned eight-bit activations that may be of either sign
-_MICROSOFT = "com.microsoft"
 
 
 def needs_row_loop(recipe: Int8Recipe) -> bool:
@@ -94,6 +93,8 @@ def quantize_file(source: Path, target: Path, excluded: list[str], signed: bool)
         reduce_range=False,
         weight_type=QuantType.QInt8 if signed else QuantType.QUInt8,
         nodes_to_exclude=excluded,
+        # Of what ONNX Runtime's own operators give, whose types `onnx` does not know.
+        extra_options={"DefaultTensorType": TensorProto.FLOAT},
     )
 
 
@@ -119,7 +120,7 @@ def quantize_per_frame(model: ModelProto) -> int:
     for node, weight in products:
         _quantize_product(graph, node, weight)
     if products:
-        model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
+        graph.use_domain(MICROSOFT)
     graph.finish()
     return len(products)
 
@@ -149,7 +150,7 @@ def _quantize_product(graph: Graph, node: NodeProto, weight: NDArray[np.float32]
             graph.constant(weight_scale, np.float32),
             graph.constant(_ZERO_POINT, np.uint8),
         ],
-        domain=_MICROSOFT,
+        domain=MICROSOFT,
     )
     scaled = graph.add("Mul", [product, graph.unsqueeze(scale, 1)])
     bounds = [graph.constant([number], np.int64) for number in (0, -1)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from asr_server.graphs import cif, hotwords, masks, patterns
 from asr_server.graphs.graph import FLOAT, INT32, Graph
-from asr_server.graphs.hotwords import BIAS_EMBED
+from asr_server.graphs.hotwords import BIAS_EMBED, BIAS_EMBED_LENGTHS
 from asr_server.graphs.token_ids import end_in_token_ids
 
 INPUTS = ["speech", "speech_lengths"]
@@ -24,8 +24,9 @@ def prepare_paraformer(graph: Graph, padding: bool) -> dict[str, int]:
         padding: make rows independent of padding and batch; otherwise only end in token ids.
 
     Returns:
-        How often each edit was made. The graph now takes `bias_embed` [B, W, D] in any case (a
-        model without hotwords ignores it) and gives `token_ids`, `token_scores` [B, N],
+        How often each edit was made. The graph now takes `bias_embed` [B, W, D] and how many of the
+        W are each row's own, `bias_embed_lengths` [B], in any case (a model without hotwords
+        ignores both) and gives `token_ids`, `token_scores` [B, N],
         `token_num` [B], `us_alphas` and `us_cif_peak` [B, U] (U = T and all zero for a model
         without timestamps), so that one configuration serves all.
 
@@ -33,6 +34,7 @@ def prepare_paraformer(graph: Graph, padding: bool) -> dict[str, int]:
         PrepareError: the graph does not have the expected patterns.
     """
     timestamps = "us_alphas" in graph.output_names
+    hotword_width = hotwords.hotword_dim(graph) if BIAS_EMBED in graph.input_types else "hidden"
     takes_hotwords = BIAS_EMBED in graph.input_types
     patterns.check_signature(
         graph,
@@ -47,7 +49,8 @@ def prepare_paraformer(graph: Graph, padding: bool) -> dict[str, int]:
         {
             "speech": (FLOAT, ["batch", "frames", 560]),
             "speech_lengths": (INT32, ["batch"]),
-            BIAS_EMBED: (FLOAT, ["batch", "hotwords", "hidden"]),
+            BIAS_EMBED: (FLOAT, ["batch", "hotwords", hotword_width]),
+            BIAS_EMBED_LENGTHS: (INT32, ["batch"]),
         }
     )
     if padding:
@@ -98,9 +101,12 @@ def _make_rows_independent(
             graph, lengths, num_frames
         )
         _mask_timestamps(graph, lengths)
+    kept: dict[str, str] = {}
     if choice is not None:
-        hotwords.choose_by_row(graph, choice, num_tokens, "token_num")
+        kept = hotwords.choose_by_row(graph, choice, num_tokens, "token_num")
         edits["hotword_filters"] = 1
+    if any(BIAS_EMBED in node.input for node in graph.nodes):
+        edits["hotword_attentions"] = hotwords.mask_hotwords(graph, kept)
     masks.blank_padding_of_speech(graph, mask)
     return edits
 

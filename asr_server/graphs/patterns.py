@@ -12,6 +12,7 @@ from onnx import NodeProto, TensorProto
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import FLOAT, Graph
 from asr_server.graphs.nodes import attribute_value
+from asr_server.graphs.separators import separators
 
 _ROUNDING = frozenset({"Floor", "Round", "Cast", "Identity"})
 
@@ -24,7 +25,7 @@ def encoder_output(graph: Graph, sinks: list[str]) -> str:
     Raises:
         PrepareError: there is no such tensor.
     """
-    found = graph.separators("speech", sinks)
+    found = separators(graph, "speech", sinks)
     if not found or found[-1] in sinks:
         raise PrepareError(
             "no encoder output found: expected one tensor computed from 'speech' that all of "
@@ -61,7 +62,7 @@ def acoustic_embeds(graph: Graph, alphas: str, summation: NodeProto, logits: str
     Raises:
         PrepareError: there is no such tensor before `logits`.
     """
-    found = graph.separators(alphas, [logits], without=summation)
+    found = separators(graph, alphas, [logits], without=summation)
     found = [name for name in found if graph.producer(name).op_type != "Cast"]  # type: ignore[union-attr]
     if len(found) < 2:  # the logits are always one
         raise PrepareError("no acoustic embeddings found between the CIF weights and the decoder")

@@ -14,7 +14,8 @@ from onnx import ModelProto
 from asr_core.features import Features
 from asr_server.file_hashes import hash_file
 from asr_server.graphs import masks, patterns, verify
-from asr_server.graphs.convolutions import shift_convolutions, widen_convolutions
+from asr_server.graphs.attention import fuse_attention
+from asr_server.graphs.convolutions import unfold_convolutions, widen_convolutions
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.external_data import MAX_BYTES, load_model, self_contained
 from asr_server.graphs.graph import Graph
@@ -23,16 +24,14 @@ from asr_server.graphs.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind,
 from asr_server.graphs.report import Report, append_figures, is_prepared, write_metadata
 from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.session import Outputs
+from asr_server.graphs.simplify import simplify
+from asr_server.graphs.skip_norms import fuse_skip_norms
 from asr_server.graphs.versions import limit_versions
 from asr_server.models.names import Device, GraphKind, GraphKindChoice
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
 _WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
 
-_CONVOLUTIONS: dict[Device, Callable[[Graph], int]] = {
-    "cpu": widen_convolutions,
-    "gpu": shift_convolutions,
-}
 
 # What is installed in one place, whatever its outputs.
 _FAMILIES: dict[GraphKind, GraphKindChoice] = dict.fromkeys(
@@ -125,14 +124,16 @@ def _rewrite(
     try:
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
         edits = recipe.rewrite(graph, not row_by_row)
-        convolutions = 0 if row_by_row else _CONVOLUTIONS[device](graph)
+        if not row_by_row:
+            model, more = _FOR_DEVICE["cpu" if int8 else device](model)
+            edits |= more
     except PrepareError as error:
         way_out = "" if row_by_row or found in WITH_CACHES else f". {_WAY_OUT}"
         raise PrepareError(f"{source}: {error}{way_out}") from error
     if int8 or row_by_row:
         loop_over_rows(model, ROW_LOOPS[found])
     if recipe.prove is None:
-        lay_rows_out(model)
+        lay_rows_out(model, ROW_LOOPS[found], device)
     if model.ByteSize() > MAX_BYTES:
         raise PrepareError(f"{source}: {model.ByteSize()} bytes; expected at most {MAX_BYTES}")
     report = Report(
@@ -140,13 +141,33 @@ def _rewrite(
         precision="int8" if int8 else "fp32",
         row_by_row=int8 or row_by_row,
         source_sha256=hash_file(source),
-        edits={**edits, "mask_tables": computed, "convolutions": convolutions},
+        edits={**edits, "mask_tables": computed},
         mask_table_frames=frames,
         messages=tuple(_messages(found, int8, row_by_row, frames)),
         device=device,
     )
     write_metadata(model, report)
     return model, report, recipe
+
+
+def _for_cpu(model: ModelProto) -> tuple[ModelProto, dict[str, int]]:
+    return model, {"convolutions": widen_convolutions(Graph(model))}
+
+
+def _for_gpu(model: ModelProto) -> tuple[ModelProto, dict[str, int]]:
+    model = simplify(model)
+    graph = Graph(model)
+    return model, {
+        "convolutions": unfold_convolutions(graph),
+        "attentions": fuse_attention(graph),
+        "skip_norms": fuse_skip_norms(graph),
+    }
+
+
+_FOR_DEVICE: dict[Device, Callable[[ModelProto], tuple[ModelProto, dict[str, int]]]] = {
+    "cpu": _for_cpu,
+    "gpu": _for_gpu,
+}
 
 
 def _messages(
@@ -219,10 +240,12 @@ def _prove(
         alone, against_original = verify.compare_with_original(expected, model, rows)
         figures = against_original.as_dict("original")
         figures["original_failed_rows"] = sum(failed)
+        del model
+        model = verify.Model(work, threads, optimise, verify.limits_for(rows))
         independence = verify.check_independence(model, rows, alone, with_empty=not row_by_row)
         figures |= independence.as_dict("independence")
+        del model
         if not optimise:
-            del model
             figures |= _int8_as_served(source, work, rows, expected, threads)
     except PrepareError as error:
         raise _proof_failed(source, error) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asr_server.graphs.front_end import load_front_end
 from asr_server.graphs.graph import Graph
-from asr_server.graphs.hotwords import BIAS_EMBED, hotword_dim
+from asr_server.graphs.hotwords import BIAS_EMBED, BIAS_EMBED_LENGTHS, hotword_dim
 from asr_server.graphs.paraformer import prepare_paraformer
 from asr_server.graphs.punctuation import PUNCTUATION_LOOP, prepare_punctuation
 from asr_server.graphs.row_loop import RowLoop, Width
@@ -28,11 +28,14 @@ from asr_server.models.names import GraphKind
 
 # A frame's CIF weight is at most 1, so no row of T frames fires more than T + 1 tokens; SenseVoice
 # has four prompt frames before the audio's.
-_TOKENS = {"token_ids": Width(1, 1), "token_scores": Width(1, 1)}
+_TOKENS = {name: Width(1, 1, at_most=True) for name in ("token_ids", "token_scores")}
 
 
-def _offline_loop(widths: dict[str, Width], count: str) -> RowLoop:
-    return RowLoop({"speech": "speech_lengths"}, {**_TOKENS, **widths}, frozenset({count}))
+def _offline_loop(widths: dict[str, Width], count: str, hotwords: bool = False) -> RowLoop:
+    cuts = {"speech": "speech_lengths"}
+    if hotwords:
+        cuts[BIAS_EMBED] = BIAS_EMBED_LENGTHS
+    return RowLoop(cuts, {**_TOKENS, **widths}, frozenset({count}))
 
 
 def _timestamps(per_frame: int) -> dict[str, Width]:
@@ -42,8 +45,8 @@ def _timestamps(per_frame: int) -> dict[str, Width]:
 ROW_LOOPS: dict[GraphKind, RowLoop] = {
     "paraformer": _offline_loop(_timestamps(1), "token_num"),
     "bicif_paraformer": _offline_loop(_timestamps(3), "token_num"),
-    "contextual_paraformer": _offline_loop(_timestamps(1), "token_num"),
-    "seaco_paraformer": _offline_loop(_timestamps(3), "token_num"),
+    "contextual_paraformer": _offline_loop(_timestamps(1), "token_num", hotwords=True),
+    "seaco_paraformer": _offline_loop(_timestamps(3), "token_num", hotwords=True),
     "sensevoice": _offline_loop(
         {"token_ids": Width(1, 4), "token_scores": Width(1, 4)}, "encoder_out_lens"
     ),

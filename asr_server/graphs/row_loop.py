@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from asr_server.graphs.nodes import used_names
 from asr_server.graphs.subgraphs import rename_values
 
 ROW, CONDITION, KEEP_GOING = "row_index", "row_condition", "row_keep_going"
@@ -22,11 +23,15 @@ ROW, CONDITION, KEEP_GOING = "row_index", "row_condition", "row_keep_going"
 
 @dataclass(frozen=True)
 class Width:
-    """Columns of a padded output: `per_frame` x n + `extra`, n being axis 1 of the input `of`."""
+    """Columns of a padded output: `per_frame` x n + `extra`, n being axis 1 of the input `of`.
+
+    Rows may have less where it says `at_most`.
+    """
 
     per_frame: int
     extra: int = 0
     of: str = "speech"
+    at_most: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class RowLoop:
             least one column is left, as operators fail on none.
         widths: for each output [B, n, ...], the n that its rows are padded to with zeros; no row
             may be longer.
-        counts: outputs [B], int32, of which a row without columns gets 0. If there are any, the
-            graph inside sees such a row as one of length 1.
+        counts: outputs [B], int32, of which a row without columns of the first cut gets 0. If
+            there are any, the graph inside sees such a row as one of length 1.
     """
 
     cuts: Mapping[str, str]
@@ -103,7 +108,13 @@ def _constants() -> list[NodeProto]:
 def _take_row(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
     """Return nodes that take row `ROW` of every input, with a batch axis of one, and cut it."""
     nodes = []
+    first = next(iter(loop.cuts))
+    read = {*loop.cuts, *loop.cuts.values()}
+    for node in model.graph.node:
+        read |= used_names(node)
     for value in model.graph.input:
+        if value.name not in read:
+            continue
         nodes.append(helper.make_node("Gather", [value.name, ROW], [f"{value.name}_at"], axis=0))
         nodes.append(
             helper.make_node("Unsqueeze", [f"{value.name}_at", "loop_axis"], [f"{value.name}_of1"])
@@ -124,6 +135,7 @@ def _take_row(model: ModelProto, loop: RowLoop) -> list[NodeProto]:
         ]
         if loop.counts:
             nodes.append(helper.make_node("Cast", [end], [f"{lengths}_cut"], to=TensorProto.INT32))
+        if loop.counts and name == first:
             nodes.append(helper.make_node("Greater", [length, "loop_zero"], ["row_has_columns"]))
     return nodes
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime import OrtValue
 
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.ragged import SHAPES, end_to_end
+from asr_server.graphs.packs import PackLimits, limit_values
+from asr_server.graphs.ragged import RAGGED, end_to_end, shape_input
 
 Outputs = dict[str, NDArray[Any]]
 
@@ -23,13 +25,21 @@ class Session:
         model: a file, or a serialised model.
         threads: CPU threads of one operator.
         optimise: let ONNX Runtime fuse operators, as when serving.
+        limits: of the packs of a graph that lays rows out, in the place of its own.
 
     Raises:
         PrepareError: ONNX Runtime refuses the model.
     """
 
-    def __init__(self, model: Path | bytes, threads: int, optimise: bool) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        threads: int,
+        optimise: bool,
+        limits: PackLimits | None = None,
+    ) -> None:
         options = onnxruntime.SessionOptions()
+        self._limits = [] if limits is None else override_limits(options, limits)
         options.intra_op_num_threads = threads
         if not optimise:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -50,13 +60,15 @@ class Session:
     def __call__(self, feed: dict[str, Any]) -> Outputs:
         """Run one batch; what the graph does not take is left out.
 
-        Rows of `speech` [B, T, D] are laid end to end for a graph that takes them so.
+        Rows of `speech` [B, T, D] and `bias_embed` [B, W, H], or lists of rows, are laid end to end
+        for a graph that takes them so.
 
         Raises:
             PrepareError: the graph fails on it.
         """
-        if SHAPES in self._types and SHAPES not in feed:
-            feed = {**feed, **end_to_end(feed["speech"])}
+        for name in RAGGED:
+            if shape_input(name) in self._types and shape_input(name) not in feed:
+                feed = {**feed, **end_to_end(name, feed[name])}
         integers = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
         typed = {
             name: np.asarray(feed[name], integers.get(element_type, np.float32))
@@ -76,3 +88,15 @@ class Session:
             return [found[name] for name in outputs]
 
         return run
+
+
+def override_limits(options: onnxruntime.SessionOptions, limits: PackLimits) -> list[OrtValue]:
+    """Give a session other limits of packs than its file has.
+
+    Returns:
+        What must live as long as the session, since ONNX Runtime does not keep it alive.
+    """
+    values = {k: OrtValue.ortvalue_from_numpy(v) for k, v in limit_values(limits).items()}
+    for name, value in values.items():
+        options.add_initializer(name, value)
+    return list(values.values())

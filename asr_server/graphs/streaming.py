@@ -11,6 +11,7 @@ from asr_server.graphs.front_end import INPUTS as FRONT_END_INPUTS
 from asr_server.graphs.front_end import POSITIONS, FrontEnd
 from asr_server.graphs.graph import FLOAT, INT32, Graph
 from asr_server.graphs.row_loop import RowLoop, Width
+from asr_server.graphs.separators import separators
 from asr_server.graphs.token_ids import end_in_token_ids
 
 ENCODER_INPUTS = ["speech", "speech_lengths"]
@@ -51,7 +52,7 @@ def prepare_streaming_encoder(graph: Graph, front_end: FrontEnd) -> dict[str, in
     patterns.check_signature(graph, ENCODER_INPUTS, ENCODER_OUTPUTS)
     _check_width(graph, "speech", front_end.feature_dim, "n_mels x lfr_m of config.yaml")
     _check_width(graph, "enc", front_end.output_size, "encoder_conf.output_size of config.yaml")
-    if "enc" not in graph.separators("speech", ["alphas"]):
+    if "enc" not in separators(graph, "speech", ["alphas"]):
         raise PrepareError("expected 'alphas' to depend on the speech through 'enc' alone")
     maxima = patterns.length_maxima(graph, "speech_lengths")
     num_rows = graph.dim(POSITIONS, 1)

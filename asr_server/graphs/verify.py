@@ -13,8 +13,8 @@ from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS, text_norm_id
 from asr_core.features import Features
 from asr_server.graphs.comparison import TokenFigures, check_ties, compare
 from asr_server.graphs.errors import PrepareError
+from asr_server.graphs.packs import PackLimits
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
-from asr_server.graphs.ragged import end_to_end
 from asr_server.graphs.session import Outputs, Session
 from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
 
@@ -23,7 +23,7 @@ from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
 ORIGINAL_TOLERANCE = 5e-4
 _LANGUAGES = [number for word, number in LANGUAGE_IDS.items() if word != "nospeech"]
 _TEXT_NORMS = [text_norm_id(itn) for itn in (False, True)]
-_HOTWORDS = 60
+_HOTWORDS = (60, 1, 75, 12)  # of successive rows; SeACo attends to 50 at a time
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,20 @@ class Model:
         path: the file.
         threads: CPU threads of one operator.
         optimise: let ONNX Runtime fuse operators, as when serving.
+        limits: of rows that are computed at once, in the place of the file's own.
 
     Raises:
         PrepareError: ONNX Runtime refuses the file.
     """
 
-    def __init__(self, path: Path, threads: int = 2, optimise: bool = True) -> None:
-        self._session = Session(path, threads, optimise)
+    def __init__(
+        self,
+        path: Path,
+        threads: int = 2,
+        optimise: bool = True,
+        limits: PackLimits | None = None,
+    ) -> None:
+        self._session = Session(path, threads, optimise, limits)
         self.output_shapes = self._session.output_shapes
         bias_embed = self._session.input_shapes.get("bias_embed", [1])
         self.hotword_dim = bias_embed[-1] if isinstance(bias_embed[-1], int) else 1
@@ -75,13 +82,12 @@ class Model:
         padded = [rng.standard_normal((width, FEATURE_DIM)) * padding for width in widths]
         for target, row in zip(padded, rows, strict=True):
             target[: len(row.features)] = row.features
-        laid_out = len(set(widths)) > 1
         inputs = {
-            **(end_to_end(padded) if laid_out else {"speech": np.stack(padded)}),
+            "speech": padded,
             "speech_lengths": [len(row.features) for row in rows],
             "language": [row.language for row in rows],
             "textnorm": [row.textnorm for row in rows],
-            "bias_embed": np.stack([row.bias_embed for row in rows]),
+            "bias_embed": [row.bias_embed for row in rows],
         }
         outputs = self._session(inputs)
         return [_cut(outputs, index, row, max(widths)) for index, row in enumerate(rows)]
@@ -101,7 +107,7 @@ def _cut(outputs: Outputs, index: int, row: Row, num_frames: int) -> Outputs:
 def make_rows(recordings: Sequence[Features], hotword_dim: int = 1, seed: int = 0) -> list[Row]:
     """Return the rows of the proof: recordings, made speech, random numbers, very short ones.
 
-    Each has hotwords of its own, more than SeACo attends to at a time.
+    Each has hotwords of its own, some more than SeACo attends to at a time.
     """
     rng = np.random.default_rng(seed)
     features = list(recordings)
@@ -115,10 +121,15 @@ def make_rows(recordings: Sequence[Features], hotword_dim: int = 1, seed: int = 
             row,
             _LANGUAGES[i % len(_LANGUAGES)],
             _TEXT_NORMS[i % len(_TEXT_NORMS)],
-            rng.uniform(-1, 1, (_HOTWORDS, hotword_dim)).astype(np.float32),
+            rng.uniform(-1, 1, (_HOTWORDS[i % len(_HOTWORDS)], hotword_dim)).astype(np.float32),
         )
         for i, row in enumerate(features)
     ]
+
+
+def limits_for(rows: Sequence[Row]) -> PackLimits:
+    """Return limits by which a batch is several packs, and rows of all lengths meet in them."""
+    return PackLimits(2 * max(len(row.features) for row in rows), 0)
 
 
 def run_original(

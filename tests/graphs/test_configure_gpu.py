@@ -16,7 +16,26 @@ def parse(path):
     return text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+RAGGED = ("sensevoice", "paraformer")
+
+
+@pytest.mark.parametrize("name", RAGGED)
+def test_tensorrt_is_refused_where_rows_come_end_to_end(name, tmp_path, capsys):
+    kind, other = KINDS[name], KINDS["vad"]
+    repositories = [copy_repository(one, tmp_path / one.name) for one in (other, kind)]
+    before = {path: path.read_text() for path in tmp_path.rglob("config.pbtxt")}
+    assert main(["tensorrt", *map(str, repositories)]) == 1
+    refusal = capsys.readouterr().err
+    assert f"expected models without allow_ragged_batch, got {kind.encoder}" in refusal
+    assert "install" in refusal
+    assert {path: path.read_text() for path in before} == before
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in KINDS.values() if kind.name not in RAGGED],
+    ids=lambda kind: kind.name,
+)
 def test_tensorrt_and_back(kind, tmp_path):
     repository = copy_repository(kind, tmp_path / kind.repository)
     paths = onnx_configs(repository)
@@ -41,9 +60,9 @@ def test_tensorrt_and_back(kind, tmp_path):
 
 
 def test_shape_profiles(tmp_path):
-    kind = KINDS["sensevoice"]
+    kind = KINDS["vad"]
     repository = copy_repository(kind, tmp_path / "repository")
-    shapes = {bound: f"speech:{n * 560},speech_shape:{n}x2,speech_lengths:{n}" for bound, n in
+    shapes = {bound: f"speech:{n}x60x400,speech_lengths:{n}x1,cache:{n}x4x128x19" for bound, n in
               (("min", 1), ("opt", 8), ("max", 32))}  # fmt: skip
     options = [part for bound, text in shapes.items() for part in (f"--{bound}-shapes", text)]
     assert main(["tensorrt", str(repository), *options]) == 0

@@ -12,6 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from asr_server.graphs import Report, prepare, read_metadata
+from asr_server.graphs.packs import PackLimits
+from asr_server.graphs.ragged import end_to_end, take_rows_padded
+from asr_server.graphs.session import override_limits
 from asr_server.graphs.speech_like import speech_like_features
 
 MODELS = Path(__file__).parents[1] / "data" / "random_models"
@@ -39,13 +42,23 @@ Outputs = dict[str, NDArray[Any]]
 class Session:
     """Runs rows of features as one batch and gives each row's own outputs."""
 
-    def __init__(self, path: Path, optimise: bool = True, num_hotwords: int = 60) -> None:
-        self._hotwords = (num_hotwords, 48 if "-small-" in str(path) else 32)
+    def __init__(
+        self,
+        path: Path,
+        optimise: bool = True,
+        num_hotwords: int | dict[int, int] = 60,
+        limits: PackLimits | None = None,
+    ) -> None:
+        """Open a file; hotwords are as many for each row, or by the frames of a row."""
+        self._num_hotwords = num_hotwords
+        self._hotword_dim = 48 if "-small-" in str(path) else 32
         options = onnxruntime.SessionOptions()
         if not optimise:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = 1
         options.log_severity_level = 4
+        if limits is not None:
+            self._kept = override_limits(options, limits)
         self.session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
@@ -55,15 +68,17 @@ class Session:
         speech = [np.full((width, 560), fill, np.float32) for width in widths]
         for target, row in zip(speech, rows, strict=True):
             target[: len(row)] = row
-        is_prepared = any(value.name == "speech_shape" for value in self.session.get_inputs())
+        hotwords = [self._bias_embed(len(row)) for row in rows]
+        if any(value.name == "speech_shape" for value in self.session.get_inputs()):
+            given = {**end_to_end("speech", speech), **end_to_end("bias_embed", hotwords)}
+        else:
+            given = {"speech": np.stack(speech), "bias_embed": np.stack(hotwords)}
         inputs = {
-            "speech": np.concatenate(speech).reshape(-1) if is_prepared else np.stack(speech),
-            "speech_shape": np.array([[width, 560] for width in widths], np.int32),
+            **given,
             "speech_lengths": np.array([len(row) for row in rows], np.int32),
             # Prompts must stay with their row, so they are made from it.
             "language": np.array([(0, 3, 4)[len(row) % 3] for row in rows], np.int32),
             "textnorm": np.array([(14, 15)[len(row) % 2] for row in rows], np.int32),
-            "bias_embed": np.stack([self._bias_embed(len(row)) for row in rows]),
         }
         feed = {value.name: inputs[value.name] for value in self.session.get_inputs()}
         names = [value.name for value in self.session.get_outputs()]
@@ -71,7 +86,9 @@ class Session:
 
     def _bias_embed(self, seed: int) -> NDArray[np.float32]:
         """Hotwords of a row: more than SeACo attends to at a time, unless told otherwise."""
-        return np.random.default_rng(seed).uniform(-1, 1, self._hotwords).astype(np.float32)
+        number = self._num_hotwords
+        shape = (number if isinstance(number, int) else number[seed], self._hotword_dim)
+        return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
 
     def __call__(
         self,
@@ -150,6 +167,23 @@ def test_any_number_of_hotwords(
     together = graph(spoken, extra=3, fill=4.0)
     for row, got in zip(spoken, together, strict=True):
         assert_says_what_the_original_says(name, original([row])[0], got, len(row))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FP32_NAMES if "contextual" in name or "seaco" in name]
+)
+def test_rows_with_different_numbers_of_hotwords_share_a_batch(
+    name: str,
+    prepared: dict[str, tuple[Path, Report]],
+    features: list[NDArray[np.float32]],
+) -> None:
+    spoken = [row for row in features if len(row) > 5]
+    numbers = dict(zip(map(len, spoken), (1, 200, 30, 52), strict=True))
+    original = Session(MODELS / name / "model.onnx", num_hotwords=numbers)
+    for limits in (None, PackLimits(10_000, 0)):  # in packs as served, and all at once
+        graph = Session(prepared[name][0], num_hotwords=numbers, limits=limits)
+        for row, got in zip(spoken, graph(spoken), strict=True):
+            assert_says_what_the_original_says(name, original([row])[0], got, len(row))
 
 
 @pytest.mark.parametrize("kind", ["contextual_paraformer", "seaco_paraformer"])
@@ -250,14 +284,15 @@ def test_tensors_are_those_of_the_contract(
     inputs = {value.name: (value.type, value.shape) for value in session.get_inputs()}
     outputs = {value.name: (value.type, len(value.shape)) for value in session.get_outputs()}
     integers, floats = "tensor(int32)", "tensor(float)"
-    assert inputs.pop("speech") == (floats, ["elements"])
+    assert inputs.pop("speech") == (floats, ["speech_elements"])
     assert inputs.pop("speech_shape") == (integers, ["batch", 2])
     expected = {"token_ids": (integers, 2), "token_scores": (floats, 2)}
     if report.kind == "sensevoice":
         assert set(inputs) == {"speech_lengths", "language", "textnorm"}
         expected["encoder_out_lens"] = (integers, 1)
     else:
-        assert inputs.pop("bias_embed") == (floats, ["batch", "hotwords", "hidden"])
+        assert inputs.pop("bias_embed") == (floats, ["bias_embed_elements"])
+        assert inputs.pop("bias_embed_shape") == (integers, ["batch", 2])
         assert set(inputs) == {"speech_lengths"}
         expected |= {"token_num": (integers, 1)}
         expected |= dict.fromkeys(("us_alphas", "us_cif_peak"), (floats, 2))
@@ -290,6 +325,7 @@ def test_nothing_of_loops_and_logits_is_left(
     name: str, prepared: dict[str, tuple[Path, Report]]
 ) -> None:
     model = onnx.load(prepared[name][0])
+    take_rows_padded(model)  # rows are laid out in a loop over packs of them
     operators = {node.op_type for node in model.graph.node}
     assert operators.isdisjoint({"Loop", "If", "NonZero", "ScatterND"})
     assert model.ir_version <= 10

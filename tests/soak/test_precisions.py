@@ -16,7 +16,7 @@ import pytest
 
 from asr_server.graphs import convert, prepare
 from asr_server.graphs.feeds import make_feeds
-from asr_server.graphs.ragged import end_to_end
+from asr_server.graphs.ragged import RAGGED, end_to_end
 from asr_server.graphs.speech_like import speech_like_features
 from asr_server.recordings import read_features
 from tests.precision_models import SAMPLES, load
@@ -54,7 +54,11 @@ def batch(model, rows, frames):
     rng = np.random.default_rng(frames)
     feeds = make_feeds(model, [speech_like_features(rng, frames) for _ in range(rows)])
     joined = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
-    return {**joined, **end_to_end(joined["speech"])}
+    for name in RAGGED:
+        if name in joined:
+            joined |= end_to_end(name, joined[name])
+    joined.pop("bias_embed_lengths", None)
+    return joined
 
 
 @pytest.mark.parametrize("kind", ["paraformer", "sensevoice"])

@@ -14,6 +14,7 @@ from asr_server.graphs import prepare, read_metadata
 from asr_server.graphs.convolutions import unfold_convolutions, widen_convolutions
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.ragged import take_rows_padded
+from lab.benchmark.operators import count_operators
 
 MODELS = Path(__file__).parents[1] / "data" / "random_models"
 EXPORTS = [
@@ -206,3 +207,14 @@ def test_every_memory_block_of_an_export_is_widened(tmp_path, export):
     assert before == [3] * len(before)
     assert report.edits["convolutions"] == len(before) > 0
     assert depthwise_ranks(tmp_path / "model.onnx") == [4] * len(before)
+
+
+@pytest.mark.parametrize("export", ["sensevoice-tiny-seed0", "paraformer-tiny-seed0"])
+def test_for_a_gpu_a_layer_has_few_operators(tmp_path, export):
+    """Attention, residual sums with their normalisations and memory blocks are fused."""
+    report = prepare(MODELS / export / "model.onnx", tmp_path / "gpu.onnx", device="gpu", threads=1)
+    found = count_operators(tmp_path / "gpu.onnx")
+    assert found["Softmax"] == found["Conv"] == 0
+    assert found["MultiHeadAttention"] == found["UnfoldTensor"] == report.edits["attentions"] > 0
+    assert found["SkipLayerNormalization"] == report.edits["skip_norms"] > 0
+    assert found["LayerNormalization"] <= found["SkipLayerNormalization"]

@@ -13,6 +13,7 @@ from onnx import ModelProto, helper, numpy_helper
 from asr_server.commands.prepare import main
 from asr_server.graphs import PrepareError, prepare, read_metadata, verify
 from asr_server.graphs.graph import Graph
+from asr_server.graphs.ragged import take_rows_padded
 from asr_server.graphs.session import Outputs
 from asr_server.graphs.versions import limit_versions
 from tests.graphs.test_prepare_onnx import MODELS, Session
@@ -226,6 +227,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_initializers_of_dead_nodes_are_dropped(tmp_path: Path) -> None:
     prepare(PARAFORMER, tmp_path / "model.onnx", threads=1)
     model = onnx.load(tmp_path / "model.onnx")
+    take_rows_padded(model)
     used = {name for node in model.graph.node for name in node.input}
     unused = [t.name for t in model.graph.initializer if t.name not in used]
     assert unused == []

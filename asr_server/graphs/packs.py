@@ -104,7 +104,7 @@ def add_packs(
     packed = _take_pack(body.nodes)
     put = Layout([])
     for output in outputs:
-        _put(put, output.name, widths.get(output.name))
+        _put(put, output.name, widths.get(output.name), _zero(output))
     new = {**inner, **{output.name: PREFIX + output.name for output in outputs}}
     for node in model.graph.node:
         rename_values(node, new)
@@ -195,7 +195,6 @@ def _sort(outer: Layout) -> None:
 
 def _make_space(outer: Layout, name: str, width: Width | None, output: Any) -> None:
     """Add zeros of an output's size, which packs write into."""
-    element = output.type.tensor_type.elem_type
     shape = "all_rows"
     if width is not None:
         outer.constant(f"{name}_per_frame", width.per_frame)
@@ -206,8 +205,12 @@ def _make_space(outer: Layout, name: str, width: Width | None, output: Any) -> N
         shape = outer.add("Concat", ["all_rows", f"{name}_columns"], f"{name}_shape", axis=0)
         if width.at_most:
             outer.constant(f"{name}_widest_first", 1)
-    zero = helper.make_tensor("zero", element, [1], [0])
-    outer.add("ConstantOfShape", [shape], f"{name}_so_far_first", value=zero)
+    outer.add("ConstantOfShape", [shape], f"{name}_so_far_first", value=_zero(output))
+
+
+def _zero(output: Any) -> TensorProto:
+    """Return a zero of an output's type."""
+    return helper.make_tensor("zero", output.type.tensor_type.elem_type, [1], [0])
 
 
 def _take_pack(making: Sequence[NodeProto]) -> list[NodeProto]:
@@ -226,6 +229,7 @@ def _take_pack(making: Sequence[NodeProto]) -> list[NodeProto]:
     body.add("GreaterOrEqual", ["candidates_hundredfold", "least_hundredfold"], "long_enough")
     body.add("Cast", ["long_enough"], "counted", to=TensorProto.INT64)
     body.add("ReduceSum", ["counted", "first_axis"], "size", keepdims=0)
+    body.add("Unsqueeze", ["size", "first_axis"], "size_at")
     body.add("Add", ["start", "size"], "start_next")
     body.add("Unsqueeze", ["start_next", "first_axis"], "end_at")
     body.add("Slice", ["order", "start_at", "end_at"], "rows")
@@ -234,7 +238,7 @@ def _take_pack(making: Sequence[NodeProto]) -> list[NodeProto]:
     return [*body.nodes, *making]
 
 
-def _put(body: Layout, name: str, width: Width | None) -> None:
+def _put(body: Layout, name: str, width: Width | None, zero: TensorProto) -> None:
     """Add nodes that write what a pack gave into the rows it was made of."""
     update = name
     if width is not None:
@@ -244,9 +248,10 @@ def _put(body: Layout, name: str, width: Width | None) -> None:
             body.add("Max", [f"{name}_widest", f"{name}_pack_width"], f"{name}_widest_next")
         body.add("Unsqueeze", [f"{name}_pack_width", "first_axis"], f"{name}_pack_columns")
         body.add("Sub", [f"{name}_columns", f"{name}_pack_columns"], f"{name}_missing")
-        body.constant(f"{name}_before", [0, 0, 0])
-        body.add("Concat", [f"{name}_before", f"{name}_missing"], f"{name}_pads", axis=0)
-        update = body.add("Pad", [name, f"{name}_pads"], f"{name}_padded")
+        # Zeros behind it, since CUDA has no kernel of Pad for integers.
+        body.add("Concat", ["size_at", f"{name}_missing"], f"{name}_rest", axis=0)
+        body.add("ConstantOfShape", [f"{name}_rest"], f"{name}_zeros", value=zero)
+        update = body.add("Concat", [name, f"{name}_zeros"], f"{name}_padded", axis=1)
     body.add("ScatterND", [f"{name}_so_far", "rows_at", update], f"{name}_so_far_next")
 
 

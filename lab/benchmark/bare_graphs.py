@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asr_core.features import load_frontend
-from asr_server.graphs.ragged import SHAPES, end_to_end
+from asr_server.graphs.ragged import RAGGED, end_to_end, shape_input
 from lab.benchmark.bare_session import choose_inputs
 from lab.benchmark.workload import Recording, total_seconds
 
@@ -97,8 +97,9 @@ def _as_taken(
 ) -> dict[str, NDArray[Any]]:
     """Return the inputs that a graph takes, rows end to end where it wants them so."""
     names = {value.name for value in session.get_inputs()}
-    if SHAPES in names:
-        inputs = {**inputs, **end_to_end([*inputs["speech"]])}
+    for name in RAGGED:
+        if shape_input(name) in names:
+            inputs = {**inputs, **end_to_end(name, [*inputs[name]])}
     return {name: inputs[name] for name in names}
 
 

@@ -8,10 +8,10 @@ docs/confidence.md.
 
 from __future__ import annotations
 
-from .models import SENSEVOICE_MODEL
+from .models import SENSEVOICE_MODEL, STREAMING_MODEL
 
 DOUBTFUL_CONFIDENCE = 0.5
-_OF_MODEL = {SENSEVOICE_MODEL: 0.75}
+_OF_MODEL = {SENSEVOICE_MODEL: 0.75, STREAMING_MODEL: 0.65}
 
 
 def doubtful_below(model: str) -> float:

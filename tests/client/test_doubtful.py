@@ -6,7 +6,7 @@ import pytest
 
 from asr_client.files.sentences import recognised_segment, timed_sentences
 from asr_client.results import Sentence, Transcript
-from asr_contract import PARAFORMER_MODEL, SENSEVOICE_MODEL
+from asr_contract import PARAFORMER_MODEL, SENSEVOICE_MODEL, STREAMING_MODEL
 from asr_gateway.funasr.protocol import UtteranceOptions
 from asr_gateway.funasr.replies import recording_reply, sentence_reply
 
@@ -30,6 +30,8 @@ def test_a_transcript_is_doubtful_by_the_geometric_mean_of_its_words(confidence,
         (PARAFORMER_MODEL, 0.49, True),
         (SENSEVOICE_MODEL, 0.76, False),
         (SENSEVOICE_MODEL, 0.74, True),
+        (STREAMING_MODEL, 0.66, False),
+        (STREAMING_MODEL, 0.64, True),
         ("a model of one's own", 0.49, True),
     ],
 )

@@ -127,7 +127,7 @@ def _parse_json(text: str) -> list[Hotword]:
     words = []
     for word, weight in entries:
         if not isinstance(word, str):
-            raise ValueError(f"hotwords: expected {_FORMS}; got the word {json.dumps(word)}")
+            raise ValueError(f"hotwords: expected {_FORMS}; got the word {repr(word)[:80]}")
         # A client may have read its list with a mark before the first word.
         word = word.strip().lstrip(BYTE_ORDER_MARK)
         if word:

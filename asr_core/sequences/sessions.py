@@ -1,12 +1,18 @@
 """Open sequences of a stateful model: a limit, and an end for those that never end.
 
 Triton frees the slot of an idle sequence without telling the model, so the model keeps this table.
+
+A client that is gone leaves its sequence open; enough of those, and nobody else would find room
+until their idle time is over. So when all places are taken, the one that was idle for longest makes
+way, if it was idle for `LEAST_IDLE_S` at least. A client that pauses loses nothing by that as long
+as it sends a request without audio now and then; ours do so every few seconds.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,6 +20,9 @@ from typing import Generic, TypeVar
 from asr_core.sequences.places import SessionPlaces
 
 State = TypeVar("State")
+
+LEAST_IDLE_S = 10.0
+_REMEMBERED = 10_000  # sequences that made way, to tell their owners
 
 
 class SessionLimitError(ValueError):
@@ -37,6 +46,7 @@ class SessionTable(Generic[State]):
     Args:
         max_sessions: sessions open at a time; 0 for no limit.
         idle_timeout_s: a session unused for longer is dropped by `expire`.
+        least_idle_s: one unused for longer may make way for a new one when there is no room.
         clock: monotonic seconds.
         places: of the sessions, where several processes share the limit.
     """
@@ -47,12 +57,16 @@ class SessionTable(Generic[State]):
         idle_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
         places: SessionPlaces | None = None,
+        *,
+        least_idle_s: float = LEAST_IDLE_S,
     ) -> None:
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
+        self._least_idle_s = least_idle_s
         self._clock = clock
         self._places = places or SessionPlaces(max_sessions)
-        self._entries: dict[Hashable, _Entry[State]] = {}
+        self._entries: OrderedDict[Hashable, _Entry[State]] = OrderedDict()  # the idlest first
+        self._made_way: OrderedDict[Hashable, float] = OrderedDict()  # after how many idle seconds
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -63,12 +77,14 @@ class SessionTable(Generic[State]):
         """Add a session; one that is open under the same key is replaced.
 
         Raises:
-            SessionLimitError: `max_sessions` others are open.
+            SessionLimitError: `max_sessions` others are open, and all in use.
         """
         with self._lock:
             entry = self._entries.get(key)
             place = self._take_place() if entry is None else entry.place
             self._entries[key] = _Entry(state, self._clock(), place)
+            self._entries.move_to_end(key)
+            self._made_way.pop(key, None)
 
     def get(self, key: Hashable) -> State:
         """Return a session's state and count it as used now.
@@ -78,6 +94,13 @@ class SessionTable(Generic[State]):
         """
         with self._lock:
             entry = self._entries.get(key)
+            if entry is None and (idle_s := self._made_way.get(key)) is not None:
+                raise UnknownSessionError(
+                    f"no state for sequence {key}: it was idle for {idle_s:.0f} s when "
+                    f"{self._max_sessions} were open (the model's parameter max_sessions), and "
+                    "made way for a new one; what was not yet answered is lost, start a new "
+                    "sequence (a request without audio every few seconds keeps one)"
+                )
             if entry is None:
                 raise UnknownSessionError(
                     f"no state for sequence {key}: it ended with an error, was idle for more than "
@@ -85,6 +108,7 @@ class SessionTable(Generic[State]):
                     "not yet answered is lost, start a new sequence"
                 )
             entry.last_used_s = self._clock()
+            self._entries.move_to_end(key)
             return entry.state
 
     def close(self, key: Hashable) -> None:
@@ -121,11 +145,26 @@ class SessionTable(Generic[State]):
             self._expire()
             place = self._places.take()
         if place is None:
+            self._make_way()
+            place = self._places.take()
+        if place is None:
             raise SessionLimitError(
                 f"expected at most {self._max_sessions} open sessions (the model's parameter "
                 "max_sessions), all are in use; try again later"
             )
         return place
+
+    def _make_way(self) -> None:
+        """Drop the session of this process that was idle for longest, if that was long enough."""
+        if not self._entries:
+            return
+        key, entry = next(iter(self._entries.items()))
+        idle_s = self._clock() - entry.last_used_s
+        if idle_s >= self._least_idle_s:
+            self._drop(key)
+            self._made_way[key] = idle_s
+            while len(self._made_way) > _REMEMBERED:
+                self._made_way.popitem(last=False)
 
 
 class Reaper:

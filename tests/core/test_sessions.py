@@ -52,6 +52,48 @@ def test_idle_sessions_make_room_and_used_ones_stay():
         table.get(1)
 
 
+def test_the_idlest_makes_way_when_there_is_no_room_and_is_told():
+    clock = Clock()
+    table = SessionTable[str](3, 60.0, clock)
+    for key in (1, 2, 3):
+        table.open(key, "abandoned")
+        clock.now_s += 1
+    table.get(1)  # so 2 is the idlest
+    clock.now_s = 10.9
+    with pytest.raises(SessionLimitError):
+        table.open(4, "new")
+    clock.now_s = 11.5
+    table.open(4, "new")
+    assert (table.get(1), table.get(3), table.get(4)) == ("abandoned", "abandoned", "new")
+    with pytest.raises(UnknownSessionError, match=r"sequence 2: it was idle for 1\d s when 3 were"):
+        table.get(2)
+    clock.now_s = 15
+    with pytest.raises(SessionLimitError):  # all were used just now
+        table.open(2, "again")
+    table.close(4)
+    table.open(2, "again")
+    assert table.get(2) == "again"
+
+
+def test_a_session_that_is_used_now_and_then_never_makes_way():
+    clock = Clock()
+    table = SessionTable[str](10, 60.0, clock)
+    table.open("pausing", "state")
+    opened = 0
+    for second in range(300):
+        clock.now_s = float(second)
+        if second % 3 == 0:
+            table.get("pausing")
+        for attempt in range(50):
+            try:
+                table.open((second, attempt), "abandoned")
+                opened += 1
+            except SessionLimitError:
+                break
+    assert table.get("pausing") == "state"
+    assert opened > 200  # and others find room all the time
+
+
 def test_closing_frees_and_may_be_repeated():
     table = SessionTable[str](1, 10.0, Clock())
     table.open(1, "first")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -12,6 +14,7 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
+from asr_client import Client, SessionLimitReached
 from asr_contract import parse_chunk_size
 from asr_core.features import KaldiNativeFbank
 from asr_server.install.installed import SHORTEST_LAST_PIECE
@@ -193,6 +196,53 @@ def test_a_session_that_idled_too_long_is_freed_and_told(impatient_server):
     for stream in streams:
         with pytest.raises(InferenceServerException, match=ENDED):
             stream.send(cut(1.0, start=2.0), end=True)
+
+
+def test_a_session_of_the_sdk_may_pause_beyond_the_idle_time(
+    impatient_server, monkeypatch
+):
+    monkeypatch.setattr("asr_client.aio.upkeep.KEEP_ALIVE_S", 0.5)
+    samples = cut(2.0, start=1.0)
+    with Client(f"grpc://{impatient_server.grpc_url}") as client, client.stream() as session:
+        session.send(samples[:16000])
+        time.sleep(7)
+        session.send(samples[16000:])
+        assert session.finish().text == alone(samples)
+
+
+def test_abandoned_sequences_make_way_and_a_pause_costs_nobody_his_stream(small_server):
+    """The server takes three; two are abandoned, and the third, the oldest, only pauses."""
+    samples = cut(2.0, start=1.0)
+    with Client(f"grpc://{small_server.grpc_url}") as client, client.stream() as session:
+        session.send(samples[:16000])
+        abandoned = [Stream(small_server) for _ in range(2)]
+        for stream in abandoned:
+            stream.send(samples[:3000])
+        with pytest.raises(SessionLimitReached):
+            client.stream().open()
+        time.sleep(10.5)
+        others = [client.stream() for _ in range(2)]
+        for other in others:
+            other.open()
+            other.send(samples)
+        with pytest.raises(InferenceServerException, match="made way for a new one"):
+            abandoned[0].send(samples[:3000])
+        session.send(samples[16000:])
+        assert session.finish().text == alone(samples)
+        assert [other.finish().text for other in others] == [alone(samples)] * 2
+
+
+def test_a_session_that_is_dropped_is_ended(server):
+    client = Client(f"grpc://{server.grpc_url}")
+    for _ in range(3):
+        session = client.stream()
+        session.open()
+        session.send(cut(1.0, start=1.0))
+    wait_for_open_sessions(server, 1, timeout_s=20)  # the last is still referred to
+    del session
+    gc.collect()
+    wait_for_open_sessions(server, 0, timeout_s=20)
+    client.close()
 
 
 def test_sequence_without_start_is_refused(server):

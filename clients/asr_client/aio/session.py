@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +21,7 @@ from ..protocol import InferRequest
 from ..results import StreamUpdate, Transcript
 from ..streaming.audio import LiveAudio, LiveReader, Outbox, check_whole_samples
 from ..streaming.protocol import (
+    KEEP_ALIVE_S,
     MAX_REQUEST_SAMPLES,
     SequenceRequests,
     StreamTranscript,
@@ -26,12 +29,10 @@ from ..streaming.protocol import (
     opening_failure,
 )
 from ..transport import RequestStream, Transport
+from .upkeep import CLOSE_TIMEOUT_S, end_when_dropped, keep_alive
 
 # Audio that may wait behind the requests in flight before `send` waits.
 MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
-
-# How long leaving early, or failing, waits for the server to take note of the END.
-CLOSE_TIMEOUT_S = 3.0
 
 _MAX_SHOWN = 100  # characters of the text in a message
 
@@ -41,7 +42,7 @@ class AsyncStreamSession:
 
     `AsyncClient.stream` makes it. It belongs to the event loop that runs. Cancelling a task in
     `send` may leave a part of its audio sent; leaving `async with` by a cancellation ends the
-    sequence on the server like any other way to leave it.
+    sequence on the server like any other way to leave it; so does dropping the session.
     """
 
     def __init__(
@@ -71,6 +72,9 @@ class AsyncStreamSession:
         self._closing: asyncio.Task[None] | None = None
         self._lost: AsrError | None = None
         self._abandonment: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._dropped: weakref.finalize[..., object] | None = None  # what happens when it is
+        self._last_request_s = 0.0
 
     async def __aenter__(self) -> AsyncStreamSession:
         await self.open()
@@ -135,6 +139,8 @@ class AsyncStreamSession:
             outputs = await self._transport.infer(request, self._timeout_s)
             self._transcript.accept(request, outputs)
             self._stream = self._transport.open_stream()
+            self._dropped = end_when_dropped(self, self._transport, self._stream, self._requests)
+            self._keeper = asyncio.create_task(keep_alive(weakref.ref(self)))
         except asyncio.CancelledError:
             self._lose(ClientClosed(f"{self._where}: opening was cancelled"))
             raise
@@ -205,6 +211,7 @@ class AsyncStreamSession:
 
     async def _leave(self) -> None:
         """Wait until the sequence has ended on the server, and let go of the stream."""
+        self._look_after_itself()
         while self._opened and not self._transcript.is_final and self._lost is None:
             await self._changed.wait()
         if self._abandonment is not None:
@@ -230,10 +237,29 @@ class AsyncStreamSession:
         ):
             piece = self._outbox.take(MAX_REQUEST_SAMPLES)
             self._end_sent = self._ending and not self._outbox.samples
-            request = self._requests.audio(piece, end=self._end_sent)
-            self._newest = asyncio.create_task(self._exchange(stream, request, self._newest))
-            self._in_flight.add(self._newest)
-            self._newest.add_done_callback(self._exchanged)
+            self._send(stream, self._requests.audio(piece, end=self._end_sent))
+
+    def keep_alive(self) -> bool:
+        """Tell the server that the session is only pausing, if it is; see `upkeep.Pausing`."""
+        if self._stream is None or self._lost is not None or self._ending:
+            return False
+        if not self._in_flight and time.monotonic() - self._last_request_s > KEEP_ALIVE_S / 2:
+            self._send(self._stream, self._requests.nothing())
+        return True
+
+    def _send(self, stream: RequestStream, request: InferRequest) -> None:
+        """Put a request on the way."""
+        self._last_request_s = time.monotonic()
+        self._newest = asyncio.create_task(self._exchange(stream, request, self._newest))
+        self._in_flight.add(self._newest)
+        self._newest.add_done_callback(self._exchanged)
+
+    def _look_after_itself(self) -> None:
+        """End what is done for a session that pauses, or is dropped."""
+        if self._dropped is not None:
+            self._dropped.detach()
+        if self._keeper is not None:
+            self._keeper.cancel()
 
     async def _exchange(
         self,
@@ -271,6 +297,7 @@ class AsyncStreamSession:
     def _lose(self, cause: AsrError) -> None:
         """Give the session up; the server is told, since it may still hold its place."""
         self._lost = cause
+        self._look_after_itself()
         self._outbox.clear()
         for task in self._in_flight:
             if task is not asyncio.current_task():

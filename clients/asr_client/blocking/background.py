@@ -7,6 +7,7 @@ import concurrent.futures
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..errors import ClientClosed, RequestTimeout
@@ -72,6 +73,15 @@ class Background:
             raise
         return result
 
+    def when_dropped(self, owner: object, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a coroutine, which nobody waits for, when an object is garbage.
+
+        Args:
+            owner: whose end it is.
+            work: returns the coroutine; it must not refer to the owner.
+        """
+        weakref.finalize(owner, _begin, self._loop, work).atexit = False
+
     def close(self) -> None:
         """End what runs and the thread; calls under way end with `ClientClosed`."""
         with self._lock:
@@ -108,6 +118,12 @@ class _Later(Coroutine[Any, Any, T]):
     def __await__(self) -> Generator[Any, Any, T]:
         """See `Coroutine`."""
         return self._inner().__await__()
+
+
+def _begin(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Start a coroutine on the loop, from any thread; nothing where it does not run any more."""
+    with suppress(RuntimeError):
+        asyncio.run_coroutine_threadsafe(_Later(work), loop)
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -24,8 +24,9 @@ class StreamSession:
 
     Every request of the session ends with its answer or after the session's timeout. When one
     fails the session is lost: every call raises `SessionLost`, which says how far it came. A
-    session that sends nothing for longer than the server keeps its state is lost, too. Nothing
-    is repeated and nothing reconnects by itself.
+    session that pauses is kept: every few seconds the server is told that it is still there, and
+    one that is dropped without `close` is ended. Nothing is repeated and nothing reconnects by
+    itself.
     """
 
     def __init__(self, background: Background, inner: AsyncStreamSession) -> None:

@@ -21,7 +21,8 @@ class FileTranscription:
         print(file.summary.duration_s)
 
     `Client.stream_file` makes it, `with` starts it and always ends it: leaving early in any way
-    stops ffmpeg, ends the VAD's sequence on the server and gives up what is under way. It works
+    stops ffmpeg, ends the VAD's sequence on the server and gives up what is under way; so does
+    dropping it. It works
     ahead of the reader by a few segments and then waits, so memory does not depend on the
     file's length.
 
@@ -32,6 +33,7 @@ class FileTranscription:
     def __init__(self, background: Background, inner: AsyncFileTranscription) -> None:
         self._background = background
         self._inner = inner
+        background.when_dropped(self, inner.close)
 
     def __enter__(self) -> FileTranscription:
         self.open()

@@ -23,11 +23,8 @@ from asr_contract.tensors import SEGMENTS, WAV, WAV_LENS
 from ..audio.waveform import Waveform
 from ..errors import AsrError, ProtocolError
 from ..protocol import InferRequest, SequenceStep
-from ..streaming.protocol import new_sequence_id, opening_failure
+from ..streaming.protocol import KEEP_ALIVE_S, new_sequence_id, opening_failure
 from ..transport import RequestStream, Transport
-
-# The server forgets a sequence that is idle for 60 s; whoever reads the sentences may take longer.
-KEEP_ALIVE_S = 15.0
 
 # How long leaving early waits for the server to take note of the end.
 _CLOSE_TIMEOUT_S = 3.0

@@ -40,6 +40,10 @@ T = TypeVar("T")
 # Audio in one request. The server takes 30 s; less gives text, and a sign of life, earlier.
 MAX_REQUEST_SAMPLES = 5 * SAMPLE_RATE
 
+# A server that has no room lets sequences make way that were idle for 10 s, and forgets any that
+# was idle for 60 s. A request without audio costs it nothing.
+KEEP_ALIVE_S = 3.0
+
 _NO_AUDIO = np.zeros(0, np.float32)
 
 
@@ -69,6 +73,10 @@ class SequenceRequests:
     def audio(self, waveform: Waveform, *, end: bool = False) -> InferRequest:
         """Return the request with audio, [samples] float32 at 16 kHz, with END or not."""
         return self._request(waveform, SequenceStep(self.sequence_id, end=end))
+
+    def nothing(self) -> InferRequest:
+        """Return a request without audio, which keeps the sequence."""
+        return self.audio(_NO_AUDIO)
 
     def end(self) -> InferRequest:
         """Return the request with END, without audio."""

@@ -22,6 +22,7 @@ from asr_server.places import ROOT
 from tests.funasr_checkout import funasr_file
 from tests.funasr_counting import client_pieces
 from tests.gateway.browser import chromium, open_page
+from tests.gateway.gateways import running_gateway
 from tests.gateway.static_server import static_server
 from tests.gateway.test_stamps import PIECES, spoken
 
@@ -35,7 +36,7 @@ LANGUAGES = ["zh_2", "en_1", "ja_1", "ko_1", "yue_1"]
 
 
 @pytest.fixture
-def page(gateway, tmp_path):
+def page(triton_url, tmp_path):
     samples, rate = soundfile.read(SAMPLE, dtype="int16")
     heard = tmp_path / "heard.wav"
     soundfile.write(heard, np.append(samples, np.zeros(PAUSE_S * rate, np.int16)), rate)
@@ -43,6 +44,7 @@ def page(gateway, tmp_path):
     with (
         sync_playwright() as playwright,
         static_server(client, policy=None) as url,
+        running_gateway(triton_url, allowed_origins=(url,)) as gateway,
         chromium(playwright, heard) as browser,
     ):
         page = open_page(browser, url)

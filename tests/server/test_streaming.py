@@ -198,9 +198,7 @@ def test_a_session_that_idled_too_long_is_freed_and_told(impatient_server):
             stream.send(cut(1.0, start=2.0), end=True)
 
 
-def test_a_session_of_the_sdk_may_pause_beyond_the_idle_time(
-    impatient_server, monkeypatch
-):
+def test_a_session_of_the_sdk_may_pause_beyond_the_idle_time(impatient_server, monkeypatch):
     monkeypatch.setattr("asr_client.aio.upkeep.KEEP_ALIVE_S", 0.5)
     samples = cut(2.0, start=1.0)
     with Client(f"grpc://{impatient_server.grpc_url}") as client, client.stream() as session:

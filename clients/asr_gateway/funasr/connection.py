@@ -75,6 +75,10 @@ class _Stopped(Exception):
     """The gateway ends the connection."""
 
 
+class _MadeWay(Exception):
+    """Its place is another session's."""
+
+
 class _Idle(Exception):
     """Nothing came from the client for too long."""
 
@@ -100,7 +104,9 @@ class Connection:
         self._wants_stopped = False
         self._listener: Listener | None = None  # takes audio
         self._work: asyncio.Task[None] | None = None  # its recognition, or of the one before
-        self._last_message_s = time.monotonic()
+        self._last_message_s = self._begun_s = time.monotonic()
+        self._has_message = False
+        self._gone = asyncio.Event()
         self._stopping = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -132,7 +138,27 @@ class Connection:
             self._failed.cancel()
             await asyncio.gather(self._failed, *tasks, return_exceptions=True)
             self._early.close()
+            self._gone.set()
             await self._channel.close(code, reason)
+
+    @property
+    def client(self) -> str:
+        """Whose session it is."""
+        return self._client
+
+    @property
+    def idle_since_s(self) -> float | None:
+        """When it began, in monotonic seconds; None if audio has come, so that it is in use."""
+        in_use = self._work is not None or self._early.received_bytes
+        return None if in_use else self._begun_s
+
+    async def make_way(self) -> None:
+        """End the session for another one."""
+        if not self._failed.done():
+            self._failed.set_exception(
+                _MadeWay("no audio had come, and this place was needed for another session")
+            )
+        await self._gone.wait()
 
     def stop(self) -> None:
         """End the audio; what is there is still recognised and reported."""
@@ -143,6 +169,7 @@ class Connection:
         while True:
             message = await self._channel.receive()
             self._last_message_s = time.monotonic()
+            self._has_message = True
             if isinstance(message, str):
                 await self._on_text(message)
             else:
@@ -292,7 +319,12 @@ class Connection:
 
     async def _watch(self) -> None:
         """Raise _Idle when nothing came for too long, unless the client waits for results."""
-        timeout_s = self._gateway.settings.idle_timeout_s
+        settings = self._gateway.settings
+        patience_s = min(settings.first_message_timeout_s, settings.idle_timeout_s)
+        await asyncio.sleep(patience_s)
+        if not self._has_message:
+            raise _Idle(f"nothing came for {patience_s:g} s")
+        timeout_s = settings.idle_timeout_s
         while True:
             idle_s = time.monotonic() - self._last_message_s
             is_waiting = self._work is not None and not self._work.done() and not self._announced
@@ -314,7 +346,7 @@ class Connection:
 
     def _judge(self, error: Exception) -> tuple[int, str]:
         """Return the close code for a failure and what the client is told."""
-        own = {TooMuchAudio: TOO_BIG, _Idle: REFUSED}.get(type(error))
+        own = {TooMuchAudio: TOO_BIG, _Idle: REFUSED, _MadeWay: TRY_LATER}.get(type(error))
         if own is not None:
             code, reason = own, str(error)
         else:

@@ -78,6 +78,7 @@ class WebSocketEndpoint:
         client = gateway.keys.client(websocket, in_query=True)
         number = gateway.next_number()
         try:
+            await gateway.make_room(client)
             with gateway.limits.session(client):
                 await gateway.check_triton()
                 log_event("session", session=number, client=client)

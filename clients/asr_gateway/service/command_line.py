@@ -71,9 +71,11 @@ def read_settings(options: argparse.Namespace) -> GatewaySettings:
         api_keys=_api_keys(options),
         allow_anyone=options.no_api_key,
         allowed_origins=tuple(options.allow_origin),
+        allowed_hosts=tuple(options.allowed_host),
         max_upload_bytes=options.max_upload_mb * 1_000_000,
         max_sessions=options.max_sessions,
         max_sessions_per_client=options.max_sessions_per_client,
+        first_message_timeout_s=options.first_message_timeout,
         idle_timeout_s=options.idle_timeout,
         hold_s=options.hold,
         send_timeout_s=options.send_timeout,
@@ -156,14 +158,29 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="a web page's origin, such as https://example.org, that may call the HTTP API from "
-        "browsers; * for all (default: none)",
+        help="a web page's origin, such as https://example.org, that may use the gateway; "
+        "null for pages opened as files, * for all (default: none)",
+    )
+    access.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name under which browsers may ask for the gateway where no key is needed, beside "
+        "localhost, --host and this machine's; * for any",
     )
     limits = parser.add_argument_group("limits")
     add = limits.add_argument
     add("--max-upload-mb", type=_upload_size, default=_DEFAULTS.max_upload_bytes // 1_000_000)
     add("--max-sessions", type=positive_count, default=_DEFAULTS.max_sessions)
     add("--max-sessions-per-client", type=positive_count, default=_DEFAULTS.max_sessions_per_client)
+    add(
+        "--first-message-timeout",
+        type=_seconds,
+        default=_DEFAULTS.first_message_timeout_s,
+        metavar="S",
+        help=_help("for a websocket that was opened"),
+    )
     add("--idle-timeout", type=_seconds, default=_DEFAULTS.idle_timeout_s, metavar="S")
     add(
         "--hold",

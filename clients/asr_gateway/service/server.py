@@ -10,6 +10,7 @@ import uvicorn
 from ..shared import Gateway, GatewaySettings
 from .application import make_application
 from .uvicorn_protocols import EndingWebSocketProtocol, http_protocol
+from .visitors import Visitors
 
 # A frame of a websocket; FunASR's clients send up to 200 KB, others a whole file at once.
 MAX_FRAME_BYTES = 32 << 20
@@ -37,7 +38,7 @@ class GatewayServer(uvicorn.Server):
         self.gateway = Gateway(settings)
         self._on_started = on_started
         config = uvicorn.Config(
-            make_application(self.gateway),
+            Visitors(make_application(self.gateway), self.gateway),
             host=settings.host,
             port=settings.port,
             ssl_certfile=settings.certfile,

@@ -8,6 +8,9 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+# Connections on which no request has come yet, of all clients together; the oldest gives way.
+MAX_WAITING = 256
+
 # When a session has ended, its client may take so long to read what was sent and to close.
 _CLOSING_S = 15.0
 
@@ -42,6 +45,7 @@ def http_protocol(header_timeout_s: float, send_timeout_s: float) -> type[asynci
         header_timeout_s: for the first headers of a connection.
         send_timeout_s: for making room when more has been written than is kept for a client.
     """
+    waiting: dict[TimedProtocol, None] = {}  # in the order in which they came
 
     class TimedProtocol(H11Protocol):
         _header_timer: asyncio.TimerHandle | None = None
@@ -50,6 +54,11 @@ def http_protocol(header_timeout_s: float, send_timeout_s: float) -> type[asynci
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self._header_timer = self.loop.call_later(header_timeout_s, self.transport.close)
+            waiting[self] = None
+            if len(waiting) > MAX_WAITING:
+                oldest = next(iter(waiting))
+                del waiting[oldest]
+                oldest.transport.close()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_header_timer()
@@ -74,6 +83,7 @@ def http_protocol(header_timeout_s: float, send_timeout_s: float) -> type[asynci
             super().resume_writing()
 
         def _stop_header_timer(self) -> None:
+            waiting.pop(self, None)
             if self._header_timer is not None:
                 self._header_timer.cancel()
                 self._header_timer = None

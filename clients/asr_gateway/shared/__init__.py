@@ -13,7 +13,7 @@ from .limits import SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
 from .model_names import DEFAULT_MODEL_NAME, MODELS, ModelNames
 from .outage import RETRY_AFTER_S, TritonAway, TritonWatch, is_outage, through_outages
-from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError
+from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError, is_loopback
 
 __all__ = [
     "DEFAULT_MODEL_NAME",
@@ -32,6 +32,7 @@ __all__ = [
     "TooManySessions",
     "TritonAway",
     "TritonWatch",
+    "is_loopback",
     "is_outage",
     "log_event",
     "logged",

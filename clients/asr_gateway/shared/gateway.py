@@ -26,6 +26,17 @@ class Stoppable(Protocol):
     def stop(self) -> None:
         """End the audio; what is there is still recognised and reported."""
 
+    @property
+    def client(self) -> str:
+        """Whose session it is."""
+
+    @property
+    def idle_since_s(self) -> float | None:
+        """When it began, in monotonic seconds; None if audio has come, so that it is in use."""
+
+    async def make_way(self) -> None:
+        """End the session for another one."""
+
 
 class Gateway:
     """Settings, the way to Triton, limits and counters of one gateway.
@@ -64,6 +75,20 @@ class Gateway:
     def next_number(self) -> int:
         """Return a number for a session, for the log."""
         return next(self._numbers)
+
+    async def make_room(self, client: str) -> None:
+        """Where a client finds no place, end the oldest session that has sent no audio yet."""
+        if self.limits.has_room(client):
+            return
+        theirs_only = self.limits.has_room_for_others
+        idle = [
+            (session.idle_since_s, session)
+            for session in self.sessions
+            if session.idle_since_s is not None and (not theirs_only or session.client == client)
+        ]
+        if idle:
+            _, oldest = min(idle, key=lambda entry: entry[0])
+            await oldest.make_way()
 
     async def drain(self) -> None:
         """Take nothing new, and let what is under way finish for a while."""

@@ -30,6 +30,15 @@ class SessionLimits:
         self.open = 0
         self.draining = False
 
+    @property
+    def has_room_for_others(self) -> bool:
+        """Whether another client may have a session."""
+        return self.open < self._max_sessions
+
+    def has_room(self, client: str) -> bool:
+        """Return whether a client may have one more session."""
+        return self.has_room_for_others and self._clients[client] < self._max_per_client
+
     @contextmanager
     def session(self, client: str) -> Iterator[None]:
         """Hold a place for a session of a client.

@@ -44,11 +44,15 @@ class GatewaySettings:
         step_ms: live audio goes to the models in pieces of at least so much.
         api_keys: one of them has to come with every request; none to let everybody in.
         allow_anyone: no key is needed though the gateway listens on more than loopback.
-        allowed_origins: of web pages that may call the HTTP API from elsewhere (CORS), as browsers
-            write them: scheme://host[:port]; "*" for all. None by default.
+        allowed_origins: of web pages from elsewhere that may use the gateway, as browsers write
+            them: scheme://host[:port], "null" for a page that was opened as a file; "*" for all.
+            None by default.
+        allowed_hosts: names under which it may be asked for where no key is needed, beside
+            loopback's, `host` and this machine's; "*" for any.
         max_upload_bytes: of a file, and of a recording on a websocket.
         max_sessions: websockets and transcriptions under way.
         max_sessions_per_client: the same of one client: an API key, or else an address.
+        first_message_timeout_s: a websocket's first message has to arrive within.
         idle_timeout_s: a websocket on which nothing comes for so long is closed.
         hold_s: live sessions wait so long for a Triton that died; 0 ends them at once.
         send_timeout_s: so is one, or an HTTP connection, whose client does not read for so long.
@@ -74,9 +78,11 @@ class GatewaySettings:
     api_keys: tuple[str, ...] = ()
     allow_anyone: bool = False
     allowed_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     max_upload_bytes: int = 1_000_000_000
     max_sessions: int = 512
     max_sessions_per_client: int = 128
+    first_message_timeout_s: float = 10.0
     idle_timeout_s: float = 300.0
     hold_s: float = 120.0
     send_timeout_s: float = 60.0
@@ -108,10 +114,10 @@ class GatewaySettings:
                     f"{name!r}, {model!r}"
                 )
         for origin in self.allowed_origins:
-            if origin != "*" and not _ORIGIN.fullmatch(origin):
+            if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
                 raise SettingsError(
-                    "origin: expected * or scheme://host[:port], such as https://example.org; got "
-                    f"{origin!r}"
+                    "origin: expected *, null or scheme://host[:port], such as "
+                    f"https://example.org; got {origin!r}"
                 )
         if any(not key for key in self.api_keys):
             raise SettingsError("API key: expected text; got an empty one")

@@ -13,6 +13,8 @@ from typing import Any
 
 BYTE_ORDER_MARK = "\ufeff"
 
+_MAX_BYTES = 64 << 20  # the largest list of tokens has 1 MB
+
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -21,8 +23,11 @@ def read_text(path: Path | str) -> str:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is neither UTF-8 nor UTF-16 with its mark.
+        ValueError: it is neither UTF-8 nor UTF-16 with its mark, or too large for what it is.
     """
+    size = Path(path).stat().st_size
+    if size > _MAX_BYTES:
+        raise ValueError(f"{path}: expected text of at most {_MAX_BYTES} bytes, got {size}")
     data = Path(path).read_bytes()
     encoding = "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
     try:
@@ -43,3 +48,5 @@ def read_json(path: Path | str) -> Any:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: expected JSON, got {error}") from error
+    except RecursionError:
+        raise ValueError(f"{path}: expected JSON, got brackets within brackets") from None

@@ -32,6 +32,8 @@ def read_config(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: expected YAML, got {reason}") from error
+    except RecursionError:
+        raise ValueError(f"{path}: expected YAML, got brackets within brackets") from None
     if not isinstance(config, dict):
         raise ValueError(f"{path}: expected a mapping, got {type(config).__name__}")
     return config

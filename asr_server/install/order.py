@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from asr_contract.text_files import read_json
 from asr_server.errors import InstallError
 from asr_server.file_hashes import hash_file
 from asr_server.graphs import PrepareError, Report
@@ -263,6 +264,6 @@ def _write_manifests(
         "proved_by_speech": None if speech is None else speech.as_dict(),
     }
     for path in entry.glob(f"*/*/{MANIFEST}"):
-        prepared = json.loads(path.read_text(encoding="utf-8"))
+        prepared = read_json(path)
         text = json.dumps({**prepared, **common}, indent=2, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")

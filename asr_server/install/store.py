@@ -8,7 +8,6 @@ part of the project's history. Files are linked, not copied, where the file syst
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asr_contract.text_files import read_json
 from asr_server.errors import InstallError
 from asr_server.models import MANIFEST, PREPARED_FORMAT
 
@@ -94,7 +94,7 @@ def find_model(store: Path, kind: str, name: str) -> StoredModel:
 def read_manifest(repository: Path, kind: str) -> dict[str, Any] | None:
     """Return the manifest of the model of a kind in a repository or an entry; None without one."""
     for path in sorted(repository.glob(f"*/*/{MANIFEST}")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
         if isinstance(manifest, dict) and manifest.get("kind") == kind:
             return manifest
     return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from asr_contract.text_files import read_json
 from asr_server.models.kinds import KINDS, ModelKind
 from asr_server.models.names import EMBEDDED_NAME, PREPARED_FORMAT
 from asr_server.places import ROOT, home
@@ -78,7 +78,7 @@ def _is_embedded(kind: ModelKind, repository: Path) -> bool:
 
 def _manifests(kind: ModelKind, repository: Path) -> list[dict[str, Any]]:
     paths = (repository / graph.model / VERSION / MANIFEST for graph in kind.graphs)
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return [read_json(path) for path in paths]
 
 
 def empty_kinds(repositories: Collection[Path]) -> list[ModelKind]:

@@ -124,16 +124,17 @@ def raw_bytes(rng: random.Random) -> bytes:
         for _ in range(rng.randrange(1, 5))
     )
     upgrade = (
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
     )
     return rng.choice(
         (
             upgrade + frames,
             rng.randbytes(rng.randrange(1, 200)),
-            b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nabc",
-            b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-            b"GET /" + b"a" * rng.randrange(20_000) + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Length: 99\r\n\r\nabc",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+            b"GET /" + b"a" * rng.randrange(20_000) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             b"\x16\x03\x01" + struct.pack(">H", rng.randrange(65536)) + rng.randbytes(20),
         )

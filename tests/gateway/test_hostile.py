@@ -138,7 +138,7 @@ def handshake(gateway: RunningGateway, path: str = "/") -> sockets.socket:
     host, port = gateway.address.split(":")
     raw = sockets.create_connection((host, int(port)), timeout=TIMEOUT_S)
     raw.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
     )
     answer = b""
@@ -241,7 +241,7 @@ def test_half_open_and_silent_clients_are_closed(triton, triton_url):
         stopped.sendall(frame(1, begin().encode()) + frame(2, AUDIO[:120]))  # within an utterance
         host, port = gateway.address.split(":")
         half_open = []
-        for start in (b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "):
+        for start in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "):
             half_open.append(sockets.create_connection((host, int(port)), timeout=TIMEOUT_S))
             half_open[-1].sendall(start)
         for raw in (silent, stopped):
@@ -257,7 +257,8 @@ def test_slow_uploads_are_given_up(triton_url):
         host, port = gateway.address.split(":")
         with sockets.create_connection((host, int(port)), timeout=TIMEOUT_S) as raw:
             raw.sendall(
-                b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+                b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Length: 1000\r\n"
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             )
             assert b" 408 " in raw.recv(65536)
@@ -267,7 +268,7 @@ def test_slow_uploads_are_given_up(triton_url):
 def test_clients_that_leave_during_a_transcription_stop_it(gateway):
     host, port = gateway.address.split(":")
     head = (
-        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"
         b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     )
     body = (
@@ -285,20 +286,20 @@ def test_clients_that_leave_during_a_transcription_stop_it(gateway):
 def test_tricks_with_paths_and_headers(gateway):
     host, port = gateway.address.split(":")
     tricks = [
-        b"GET /static/../../settings.py HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /static/%2e%2e%2f%2e%2e%2fsettings.py HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /static//etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /static/%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET http://elsewhere/ HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+        b"GET /static/../../settings.py HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /static/%2e%2e%2f%2e%2e%2fsettings.py HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /static//etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /static/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://elsewhere/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
         b"Content-Length: 6\r\n\r\nabcdef",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),  # a TLS greeting
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Version: 12\r\nSec-WebSocket-Key: no\r\n\r\n",
     ]
     for trick in tricks:

@@ -180,7 +180,7 @@ def test_idle_sockets_give_way_and_lock_nobody_out(triton_url):
             await asyncio.sleep(0.5)
             assert all(websocket.close_code is None for websocket in in_use)  # none that works
 
-    with running_gateway(triton_url, max_sessions_per_client=4) as gateway:
+    with running_gateway(triton_url, max_sessions_per_client=5) as gateway:
         asyncio.run(run(gateway))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -90,11 +91,19 @@ class Connection:
     before are sent.
     """
 
-    def __init__(self, gateway: Gateway, channel: Channel, number: int, client: str) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        channel: Channel,
+        number: int,
+        client: str,
+        give_place_back: Callable[[], None],
+    ) -> None:
         self._gateway = gateway
         self._channel = channel
         self._number = number
         self._client = client
+        self._give_place_back = give_place_back
         self._options: UtteranceOptions | None = None  # None before the first text message
         self._early = EarlyAudio(gateway.settings.max_upload_bytes)
         self._notices: list[str] = []  # for the utterance that begins next
@@ -106,7 +115,6 @@ class Connection:
         self._work: asyncio.Task[None] | None = None  # its recognition, or of the one before
         self._last_message_s = self._begun_s = time.monotonic()
         self._has_message = False
-        self._gone = asyncio.Event()
         self._stopping = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -138,7 +146,6 @@ class Connection:
             self._failed.cancel()
             await asyncio.gather(self._failed, *tasks, return_exceptions=True)
             self._early.close()
-            self._gone.set()
             await self._channel.close(code, reason)
 
     @property
@@ -149,16 +156,15 @@ class Connection:
     @property
     def idle_since_s(self) -> float | None:
         """When it began, in monotonic seconds; None if audio has come, so that it is in use."""
-        in_use = self._work is not None or self._early.received_bytes
+        in_use = self._work is not None or self._early.received_bytes or self._failed.done()
         return None if in_use else self._begun_s
 
-    async def make_way(self) -> None:
-        """End the session for another one."""
-        if not self._failed.done():
-            self._failed.set_exception(
-                _MadeWay("no audio had come, and this place was needed for another session")
-            )
-        await self._gone.wait()
+    def make_way(self) -> None:
+        """Give the place to another session at once, and end."""
+        self._failed.set_exception(
+            _MadeWay("no audio had come, and this place was needed for another session")
+        )
+        self._give_place_back()
 
     def stop(self) -> None:
         """End the audio; what is there is still recognised and reported."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -78,11 +78,12 @@ class WebSocketEndpoint:
         client = gateway.keys.client(websocket, in_query=True)
         number = gateway.next_number()
         try:
-            await gateway.make_room(client)
-            with gateway.limits.session(client):
+            with ExitStack() as place:
+                gateway.make_room(client)
+                place.enter_context(gateway.limits.session(client))
                 await gateway.check_triton()
                 log_event("session", session=number, client=client)
-                connection = Connection(gateway, channel, number, client)
+                connection = Connection(gateway, channel, number, client, place.close)
                 gateway.sessions.add(connection)
                 try:
                     await connection.run()

@@ -43,7 +43,7 @@ class TranscriptionEndpoint:
         try:
             async with AsyncExitStack() as stack:
                 client = self._gateway.keys.client(request)
-                await self._gateway.make_room(client)
+                self._gateway.make_room(client)
                 stack.enter_context(self._gateway.limits.session(client))
                 await self._gateway.check_triton()
                 response = await self._answer(request, receive, stack)

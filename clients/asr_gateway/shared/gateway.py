@@ -34,8 +34,8 @@ class Stoppable(Protocol):
     def idle_since_s(self) -> float | None:
         """When it began, in monotonic seconds; None if audio has come, so that it is in use."""
 
-    async def make_way(self) -> None:
-        """End the session for another one."""
+    def make_way(self) -> None:
+        """Give the place to another session at once, and end."""
 
 
 class Gateway:
@@ -76,7 +76,7 @@ class Gateway:
         """Return a number for a session, for the log."""
         return next(self._numbers)
 
-    async def make_room(self, client: str) -> None:
+    def make_room(self, client: str) -> None:
         """Where a client finds no place, end the oldest session that has sent no audio yet."""
         if self.limits.has_room(client):
             return
@@ -88,7 +88,7 @@ class Gateway:
         ]
         if idle:
             _, oldest = min(idle, key=lambda entry: entry[0])
-            await oldest.make_way()
+            oldest.make_way()
 
     async def drain(self) -> None:
         """Take nothing new, and let what is under way finish for a while."""

@@ -51,6 +51,13 @@ def test_a_prompt_that_is_no_list_costs_nothing_but_itself(own):
     assert len(models.asked) == bool(own)
 
 
+@pytest.mark.parametrize("prompt", ["[" * 400_000, '{"a":' * 200_000, "[" * 900 + "]" * 900])
+def test_a_prompt_of_brackets_within_brackets_is_a_warning_of_a_sentence(prompt):
+    words, warning = usable(HotwordCheck(Models(), ""), prompt)
+    assert words == ""
+    assert warning is not None and len(warning) < 500
+
+
 def test_what_the_model_refuses_is_told_and_asked_for_once():
     models = Models(lacking="龘")
     check = HotwordCheck(models, "")

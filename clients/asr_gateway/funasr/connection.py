@@ -8,10 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
-
-from asr_client import AudioError, DecoderFailed, Overloaded, StorageFull
-from asr_client.storage import is_full
+from typing import Any
 
 from ..shared import (
     GATEWAY_FAILED,
@@ -23,6 +20,16 @@ from ..shared import (
     logged,
     told,
 )
+from .channel import (
+    GOING_AWAY,
+    NORMAL,
+    REFUSED,
+    TOO_BIG,
+    TRY_LATER,
+    Channel,
+    ChannelClosed,
+    close_code,
+)
 from .early_audio import EarlyAudio
 from .listener import Listener, is_live, make_listener
 from .protocol import (
@@ -33,43 +40,6 @@ from .protocol import (
 from .realtime import Command, RealtimeListener, RealtimeSession, event, read_command, setting
 from .recorded import TooMuchAudio
 from .replies import end_acknowledgement, error_reply, refusal_reply, text_of
-
-# Close codes (RFC 6455, 7.4.1)
-NORMAL = 1000
-GOING_AWAY = 1001
-BAD_DATA = 1007
-REFUSED = 1008
-TOO_BIG = 1009
-FAILED = 1011
-TRY_LATER = 1013
-# Of our own, which begin at 4000
-DECODER_FAILED = 4500
-STORAGE_FULL = 4507
-
-
-class ChannelClosed(Exception):
-    """The client has gone."""
-
-
-class Channel(Protocol):
-    """The socket, as a connection sees it."""
-
-    async def receive(self) -> str | bytes:
-        """Wait for the next message.
-
-        Raises:
-            ChannelClosed: there is none.
-        """
-
-    async def send(self, reply: dict[str, Any]) -> None:
-        """Send a reply; waits for a client that does not read.
-
-        Raises:
-            ChannelClosed: it does not read for too long, or has gone.
-        """
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close the connection; harmless when it is closed."""
 
 
 class _Stopped(Exception):
@@ -356,7 +326,7 @@ class Connection:
         if own is not None:
             code, reason = own, str(error)
         else:
-            code, reason = _close_code(error), told(error)
+            code, reason = close_code(error), told(error)
             if is_outage(error):
                 code, reason = TRY_LATER, f"{reason}; come again in {RETRY_AFTER_S} s"
         level = logging.ERROR if reason == GATEWAY_FAILED else logging.WARNING
@@ -373,16 +343,3 @@ class Connection:
             reply = event("error", error=reason)
         with contextlib.suppress(ChannelClosed):
             await self._channel.send(reply)
-
-
-def _close_code(error: Exception) -> int:
-    """Return the close code for a failure of the SDK or of this machine."""
-    if isinstance(error, AudioError):
-        return BAD_DATA
-    if isinstance(error, DecoderFailed):
-        return DECODER_FAILED
-    if isinstance(error, Overloaded):
-        return TRY_LATER
-    if isinstance(error, StorageFull) or is_full(error):
-        return STORAGE_FULL
-    return FAILED

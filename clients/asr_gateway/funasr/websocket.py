@@ -16,7 +16,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from asr_client.transport import within
 
 from ..shared import Gateway, TooManySessions, log_event
-from .connection import TRY_LATER, ChannelClosed, Connection
+from .channel import TRY_LATER, ChannelClosed
+from .connection import Connection
 from .protocol import UtteranceOptions
 from .replies import error_reply
 
@@ -25,7 +26,7 @@ _MAX_REASON = 100  # bytes of a close frame's text, of 123
 
 
 class WebSocketChannel:
-    """`connection.Channel` over Starlette's websocket."""
+    """`channel.Channel` over Starlette's websocket."""
 
     def __init__(self, websocket: WebSocket, send_timeout_s: float) -> None:
         self._websocket = websocket

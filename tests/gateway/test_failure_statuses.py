@@ -7,18 +7,16 @@ import json
 import logging
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
-import imageio_ffmpeg
 import pytest
 import requests
 import websockets
 
 from asr_client.audio.media.places import MediaPlaces
 from asr_gateway.shared.settings import GatewaySettings
-from tests.client.media_files import children, endless_wav
+from tests.client.media_files import endless_wav
+from tests.client.test_media_supervision import fake_ffmpeg
 from tests.gateway.gateways import (
     END,
     RunningGateway,
@@ -61,27 +59,8 @@ def closing(gateway: RunningGateway, *messages: str | bytes) -> tuple[int, str]:
     return asyncio.run(asyncio.wait_for(run(), TIMEOUT_S))
 
 
-@pytest.fixture
-def killer():
-    """Kills each ffmpeg that this process starts."""
-    imageio_ffmpeg.get_ffmpeg_exe()  # else its look whether ffmpeg works is killed, for all tests
-    done = threading.Event()
-
-    def kill() -> None:
-        while not done.is_set():
-            for child in children():
-                if "ffmpeg" in child.name():
-                    child.kill()
-            time.sleep(0.01)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    yield
-    done.set()
-    thread.join()
-
-
-def test_a_killed_decoder(gateway, hours, killer):
+def test_a_killed_decoder(gateway, hours, tmp_path, monkeypatch):
+    fake_ffmpeg(tmp_path, "kill -KILL $$", monkeypatch)
     answer = post(gateway, hours.read_bytes())
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "decoder_failed")
     assert "need not be the file's fault" in answer.json()["error"]["message"]

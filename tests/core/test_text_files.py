@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asr_core.config import read_config
 from asr_contract.text_files import read_json, read_text
+from asr_core.config import read_config
 
 
 @pytest.mark.parametrize("text", ["[" * 400_000, '{"a":' * 400_000])

@@ -15,7 +15,7 @@ import websockets
 
 from asr_client.audio.media.places import MediaPlaces
 from asr_gateway.shared.settings import GatewaySettings
-from tests.client.media_files import endless_wav
+from tests.client.media_files import ffmpeg
 from tests.client.test_media_supervision import fake_ffmpeg
 from tests.gateway.gateways import (
     END,
@@ -32,8 +32,11 @@ AUDIO = spoken_pcm(1)
 
 
 @pytest.fixture(scope="module")
-def hours(tmp_path_factory) -> Path:
-    return endless_wav(tmp_path_factory.mktemp("statuses") / "hours.wav", 1)
+def video(tmp_path_factory) -> Path:
+    """What only ffmpeg reads."""
+    path = tmp_path_factory.mktemp("statuses") / "minute.m4a"
+    ffmpeg("-f", "lavfi", "-i", "sine=d=60", "-c:a", "aac", path)
+    return path
 
 
 def post(gateway: RunningGateway, audio: bytes) -> requests.Response:
@@ -59,28 +62,31 @@ def closing(gateway: RunningGateway, *messages: str | bytes) -> tuple[int, str]:
     return asyncio.run(asyncio.wait_for(run(), TIMEOUT_S))
 
 
-def test_a_killed_decoder(gateway, hours, tmp_path, monkeypatch):
+def test_a_killed_decoder(gateway, video, tmp_path, monkeypatch):
     fake_ffmpeg(tmp_path, "kill -KILL $$", monkeypatch)
-    answer = post(gateway, hours.read_bytes())
+    answer = post(gateway, video.read_bytes())
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "decoder_failed")
     assert "need not be the file's fault" in answer.json()["error"]["message"]
-    data = hours.read_bytes()
-    pieces = [data[first : first + (1 << 24)] for first in range(0, len(data), 1 << 24)]
-    code, error = closing(gateway, begin(mode="offline", wav_format="wav"), *pieces, END)
+    code, error = closing(gateway, *file_of(video))
     assert (code, error) == (4500, answer.json()["error"]["message"])
     wait_for_no_session(gateway)
 
 
-def test_an_overload(gateway, monkeypatch):
+def test_an_overload(gateway, video, monkeypatch):
     monkeypatch.setattr("asr_client.audio.media.decoder.PLACES", MediaPlaces(0, patience_s=0.1))
-    answer = post(gateway, AUDIO)
+    answer = post(gateway, video.read_bytes())
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
     assert int(answer.headers["Retry-After"]) > 0
-    code, error = closing(gateway, begin(mode="offline"), AUDIO, END)
+    code, error = closing(gateway, *file_of(video))
     assert (code, error) == (1013, answer.json()["error"]["message"])
 
 
-def test_a_full_disk(triton_url, hours):
+def file_of(path: Path) -> list[str | bytes]:
+    """The messages that send a file."""
+    return [begin(mode="offline", wav_format="m4a"), path.read_bytes(), END]
+
+
+def test_a_full_disk(triton_url):
     command = f"ulimit -f 200; exec {sys.executable} -m asr_gateway --port 0 --triton {triton_url}"
     with subprocess.Popen(
         ["sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -89,7 +95,7 @@ def test_a_full_disk(triton_url, hours):
             started = read_until(process, "OpenAI")
             address = started.split("http://")[1].split("/")[0]
             gateway = RunningGateway(address, GatewaySettings())
-            answer = post(gateway, hours.read_bytes()[: 3 << 20])
+            answer = post(gateway, bytes(3 << 20))
             assert (answer.status_code, answer.json()["error"]["code"]) == (507, "storage_full")
             assert "no room on its disk" in answer.json()["error"]["message"]
             code, error = closing(gateway, begin(mode="offline"), *[bytes(1 << 20)] * 3, END)

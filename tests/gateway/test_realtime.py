@@ -11,7 +11,6 @@ from tests.gateway.gateways import (
     FRAME,
     client_of,
     recognise,
-    running_gateway,
     spoken_pcm,
     texts,
     wait_for_no_session,
@@ -148,14 +147,15 @@ def test_the_other_protocol_follows_on_the_same_socket(gateway, expected):
     assert asyncio.run(run())[-1]["text"] == "".join(expected)
 
 
-def test_a_failure_is_an_event():
-    with running_gateway("grpc://127.0.0.1:1") as gateway:
+def test_samples_that_are_none_are_an_error_and_a_close(gateway):
+    async def run() -> tuple[dict, int]:
+        async with client_of(gateway) as socket:
+            await socket.send("START")
+            await socket.send(b"RIFF" + bytes(8) + b"data" + bytes(100))
+            received = await until(socket, "event", "error")
+            await socket.wait_closed()
+            return received[-1], socket.close_code or 0
 
-        async def run() -> list[dict]:
-            async with client_of(gateway) as socket:
-                await socket.send("START")
-                await socket.send(bytes(32000))
-                return await until(socket, "event", "error")
-
-        assert "not available" in asyncio.run(run())[-1]["error"]
-        wait_for_no_session(gateway)
+    error, code = asyncio.run(run())
+    assert error["error"] and code == 1007
+    wait_for_no_session(gateway)

@@ -13,7 +13,6 @@ from tests.gateway.gateways import (
     recognise,
     spoken_pcm,
     texts,
-    wait_for_no_session,
 )
 
 AUDIO = spoken_pcm(2)
@@ -145,17 +144,3 @@ def test_the_other_protocol_follows_on_the_same_socket(gateway, expected):
             return await until(socket, "is_final", True)
 
     assert asyncio.run(run())[-1]["text"] == "".join(expected)
-
-
-def test_samples_that_are_none_are_an_error_and_a_close(gateway):
-    async def run() -> tuple[dict, int]:
-        async with client_of(gateway) as socket:
-            await socket.send("START")
-            await socket.send(b"RIFF" + bytes(8) + b"data" + bytes(100))
-            received = await until(socket, "event", "error")
-            await socket.wait_closed()
-            return received[-1], socket.close_code or 0
-
-    error, code = asyncio.run(run())
-    assert error["error"] and code == 1007
-    wait_for_no_session(gateway)

@@ -150,7 +150,7 @@ def measure_gpu(
         name: installed(
             KINDS[name],
             source,
-            work / source.name,
+            work / ("embedded" if source == KINDS[name].embedded else source.name),
             "fp32" if name == STREAMING else plan.precision,
             plan.device,
         )

@@ -108,7 +108,7 @@ def test_no_protocol_is_refused_and_the_session_goes_on(gateway, expected, messa
 
 
 def test_samples_that_are_none_are_told_and_the_session_closed(gateway):
-    code, reply = closing(gateway, begin(), b"RIFF" + bytes(8) + b"data" + bytes(100))
+    code, reply = closing(gateway, begin(), b"RIFF" + bytes(4) + b"WAVEdata" + bytes(100))
     assert code == 1007
     assert "expected" in reply["error"] and reply["text"] == ""
 

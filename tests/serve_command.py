@@ -51,8 +51,11 @@ class Serving:
     def child(self, *words: str) -> psutil.Process:
         """The process whose command line has these words, or that has this name."""
         for each in self.family():
-            line = each.cmdline()
-            if each.name() == words[0] or all(word in line for word in words):
+            try:
+                line, name = each.cmdline(), each.name()
+            except psutil.Error:
+                continue  # one that was killed, and that its parent has not looked at
+            if name == words[0] or all(word in line for word in words):
                 return each
         raise LookupError(f"no process of {words}")
 

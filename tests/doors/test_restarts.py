@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import subprocess
 import sys
 import time
@@ -26,7 +25,6 @@ from tests.gateway.gateways import (
     client_of,
     recognise,
     replies,
-    running_gateway,
     spoken_pcm,
     texts,
 )
@@ -148,20 +146,8 @@ def test_triton_itself(server, gateway, expected):
         triton.wait(RECOVERY_S)
         turned_away.update(what_new_clients_are_told(gateway))
 
-    async def sessions() -> tuple[list[dict], tuple[int, str]]:
-        return await asyncio.gather(
-            session_with_a_death(gateway, "2pass", kill), session_that_is_lost(impatient)
-        )
-
-    with running_gateway(server.grpc_url, hold_s=0.5) as impatient:
-        received, (code, told) = asyncio.run(sessions())
+    received = asyncio.run(session_with_a_death(gateway, "2pass", kill))
     assert heard(received) == expected["2pass"]
-    assert code == 1013
-    assert re.fullmatch(
-        r"recognition did not come back within 0.5 s; the audio from [\d.]+ s on was not "
-        r"recognised; come again in 5 s",
-        told,
-    )
     assert turned_away == {
         "live": 200,
         "ready": 503,
@@ -171,18 +157,6 @@ def test_triton_itself(server, gateway, expected):
     assert requests.get(f"{gateway.http}/readyz", timeout=60).status_code == 200
     wait_until_it_answers(server.grpc_url)
     wait_until_it_answers(server.http_url)
-
-
-async def session_that_is_lost(gateway: RunningGateway) -> tuple[int, str]:
-    """Speak until the connection is closed; returns the code and the last error."""
-    reply: dict = {}
-    async with client_of(gateway) as socket:
-        with contextlib.suppress(websockets.ConnectionClosed):
-            await socket.send(begin())
-            await socket.send(AUDIO[: len(AUDIO) // 2])
-            while True:
-                reply = json.loads(await asyncio.wait_for(socket.recv(), RECOVERY_S))
-        return socket.close_code or 0, reply["error"]
 
 
 def what_new_clients_are_told(gateway: RunningGateway) -> dict[str, object]:

@@ -164,7 +164,8 @@ class AsyncStreamSession:
                 ):
                     await self._changed.wait()
                     self._check_usable()
-                self._queue(piece)
+                self._hold(piece)
+                self._pump()
         await asyncio.sleep(0)  # whoever only sends must not keep the answers from being read
 
     async def finish(self) -> Transcript:
@@ -172,9 +173,10 @@ class AsyncStreamSession:
         async with self._sending:
             if not self._transcript.is_final:
                 self._check_usable()
+                for piece in self._reader.finish():  # often nothing, and at times several
+                    self._hold(piece)
                 self._ending = True
-                for piece in self._reader.finish():
-                    self._queue(piece)
+                self._pump()
             while not self._transcript.is_final:
                 await self._changed.wait()
                 self._check_alive()
@@ -219,11 +221,10 @@ class AsyncStreamSession:
         elif self._stream is not None:
             await self._stream.close()
 
-    def _queue(self, piece: Waveform) -> None:
-        """Take audio in, and send what may be sent."""
+    def _hold(self, piece: Waveform) -> None:
+        """Take audio in."""
         self._sent_samples += piece.size
         self._outbox.put(piece)
-        self._pump()
 
     def _pump(self) -> None:
         """Put waiting audio, or END, on the way as long as there may be more in flight."""

@@ -13,6 +13,8 @@ import triton_python_backend_utils as pb_utils
 from asr_core.sequences import Reaper, SessionPlaces, SessionTable
 from asr_triton.parameters import Parameters
 
+LOOK_S = 1.0  # how long a new session may wait for an idle one of another process to make way
+
 
 class OpenSessions:
     """A session table that expires with Triton's idle time and is shown as `asr_open_sessions`.
@@ -38,7 +40,7 @@ class OpenSessions:
         self._gauge = self._metrics.Metric(labels={"model": parameters.model_name})
         self._shown = 0
         self._showing = threading.Lock()  # workers and the reaper show
-        self._reaper = Reaper(self._expire, idle_s / 4)
+        self._reaper = Reaper(self._expire, min(idle_s / 4, LOOK_S))
 
     def show(self) -> None:
         """Bring the metric up to date; a call to the server, so only if it changed."""

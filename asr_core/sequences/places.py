@@ -32,6 +32,13 @@ class SessionPlaces:
                 return place
         return None
 
+    def any_free(self) -> bool:
+        """Return whether a place could be taken now."""
+        place = self.take()
+        if place is not None:
+            self.give_back(place)
+        return place is not None
+
     def give_back(self, place: int) -> None:
         """Free a place of this process."""
         if self._descriptor is not None:

@@ -4,8 +4,10 @@ Triton frees the slot of an idle sequence without telling the model, so the mode
 
 A client that is gone leaves its sequence open; enough of those, and nobody else would find room
 until their idle time is over. So when all places are taken, the one that was idle for longest makes
-way, if it was idle for `LEAST_IDLE_S` at least. A client that pauses loses nothing by that as long
-as it sends a request without audio now and then; ours do so every few seconds.
+way, if it was idle for `LEAST_IDLE_S` at least: at once for a new one of the same process, and, as
+processes that share the places do not see each other's, whenever `expire` finds all taken. A client
+that pauses loses nothing by that as long as it sends a request without audio now and then; ours do
+so every few seconds.
 """
 
 from __future__ import annotations
@@ -117,9 +119,11 @@ class SessionTable(Generic[State]):
             self._drop(key)
 
     def expire(self) -> int:
-        """Drop the idle sessions; returns how many are left."""
+        """Drop the idle sessions, and make room if there is none; returns how many are left."""
         with self._lock:
             self._expire()
+            if self._max_sessions and self._entries and not self._places.any_free():
+                self._make_way()
             return len(self._entries)
 
     def _expire(self) -> None:

@@ -75,6 +75,25 @@ def test_the_idlest_makes_way_when_there_is_no_room_and_is_told():
     assert table.get(2) == "again"
 
 
+def test_an_idle_session_makes_way_for_one_of_another_process():
+    clock, places = Clock(), SessionPlaces(2)
+    ours = SessionTable[str](2, 60.0, clock, places)
+    others = SessionTable[str](2, 60.0, clock, places)
+    ours.open(1, "abandoned")
+    clock.now_s = 1
+    ours.open(2, "abandoned")
+    clock.now_s = 10.5
+    with pytest.raises(SessionLimitError):  # none of theirs could make way
+        others.open(3, "new")
+    assert ours.expire() == 1
+    assert ours.expire() == 1  # there is room now
+    others.open(3, "new")
+    with pytest.raises(UnknownSessionError, match="made way for a new one"):
+        ours.get(1)
+    assert ours.get(2) == "abandoned"
+    assert ours.expire() == 1  # which was used just now
+
+
 def test_a_session_that_is_used_now_and_then_never_makes_way():
     clock = Clock()
     table = SessionTable[str](10, 60.0, clock)

@@ -270,15 +270,16 @@ def test_a_bomb_costs_its_sender_a_place_and_nobody_else(tmp_path, media_files, 
                 async for _ in media:
                     await asyncio.sleep(0.01)
 
+        before = psutil.Process().memory_info().rss
         bombs = [asyncio.create_task(bomb()) for _ in range(20)]
+        while len(children()) < 2:
+            await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
         assert len(children()) == 2
-        begun_s = time.monotonic()
-        for _ in range(3):
+        for _ in range(3):  # which ends, though the bombs would go on for hours
             async with MediaDecoder(media_files / "clicks.mp3", owner="somebody") as media:
                 assert len([block async for block in media]) > 5
-        assert time.monotonic() - begun_s < 2
-        assert psutil.Process().memory_info().rss < 500e6
+        assert psutil.Process().memory_info().rss - before < 200e6
         for task in bombs:
             task.cancel()
         await asyncio.gather(*bombs, return_exceptions=True)

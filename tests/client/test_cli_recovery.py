@@ -138,8 +138,9 @@ def test_a_real_server_that_is_killed_and_started_again(tmp_path):
     )
     with again as server:
         server.wait_ready(READY_TIMEOUT_S)
-        out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+        # Not `communicate`, which forgets what `readline` had read ahead.
+        out, err = process.stdout.read(), process.stderr.read()
+    assert process.wait(120) == 0, err
     records = [json.loads(line) for line in [*lines, *out.splitlines()]]
     assert [Path(record["file"]).stem for record in records] == [f"{n:03d}" for n in range(FILES)]
     assert [record["text"] for record in records] == [str(100 + n) for n in range(FILES)]

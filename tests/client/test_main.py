@@ -1,9 +1,17 @@
-"""`python -m asr_client` is `triton-asr`."""
+"""`python -m asr_client` is `triton-asr`; how the process ends."""
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import soundfile
 
 from asr_client.cli import build_parser
 from tests.client import misbehaving
@@ -25,3 +33,46 @@ def test_its_exit_status_is_the_command_lines():
     done = run("models", "--url", f"http://127.0.0.1:{misbehaving.refusing_port()}")
     assert done.returncode == 3
     assert done.stderr.startswith("triton-asr models: ")
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_ctrl_c_ends_a_real_run_at_once(scheme, tmp_path):
+    """The server takes the connection and then never answers a request."""
+    connected = threading.Event()
+
+    def handle(connection: socket.socket, ended: threading.Event) -> None:
+        connected.set()
+        misbehaving.silent(connection, ended)
+
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(16000), 16000)
+    with misbehaving.tcp_server(handle) as port:
+        command = [sys.executable, "-m", "asr_client", "transcribe", str(path), "--timeout", "3600"]
+        url = f"{scheme}://127.0.0.1:{port}"
+        process = subprocess.Popen([*command, "--url", url], stderr=subprocess.PIPE, text=True)
+        assert connected.wait(60)
+        time.sleep(0.5)  # it waits
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)  # far less than the command's
+    assert process.returncode == 130
+    assert err == "triton-asr: interrupted\n"
+
+
+def test_a_reader_that_leaves_is_no_crash(tmp_path):
+    """`triton-asr … | head -0`: no traceback."""
+    code = (
+        "import sys; sys.path.insert(0, '.');"
+        "from tests.client.test_cli import FakeClient; from asr_client.cli import main;"
+        "texts = {str(i): 'x' * 5000 for i in range(100)};"
+        "sys.exit(main(['transcribe', *texts], client_factory=FakeClient(texts)))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 1
+    assert err == ""

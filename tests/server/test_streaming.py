@@ -253,16 +253,15 @@ def opened_soon(client: Client) -> StreamSession:
 
 
 def test_a_session_that_is_dropped_is_ended(fresh_server):
-    server = fresh_server
-    client = Client(f"grpc://{server.grpc_url}")
+    client = Client(f"grpc://{fresh_server.grpc_url}")
     for _ in range(3):
         session = client.stream()
         session.open()
         session.send(cut(1.0, start=1.0))
-    wait_for_open_sessions(server, 1, timeout_s=20)  # the last is still referred to
+    wait_for_open_sessions(fresh_server, 1, timeout_s=20)  # the last is still referred to
     del session
     gc.collect()
-    wait_for_open_sessions(server, 0, timeout_s=20)
+    wait_for_open_sessions(fresh_server, 0, timeout_s=20)
     client.close()
 
 

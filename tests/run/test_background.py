@@ -8,7 +8,7 @@ import sys
 
 from asr_server.places import ROOT
 
-CTRL_C_TEST = "tests/client/test_cli.py::test_ctrl_c_ends_a_real_run_at_once"
+CTRL_C_TEST = "tests/client/test_main.py::test_ctrl_c_ends_a_real_run_at_once"
 
 
 def test_ctrl_c_is_tested_all_the_same():

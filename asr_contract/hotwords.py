@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .bounded_json import parse_json
 from .tensors import HOTWORDS_PARAMETER
 from .text_files import BYTE_ORDER_MARK
 
@@ -120,8 +121,8 @@ def _parse_plain(text: str) -> list[Hotword]:
 
 def _parse_json(text: str) -> list[Hotword]:
     try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value: Any = parse_json(text)
+    except ValueError as error:
         raise ValueError(f"hotwords: expected {_FORMS}; got broken JSON ({error})") from None
     entries = value.items() if isinstance(value, dict) else [(word, None) for word in value]
     words = []

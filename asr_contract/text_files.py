@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .bounded_json import parse_json
+
 BYTE_ORDER_MARK = "\ufeff"
 
 _MAX_BYTES = 64 << 20  # the largest list of tokens has 1 MB
@@ -45,8 +47,6 @@ def read_json(path: Path | str) -> Any:
         ValueError: it is not JSON, or no text as `read_text` reads it.
     """
     try:
-        return json.loads(read_text(path))
+        return parse_json(read_text(path))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: expected JSON, got {error}") from error
-    except RecursionError:
-        raise ValueError(f"{path}: expected JSON, got brackets within brackets") from None

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from asr_contract.bounded_json import parse_json
 from asr_server.doors.tensors import (
     MAX_DIMENSIONS,
     MAX_NAME,
@@ -85,10 +86,11 @@ def _parsed(text: bytes) -> Mapping[str, Any]:
             "binary data)"
         )
     try:
-        request = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = "too deep" if isinstance(error, RecursionError) else "it cannot be parsed"
-        raise Refused(f"expected a JSON object; {reason}") from None
+        request = parse_json(text)
+    except json.JSONDecodeError:
+        raise Refused("expected a JSON object; it cannot be parsed") from None
+    except ValueError as error:
+        raise Refused(f"expected a JSON object; {error}") from None
     if not isinstance(request, dict):
         raise Refused("expected a JSON object; got another value")
     return request

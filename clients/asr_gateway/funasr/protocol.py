@@ -24,6 +24,7 @@ from asr_contract import (
     parse_chunk_size,
     read_language,
 )
+from asr_contract.bounded_json import parse_json
 
 from ..shared import MODELS
 
@@ -107,8 +108,8 @@ def parse_message(text: str) -> ClientMessage:
             f"expected a message of at most {MAX_MESSAGE_CHARACTERS} characters; got {len(text)}"
         )
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        message = parse_json(text)
+    except ValueError as error:
         raise MessageError(f"expected JSON; got {_shown(text)} ({error})") from None
     if not isinstance(message, dict):
         raise MessageError(f"expected a JSON object; got {_shown(message)}")
@@ -180,12 +181,12 @@ def _hotwords(name: str, value: Any) -> str:
             text = value.strip()
             if text[:1] not in ("{", "["):
                 return text
-            value = json.loads(text)
+            value = parse_json(text)
         if isinstance(value, dict):  # a Java client writes its weights as text
             value = {word: _number(weight) for word, weight in value.items()}
         if isinstance(value, list) or (isinstance(value, dict) and None not in value.values()):
             return join_hotwords(json.dumps(value))
-    except (ValueError, RecursionError):
+    except ValueError:
         pass
     raise _error(name, "words, a list of them, or an object {word: weight}", value)
 

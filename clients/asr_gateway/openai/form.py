@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from asr_client import OptionError
 from asr_client.audio import Channels, read_channels
 from asr_contract import join_hotwords, read_language, write_hotwords
+from asr_contract.bounded_json import parse_json
 from asr_contract.hotwords import Hotword
 
 from ..shared import DEFAULT_MODEL_NAME, MODELS, ModelNames
@@ -136,8 +136,8 @@ def _check_temperature(word: str) -> None:
 def _check_chunking(word: str) -> None:
     """Refuse a strategy that is none; speech is always cut by the VAD."""
     try:
-        is_known = word in ("", "auto") or isinstance(json.loads(word), dict)
-    except (ValueError, RecursionError):
+        is_known = word in ("", "auto") or isinstance(parse_json(word), dict)
+    except ValueError:
         is_known = False
     if not is_known:
         raise _error("chunking_strategy", "auto, or an object", word)

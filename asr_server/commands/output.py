@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from asr_contract.patient_lines import PatientLines
 from asr_server.errors import InstallError
 from asr_server.extras import MissingExtraError
+
+_STDOUT = 1  # its file descriptor
 
 _EXPLAINED = (InstallError, MissingExtraError, OSError, ValueError)
 
@@ -14,6 +17,11 @@ _EXPLAINED = (InstallError, MissingExtraError, OSError, ValueError)
 def report_line(text: str) -> None:
     """Print at once, also into a pipe."""
     print(text, flush=True)
+
+
+def patient_lines() -> PatientLines:
+    """Return what prints for a command that goes on, whoever reads it or does not."""
+    return PatientLines(_STDOUT, lambda count: f"({count} lines left out: nobody read them)")
 
 
 def report_error(parser: argparse.ArgumentParser, error: object) -> int:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asr_server.commands.machine import fit_to_machine
-from asr_server.commands.output import report_error, report_line
+from asr_server.commands.output import patient_lines, report_error, report_line
 from asr_server.commands.serve_options import door_settings, parser
 from asr_server.errors import InstallError
 from asr_server.extras import MissingExtraError, require
@@ -138,7 +138,7 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: threa
             parts.append(gateway_part(url, options.gateway_option, addresses.append))
         if not doors:
             report_line(OPEN_WARNING)
-        return serve(parts, addresses, stop, report_line)
+        return _supervise(parts, addresses, stop)
     finally:
         remove_socket_folder(folder)
         if doors:
@@ -165,7 +165,16 @@ def _serve_in_container(
     server = DockerServer(
         repositories, endpoints, options.gpus, options.shm_size, release=options.release
     )
-    return serve([server], server.addresses(), stop, report_line)
+    return _supervise([server], server.addresses(), stop)
+
+
+def _supervise(parts: Sequence[Part], addresses: Sequence[str], stop: threading.Event) -> int:
+    """Serve parts until told to stop; return the exit status."""
+    lines = patient_lines()
+    try:
+        return serve(parts, addresses, stop, lines.put)
+    finally:
+        lines.flush()
 
 
 def _repositories(options: argparse.Namespace) -> list[Path]:

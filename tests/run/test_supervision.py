@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
+from asr_server.places import ROOT
 from asr_server.run import supervision
 from asr_server.run.parts import ProcessPart
 from asr_server.run.supervision import serve
@@ -109,3 +112,46 @@ def test_its_lines_come_whole_and_in_order(supervised):
     wait_for(lambda: lines[-1:] == ["ready; Ctrl-C stops"])
     wait_for(lambda: len(said) == 3)
     assert said == ["one", "two", "three"]
+
+
+UNREAD = """
+import os, signal, sys, threading
+from asr_server.commands.output import patient_lines
+from asr_server.run.supervision import serve
+from tests.run.test_supervision import RUNS, Program
+
+os.set_blocking(1, False)
+try:
+    while True:
+        os.write(1, b"x" * 65536)
+except BlockingIOError:
+    os.set_blocking(1, True)  # full: whoever prints now waits
+part, stop, printed = Program(RUNS), threading.Event(), patient_lines()
+
+def report(line):
+    printed.put(line)
+    print(line, file=sys.stderr, flush=True)
+    if line.startswith("ready"):
+        os.kill(part.pid, signal.SIGKILL)
+    if "ready again" in line:
+        stop.set()
+
+serve([part], ["address"], stop, report)
+printed.flush()
+"""
+
+
+def test_output_that_nobody_reads_stops_nothing():
+    """A terminal that is held, or a pipe that is left, must not keep what died from its start."""
+    with subprocess.Popen(
+        [sys.executable, "-c", UNREAD],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        assert process.stderr is not None
+        reported = process.stderr.read().splitlines()
+        assert process.wait(END_S) == 0
+    assert "the program ended with status -9; starting it anew" in reported
+    assert reported[-1].startswith("the program is ready again")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
-import sys
-import threading
-import time
 from datetime import datetime, timezone
-from typing import Any, TextIO
+from typing import Any
 
-MAX_LINES = 10_000  # that wait; about 2 MB
-_LAST_WORDS_S = 1.0  # for the rest at the end
+from asr_contract.patient_lines import PatientLines
+
+_STDERR = 2  # its file descriptor
 
 _LOGGER = logging.getLogger("asr_gateway")
 
@@ -41,53 +38,28 @@ class JsonFormatter(logging.Formatter):
 
 
 class PatientHandler(logging.Handler):
-    """Writes lines by a thread of its own, so that nobody waits for who reads them.
+    """Writes lines so that no session waits for who reads them."""
 
-    A terminal that is held, or a pipe that is not read, would else hold up all that is logged
-    from, and with it every session. Lines beyond `MAX_LINES` that wait are left out, and counted
-    in a line of their own.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, descriptor: int) -> None:
         super().__init__()
-        self._stream = stream
-        self._lines: queue.Queue[str] = queue.Queue(MAX_LINES)
-        self._lost = 0
-        self._thread = threading.Thread(target=self._write, name="asr-gateway-log", daemon=True)
-        self._thread.start()
+        self._lines = PatientLines(descriptor, _left_out)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Have a record written."""
-        try:
-            self._lines.put_nowait(self.format(record))
-        except queue.Full:
-            self._lost += 1
+        self._lines.put(self.format(record))
 
     def flush(self) -> None:
         """Wait a moment for what is still to be written."""
-        deadline_s = time.monotonic() + _LAST_WORDS_S
-        while self._lines.unfinished_tasks and time.monotonic() < deadline_s:
-            time.sleep(0.01)
+        self._lines.flush()
 
-    def _write(self) -> None:
-        while True:
-            line = self._lines.get()
-            try:
-                if self._lost:
-                    lost, self._lost = self._lost, 0
-                    self._stream.write(json.dumps({"event": "log lines left out", "count": lost}))
-                    self._stream.write("\n")
-                self._stream.write(line + "\n")
-                self._stream.flush()
-            except (OSError, ValueError):  # nobody can read any more
-                pass
-            finally:
-                self._lines.task_done()
+
+def _left_out(count: int) -> str:
+    return json.dumps({"event": "log lines left out", "count": count})
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
     """Send the gateway's log, and warnings of the libraries, to stderr."""
-    handler = PatientHandler(sys.stderr)
+    handler = PatientHandler(_STDERR)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     _LOGGER.setLevel(level)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -21,6 +22,7 @@ from tests.soak.attack.users import Users
 
 FAULT_PAUSE_S = 15.0
 SETTLED_S = 90.0  # longer than the idle time of a sequence
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,12 @@ def attack(
         f"told {len(users.told)}, unexplained {len(unexplained)}, wrong {len(users.wrong)}; "
         f"slowest return {slowest_s:.1f} s, cold start {cold_s:.1f} s"
     )
+    for text, count in Counter(text for _, text in users.told).most_common(_SHOWN):
+        print(f"told {count} times: {text}")
+    for (begun, ended), text in unexplained[:_SHOWN]:
+        print(f"unexplained, {begun - begun_s:.1f} to {ended - begun_s:.1f} s: {text}")
+    for name, (begun, ended) in zip(injected.names, injected.periods, strict=True):
+        print(f"{begun - begun_s:.1f} to {ended - begun_s:.1f} s: {name}")
     assert users.wrong == []
     assert unexplained == []
     assert users.right

@@ -27,15 +27,20 @@ from asr_server.doors.tensors import (
 )
 
 _SERVICE = "/inference.GRPCInferenceService/"
-_HEALTH = ("/grpc.health.v1.Health/Check", f"{_SERVICE}ServerLive", f"{_SERVICE}ServerReady")
-_QUERIES = (
-    *_HEALTH,
-    *(
-        f"{_SERVICE}{name}"
-        for name in ("ModelReady", "ServerMetadata", "ModelMetadata", "ModelConfig")
-    ),
-    f"{_SERVICE}ModelStatistics",
-)
+# What a method takes; a check of health has a name as its first field, too.
+_HEALTH = {
+    "/grpc.health.v1.Health/Check": service_pb2.ModelReadyRequest,
+    f"{_SERVICE}ServerLive": service_pb2.ServerLiveRequest,
+    f"{_SERVICE}ServerReady": service_pb2.ServerReadyRequest,
+}
+_QUERIES = {
+    **_HEALTH,
+    f"{_SERVICE}ModelReady": service_pb2.ModelReadyRequest,
+    f"{_SERVICE}ServerMetadata": service_pb2.ServerMetadataRequest,
+    f"{_SERVICE}ModelMetadata": service_pb2.ModelMetadataRequest,
+    f"{_SERVICE}ModelConfig": service_pb2.ModelConfigRequest,
+    f"{_SERVICE}ModelStatistics": service_pb2.ModelStatisticsRequest,
+}
 _INFER = f"{_SERVICE}ModelInfer"
 _STREAM = f"{_SERVICE}ModelStreamInfer"
 _QUERY_BYTES = 65_536
@@ -103,7 +108,12 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _unary(self, method: str) -> Any:
         call = self._triton.unary_unary(method)
-        check = check_infer if method == _INFER else _check_query
+
+        def check(request: bytes) -> None:
+            if method == _INFER:
+                check_infer(request)
+            else:
+                _check_query(_QUERIES[method], request)
 
         async def handle(request: bytes, context: Any) -> bytes:
             await self._admit(method, context)
@@ -181,10 +191,7 @@ def check_infer(message: bytes) -> None:
     Raises:
         Refused: it is none, or one that is not open to clients.
     """
-    try:
-        request = service_pb2.ModelInferRequest.FromString(message)
-    except Exception as error:  # protobuf's own, which is no part of its interface
-        raise Refused(f"expected a ModelInferRequest ({type(error).__name__})") from None
+    request = _parsed(service_pb2.ModelInferRequest, message)
     if len(request.inputs) > MAX_TENSORS or len(request.outputs) > MAX_TENSORS:
         raise Refused(f"expected at most {MAX_TENSORS} inputs and outputs")
     raw = request.raw_input_contents
@@ -228,8 +235,18 @@ _FIELDS = {
 }
 
 
-def _check_query(message: bytes) -> None:
+def _check_query(kind: Any, message: bytes) -> None:
+    """Check what else is asked; Triton would write a line to its log for each that is broken."""
     _check_size(message, _QUERY_BYTES)
+    _parsed(kind, message)
+
+
+def _parsed(kind: Any, message: bytes) -> Any:
+    try:
+        return kind.FromString(message)
+    except Exception as error:  # protobuf's own, which is no part of its interface
+        name = kind.DESCRIPTOR.name
+        raise Refused(f"expected a {name} ({type(error).__name__})") from None
 
 
 def _check_size(message: bytes, max_bytes: int) -> None:

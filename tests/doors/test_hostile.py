@@ -41,10 +41,15 @@ SPEECH = np.sin(np.arange(16_000) / 20).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    work = tmp_path_factory.mktemp("doors")
-    repositories = install_models(work, {"sensevoice": RANDOM_MODELS / "sensevoice-tiny-seed0"})
-    with serving(repositories, work / "server.log") as server:
+def triton_log(tmp_path_factory):
+    return tmp_path_factory.mktemp("doors") / "server.log"
+
+
+@pytest.fixture(scope="module")
+def server(triton_log):
+    kinds = {"sensevoice": RANDOM_MODELS / "sensevoice-tiny-seed0"}
+    repositories = install_models(triton_log.parent, kinds)
+    with serving(repositories, triton_log) as server:
         yield server
 
 
@@ -115,6 +120,16 @@ def test_messages_over_grpc(server, method, name):
     status = grpc_call(server.grpc_port, method, GRPC_MESSAGES[name])
     assert status is grpc.StatusCode.INVALID_ARGUMENT
     assert time.monotonic() - begun_s < REFUSED_S
+
+
+@pytest.mark.parametrize(
+    "method", ["ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics", "ModelInfer"]
+)
+def test_names_that_are_no_text_never_reach_triton(server, triton_log, method):
+    """Its parser writes a line to the log for each."""
+    name = b"\x0a\x02\xff\xfe"
+    assert grpc_call(server.grpc_port, method, name) is grpc.StatusCode.INVALID_ARGUMENT
+    assert "libprotobuf" not in triton_log.read_text(errors="replace")
 
 
 @pytest.mark.parametrize("method", ["ServerLive", "ModelInfer", "ModelConfig"])

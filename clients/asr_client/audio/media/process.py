@@ -151,6 +151,9 @@ class DecodingProcess:
 
 def _environment() -> dict[str, str]:
     """Return the environment for ffmpeg."""
-    environment = dict(os.environ, AV_LOG_FORCE_NOCOLOR="1")
+    # ffmpeg converts the names of a transport stream's services, which nobody reads here. Linked
+    # statically, as in imageio-ffmpeg 0.6 and older, it would load the system's converters for
+    # that, made for another C library, and crash; it looks for them where this says.
+    environment = dict(os.environ, AV_LOG_FORCE_NOCOLOR="1", GCONV_PATH=os.devnull)
     environment.pop("FFREPORT", None)  # would write a log file, and change the level of stderr
     return environment

@@ -88,7 +88,7 @@ class TritonPythonModel:
             signature = self._sessions.signature
             check_config(config, signature)
         kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
-        what = describe(self._sessions, pb_utils.get_model_dir(), config, device)
+        what = describe(self._sessions, device)
         pb_utils.Logger.log_info(
             f"onnxruntime: model '{self._name}', instance of kind {kind}: {what}"
         )

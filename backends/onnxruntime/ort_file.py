@@ -38,18 +38,26 @@ class OnnxVersions:
     opset: int = 0
 
 
-def model_file(version_dir: str | os.PathLike[str], config: Mapping[str, Any]) -> Path:
-    """Return the file to open for a model version.
+def model_file(
+    version_dir: str | os.PathLike[str], config: Mapping[str, Any], capability: str | None = None
+) -> Path:
+    """Return the file to open for a model version, as the C++ backend chooses it.
+
+    Source: Triton's backend library, src/backend_model_instance.cc.
 
     Args:
         version_dir: <repository>/<model>/<version>.
-        config: the model's configuration; `default_model_filename` may be a file or a folder
-            with a `model.onnx`.
+        config: the model's configuration: `cc_model_filenames` has the file for GPUs of a compute
+            capability, `default_model_filename` that for all others. Either may be a file or a
+            folder with a `model.onnx`.
+        capability: of the GPU to run on, such as "9.0"; None on a CPU.
 
     Raises:
         ValueError: there is no such file.
     """
-    path = Path(version_dir) / (config.get("default_model_filename") or DEFAULT_FILENAME)
+    of_gpu = (config.get("cc_model_filenames") or {}).get(capability or "")
+    name = of_gpu or config.get("default_model_filename") or DEFAULT_FILENAME
+    path = Path(version_dir) / name
     if path.is_dir():
         path = path / DEFAULT_FILENAME
     if not path.is_file():

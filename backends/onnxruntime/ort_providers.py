@@ -17,6 +17,7 @@ from typing import Any
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 TENSORRT, OPENVINO = "TensorrtExecutionProvider", "OpenVINOExecutionProvider"
+GPU_PROVIDERS = frozenset({CUDA, TENSORRT})
 
 Provider = tuple[str, dict[str, str]]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime
+from ort_device import compute_capability
 from ort_file import check_file, model_file
-from ort_providers import CPU, CUDA, Provider, choose_providers, is_gpu
+from ort_providers import CPU, CUDA, GPU_PROVIDERS, Provider, choose_providers, is_gpu
 from ort_settings import Settings, session_options
 from ort_shared import Sessions, open_shared
 from ort_signature import Signature, read_signature
@@ -52,6 +53,13 @@ def open_instance(
         miss(f"Triton made an instance of kind {kind}, since it sees no GPU or was told to")
     available = onnxruntime.get_available_providers()
     providers = choose_providers(config, kind, device_id, settings.cuda_options, available, miss)
+    if any(name in GPU_PROVIDERS for name, _ in providers):
+        path = _checked_file(version_dir, config, settings, compute_capability(device_id))
+        session = _open_session(path, session_options(settings), providers, miss)
+        on_gpu = Sessions(path, read_signature(session), session, session)
+        if on_gpu.on_gpu:
+            return on_gpu
+        providers = [each for each in providers if each[0] not in GPU_PROVIDERS]
     path = _checked_file(version_dir, config, settings)
 
     def opened(options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
@@ -61,26 +69,24 @@ def open_instance(
     if on_cpu and runs > 1 and not settings.intra_op_threads:
         beside_others = replace(settings, intra_op_threads=threads_beside_others(runs))
         if settings.spread_lone_runs:
-            return open_shared(opened, settings, beside_others, warn)
+            return open_shared(path, opened, settings, beside_others, warn)
         settings = beside_others
     session = opened(session_options(settings))
-    return Sessions(read_signature(session), session, session)
+    return Sessions(path, read_signature(session), session, session)
 
 
-def describe(sessions: Sessions, version_dir: str, config: Mapping[str, Any], device: int) -> str:
+def describe(sessions: Sessions, device: int) -> str:
     """Return what an instance runs, where and how precisely, as a line for the log.
 
     Args:
         sessions: of the instance.
-        version_dir: <repository>/<model>/<version>.
-        config: the model's configuration.
         device: the instance's GPU.
     """
     provider = sessions.alone.get_providers()[0]
     where = f" on GPU {device}" if sessions.on_gpu else ""
     known = sessions.alone.get_modelmeta().custom_metadata_map
     precision = known.get(_PRECISION, "precision not recorded")
-    return f"{provider}{where}, {precision}, {model_file(version_dir, config)}"
+    return f"{provider}{where}, {precision}, {sessions.path}"
 
 
 def graph_signature(version_dir: str, config: Mapping[str, Any], settings: Settings) -> Signature:
@@ -102,8 +108,10 @@ def graph_signature(version_dir: str, config: Mapping[str, Any], settings: Setti
     return read_signature(_open_session(path, options, [(CPU, {})], warn=lambda _: None))
 
 
-def _checked_file(version_dir: str, config: Mapping[str, Any], settings: Settings) -> Path:
-    path = model_file(version_dir, config)
+def _checked_file(
+    version_dir: str, config: Mapping[str, Any], settings: Settings, capability: str | None = None
+) -> Path:
+    path = model_file(version_dir, config, capability)
     check_file(path, settings.allow_newer_onnx)
     return path
 

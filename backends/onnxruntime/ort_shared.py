@@ -26,7 +26,7 @@ from pathlib import Path
 
 import onnx
 import onnxruntime
-from ort_providers import CPU, CUDA, TENSORRT
+from ort_providers import CPU, GPU_PROVIDERS
 from ort_settings import Settings, session_options
 from ort_signature import Signature, read_signature
 
@@ -44,11 +44,13 @@ class Sessions:
     """What serves an instance.
 
     Attributes:
+        path: the file that was opened.
         signature: of the graph.
         alone: for a run while there is no other.
         beside_others: for a run while there are; the same session where there never are.
     """
 
+    path: Path
     signature: Signature
     alone: onnxruntime.InferenceSession
     beside_others: onnxruntime.InferenceSession
@@ -56,10 +58,11 @@ class Sessions:
     @property
     def on_gpu(self) -> bool:
         """Whether ONNX Runtime computes on a GPU, with what it was given."""
-        return not {CUDA, TENSORRT}.isdisjoint(self.alone.get_providers())
+        return not GPU_PROVIDERS.isdisjoint(self.alone.get_providers())
 
 
 def open_shared(
+    source: Path,
     open_session: OpenSession,
     settings: Settings,
     beside_others: Settings,
@@ -68,6 +71,7 @@ def open_shared(
     """Open both sessions on the CPU; where the weights cannot be shared, one that serves as both.
 
     Args:
+        source: the model file.
         open_session: opens the model with the given options.
         settings: of the session for runs alone, and of one that serves as both.
         beside_others: of the session for the other runs.
@@ -93,7 +97,7 @@ def open_shared(
         except ValueError as error:
             session = open_session(session_options(settings))  # or it is the model that is bad
             warn(f"its weights are not shared, and lone and other runs not told apart: {error}")
-            return Sessions(read_signature(session), session, session)
+            return Sessions(source, read_signature(session), session, session)
         signature = read_signature(packing)
         del packing
         _give_memory_back()
@@ -102,7 +106,7 @@ def open_shared(
             onnxruntime.InferenceSession(str(path), session_options(each), providers=[(CPU, {})])
             for each in (settings, beside_others)
         )
-        return Sessions(signature, *both)
+        return Sessions(source, signature, *both)
 
 
 def _check_alignment(graph: onnx.GraphProto) -> None:

@@ -64,7 +64,9 @@ def test_both_sessions_answer_like_one_and_map_large_weights(tmp_path, width, is
     open_session, warnings = opener(tmp_path / "model.onnx"), []
     plain = open_session(session_options(Settings()))
     settings = Settings(), Settings(intra_op_threads=1)
-    sessions = ort_shared.open_shared(open_session, *settings, warnings.append)
+    sessions = ort_shared.open_shared(
+        tmp_path / "model.onnx", open_session, *settings, warnings.append
+    )
     assert warnings == []
     assert sessions.signature == read_signature(plain)
     assert sessions.alone is not sessions.beside_others
@@ -89,7 +91,9 @@ def test_weights_that_cannot_be_shared_leave_one_session(tmp_path, monkeypatch):
         raise ValueError("no multiple of 64")
 
     monkeypatch.setattr(ort_shared, "_check_alignment", refuse)
-    sessions = ort_shared.open_shared(open_session, Settings(), Settings(), warnings.append)
+    sessions = ort_shared.open_shared(
+        tmp_path / "model.onnx", open_session, Settings(), Settings(), warnings.append
+    )
     assert sessions.alone is sessions.beside_others
     assert len(warnings) == 1
     assert "not shared" in warnings[0]
@@ -101,7 +105,7 @@ def test_a_model_that_cannot_be_opened_is_not_opened():
         raise ValueError("bad model")
 
     with pytest.raises(ValueError, match="bad model"):
-        ort_shared.open_shared(refuse, Settings(), Settings(), pytest.fail)
+        ort_shared.open_shared(Path("m.onnx"), refuse, Settings(), Settings(), pytest.fail)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@
 `cuda` is what the repositories come with: float32 is computed as such, not in TF32 (`--tf32`), by
 both backends, and cuDNN chooses its convolutions as is quick in the ONNX Runtime of that release of
 Triton. `--memory-mib` bounds the arena of each model. `tensorrt` puts Triton's TensorRT accelerator
-there, with a cache of engines; what it leaves runs on CUDA as said. It is refused for models that
+there, with a cache of engines; what it leaves runs on CUDA as said, and the graphs are those that
+were prepared for the CPU, whose operators TensorRT knows. It is refused for models that
 take rows of any lengths end to end: their graphs loop over packs of rows, and TensorRT would build
 an engine anew for each size of a pack. Only the block between two marks in `config.pbtxt` is
 written; the rest stays as it is.
@@ -21,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asr_server.commands.output import report_error
+from asr_server.models.config_blocks import GPU_GRAPH, set_block, set_gpu_file
 from asr_server.run.releases import (
     CURRENT,
     SINCE_ONNXRUNTIME_1_20,
@@ -31,7 +33,7 @@ from asr_server.run.releases import (
 
 _TENSORRT = 'name: "tensorrt"'
 _RAGGED = "allow_ragged_batch: true"
-BEGIN, END = "# >>> configure_gpu", "# <<< configure_gpu"
+_BLOCK = "configure_gpu"
 FP_PRECISIONS = ("fp32", "fp16")
 BOUNDS = ("min", "opt", "max")
 CACHE = "/tmp/tensorrt_engines"  # in the container; mount a folder there to keep engines
@@ -109,13 +111,15 @@ def _accelerator(name: str, parameters: Mapping[str, str]) -> str:
     )
 
 
-def set_block(text: str, block: str) -> str:
-    """Return a configuration with this block in place of the present one."""
-    start = text.find(BEGIN)
-    if start >= 0:
-        end = text.index(END, start) + len(END)
-        text = text[:start].rstrip("\n") + "\n" + text[end:].lstrip("\n")
-    return f"{text.rstrip()}\n\n{BEGIN}\n{block}\n{END}\n"
+def set_provider(text: str, block: str, gpu_file: bool) -> str:
+    """Return a configuration with this block in place of the present one.
+
+    Args:
+        text: the configuration.
+        block: options and accelerator.
+        gpu_file: whether instances on GPUs open the graph that was prepared for them.
+    """
+    return set_gpu_file(set_block(text, _BLOCK, block), gpu_file)
 
 
 def onnx_configs(repository: Path) -> list[Path]:
@@ -185,7 +189,9 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
         for path in paths:
             text = path.read_text(encoding="utf-8")
             if options.provider != "show":
-                path.write_text(set_block(text, block), encoding="utf-8")
+                prepared = any(path.parent.glob(f"*/{GPU_GRAPH}"))
+                in_cuda = prepared and options.provider == "cuda"
+                path.write_text(set_provider(text, block, in_cuda), encoding="utf-8")
             in_use = "tensorrt" if _TENSORRT in path.read_text(encoding="utf-8") else "cuda"
             print(f"{path.parent.name}: {in_use}")
     except (ValueError, OSError) as error:

@@ -10,6 +10,7 @@ from asr_server.graphs.front_end import FrontEnd, front_end_model, load_front_en
 from asr_server.graphs.hotword_embedder import convert_embedder
 from asr_server.graphs.preparation import prepare
 from asr_server.graphs.report import TAKES_HOTWORDS, Report, read_metadata
+from asr_server.graphs.warm_up import WarmUpInput
 
 __all__ = [
     "TAKES_HOTWORDS",
@@ -17,6 +18,7 @@ __all__ = [
     "FrontEnd",
     "PrepareError",
     "Report",
+    "WarmUpInput",
     "convert",
     "convert_embedder",
     "front_end_model",

@@ -27,6 +27,7 @@ from asr_server.graphs.session import Outputs
 from asr_server.graphs.simplify import simplify
 from asr_server.graphs.skip_norms import fuse_skip_norms
 from asr_server.graphs.versions import limit_versions
+from asr_server.graphs.warm_up import warm_up_inputs
 from asr_server.models.names import Device, GraphKind, GraphKindChoice
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
@@ -121,6 +122,7 @@ def _rewrite(
     int8 = patterns.is_dynamic_int8(graph)
     tables = patterns.mask_tables(graph)
     frames = min((table.frames for table in tables), default=None)
+    warm_up = warm_up_inputs(found, graph)
     try:
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
         edits = recipe.rewrite(graph, not row_by_row)
@@ -145,6 +147,7 @@ def _rewrite(
         mask_table_frames=frames,
         messages=tuple(_messages(found, int8, row_by_row, frames)),
         device=device,
+        warm_up=warm_up,
     )
     write_metadata(model, report)
     return model, report, recipe

@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
+from asr_server.graphs.warm_up import WarmUpInput
 from asr_server.models.names import PREPARED_FORMAT, Device, ExportedPrecision, GraphKind
 
 TAKES_HOTWORDS: frozenset[GraphKind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
@@ -37,6 +38,7 @@ class Report:
             none. With the masks rewritten the prepared file is free of it.
         messages: what a user should know, whole sentences.
         device: what it was prepared for.
+        warm_up: inputs of a run before it serves.
     """
 
     kind: GraphKind
@@ -48,6 +50,7 @@ class Report:
     mask_table_frames: int | None = None
     messages: tuple[str, ...] = ()
     device: Device = "cpu"
+    warm_up: Mapping[str, WarmUpInput] = field(default_factory=dict)
 
 
 def metadata(report: Report) -> dict[str, str]:

@@ -9,13 +9,30 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
+from asr_contract.text_files import read_json
 from asr_core.features import LIMITS_FILE
 from asr_core.paraformer import EMBEDDER_FILE, SEGMENTATION_FILE
 from asr_core.sensevoice import NUM_TAG_FRAMES
 from asr_server.errors import InstallError
-from asr_server.graphs import TAKES_HOTWORDS, Report, convert_embedder, prepare
+from asr_server.graphs import TAKES_HOTWORDS, Report, WarmUpInput, convert_embedder, prepare
 from asr_server.install.tables import check_tables
-from asr_server.models import MANIFEST, PREPARED_FORMAT, Device, ModelKind, version_folder
+from asr_server.models import (
+    MANIFEST,
+    PREPARED_FORMAT,
+    VERSION,
+    Device,
+    ModelKind,
+    version_folder,
+)
+from asr_server.models.config_blocks import (
+    CONFIG,
+    GPU_GRAPH,
+    WARM_UP_FOLDER,
+    set_gpu_file,
+    set_warm_up,
+)
 
 
 def install(
@@ -84,7 +101,41 @@ def install(
         for graph in kind.graphs:
             for path in (Path(scratch) / graph.model).iterdir():
                 path.replace(version_folder(repository, graph.model) / path.name)
+        for graph, report in zip(kind.graphs, reports, strict=True):
+            write_warm_up(repository / graph.model, report.warm_up)
+            write_config(repository / graph.model)
     return reports
+
+
+def write_warm_up(model: Path, inputs: Mapping[str, WarmUpInput]) -> None:
+    """Put what a model is run on before it serves, as far as it is not zeros, beside it.
+
+    Args:
+        model: the model's folder.
+        inputs: of that run.
+    """
+    folder = model / WARM_UP_FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, each in inputs.items():
+        if each.value:
+            np.full(each.dims, each.value, np.int32).tofile(folder / name)
+
+
+def write_config(model: Path) -> None:
+    """Fit a model's configuration to the graphs in its folder; nothing where there is none."""
+    path = model / CONFIG
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+        path.write_text(fitted_config(text, model / VERSION), encoding="utf-8")
+
+
+def fitted_config(text: str, folder: Path) -> str:
+    """Return a configuration that fits the graphs in a version's folder."""
+    manifest = folder / MANIFEST
+    prepared = read_json(manifest).get("preparation") if manifest.is_file() else None
+    warm_up = (prepared or {}).get("warm_up", {})
+    return set_gpu_file(set_warm_up(text, warm_up), (folder / GPU_GRAPH).is_file())
 
 
 def collect_hotword_files(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ from typing import Any
 
 from asr_contract.text_files import read_json
 from asr_server.errors import InstallError
-from asr_server.models import MANIFEST, PREPARED_FORMAT
+from asr_server.install.into_repository import fitted_config
+from asr_server.models import MANIFEST, PREPARED_FORMAT, VERSION
+from asr_server.models.config_blocks import CONFIG
 
 # What belongs to a model repository and not to the model that is installed in it.
 _REPOSITORY_FILES = frozenset({"model.py", ".gitkeep"})
@@ -103,6 +105,8 @@ def read_manifest(repository: Path, kind: str) -> dict[str, Any] | None:
 def put_in_place(entry: Path, repository: Path) -> None:
     """Replace the weights in a repository by those of an entry: all of them or none.
 
+    The configurations are made to fit the graphs.
+
     Everything is brought onto the repository's file system first; what remains are renames, and
     where one fails the earlier ones are taken back.
 
@@ -129,6 +133,11 @@ def put_in_place(entry: Path, repository: Path) -> None:
             for path in (repository / model).glob("*/*")
             if path.is_file() and path.name not in _REPOSITORY_FILES
         ]
+        configs = _changed_configs(entry, repository, models)
+        for path, text in configs.items():
+            (arriving / path).write_text(text, encoding="utf-8")
+        new += configs
+        old += configs
         undo: list[tuple[Path, Path]] = []
         try:
             for path in old:
@@ -140,6 +149,18 @@ def put_in_place(entry: Path, repository: Path) -> None:
             for source, target in reversed(undo):
                 os.replace(target, source)
             raise
+
+
+def _changed_configs(entry: Path, repository: Path, models: Iterable[str]) -> dict[Path, str]:
+    """Return the new text of each configuration that does not fit the graphs of an entry."""
+    changed = {}
+    for model in models:
+        path = Path(model) / CONFIG
+        text = (repository / path).read_text(encoding="utf-8")
+        fitted = fitted_config(text, entry / model / VERSION)
+        if fitted != text:
+            changed[path] = fitted
+    return changed
 
 
 def _move(source: Path, target: Path, undo: list[tuple[Path, Path]]) -> None:

@@ -1,12 +1,16 @@
 """The user's copy of the model repositories, where those that come along are not to be written.
 
 <home>/model_repo_*/<model>/config.pbtxt, 1/model.py    copied, refreshed when they change here
+<home>/model_repo_*/<model>/warmup/*                    the same
 <home>/model_repo_*/<model>/1/*, hotwords.txt           the user's, never touched
 <home>/shipped.json                                     SHA-256 of each file when it was copied
+
+What `install` has written into a configuration is not counted as a change, and stays.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +19,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from asr_server.errors import InstallError
-from asr_server.file_hashes import hash_file
+from asr_server.models.config_blocks import (
+    CONFIG,
+    WARM_UP_FOLDER,
+    carry_installed,
+    without_installed,
+)
 from asr_server.models.kinds import KINDS
 from asr_server.models.repositories import VERSION, version_folder
 from asr_server.places import HOME_VARIABLE, ROOT, home
@@ -56,14 +65,18 @@ def _copy(target: Path, report: Callable[[str], None]) -> bool:
     written = False
     for name in _shipped_files():
         source, file = ROOT / name, target / name
-        present[name] = hash_file(source)
+        present[name] = _shipped_hash(source)
         if file.is_file() and copied.get(name) == present[name]:
             continue
-        if file.is_file() and hash_file(file) not in (copied.get(name), present[name]):
-            old = file.with_name(f"{file.name}.old")
-            shutil.copyfile(file, old)
-            report(f"{file}: replaced by this version's; yours is now {old.name}")
-        _write(file, source.read_bytes())
+        if file.is_file() and _shipped_hash(file) not in (copied.get(name), present[name]):
+            kept = file.with_name(f"{file.name}.old")
+            shutil.copyfile(file, kept)
+            report(f"{file}: replaced by this version's; yours is now {kept.name}")
+        content = source.read_bytes()
+        if file.is_file() and file.name == CONFIG:
+            old = file.read_text(encoding="utf-8")
+            content = carry_installed(old, content.decode()).encode()
+        _write(file, content)
         written = True
     for kind in KINDS.values():
         for model in kind.models:
@@ -81,6 +94,16 @@ def _shipped_files() -> Iterator[str]:
                 path = f"{kind.repository}/{model}/{name}"
                 if (ROOT / path).is_file():
                     yield path
+            for file in sorted((ROOT / kind.repository / model / WARM_UP_FOLDER).glob("*")):
+                yield file.relative_to(ROOT).as_posix()
+
+
+def _shipped_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's content, what `install` writes into it left out."""
+    content = path.read_bytes()
+    if path.name == CONFIG:
+        content = without_installed(content.decode()).encode()
+    return hashlib.sha256(content).hexdigest()
 
 
 def _write(path: Path, content: bytes) -> None:

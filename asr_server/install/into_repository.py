@@ -29,6 +29,7 @@ from asr_server.models import (
 from asr_server.models.config_blocks import (
     CONFIG,
     GPU_GRAPH,
+    GRAPH,
     WARM_UP_FOLDER,
     set_gpu_file,
     set_warm_up,
@@ -79,7 +80,7 @@ def install(
             folder.mkdir()
             report = prepare(
                 source / name,
-                folder / "model.onnx",
+                folder / GRAPH,
                 kind=graph.kind,
                 row_by_row=row_by_row,
                 device=device,
@@ -120,6 +121,19 @@ def write_warm_up(model: Path, inputs: Mapping[str, WarmUpInput]) -> None:
     for name, each in inputs.items():
         if each.value:
             np.full(each.dims, each.value, np.int32).tofile(folder / name)
+
+
+def put_beside(kind: ModelKind, of_gpu: Path, repository: Path) -> None:
+    """Put a model's graphs for GPUs beside those for the CPU.
+
+    Args:
+        kind: which model.
+        of_gpu: where it is installed for GPUs; the graphs are moved.
+        repository: where it is installed for the CPU.
+    """
+    for graph in kind.graphs:
+        source = version_folder(of_gpu, graph.model) / GRAPH
+        source.replace(version_folder(repository, graph.model) / GPU_GRAPH)
 
 
 def write_config(model: Path) -> None:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from asr_contract.text_files import read_json
 from asr_server.errors import InstallError
-from asr_server.file_hashes import hash_file
 from asr_server.graphs import PrepareError, Report
 from asr_server.install import agreement
-from asr_server.install.agreement import Agreement
 from asr_server.install.installed import Material
-from asr_server.install.into_repository import install
-from asr_server.install.layout import HOTWORD_FILES, ModelFiles, collect, graph_file
+from asr_server.install.into_repository import install, put_beside
+from asr_server.install.layout import HOTWORD_FILES, collect, graph_file
 from asr_server.install.locate import Located, Wanted, locate
-from asr_server.install.precision import Choice, PrecisionReport, choose, install_converted
+from asr_server.install.manifest import Made, Verification, write_manifests
+from asr_server.install.precision import Choice, choose, install_converted
 from asr_server.install.reading import (
-    SpeechProof,
     Spoken,
     given_proofs,
     not_proved,
@@ -34,7 +29,6 @@ from asr_server.install.rounding import check_published
 from asr_server.install.store import new_entry, put_in_place
 from asr_server.models import (
     EMBEDDED_NAME,
-    MANIFEST,
     Device,
     HubName,
     ModelKind,
@@ -62,7 +56,8 @@ class Order:
         variant: which published default.
         from_checkpoint: export `model.pt` here even if the ONNX was published.
         row_by_row: as in `prepare`.
-        device: what the graphs shall be fast on; None is a GPU for fp16, else the CPU.
+        device: what the graphs shall be fast on; None is a GPU for fp16, else the CPU. Beside a
+            GPU's graph, of that precision, lies the CPU's, in fp32.
         name: in the store; None makes one from the source.
         wavs: recordings to verify it on (16 kHz); none takes the samples.
         proofs: recordings (16 kHz) and what is said in them, which the model must read, besides
@@ -86,19 +81,6 @@ class Order:
     proofs: Sequence[tuple[Path, str]] = ()
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What is known of an installed model.
-
-    Attributes:
-        agreement: with `funasr_onnx` on the same files, None where it was not compared.
-        speech: how it read recordings whose text is known, None where there was none.
-    """
-
-    agreement: Agreement | None
-    speech: SpeechProof | None
-
-
 def carry_out(order: Order, say: Callable[[str], None]) -> None:
     """Find, download, export, prepare, convert, verify, keep and install a model.
 
@@ -114,6 +96,11 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
     source = _source(order)
     choice = choose(kind, order.precision, order.recipe, source)
     device = order.device or ("gpu" if choice.precision == "fp16" else "cpu")
+    if device == "gpu" and choice.precision == "int8":
+        raise InstallError(
+            "--device gpu: expected --precision fp32 or fp16, got int8: on a GPU it "
+            "is slower than fp32"
+        )
     spoken = given_proofs(kind, order.proofs)
     recordings = read_recordings(order.wavs or sorted(SAMPLES.glob("*.wav")))
     material = Material(recordings, agreement.read_texts(SAMPLES / "transcripts.tsv"))
@@ -142,25 +129,65 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
             _named(links, located.directories[-1]),
             new_entry(order.store, kind.name, name) as entry,
         ):
-            cost = None
             if choice.of_files == "int8":
                 check_published(kind, located.directories, links)
-            if choice.is_converted:
-                reports, cost = install_converted(kind, links, entry, choice, material, device)
-            else:
-                first = graph_file(graphs[0], choice.of_files)
-                reports = install(kind, links, entry, first, order.row_by_row, device)
-            _say_prepared(reports, say)
-            if cost is not None:
-                say(str(cost))
             spoken += shipped_proofs(kind, located.directories)
-            verification = _verify(kind, entry, links, choice, material, spoken, say)
-            _write_manifests(kind, entry, name, located, files, choice, cost, verification)
+            one = partial(_make, order, links, material=material, spoken=spoken, say=say)
+            if device == "gpu":
+                say("for the CPU:")
+                on_cpu = one(entry, Choice("fp32"), "cpu")
+                with tempfile.TemporaryDirectory(dir=entry, prefix=".gpu-") as folder:
+                    say("for a GPU:")
+                    made = one(Path(folder), choice, "gpu")
+                    put_beside(kind, Path(folder), entry)
+            else:
+                made, on_cpu = one(entry, choice, "cpu"), None
+            write_manifests(kind, entry, name, located, files, made, on_cpu)
     put_in_place(order.store / kind.name / name, order.repository)
     say(
         f"{kind.name}: installed {located.title} ({choice.precision}) in {order.repository} "
         f"as {name}"
     )
+
+
+def _make(
+    order: Order,
+    links: Path,
+    target: Path,
+    choice: Choice,
+    device: Device,
+    *,
+    material: Material,
+    spoken: Sequence[Spoken],
+    say: Callable[[str], None],
+) -> Made:
+    """Prepare a model's graphs for one device, convert and verify them.
+
+    Args:
+        order: what to install.
+        links: the files.
+        target: gets graphs and tables, as a repository has them.
+        choice: the precision.
+        device: which.
+        material: to try the model on.
+        spoken: recordings that it must read.
+        say: takes lines for the user.
+
+    Raises:
+        InstallError: it does not say what FunASR's runtime says.
+        PrepareError: a graph cannot be served.
+    """
+    kind, cost = order.kind, None
+    if choice.is_converted:
+        reports, cost = install_converted(kind, links, target, choice, material, device)
+    else:
+        first = graph_file(kind.graphs[0].stem, choice.of_files)
+        reports = install(kind, links, target, first, order.row_by_row, device)
+    _say_prepared(reports, say)
+    if cost is not None:
+        say(str(cost))
+    verification = _verify(kind, target, links, choice, material, spoken, say)
+    return Made(choice, reports, cost, verification)
 
 
 @contextmanager
@@ -232,38 +259,3 @@ def _not_compared(kind: str) -> str:
     if kind not in agreement.LOADERS:
         reason = f"there is no comparison for {kind} models"
     return f"not verified against funasr_onnx: {reason}; compared with the original graph only"
-
-
-def _write_manifests(
-    kind: ModelKind,
-    entry: Path,
-    name: str,
-    located: Located,
-    files: ModelFiles,
-    choice: Choice,
-    cost: PrecisionReport | None,
-    verification: Verification,
-) -> None:
-    """Record in each graph's folder what was installed and how it was verified."""
-    found, speech = verification.agreement, verification.speech
-    common: dict[str, Any] = {
-        "kind": kind.name,
-        "name": name,
-        "source": located.origin,
-        "precision": choice.precision,
-        "recipe": choice.recipe,
-        "precision_report": None if cost is None else cost.as_dict(),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "source_sha256": {file: hash_file(path) for file, path in files.originals.items()},
-        "installed_sha256": {
-            path.relative_to(entry).as_posix(): hash_file(path)
-            for path in sorted(entry.rglob("*"))
-            if path.is_file() and path.name != MANIFEST
-        },
-        "funasr_onnx_agreement": None if found is None else asdict(found),
-        "proved_by_speech": None if speech is None else speech.as_dict(),
-    }
-    for path in entry.glob(f"*/*/{MANIFEST}"):
-        prepared = read_json(path)
-        text = json.dumps({**prepared, **common}, indent=2, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")

@@ -23,6 +23,7 @@ from asr_server.models import (
     set_up_home,
 )
 from asr_server.models import home as home_module
+from asr_server.models.config_blocks import set_gpu_file
 from tests.serving import RANDOM_MODELS
 
 CONFIG = "model_repo_sensevoice/sensevoice_encoder/config.pbtxt"
@@ -104,6 +105,18 @@ def test_a_newer_version_refreshes_what_describes_the_models_only(home, shipped)
         f"{home / CONFIG}: replaced by this version's; yours is now config.pbtxt.old",
         f"model repositories are in {home}",
     ]
+
+
+def test_what_install_wrote_into_a_configuration_stays_in_a_newer_version(home, shipped):
+    set_up_home(lambda text: None)
+    assert (home / CONFIG).parent.joinpath("warmup", "speech_lengths").is_file()
+    installed = set_gpu_file((home / CONFIG).read_text(), True)
+    (home / CONFIG).write_text(installed)
+    (shipped / CONFIG).write_text("# newer\n" + (shipped / CONFIG).read_text())
+    said = []
+    set_up_home(said.append)
+    assert (home / CONFIG).read_text() == "# newer\n" + installed
+    assert said == [f"model repositories are in {home}"]  # no change of the user's
 
 
 def test_what_was_lost_is_copied_again(home, shipped):

@@ -71,7 +71,15 @@ def test_an_embedded_model_in_another_precision(tmp_path, capsys, name, precisio
     printed = capsys.readouterr().out
     assert "texts against fp32: " in printed
     folder = repository / kind.encoder / "1"
-    assert read_metadata(folder / "model.onnx")["precision"] == precision
+    served = folder / ("model.onnx" if precision == "int8" else "model_gpu.onnx")
+    assert read_metadata(served)["precision"] == precision
+    config = (folder.parent / "config.pbtxt").read_text()
+    if precision == "fp16":  # the CPU's graph lies beside the GPU's, and is proved as well
+        beside = read_metadata(folder / "model.onnx")
+        assert (beside["precision"], beside["device"]) == ("fp32", "cpu")
+        assert printed.count("proved by speech") == 2
+    assert ('{ key: "9.0" value: "model_gpu.onnx" }' in config) == (precision == "fp16")
+    assert (folder / "model_gpu.onnx").is_file() == (precision == "fp16")
     manifest = json.loads((folder / MANIFEST).read_text())
     assert manifest["name"] == f"embedded-{precision}"
     assert manifest["precision"] == precision
@@ -86,3 +94,32 @@ def test_an_embedded_model_in_another_precision(tmp_path, capsys, name, precisio
         assert report["conversion"]["batch_changed_ids"] == 0
     else:
         assert report["conversion"]["float16"]["largest"] < 65504 / 4
+
+
+def test_a_graph_for_gpus_goes_with_its_configuration(tmp_path, capsys):
+    """Installed, switched away and back: file and configuration change together."""
+    kind = KINDS["vad"]
+    repository = copy_repository(kind, tmp_path / "repository")
+    places = ["--store", str(tmp_path / "store"), "--repository", str(repository)]
+    assert main(["vad", *places]) == 0
+    folder = repository / kind.encoder
+    plain = (folder / "config.pbtxt").read_text()
+    assert main(["vad", "--device", "gpu", *places]) == 0
+    both = (folder / "config.pbtxt").read_text()
+    of_gpu, of_cpu = (
+        read_metadata(folder / "1" / name) for name in ("model_gpu.onnx", "model.onnx")
+    )
+    assert (of_gpu["device"], of_cpu["device"]) == ("gpu", "cpu")
+    assert "cc_model_filenames" in both and "cc_model_filenames" not in plain
+    manifest = json.loads((folder / "1" / MANIFEST).read_text())
+    assert manifest["preparation"]["device"] == "cpu"
+    assert manifest["preparation_for_gpu"]["device"] == "gpu"
+    assert manifest["beside_it_for_the_cpu"]["precision"] == "fp32"
+    assert f"{kind.encoder}/1/model_gpu.onnx" in manifest["installed_sha256"]
+    for name, text in (("embedded", plain), ("embedded-gpu", both)):
+        assert main(["use", "vad", name, *places]) == 0
+        assert (folder / "config.pbtxt").read_text() == text
+        assert (folder / "1" / "model_gpu.onnx").is_file() == (text == both)
+        assert (folder / "warmup" / "speech_lengths").is_file()
+    assert main(["vad", "--device", "gpu", "--precision", "int8", *places]) == 1
+    assert "expected --precision fp32 or fp16, got int8" in capsys.readouterr().err

@@ -100,6 +100,30 @@ def test_a_failure_at_any_move_leaves_the_former_model(store, repository, monkey
         assert contents(repository) != before
 
 
+def test_a_configuration_changes_with_the_graphs_or_not_at_all(store, repository, monkeypatch):
+    put_in_place(add(store, "first").directory, repository)
+    before = contents(repository)
+    second = add(store, "second", ["encoder/1/model_gpu.onnx"])
+    right, done = os.replace, []
+
+    def fail(source, target):
+        done.append(target)
+        if target == repository / "encoder/1" / MANIFEST:  # arrives last
+            monkeypatch.setattr(store_module.os, "replace", right)
+            raise OSError("disk")
+        right(source, target)
+
+    monkeypatch.setattr(store_module.os, "replace", fail)
+    with pytest.raises(OSError, match="disk"):
+        put_in_place(second.directory, repository)
+    assert repository / "encoder/config.pbtxt" in done
+    assert contents(repository) == before
+    put_in_place(second.directory, repository)
+    assert "cc_model_filenames" in contents(repository)["encoder/config.pbtxt"]
+    put_in_place(store / "paraformer" / "first", repository)
+    assert contents(repository)["encoder/config.pbtxt"].strip() == "encoder"
+
+
 def test_a_file_system_without_links_gets_copies(store, repository, monkeypatch):
     def refuse(*_):
         raise OSError("no links")

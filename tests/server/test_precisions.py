@@ -21,6 +21,12 @@ def client(request, tmp_path_factory):
         repository = copy_repository(kind, work / kind.repository)
         places = ["--store", str(work / "store"), "--repository", str(repository)]
         assert main([name, "--precision", request.param, *places]) == 0
+        if request.param == "fp16":  # as an instance on a GPU opens it
+            config = repository / kind.encoder / "config.pbtxt"
+            default = 'default_model_filename: "model{}.onnx"'
+            text = config.read_text()
+            assert default.format("") in text
+            config.write_text(text.replace(default.format(""), default.format("_gpu")))
         repositories.append(repository)
     with TritonServer(repositories, log=work / "server.log") as server:
         server.wait_ready(READY_TIMEOUT_S)

@@ -1,0 +1,38 @@
+"""What a real server runs before a model is ready."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from asr_server.install import install
+from asr_server.models import KINDS, copy_repository
+from asr_server.run import TritonServer, TritonServerError
+from tests.serving import READY_TIMEOUT_S
+
+
+def test_every_graph_is_run_before_it_is_ready(triton_server):
+    for kind in KINDS.values():
+        for graph in kind.graphs:
+            config = triton_server.client.grpc.get_model_config(graph.model).config
+            (sample,) = config.model_warmup
+            assert {each.name for each in config.input} == set(sample.inputs)
+
+
+def test_a_model_whose_warm_up_fails_is_not_ready(tmp_path):
+    """So that one that is ready has been run; here the widths are another model's."""
+    kind = KINDS["vad"]
+    repository = copy_repository(kind, tmp_path / "repository")
+    install(kind, kind.embedded, repository)
+    path = repository / kind.encoder / "config.pbtxt"
+    text = path.read_text()
+    damaged = re.sub(r"dims: \[ 4, \d+, 19 \]", "dims: [ 4, 7, 19 ]", text)
+    assert damaged != text
+    path.write_text(damaged)
+    log = tmp_path / "server.log"
+    with (
+        TritonServer([repository], log=log) as server,
+        pytest.raises(TritonServerError, match="warmup sample 'as_installed'"),
+    ):
+        server.wait_ready(READY_TIMEOUT_S)

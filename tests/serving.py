@@ -12,7 +12,7 @@ import tritonclient.grpc
 
 from asr_contract import LANGUAGE_IDS, RECOGNISERS, TEXT_NORM_IDS
 from asr_server.install import install
-from asr_server.models import KINDS, copy_repository
+from asr_server.models import KINDS, Device, copy_repository
 from asr_server.places import ROOT
 from asr_server.run import ServerFlags, TritonServer
 
@@ -28,6 +28,7 @@ def serve_models(
     parameters: Mapping[str, str] | None = None,
     flags: ServerFlags | None = None,
     instances: Mapping[str, int] | None = None,
+    device: Device = "cpu",
 ) -> Iterator[TritonServer]:
     """Install models into copies of the repositories and serve them.
 
@@ -36,8 +37,9 @@ def serve_models(
         sources: exported model for each kind.
         parameters: new values of parameters and fields in `config.pbtxt`.
         instances: processes of the models that leave it to serving.
+        device: what the graphs are prepared for.
     """
-    repositories = install_models(work, sources, parameters)
+    repositories = install_models(work, sources, parameters, device)
     log = work / "server.log"
     with TritonServer(repositories, log=log, flags=flags, instances=instances) as server:
         server.wait_ready(READY_TIMEOUT_S)
@@ -45,14 +47,17 @@ def serve_models(
 
 
 def install_models(
-    work: Path, sources: Mapping[str, Path], parameters: Mapping[str, str] | None = None
+    work: Path,
+    sources: Mapping[str, Path],
+    parameters: Mapping[str, str] | None = None,
+    device: Device = "cpu",
 ) -> list[Path]:
     """Install models into copies of the repositories, as `serve_models`; returns these."""
     repositories = []
     for name, source in sources.items():
         kind = KINDS[name]
         repository = copy_repository(kind, work / kind.repository)
-        install(kind, source, repository)
+        install(kind, source, repository, device=device)
         for key, value in (parameters or {}).items():
             set_parameter(repository, key, value)
         if repository not in repositories:

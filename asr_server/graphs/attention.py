@@ -18,6 +18,7 @@ from asr_server.graphs.nodes import attribute_value
 
 _HEADS_OUT, _KEYS_OUT = [0, 2, 1, 3], [0, 2, 3, 1]
 _NEVER = -1e4  # what exports add to, or put in the place of, the score of a key beyond the end
+_FILTER = -1e30  # the same here
 
 
 @dataclass(frozen=True)
@@ -41,26 +42,30 @@ class _Attention:
     output: str
 
 
-def fuse_attention(graph: Graph) -> int:
+def fuse_attention(graph: Graph, by_pair: bool = False) -> int:
     """Put one operator in the place of every attention of known form; return their number.
 
-    Keys are taken to be masked from each row's length on, which the proof of `prepare` checks.
+    Args:
+        graph: is changed.
+        by_pair: which keys a query sees is its own matter: masks are [B, 1, n, n]. Else keys are
+            taken to be masked from each row's length on, which the proof of `prepare` checks.
     """
     found = [match for node in graph.nodes if (match := _match(graph, node)) is not None]
-    lengths: dict[tuple[tuple[str, str], ...], str] = {}
+    made: dict[tuple[tuple[str, str], ...], str] = {}
     for match in found:
         inputs = [match.query, match.key, match.value]
         if match.masks:
-            if match.masks not in lengths:
-                lengths[match.masks] = _key_lengths(graph, match.masks)
-            inputs += ["", lengths[match.masks]]
+            if match.masks not in made:
+                present = _present(graph, match.masks)
+                made[match.masks] = (_bias if by_pair else _key_lengths)(graph, present)
+            inputs += ["", "", made[match.masks]] if by_pair else ["", made[match.masks]]
         fused = graph.add(
             "MultiHeadAttention",
             inputs,
             domain=MICROSOFT,
             num_heads=match.heads,
             scale=match.scale,
-            mask_filter_value=-1e30,
+            mask_filter_value=_FILTER,
         )
         graph.replace_uses(match.output, fused)
     if found:
@@ -69,8 +74,8 @@ def fuse_attention(graph: Graph) -> int:
     return len(found)
 
 
-def _key_lengths(graph: Graph, masks: tuple[tuple[str, str], ...]) -> str:
-    """Add nodes that count each row's keys: masks [B, 1, 1, n] to int32 [B]."""
+def _present(graph: Graph, masks: tuple[tuple[str, str], ...]) -> str:
+    """Add nodes that say which keys count: masks of one shape to booleans."""
     present = ""
     for name, way in masks:
         if way == "added":
@@ -78,8 +83,19 @@ def _key_lengths(graph: Graph, masks: tuple[tuple[str, str], ...]) -> str:
         else:
             mine = name if way == "present" else graph.add("Not", [graph.cast(name, BOOL)])
         present = graph.add("And", [present, mine]) if present else mine
+    return present
+
+
+def _key_lengths(graph: Graph, present: str) -> str:
+    """Add nodes that count each row's keys: [B, 1, 1, n] to int32 [B]."""
     counted = graph.reduce("ReduceSum", graph.cast(present, INT32), -1)
     return graph.add("Reshape", [counted, graph.constant([-1], np.int64)])
+
+
+def _bias(graph: Graph, present: str) -> str:
+    """Add nodes that make what is added to the scores: [B, 1, n, n] to float32 of that shape."""
+    nothing, never = (graph.constant(value, np.float32) for value in (0.0, _FILTER))
+    return graph.add("Where", [present, nothing, never])
 
 
 def _match(graph: Graph, softmax: NodeProto) -> _Attention | None:

@@ -16,6 +16,7 @@ from asr_server.file_hashes import hash_file
 from asr_server.graphs import masks, patterns, verify
 from asr_server.graphs.attention import fuse_attention
 from asr_server.graphs.convolutions import unfold_convolutions, widen_convolutions
+from asr_server.graphs.dense_convolutions import flatten_columns, multiply_convolutions
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.external_data import MAX_BYTES, load_model, self_contained
 from asr_server.graphs.graph import Graph
@@ -127,7 +128,7 @@ def _rewrite(
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
         edits = recipe.rewrite(graph, not row_by_row)
         if not row_by_row:
-            model, more = _FOR_DEVICE["cpu" if int8 else device](model)
+            model, more = _FOR_DEVICE["cpu" if int8 else device](model, found)
             edits |= more
     except PrepareError as error:
         way_out = "" if row_by_row or found in WITH_CACHES else f". {_WAY_OUT}"
@@ -153,21 +154,23 @@ def _rewrite(
     return model, report, recipe
 
 
-def _for_cpu(model: ModelProto) -> tuple[ModelProto, dict[str, int]]:
+def _for_cpu(model: ModelProto, kind: GraphKind) -> tuple[ModelProto, dict[str, int]]:
     return model, {"convolutions": widen_convolutions(Graph(model))}
 
 
-def _for_gpu(model: ModelProto) -> tuple[ModelProto, dict[str, int]]:
+def _for_gpu(model: ModelProto, kind: GraphKind) -> tuple[ModelProto, dict[str, int]]:
     model = simplify(model)
     graph = Graph(model)
+    flatten_columns(graph)
     return model, {
         "convolutions": unfold_convolutions(graph),
-        "attentions": fuse_attention(graph),
+        "dense_convolutions": multiply_convolutions(graph),
+        "attentions": fuse_attention(graph, by_pair=kind == "punctuation_online"),
         "skip_norms": fuse_skip_norms(graph),
     }
 
 
-_FOR_DEVICE: dict[Device, Callable[[ModelProto], tuple[ModelProto, dict[str, int]]]] = {
+_FOR_DEVICE: dict[Device, Callable[[ModelProto, GraphKind], tuple[ModelProto, dict[str, int]]]] = {
     "cpu": _for_cpu,
     "gpu": _for_gpu,
 }

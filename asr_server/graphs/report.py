@@ -62,6 +62,7 @@ def metadata(report: Report) -> dict[str, str]:
         "device": report.device,
         "row_by_row": "true" if report.row_by_row else "false",
         "source_sha256": report.source_sha256,
+        "warm_up": json.dumps({name: each.dims for name, each in report.warm_up.items()}),
     }
     return {_PREFIX + key: value for key, value in entries.items()}
 

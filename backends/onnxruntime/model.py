@@ -20,7 +20,7 @@ import triton_python_backend_utils as pb_utils
 from ort_batch import Array, BatchPlan, Job, Result, run_jobs
 from ort_complete import complete_config, needs_completion
 from ort_ragged import read_ragged
-from ort_session import describe, graph_signature, open_instance
+from ort_session import check_warm_up, describe, graph_signature, open_instance
 from ort_settings import read_settings, run_options
 from ort_signature import check_config
 from ort_workers import Workers, default_runs
@@ -87,6 +87,7 @@ class TritonPythonModel:
             )
             signature = self._sessions.signature
             check_config(config, signature)
+            check_warm_up(config, self._sessions)
         kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
         what = describe(self._sessions, device)
         pb_utils.Logger.log_info(

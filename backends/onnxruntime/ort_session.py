@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from ort_shared import Sessions, open_shared
 from ort_signature import Signature, read_signature
 from ort_workers import threads_beside_others
 
-_PRECISION = "asr.precision"  # metadata of graphs that this project prepared
+# Metadata of graphs that this project prepared.
+_PRECISION, _WARM_UP = "asr.precision", "asr.warm_up"
 
 
 def open_instance(
@@ -87,6 +89,31 @@ def describe(sessions: Sessions, device: int) -> str:
     known = sessions.alone.get_modelmeta().custom_metadata_map
     precision = known.get(_PRECISION, "precision not recorded")
     return f"{provider}{where}, {precision}, {sessions.path}"
+
+
+def check_warm_up(config: Mapping[str, Any], sessions: Sessions) -> None:
+    """Compare what Triton is to run before the model is ready with what the graph takes.
+
+    A run that fails there may end the server (release 24.10), in the place of an error.
+
+    Args:
+        config: the model's configuration.
+        sessions: whose graph says what it takes, if this project prepared it.
+
+    Raises:
+        ValueError: an input has other dims.
+    """
+    known = sessions.alone.get_modelmeta().custom_metadata_map
+    expected: dict[str, list[int]] = json.loads(known.get(_WARM_UP, "{}"))
+    for sample in config.get("model_warmup", []):
+        for name, entry in sample.get("inputs", {}).items():
+            dims = [int(size) for size in entry.get("dims", [])]
+            if dims != expected.get(name, dims):
+                raise ValueError(
+                    f"model_warmup of input '{name}': expected dims {expected[name]}, as "
+                    f"{sessions.path.name} was prepared, got {dims}; `triton-asr-server install` "
+                    "writes them"
+                )
 
 
 def graph_signature(version_dir: str, config: Mapping[str, Any], settings: Settings) -> Signature:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import onnx
 import pytest
@@ -15,6 +16,8 @@ from ort_device import compute_capability
 from ort_file import model_file
 from ort_session import describe, open_instance
 from ort_settings import Settings
+from ort_shared import Sessions
+from ort_signature import Signature
 
 CONFIG = {
     "default_model_filename": "model.onnx",
@@ -111,3 +114,20 @@ def test_a_gpu_instance_asks_for_the_file_of_its_gpu_and_without_cuda_opens_the_
     assert opened == [("model_gpu.onnx", cuda), ("model.onnx", ["CPUExecutionProvider"])]
     assert "CUDAExecutionProvider did not start" in warnings[0]
     assert describe(sessions, 0).startswith("CPUExecutionProvider, fp32")
+
+
+class OnGpu:
+    """What ONNX Runtime says of a session on CUDA."""
+
+    def get_providers(self):
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def get_modelmeta(self):
+        return SimpleNamespace(custom_metadata_map={"asr.precision": "fp16"})
+
+
+@pytest.mark.parametrize("device", [0, 1])
+def test_the_log_says_which_gpu_an_instance_has(folder, device):
+    sessions = Sessions(folder / "model_gpu.onnx", Signature({}, {}, {}), OnGpu(), OnGpu())
+    expected = f"CUDAExecutionProvider on GPU {device}, fp16, {folder / 'model_gpu.onnx'}"
+    assert describe(sessions, device) == expected

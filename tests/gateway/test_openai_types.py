@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import zlib
@@ -10,7 +9,6 @@ import zlib
 import openai
 import pytest
 import requests
-import websockets
 from openai.types import Model
 from openai.types.audio import (
     Transcription,
@@ -21,7 +19,7 @@ from openai.types.audio import (
 
 from asr_client import Client
 from asr_gateway.shared.model_names import DEFAULT_ALIASES
-from tests.gateway.gateways import client_of, running_gateway
+from tests.gateway.gateways import running_gateway
 from tests.gateway.test_http import TIMEOUT_S, post
 
 BOTH = {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
@@ -162,18 +160,6 @@ def test_there_are_no_translations(gateway, talk):
     api = openai.OpenAI(base_url=f"{gateway.http}/v1", api_key="none", timeout=TIMEOUT_S)
     with pytest.raises(openai.NotFoundError, match="no translations"):
         api.audio.translations.create(model="whisper-1", file=talk)
-
-
-@pytest.mark.parametrize("path", ["/v1/realtime", "/v1/realtime?model=gpt-4o-transcribe", "/v1/x"])
-def test_there_is_no_realtime_api(gateway, path):
-    async def run() -> None:
-        with pytest.raises(websockets.InvalidStatus) as caught:
-            async with client_of(gateway, path):
-                pass
-        assert caught.value.response.status_code == 404
-        assert b"Realtime" in caught.value.response.body
-
-    asyncio.run(run())
 
 
 ORIGIN = "https://app.example.org"

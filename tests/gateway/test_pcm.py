@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_client import AudioError, load_audio
-from asr_gateway.funasr.inbox import MAX_WAITING_SAMPLES, AudioInbox
+from asr_gateway.live.inbox import MAX_WAITING_SAMPLES, AudioInbox
 
 SAMPLES = (np.arange(2000) * 7 % 4001 - 2000).astype("<i2")
 

@@ -18,7 +18,7 @@ from asr_client.files.segments import Segment
 from asr_client.files.sentences import split_sentences
 from asr_client.text.alignment import text_units
 from asr_contract import SAMPLE_RATE
-from asr_gateway.funasr.second_pass import SegmentRecogniser
+from asr_gateway.live.second_pass import SegmentRecogniser
 from tests.funasr_counting import client_pieces
 from tests.gateway.gateways import (
     END,

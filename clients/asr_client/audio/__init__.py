@@ -10,6 +10,7 @@ from .conversion import Channels, Converter, read_channels
 from .loading import AudioWarning, LoadedAudio, load_audio, load_recording, load_recording_async
 from .media import BLOCK_SAMPLES, MediaDecoder, MediaSource, find_ffmpeg
 from .raw import PCM_FORMATS, RAW_CODECS, raw_format_of_name
+from .samples import PcmFormat
 from .waveform import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
@@ -33,6 +34,7 @@ __all__ = [
     "MediaDecoder",
     "MediaSource",
     "Pcm",
+    "PcmFormat",
     "Waveform",
     "find_ffmpeg",
     "load_audio",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -12,15 +11,22 @@ from asr_client import AudioError, FileOptions
 from asr_client.audio import raw_format_of_name
 from asr_contract import SAMPLE_RATE, ChunkSize, nearest_served_chunk_size
 
+from ..live import (
+    Arrivals,
+    AudioInbox,
+    AudioSource,
+    Bound,
+    LiveRecognition,
+    Partial,
+    RecoveringRecognition,
+    Report,
+    Spoken,
+    Utterance,
+)
 from ..shared import SHUTDOWN_MESSAGE, Gateway, through_outages, told
-from .inbox import AudioInbox, AudioSource
-from .live import LiveRecognition, Partial, Report, Spoken
 from .protocol import UtteranceOptions
 from .recorded import Recording
-from .recovering import RecoveringRecognition
 from .replies import closing_reply, made_final, partial_reply, recording_reply, sentence_reply
-
-_ARRIVALS = 4096  # frames whose time of arrival is remembered
 
 # How replies to recordings are labelled; a file may come in a mode for live audio.
 _RECORDED_MODES = {"offline": "offline", "online": "online", "2pass": "2pass-offline"}
@@ -28,27 +34,14 @@ _RECORDED_MODES = {"offline": "offline", "online": "online", "2pass": "2pass-off
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Listener(Protocol):
-    """Takes the audio of one utterance and sends the replies.
-
-    Attributes:
-        mode: for counters: "offline", "online" or "2pass".
-    """
-
-    mode: str
-
-    @property
-    def audio_s(self) -> float:
-        """Return how much was received, in seconds; 0 if that is not known before the end."""
+class Listener(Utterance, Protocol):
+    """Takes the audio of one utterance and sends the replies; `mode` is as clients name it."""
 
     async def put(self, data: bytes) -> None:
         """Take audio in; waits when too much of it waits."""
 
     def end(self) -> None:
         """Say that the audio is complete."""
-
-    async def run(self) -> None:
-        """Recognise, and send the replies, the last of them when the audio has ended."""
 
 
 def is_live(options: UtteranceOptions) -> bool:
@@ -184,7 +177,7 @@ class LiveListener:
         self._notices = list(notices)
         step = gateway.settings.step_ms * SAMPLE_RATE // 1000
         self._inbox = AudioInbox(options.sample_rate, step)
-        self._arrivals: deque[tuple[float, float]] = deque(maxlen=_ARRIVALS)  # ms received, when
+        self._arrivals = Arrivals()
         self._ended = False
         self._held: dict[str, Any] | None = None  # a result that may be the last
         self.mode = options.mode
@@ -198,7 +191,7 @@ class LiveListener:
         """Take audio in; waits when too much of it waits."""
         now = time.monotonic()
         await self._inbox.put(data)
-        self._arrivals.append((1000 * self.audio_s, now))
+        self._arrivals.note(1000 * self.audio_s, now)
 
     def end(self) -> None:
         """Say that the audio is complete."""
@@ -242,12 +235,14 @@ class LiveListener:
             )
         return served
 
-    async def _report(self, event: Partial | Spoken) -> None:
+    async def _report(self, event: Partial | Spoken | Bound) -> None:
         """Send a reply for something that was heard, or hold it if it may be the last."""
+        if isinstance(event, Bound):
+            return
         await self._release()
         metrics, is_partial = self._gateway.metrics, isinstance(event, Partial)
         latency = metrics.partial_latency_s if is_partial else metrics.sentence_latency_s
-        latency.observe(self._since_arrival(event.heard_ms))
+        latency.observe(self._arrivals.since_s(event.heard_ms))
         reply = self._reply(event)
         if self._ended and self._may_be_last(event):
             self._held = reply
@@ -275,12 +270,6 @@ class LiveListener:
         if self._held is not None:
             held, self._held = self._held, None
             await self._send(held)
-
-    def _since_arrival(self, heard_ms: float) -> float:
-        """Return how long ago, in seconds, so much of the audio was there."""
-        while len(self._arrivals) > 1 and self._arrivals[0][0] < heard_ms:
-            self._arrivals.popleft()
-        return time.monotonic() - self._arrivals[0][1] if self._arrivals else 0.0
 
 
 def _suffix(options: UtteranceOptions) -> str:

@@ -19,9 +19,9 @@ from typing import Any
 
 from asr_contract import SAMPLE_RATE
 
+from ..live import Partial, Spoken
 from ..shared import Gateway
 from .listener import LiveListener, Send
-from .live import Partial, Spoken
 from .protocol import ClientMessage, UtteranceOptions, parse_message
 
 _PLAIN = ("START", "STOP", "COMMIT")

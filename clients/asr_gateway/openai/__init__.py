@@ -11,8 +11,8 @@ A field of the form: `form.py` and `openapi.py`. How large and slow an upload ma
 with the numbers that are settings in `shared/settings.py`.
 """
 
-from .api_errors import ApiError
+from .api_errors import ApiError, api_error
 from .openapi import openapi_document
 from .transcriptions import ModelList, TranscriptionEndpoint
 
-__all__ = ["ApiError", "ModelList", "TranscriptionEndpoint", "openapi_document"]
+__all__ = ["ApiError", "ModelList", "TranscriptionEndpoint", "api_error", "openapi_document"]

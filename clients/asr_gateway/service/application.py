@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 
 from ..funasr import WebSocketEndpoint
 from ..openai import ApiError, ModelList, TranscriptionEndpoint, openapi_document
+from ..realtime import RealtimeEndpoint
 from ..shared import Gateway
 from .guard import REQUEST_ID, Guard
 from .health import Health
@@ -47,7 +48,8 @@ def make_application(gateway: Gateway) -> Starlette:
             Route("/v1/audio/transcriptions", TranscriptionEndpoint(gateway), methods=["POST"]),
             Route("/v1/audio/translations", _no_translations, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
-            WebSocketRoute("/v1/{path:path}", _no_websocket),  # OpenAI's are other protocols
+            WebSocketRoute("/v1/realtime", RealtimeEndpoint(gateway).serve),
+            WebSocketRoute("/v1/{path:path}", _no_websocket),
             WebSocketRoute("/{path:path}", WebSocketEndpoint(gateway).serve),
         ],
         middleware=[*_cross_origin(gateway), Middleware(Guard, gateway=gateway)],
@@ -84,8 +86,8 @@ async def _no_translations(request: Request) -> Response:
 async def _no_websocket(websocket: WebSocket) -> None:
     refusal = ApiError(
         404,
-        "no websocket is served under /v1; the Realtime API does not exist here. FunASR's protocol "
-        "is spoken on /",
+        "no websocket is served here; OpenAI's Realtime API is spoken on /v1/realtime, FunASR's "
+        "protocol on /",
         code="not_found",
     )
     await websocket.send_denial_response(refusal.response())

@@ -1,4 +1,8 @@
-"""API keys: `Authorization: Bearer KEY`, for websockets of browsers also `?api_key=KEY`."""
+"""API keys: `Authorization: Bearer KEY`, for websockets of browsers also `?api_key=KEY`.
+
+OpenAI's package for browsers, which cannot send that header, names its key as a subprotocol:
+`openai-insecure-api-key.KEY`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from collections.abc import Sequence
 from starlette.requests import HTTPConnection
 
 _SCHEME = "bearer "
+_SUBPROTOCOL = "openai-insecure-api-key."
 
 
 class ApiKeys:
@@ -26,7 +31,7 @@ class ApiKeys:
 
         Args:
             connection: the request.
-            in_query: whether it may be in the URL, which proxies may log.
+            in_query: whether it may be in the URL, which proxies may log, or a subprotocol.
         """
         given = _given_key(connection, in_query)
         # All are compared, each in constant time: how long it takes tells nothing.
@@ -45,4 +50,9 @@ def _given_key(connection: HTTPConnection, in_query: bool) -> str:
     header = connection.headers.get("authorization", "")
     if header.lower().startswith(_SCHEME):
         return header[len(_SCHEME) :].strip()
-    return connection.query_params.get("api_key", "") if in_query else ""
+    if not in_query:
+        return ""
+    for name in connection.scope.get("subprotocols", []):
+        if name.startswith(_SUBPROTOCOL):
+            return str(name[len(_SUBPROTOCOL) :])
+    return connection.query_params.get("api_key", "")

@@ -23,6 +23,8 @@ DEFAULT_ALIASES: Mapping[str, str] = {
             "gpt-4o-transcribe",
             "gpt-4o-mini-transcribe",
             "gpt-4o-mini-transcribe-2025-12-15",
+            "gpt-realtime-whisper",
+            "gpt-live-transcribe",
             "whisper-large-v2",
             "whisper-large-v3",
             "whisper-large-v3-turbo",

@@ -20,7 +20,7 @@ from asr_contract import SAMPLE_RATE
 
 from ..shared import TritonAway, TritonWatch, is_outage, log_event
 from .inbox import AudioSource
-from .live import LiveRecognition, Partial, Report, Spoken
+from .recognition import Bound, LiveRecognition, Partial, Report, Spoken
 
 # The VAD needs to hear what comes before a beginning.
 _BEFORE_SAMPLES = SAMPLE_RATE // 2
@@ -101,6 +101,7 @@ class RecoveringRecognition:
         self._reports = 0
         # Of the stretch that is spoken: what was told, and what the recognition of now has heard.
         self._open_index, self._told, self._heard = 0, "", ""
+        self._told_bounds = {"began": -1, "ended": -1, "reported": -1}  # newest stretch
 
     async def take(self) -> Waveform | None:
         """As `AudioSource.take`, for the recognition of now."""
@@ -161,11 +162,16 @@ class RecoveringRecognition:
             f"{begin_s:.1f} s on was not recognised"
         )
 
-    async def _report(self, event: Partial | Spoken) -> None:
+    async def _report(self, event: Partial | Spoken | Bound) -> None:
         """Report something as of the whole utterance, unless it was told before."""
-        self._reports += 1
         offset_ms = 1000 * self._offset_samples // SAMPLE_RATE
         index = self._first_index + event.index
+        if isinstance(event, Bound):
+            if index > self._told_bounds[event.kind]:
+                self._told_bounds[event.kind] = index
+                await self._report_outside(Bound(event.kind, index, event.at_ms + offset_ms))
+            return
+        self._reports += 1
         heard_ms = event.heard_ms + offset_ms
         if isinstance(event, Spoken):
             await self._report_outside(Spoken(_shifted(event.sentence, offset_ms), index, heard_ms))

@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from asr_client.audio import Waveform
-from asr_client.streaming import LiveReader, Outbox
+from asr_client.streaming import LiveAudio, LiveReader, Outbox
 from asr_contract import SAMPLE_RATE
 
 # What waits before `put` makes the socket wait; the sender's own buffers come on top.
@@ -22,10 +22,10 @@ class AudioSource(Protocol):
 
 
 class AudioInbox:
-    """Takes bytes of PCM in frames of any size and gives 16 kHz audio in pieces worth a request.
+    """Takes audio in frames of any size and gives 16 kHz audio in pieces worth a request.
 
     Args:
-        sample_rate: of PCM without a header, in Hz.
+        sample_rate: of frames for which no other is told, in Hz.
         piece_samples: a piece has at least so many, unless it is the last.
 
     Attributes:
@@ -41,13 +41,17 @@ class AudioInbox:
         self._ended = False
         self.received_samples = 0
 
-    async def put(self, data: bytes) -> None:
+    async def put(self, audio: LiveAudio, sample_rate: int | None = None) -> None:
         """Take audio in; waits while too much of it waits.
+
+        Args:
+            audio: bytes of 16-bit samples, or an array, as `LiveReader.read` takes them.
+            sample_rate: in Hz, where it is not the inbox's own.
 
         Raises:
             AudioError: it cannot be used, or has the header of a codec.
         """
-        for piece in self._reader.read(data, self._sample_rate):
+        for piece in self._reader.read(audio, sample_rate or self._sample_rate):
             self._add(piece)
         while self._outbox.samples > MAX_WAITING_SAMPLES:
             await self._wait()

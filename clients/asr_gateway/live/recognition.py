@@ -3,7 +3,7 @@
     inbox ──> `vad` ──> a stretch of speech ──┬─> `streaming_paraformer` ──> partial texts
                                               └─> when it has ended, second pass ──> its sentence
 
-Silence goes to the VAD only. What is reported about a stretch comes before anything of the next.
+Silence goes to the VAD only. Text of a stretch comes before any of the next.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -64,7 +64,23 @@ class Spoken:
     heard_ms: float
 
 
-Report = Callable[["Partial | Spoken"], Awaitable[None]]
+@dataclass(frozen=True)
+class Bound:
+    """Something about the stretch of speech number `index` that is no text.
+
+    Attributes:
+        kind: "began" and "ended" are told as soon as the VAD says so, whatever waits to be
+            reported of other stretches; "reported" comes behind the last text of the stretch, of
+            which there may be none.
+        at_ms: where it begins, for "began", else where it ends, in the utterance.
+    """
+
+    kind: Literal["began", "ended", "reported"]
+    index: int
+    at_ms: int
+
+
+Report = Callable[["Partial | Spoken | Bound"], Awaitable[None]]
 
 
 class _Speech:
@@ -245,6 +261,7 @@ class LiveRecognition:
         speech = _Speech(self._count, start_ms, session)
         self._count += 1
         self._unreported.append(speech)
+        await self._report(Bound("began", speech.index, start_ms))
         await self._speeches.put(speech)
         return speech
 
@@ -252,6 +269,7 @@ class LiveRecognition:
         """Close a stretch of speech and have it recognised as a whole."""
         second_pass = None
         speech.end_ms = segment.end_ms
+        await self._report(Bound("ended", speech.index, speech.end_ms))
         if self._recogniser is not None:
             second_pass = self._start(self._recogniser.recognise(segment))
         if speech.session is not None:
@@ -303,5 +321,6 @@ class LiveRecognition:
             sentence = await speech.sentence()
             if sentence is not None:
                 await self._report(Spoken(sentence, speech.index, speech.ended_ms))
+            await self._report(Bound("reported", speech.index, speech.end_ms))
             self._unreported.popleft()
             self.reported_ms = speech.end_ms

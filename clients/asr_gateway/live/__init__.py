@@ -1,0 +1,39 @@
+"""Speech that is recognised while it is spoken, whatever protocol brings it.
+
+session      a websocket session: reads messages, watches for silence, ends in good order
+admission    who gets one, and its socket
+channel      the socket as a session sees it, and the codes with which it is closed
+inbox        live audio: the bounded queue to the models
+arrivals     when audio came, so that it is known how late its text is
+recognition  an utterance: VAD, streaming model, and a second pass by `second_pass`
+recovering   runs it again where Triton died
+"""
+
+from .admission import WebSocketChannel, serve_session
+from .arrivals import Arrivals
+from .channel import Channel, ChannelClosed
+from .inbox import AudioInbox, AudioSource
+from .recognition import Bound, LiveRecognition, Partial, Report, Spoken
+from .recovering import RecoveringRecognition
+from .second_pass import SegmentRecogniser
+from .session import TOO_BIG, LiveSession, Utterance
+
+__all__ = [
+    "TOO_BIG",
+    "Arrivals",
+    "AudioInbox",
+    "AudioSource",
+    "Bound",
+    "Channel",
+    "ChannelClosed",
+    "LiveRecognition",
+    "LiveSession",
+    "Partial",
+    "RecoveringRecognition",
+    "Report",
+    "SegmentRecogniser",
+    "Spoken",
+    "Utterance",
+    "WebSocketChannel",
+    "serve_session",
+]

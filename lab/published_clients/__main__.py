@@ -24,7 +24,7 @@ from tests.serving import EMBEDDED, serve_models
 
 from .cases import CASES, Case
 from .install import node_folder, python_of
-from .material import write_recordings
+from .material import write_certificate, write_recordings
 from .recording import http_tap, websocket_tap
 from .table import Outcome, page
 
@@ -74,11 +74,15 @@ def run_all(options: argparse.Namespace, triton_url: str, folder: Path) -> list[
     places |= {name: str(path) for name, path in checkouts.items() if path is not None}
     texts: dict[str, str] = {}
     outcomes = []
-    for service in ("2pass", "offline"):
-        with running_gateway(triton_url, service=service) as gateway:
+    certificate, key = write_certificate(folder)
+    places["certificate"] = str(certificate)
+    for service, tls in (("2pass", False), ("offline", False), ("2pass", True)):
+        settings = {"certfile": certificate, "keyfile": key} if tls else {}
+        with running_gateway(triton_url, service=service, **settings) as gateway:
             texts = texts or expected_texts(triton_url, gateway, places)
             for case in CASES:
-                if case.service == service and options.only.lower() in case.client.lower():
+                is_here = (case.service, case.tls) == (service, tls)
+                if is_here and options.only.lower() in case.client.lower():
                     with tapped(case, gateway, places, record=options.record) as known:
                         outcomes.append(run(case, places | known, texts, options.work))
                     print(f"{case.client}: {case.what}: {outcomes[-1].came}", flush=True)
@@ -165,12 +169,13 @@ def run(case: Case, known: dict[str, str], texts: dict[str, str], work: Path) ->
             command = ["node", str(script), *arguments[1:]]
         else:
             command = [str(python_of(work, case.environment)), *arguments]
+        own = {name: value.format(**known) for name, value in case.variables.items()}
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         try:
             done = subprocess.run(
                 command,
                 cwd=folder,
-                env=variables | case.variables | {"PYTHONIOENCODING": "utf-8"},
+                env=variables | own | {"PYTHONIOENCODING": "utf-8"},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 timeout=TIMEOUT_S,

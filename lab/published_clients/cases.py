@@ -18,13 +18,15 @@ class Case:
         what: for the table.
         environment: whose interpreter runs it: a key of `install.PYTHON`, or "node".
         command: arguments behind the interpreter; `{ws}`, `{http}`, `{host}`, `{port}`, `{triton}`
-            (host:port of its gRPC), `{triton_port}`, `{wav}`, `{manifest}`, `{funasr}` and
-            `{triton_asr_client}` stand for what their names say.
+            (host:port of its gRPC), `{triton_port}`, `{wav}`, `{manifest}`, `{funasr}`,
+            `{triton_asr_client}` and `{certificate}` stand for what their names say.
         expects: which texts it has to print, keys of what `expected_texts` gives.
         also: what its output has to hold beside.
         needs: checkouts without which it cannot run: "funasr", "triton_asr_client".
         recorded: name of its exchanges with the gateway, which the tests replay; "" for none.
         service: of the gateway: "2pass", or "offline" as FunASR's offline server.
+        tls: whether the gateway speaks TLS, with a certificate of its own.
+        variables: of the environment, with the same names in braces.
     """
 
     client: str
@@ -36,6 +38,7 @@ class Case:
     needs: Sequence[str] = ()
     recorded: str = ""
     service: str = "2pass"
+    tls: bool = False
     variables: dict[str, str] = field(default_factory=dict)
 
 
@@ -211,12 +214,36 @@ CASES = (
     _library("litellm 1.110.2", "json, verbose_json", "openai", "litellm_python.py", "{http}"),
     Case(
         "livekit-plugins-openai 1.8.9",
-        "recognize; the Realtime API is refused at once",
+        "recognize",
         "openai",
         (str(DRIVERS / "livekit_stt.py"), "{http}", "{wav}"),
         ("chinese",),
-        also=("realtime 404",),
         recorded="livekit_stt",
+    ),
+    Case(
+        "livekit-plugins-openai 1.8.9",
+        "Realtime API (`use_realtime`), at the speed of speech",
+        "openai",
+        (str(DRIVERS / "livekit_realtime.py"), "{http}", "{wav}"),
+        ("chinese",),
+        also=("interim_transcript", "start_of_speech"),
+    ),
+    Case(
+        "openai 3.57.0 (Python)",
+        "Realtime API: asynchronous with the server's VAD, blocking with a commit (strict)",
+        "openai",
+        (str(DRIVERS / "openai_realtime_python.py"), "{http}", "{wav}"),
+        ("sensevoice",),
+        also=("deltas", "with a VAD", "with a commit"),
+    ),
+    Case(
+        "openai 6.49.0 (Node)",
+        "Realtime API with the server's VAD (its client speaks TLS only)",
+        "node",
+        (str(DRIVERS / "openai_realtime_node.mjs"), "{http}", "{wav}"),
+        ("sensevoice",),
+        tls=True,
+        variables={"NODE_EXTRA_CA_CERTS": "{certificate}"},
     ),
     _library(
         "SpeechRecognition 3.17.0",

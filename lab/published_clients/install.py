@@ -9,7 +9,7 @@ from pathlib import Path
 
 PYTHON = {
     "openai": (
-        "openai==3.57.0",
+        "openai[realtime]==3.57.0",
         "litellm==1.110.2",
         "livekit-agents==1.8.9",
         "livekit-plugins-openai==1.8.9",
@@ -29,7 +29,7 @@ PYTHON = {
         "scipy",
     ),
 }
-NODE = ("openai@6.49.0", "ai@6.0.326", "@ai-sdk/openai@3.0.141")
+NODE = ("openai@6.49.0", "ws@8.23.0", "ai@6.0.326", "@ai-sdk/openai@3.0.141")
 
 
 def python_of(work: Path, name: str) -> Path:

@@ -1,7 +1,8 @@
-"""What the clients send: two utterances, the second open at the end."""
+"""What the clients send: two utterances, the second open at the end; and a certificate."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -33,3 +34,16 @@ def write_recordings(folder: Path) -> dict[str, str]:
     entry = {"audio_filepath": files["wav"], "text": "无", "duration": len(samples) / SAMPLE_RATE}
     manifest.write_text(f"{entry}\n" * 3, encoding="utf-8")
     return {**files, "manifest": str(manifest)}
+
+
+def write_certificate(folder: Path) -> tuple[Path, Path]:
+    """Write a self-signed certificate of this machine and its key."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run(
+        [*command, *names, "-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key

@@ -24,14 +24,7 @@ TIMEOUT_S = 120
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A self-signed certificate of localhost and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run(
-        [*command, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True
-    )
-    return certificate, key
+    return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +92,7 @@ sys.meta_path.insert(0, Blocked())
 from asr_gateway.__main__ import main
 sys.exit(main(["--help"]))
 """
+from lab.published_clients.material import write_certificate
 
 
 @pytest.mark.parametrize(

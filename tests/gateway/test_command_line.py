@@ -17,6 +17,7 @@ from asr_gateway.service.command_line import main
 from asr_gateway.shared.limits import SessionLimits, TooManySessions
 from asr_gateway.shared.settings import GatewaySettings, SettingsError, is_loopback
 from asr_server.run import held_ports
+from lab.published_clients.material import write_certificate
 
 TIMEOUT_S = 120
 
@@ -92,7 +93,6 @@ sys.meta_path.insert(0, Blocked())
 from asr_gateway.__main__ import main
 sys.exit(main(["--help"]))
 """
-from lab.published_clients.material import write_certificate
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ import soundfile
 import websockets
 
 from asr_client import AsyncClient
+from asr_client.files import SegmentRecogniser
 from asr_client.files.options import FileOptions
 from asr_client.files.segments import Segment
 from asr_client.files.sentences import split_sentences
 from asr_client.text.alignment import text_units
 from asr_contract import SAMPLE_RATE
-from asr_gateway.live.second_pass import SegmentRecogniser
 from tests.funasr_counting import client_pieces
 from tests.gateway.gateways import (
     END,
@@ -113,7 +113,12 @@ def test_with_paraformer_the_second_pass_is_punctuated(gateway, triton_url):
 
     async def alone() -> list[str]:
         async with AsyncClient(triton_url) as client:
-            recogniser = SegmentRecogniser(client, FileOptions(model="paraformer", itn=False))
+            recogniser = SegmentRecogniser(
+                client.transport,
+                client.url,
+                FileOptions(model="paraformer", itn=False),
+                client.timeout_s,
+            )
             await recogniser.open()
             found = []
             for reply in plain:

@@ -28,6 +28,7 @@ from ..recognition import RecognitionOptions, RemoteRecogniser
 from ..results import FileTranscript, ModelInfo, Outcome, Transcript
 from ..streaming import SequenceRequests
 from ..transport import Endpoint, GrpcTransport, HttpTransport, Transport
+from .growing import GrowingSpeech
 from .many import ManyRecordings
 from .session import AsyncStreamSession
 from .transcription import AsyncFileTranscription
@@ -274,6 +275,21 @@ class AsyncClient:
         session = AsyncStreamSession(self._transport, self.url, requests, timeout_s)
         self._sessions[id(session)] = session
         return session
+
+    def growing_speech(
+        self,
+        *,
+        model: str = "sensevoice",
+        language: str = "auto",
+        hotwords: Hotwords = None,
+        timeout_s: float | None = None,
+    ) -> GrowingSpeech:
+        """Return a session of one stretch of speech by a model of whole recordings.
+
+        For who finds the stretches, by `files.SpeechDetector` or otherwise; `stream` does, too.
+        """
+        options = RecognitionOptions(model, checked_language(language), False, hotwords)
+        return GrowingSpeech(self._recogniser, options, timeout_or(self.timeout_s, timeout_s))
 
     async def check_ready(
         self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S

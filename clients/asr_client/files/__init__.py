@@ -6,10 +6,12 @@
 `speech_detection` speaks to the model `vad`, `segments` cuts the audio where it says, `punctuation`
 speaks to the model of that name, `sentences` makes sentences of what was recognised, and
 `aio.transcription` runs all of it at once, bounded at every step: whoever reads the sentences sets
-the pace, back to ffmpeg. A server that hears speech live uses the same parts one by one.
+the pace, back to ffmpeg. Speech that is heard live goes through the same parts one by one, by
+`segment_recogniser`.
 """
 
 from .options import DEFAULT_SEGMENT_MS, VAD_OPTIONS, FileOptions
+from .segment_recogniser import SegmentRecogniser
 from .segments import Segment, SegmentCutter
 from .sentences import (
     RecognisedSegment,
@@ -29,6 +31,7 @@ __all__ = [
     "RecognisedSegment",
     "Segment",
     "SegmentCutter",
+    "SegmentRecogniser",
     "SentenceMaker",
     "ServedModels",
     "SpeechDetector",

@@ -22,6 +22,7 @@ from ..live import (
     Report,
     Spoken,
     Utterance,
+    first_pass,
 )
 from ..shared import SHUTDOWN_MESSAGE, Gateway, through_outages, told
 from .protocol import UtteranceOptions
@@ -201,19 +202,21 @@ class LiveListener:
     async def run(self) -> None:
         """Recognise; as `Listener.run`."""
         options, warning = await _file_options(self._gateway, self._options)
-        chunk_size = self._chunk_size()
+        client, settings = self._gateway.client, self._gateway.settings
+        model = self._options.online_model or settings.online_model
+        make_session = first_pass(client, model, options, self._chunk_size())
 
         def begin(source: AudioSource, report: Report) -> LiveRecognition:
             return LiveRecognition(
-                self._gateway.client,
+                client,
                 source,
                 options,
-                chunk_size=chunk_size,
+                first_pass=make_session,
                 second_pass=self._options.mode == "2pass",
                 report=report,
             )
 
-        hold_s = self._gateway.settings.hold_s
+        hold_s = settings.hold_s
         live = RecoveringRecognition(self._inbox, begin, self._gateway.triton, hold_s, self._report)
         try:
             await live.run()

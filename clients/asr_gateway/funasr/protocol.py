@@ -26,7 +26,7 @@ from asr_contract import (
 )
 from asr_contract.bounded_json import parse_json
 
-from ..shared import MODELS
+from ..shared import MODELS, ONLINE_MODELS
 
 MODES = ("offline", "online", "2pass")
 # Names of headerless 16-bit samples. Anything else names a file, whose bytes say what it is.
@@ -54,6 +54,7 @@ class UtteranceOptions:
         svs_lang, svs_itn: SenseVoice's language and ITN; None where not said.
         model: of the second pass, where it is not to be the gateway's own; a field that only this
             gateway knows.
+        online_model: the same of the first pass.
     """
 
     mode: str = "2pass"
@@ -66,6 +67,7 @@ class UtteranceOptions:
     svs_lang: str | None = None
     svs_itn: bool | None = None
     model: str | None = None
+    online_model: str | None = None
 
     @property
     def is_pcm(self) -> bool:
@@ -213,6 +215,12 @@ def _model(name: str, value: Any) -> str:
     return str(value)
 
 
+def _online_model(name: str, value: Any) -> str:
+    if value not in ONLINE_MODELS:
+        raise _error(name, f"one of {', '.join(ONLINE_MODELS)}", value)
+    return str(value)
+
+
 def _number(value: Any) -> float | None:
     """Return a finite number, perhaps written as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -270,4 +278,5 @@ _FIELDS = {
     "svs_lang": ("svs_lang", _language),
     "svs_itn": ("svs_itn", _flag),
     "model": ("model", _model),
+    "online_model": ("online_model", _online_model),
 }

@@ -27,7 +27,7 @@ def sentence_reply(options: UtteranceOptions, sentence: Sentence, index: int) ->
     reply = _reply(options, "2pass-offline", sentence.text)
     reply |= {"slice_type": 2, "index": index}
     reply |= {"start_time": sentence.start_ms, "end_time": sentence.end_ms}
-    return reply | _stamps(sentence.text, [sentence]) | _doubtful([sentence])
+    return reply | _stamps(sentence.text, [sentence]) | _tags(sentence) | _doubtful([sentence])
 
 
 def recording_reply(
@@ -89,6 +89,12 @@ def _stamps(text: str, sentences: list[Sentence]) -> dict[str, Any]:
         return {}
     stamps = [stamp for sentence in sentences for stamp in stamped_sentences(sentence)]
     return {"timestamp": timestamp(text, sentences), "stamp_sents": stamps}
+
+
+def _tags(sentence: Sentence) -> dict[str, Any]:
+    """Return what SenseVoice says of a stretch beside its text; fields of this gateway alone."""
+    tags = {"language": sentence.language, "emotion": sentence.emotion, "event": sentence.event}
+    return {name: tag for name, tag in tags.items() if tag}
 
 
 def _doubtful(sentences: list[Sentence]) -> dict[str, Any]:

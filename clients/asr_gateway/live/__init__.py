@@ -1,21 +1,24 @@
 """Speech that is recognised while it is spoken, whatever protocol brings it.
 
-session      a websocket session: reads messages, watches for silence, ends in good order
-admission    who gets one, and its socket
-channel      the socket as a session sees it, and the codes with which it is closed
-inbox        live audio: the bounded queue to the models
-arrivals     when audio came, so that it is known how late its text is
-recognition  an utterance: VAD, streaming model, and a second pass by `second_pass`
-recovering   runs it again where Triton died
+    session      a websocket session: reads messages, watches for silence, ends in good order
+    admission    who gets one, and its socket
+    channel      the socket as a session sees it, and the codes with which it is closed
+    inbox        live audio: the bounded queue to the models
+    arrivals     when audio came, so that it is known how late its text is
+    recognition  an utterance: VAD, first pass while it is spoken, second pass behind it
+    first_pass   the model that gives text while a stretch is spoken
+    recovering   runs it again where Triton died
+
+A protocol is a subclass of `LiveSession`, and an `Utterance` that turns reports into its messages.
 """
 
 from .admission import WebSocketChannel, serve_session
 from .arrivals import Arrivals
 from .channel import Channel, ChannelClosed
+from .first_pass import first_pass
 from .inbox import AudioInbox, AudioSource
 from .recognition import Bound, LiveRecognition, Partial, Report, Spoken
 from .recovering import RecoveringRecognition
-from .second_pass import SegmentRecogniser
 from .session import TOO_BIG, LiveSession, Utterance
 
 __all__ = [
@@ -31,9 +34,9 @@ __all__ = [
     "Partial",
     "RecoveringRecognition",
     "Report",
-    "SegmentRecogniser",
     "Spoken",
     "Utterance",
     "WebSocketChannel",
+    "first_pass",
     "serve_session",
 ]

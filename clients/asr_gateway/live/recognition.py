@@ -1,6 +1,6 @@
 """One utterance that is recognised while it is spoken (modes `online` and `2pass`).
 
-    inbox ──> `vad` ──> a stretch of speech ──┬─> `streaming_paraformer` ──> partial texts
+    inbox ──> `vad` ──> a stretch of speech ──┬─> first pass ──> partial texts
                                               └─> when it has ended, second pass ──> its sentence
 
 Silence goes to the VAD only. Text of a stretch comes before any of the next.
@@ -18,13 +18,13 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from asr_client import AsyncClient, AsyncStreamSession, FileOptions, Sentence, StreamUpdate
+from asr_client import AsyncClient, FileOptions, Sentence, StreamUpdate
 from asr_client.audio import Waveform
-from asr_client.files import Segment, SegmentCutter, SpeechDetector
-from asr_contract import SAMPLE_RATE, ChunkSize
+from asr_client.files import Segment, SegmentCutter, SegmentRecogniser, SpeechDetector
+from asr_contract import SAMPLE_RATE
 
+from .first_pass import FirstPass
 from .inbox import AudioSource
-from .second_pass import SegmentRecogniser
 
 T = TypeVar("T")
 
@@ -87,12 +87,12 @@ class _Speech:
     """A stretch of speech, from the moment the VAD sees it begin.
 
     Attributes:
-        fed_samples: how much of it the streaming model was given.
+        fed_samples: how much of it the first pass was given.
         end_ms: where it ends in the utterance.
         ended_ms: how much of the utterance was heard when the VAD saw its end.
     """
 
-    def __init__(self, index: int, start_ms: int, session: AsyncStreamSession | None) -> None:
+    def __init__(self, index: int, start_ms: int, session: FirstPass | None) -> None:
         self.index = index
         self.start_ms = start_ms
         self.session = session
@@ -104,7 +104,7 @@ class _Speech:
         )
 
     async def feed(self, waveform: Waveform) -> None:
-        """Give audio to the streaming model."""
+        """Give audio to the first pass."""
         if self.session is not None and waveform.size:
             self.fed_samples += waveform.size
             await self.session.send(waveform)
@@ -147,7 +147,7 @@ class LiveRecognition:
     Args:
         client: of the Triton server.
         options: of the second pass and the VAD.
-        chunk_size: of the streaming model.
+        first_pass: makes a session that gives the partial texts of a stretch.
         second_pass: whether to recognise each stretch once more. Without, the partial texts are
             the result, and complete.
         report: is told what was heard; what waits for it makes the inbox full.
@@ -163,15 +163,19 @@ class LiveRecognition:
         inbox: AudioSource,
         options: FileOptions,
         *,
-        chunk_size: ChunkSize,
+        first_pass: Callable[[], FirstPass],
         second_pass: bool,
         report: Report,
     ) -> None:
         self._client = client
         self._inbox = inbox
         self._options = options
-        self._chunk_size = chunk_size
-        self._recogniser = SegmentRecogniser(client, options) if second_pass else None
+        self._first_pass = first_pass
+        self._recogniser = (
+            SegmentRecogniser(client.transport, client.url, options, client.timeout_s)
+            if second_pass
+            else None
+        )
         self._report = report
         self._speeches: asyncio.Queue[_Speech | None] = asyncio.Queue(_MAX_WAITING_SPEECH)
         self._current: _Speech | None = None
@@ -180,7 +184,7 @@ class LiveRecognition:
         self.reported_ms = 0
         self.heard_samples = 0
         self._begun_s = 0.0
-        self._sessions: set[AsyncStreamSession] = set()
+        self._sessions: set[FirstPass] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -252,10 +256,10 @@ class LiveRecognition:
         await self._current.feed(piece)
 
     async def _begin(self, start_ms: int, *, streamed: bool) -> _Speech:
-        """Open a stretch of speech, with a session of the streaming model or not."""
+        """Open a stretch of speech, with a session of the first pass or not."""
         session = None
         if streamed:
-            session = self._client.stream(chunk_size=self._chunk_size)
+            session = self._first_pass()
             self._sessions.add(session)
             await session.open()
         speech = _Speech(self._count, start_ms, session)
@@ -289,12 +293,12 @@ class LiveRecognition:
         heard_s = self.heard_samples / SAMPLE_RATE
         return heard_s - (time.monotonic() - self._begun_s) > _AHEAD_S
 
-    async def _finish(self, session: AsyncStreamSession) -> None:
+    async def _finish(self, session: FirstPass) -> None:
         """Wait for the last words of a session."""
         await session.finish()
         self._sessions.discard(session)
 
-    async def _leave(self, session: AsyncStreamSession) -> None:
+    async def _leave(self, session: FirstPass) -> None:
         """End a session whose last words the second pass will say."""
         await session.close()
         self._sessions.discard(session)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from asr_contract.bounded_json import parse_json
 
 _MAX_SHOWN = 80
 _MAX_EVENT_ID = 512
@@ -33,8 +34,8 @@ def read_event(text: str) -> dict[str, Any]:
         RequestProblem: it is no JSON object.
     """
     try:
-        event = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        event = parse_json(text)
+    except ValueError as error:
         problem = f"expected JSON; got {shown(text)} ({error})"
         raise RequestProblem(problem, code="invalid_json") from None
     if not isinstance(event, dict):

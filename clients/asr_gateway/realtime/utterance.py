@@ -15,7 +15,13 @@ from typing import Any
 from asr_client import FileOptions, Sentence
 from asr_client.files import join_texts
 from asr_client.streaming import LiveAudio
-from asr_contract import DEFAULT_CHUNK_SIZE, SAMPLE_RATE, join_hotwords, write_hotwords
+from asr_contract import (
+    DEFAULT_CHUNK_SIZE,
+    SAMPLE_RATE,
+    SENSEVOICE_MODEL,
+    join_hotwords,
+    write_hotwords,
+)
 from asr_contract.hotwords import Hotword
 
 from ..live import (
@@ -28,6 +34,7 @@ from ..live import (
     RecoveringRecognition,
     Report,
     Spoken,
+    first_pass,
 )
 from ..shared import Gateway, log_event, told
 from .events import committed, completed, delta, failed, new_id, speech_started, speech_stopped
@@ -152,18 +159,23 @@ class RealtimeUtterance:
 
     async def _recognise(self) -> None:
         options = await self._file_options()
+        client, settings = self._gateway.client, self._gateway.settings
+        # Who names SenseVoice means it in all; other names mean the gateway's own way.
+        named = self._options.model_name == options.model == SENSEVOICE_MODEL
+        model = SENSEVOICE_MODEL if named else settings.online_model
+        make_session = first_pass(client, model, options, DEFAULT_CHUNK_SIZE)
 
         def begin(source: AudioSource, report: Report) -> LiveRecognition:
             return LiveRecognition(
-                self._gateway.client,
+                client,
                 source,
                 options,
-                chunk_size=DEFAULT_CHUNK_SIZE,
+                first_pass=make_session,
                 second_pass=True,
                 report=report,
             )
 
-        hold_s = self._gateway.settings.hold_s
+        hold_s = settings.hold_s
         live = RecoveringRecognition(self._inbox, begin, self._gateway.triton, hold_s, self._report)
         await live.run()
         self._warnings += self._inbox.warnings

@@ -15,6 +15,7 @@ from asr_contract import read_text
 from ..shared import (
     MAX_UPLOAD_MB,
     MODELS,
+    ONLINE_MODELS,
     SERVICES,
     GatewaySettings,
     SettingsError,
@@ -64,6 +65,7 @@ def read_settings(options: argparse.Namespace) -> GatewaySettings:
         service=options.service,
         offline_is_final=options.offline_is_final,
         model=options.model,
+        online_model=options.online_model,
         model_aliases=dict(options.model_alias),
         hotwords=_read_text(options.hotword),
         vad_options=vad_options,
@@ -122,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         help="is_final of that reply; FunASR's C++ server says false (default: yes)",
     )
     add("--model", choices=MODELS, default=_DEFAULTS.model, help=_help("second pass and files"))
+    add(
+        "--online-model",
+        choices=ONLINE_MODELS,
+        default=_DEFAULTS.online_model,
+        help=_help("text while somebody speaks"),
+    )
     add(
         "--model-alias",
         type=_alias,

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from asr_client import AsrError
-from asr_contract import PUNCTUATION_MODEL, STREAMING_MODEL, VAD_MODEL, triton_name
+from asr_contract import PUNCTUATION_MODEL, VAD_MODEL, triton_name
 
 from ..shared import Gateway, GatewaySettings
 
@@ -22,7 +22,7 @@ def needed_models(settings: GatewaySettings) -> list[str]:
     if settings.model == "paraformer":
         names.append(PUNCTUATION_MODEL)
     if settings.service == "2pass":
-        names.append(STREAMING_MODEL)
+        names.append(triton_name(settings.online_model))
     return names
 
 

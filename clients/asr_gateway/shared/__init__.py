@@ -11,7 +11,7 @@ from .failures import GATEWAY_FAILED, logged, told
 from .gateway import SHUTDOWN_MESSAGE, Gateway
 from .limits import SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
-from .model_names import DEFAULT_MODEL_NAME, MODELS, ModelNames
+from .model_names import DEFAULT_MODEL_NAME, MODELS, ONLINE_MODELS, ModelNames
 from .outage import RETRY_AFTER_S, TritonAway, TritonWatch, is_outage, through_outages
 from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError, is_loopback
 
@@ -20,6 +20,7 @@ __all__ = [
     "GATEWAY_FAILED",
     "MAX_UPLOAD_MB",
     "MODELS",
+    "ONLINE_MODELS",
     "RETRY_AFTER_S",
     "SERVICES",
     "SHUTDOWN_MESSAGE",

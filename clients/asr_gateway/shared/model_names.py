@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asr_contract import RECOGNISERS
+from asr_contract import RECOGNISERS, STREAMING_MODEL
 
 MODELS = tuple(RECOGNISERS)
+ONLINE_MODELS = (STREAMING_MODEL, *MODELS)  # of the first pass
 DEFAULT_MODEL_NAME = "whisper-1"  # which applications send without asking
 
 _OWN = ""  # the gateway's own model

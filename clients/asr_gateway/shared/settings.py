@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asr_contract import DEFAULT_RECOGNISER, parse_hotwords
+from asr_contract import DEFAULT_RECOGNISER, STREAMING_MODEL, parse_hotwords
 
 from .model_names import MODELS
 
@@ -37,6 +37,8 @@ class GatewaySettings:
         offline_is_final: `is_final` of that reply. FunASR's C++ server says false, and most
             clients expect true or do not look.
         model: of the second pass, of mode `offline` and of HTTP requests that name none.
+        online_model: of the first pass, which gives text while somebody speaks: the streaming
+            model, or one of whole recordings, which is asked again and again.
         model_aliases: other names of models, for clients that cannot be told ours; name →
             "sensevoice" or "paraformer".
         hotwords: added to those of every request; see `AsyncClient.transcribe`.
@@ -71,6 +73,7 @@ class GatewaySettings:
     service: str = "2pass"
     offline_is_final: bool = True
     model: str = DEFAULT_RECOGNISER
+    online_model: str = STREAMING_MODEL
     model_aliases: Mapping[str, str] = field(default_factory=dict)
     hotwords: str = ""
     vad_options: Mapping[str, float] = field(default_factory=dict)

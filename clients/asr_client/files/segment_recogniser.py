@@ -1,29 +1,30 @@
-"""The second pass: one stretch of speech at a time through the offline models."""
+"""Recognises stretches of speech one by one, as they end."""
 
 from __future__ import annotations
 
-from asr_client import AsyncClient, FileOptions, Sentence
-from asr_client.confidence import geometric_mean
-from asr_client.files import (
-    Segment,
-    SentenceMaker,
-    ServedModels,
-    join_texts,
-    recognised_segment,
-)
 from asr_contract import is_doubtful
+
+from ..confidence import geometric_mean
+from ..results import Sentence
+from ..transport import Transport
+from .options import FileOptions
+from .segments import Segment
+from .sentences import SentenceMaker, join_texts, recognised_segment
+from .served_models import ServedModels
 
 
 class SegmentRecogniser:
-    """Recognises segments with the parts of the SDK's file pipeline, each for itself.
+    """Recognises segments with the parts of the file pipeline, each for itself.
 
     So its text is what the pipeline gives for the same segments; only that a sentence of
     Paraformer's that goes on in the next segment, which the pipeline would join, ends here.
     """
 
-    def __init__(self, client: AsyncClient, options: FileOptions) -> None:
+    def __init__(
+        self, transport: Transport, url: str, options: FileOptions, timeout_s: float
+    ) -> None:
         self._options = options
-        self._models = ServedModels(client.transport, client.url, options, client.timeout_s)
+        self._models = ServedModels(transport, url, options, timeout_s)
 
     async def open(self) -> None:
         """Look the models up.

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 
-from asr_contract import STREAMING_MODEL, triton_name
+from asr_contract import RECOGNISERS, STREAMING_MODEL
 
 from ..audio import AudioInput, Channels, MediaSource, Pcm
-from ..errors import AsrError, ClientClosed, ServerNotReady
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords, encode_hotwords
 from ..options import (
     DEFAULT_TIMEOUT_S,
-    POLL_INTERVAL_S,
-    READY_TIMEOUT_S,
     checked_ca_file,
     checked_language,
     checked_timeout,
@@ -25,16 +21,18 @@ from ..options import (
     timeout_or,
 )
 from ..recognition import RecognitionOptions, RemoteRecogniser
-from ..results import FileTranscript, ModelInfo, Outcome, Transcript
+from ..results import FileTranscript, Outcome, Transcript
 from ..streaming import SequenceRequests
 from ..transport import Endpoint, GrpcTransport, HttpTransport, Transport
 from .growing import GrowingSpeech
 from .many import ManyRecordings
+from .readiness import AsyncReadiness
 from .session import AsyncStreamSession
+from .stretches import AsyncStretchSession
 from .transcription import AsyncFileTranscription
 
 
-class AsyncClient:
+class AsyncClient(AsyncReadiness):
     """Recognises speech on a Triton server, for asyncio; see `Client` for what it promises.
 
     It connects at the first call and then belongs to the event loop that runs. Audio is read
@@ -64,7 +62,7 @@ class AsyncClient:
         )
         self._recogniser = RemoteRecogniser(self._transport)
         self._sessions: weakref.WeakValueDictionary[
-            int, AsyncStreamSession | AsyncFileTranscription
+            int, AsyncStreamSession | AsyncStretchSession | AsyncFileTranscription
         ] = weakref.WeakValueDictionary()
 
     @property
@@ -264,15 +262,34 @@ class AsyncClient:
         *,
         model: str = STREAMING_MODEL,
         chunk_size: Sequence[int] | None = None,
+        language: str = "auto",
+        itn: bool = True,
+        hotwords: Hotwords = None,
+        vad_options: Mapping[str, float] | None = None,
         timeout_s: float | None = None,
-    ) -> AsyncStreamSession:
+    ) -> AsyncStreamSession | AsyncStretchSession:
         """Return a session that recognises live audio, to be used `async with`.
 
         As `Client.stream`; the call itself is not awaited.
         """
         timeout_s = timeout_or(self.timeout_s, timeout_s)
-        requests = SequenceRequests(model, chunk_size)
-        session = AsyncStreamSession(self._transport, self.url, requests, timeout_s)
+        session: AsyncStreamSession | AsyncStretchSession
+        if model in RECOGNISERS:
+            options = FileOptions(
+                model, language, itn, hotwords=hotwords, vad_options=dict(vad_options or {})
+            )
+
+            def make_growing() -> GrowingSpeech:
+                return self.growing_speech(
+                    model=model, language=language, hotwords=hotwords, timeout_s=timeout_s
+                )
+
+            session = AsyncStretchSession(
+                self._transport, self.url, options, timeout_s, make_growing
+            )
+        else:
+            requests = SequenceRequests(model, chunk_size)
+            session = AsyncStreamSession(self._transport, self.url, requests, timeout_s)
         self._sessions[id(session)] = session
         return session
 
@@ -290,48 +307,3 @@ class AsyncClient:
         """
         options = RecognitionOptions(model, checked_language(language), False, hotwords)
         return GrowingSpeech(self._recogniser, options, timeout_or(self.timeout_s, timeout_s))
-
-    async def check_ready(
-        self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S
-    ) -> None:
-        """Raise unless the server, and the model if named, is ready; as `Client.check_ready`."""
-        deadline_s = time.monotonic() + checked_timeout(timeout_s)
-        if not await self._transport.server_ready(timeout_s):
-            raise ServerNotReady(f"{self.url}: the server says that it is not ready")
-        if model is not None:
-            name = triton_name(model)
-            left_s = max(deadline_s - time.monotonic(), 0.001)
-            if not await self._transport.model_ready(name, left_s):
-                raise ServerNotReady(f"{self.url}: model {name!r} is not ready")
-
-    async def is_ready(
-        self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S
-    ) -> bool:
-        """Return whether the server, and the model if named, is ready; as `Client.is_ready`."""
-        checked_timeout(timeout_s)
-        try:
-            await self.check_ready(model, timeout_s=timeout_s)
-        except AsrError:
-            return False
-        return True
-
-    async def wait_ready(self, timeout_s: float, *, model: str | None = None) -> None:
-        """Wait until the server, and the model if named, is ready; as `Client.wait_ready`."""
-        deadline = time.monotonic() + checked_timeout(timeout_s)
-        while True:
-            left_s = deadline - time.monotonic()
-            try:
-                return await self.check_ready(
-                    model, timeout_s=max(min(left_s, READY_TIMEOUT_S), 0.001)
-                )
-            except ClientClosed:
-                raise
-            except AsrError as error:
-                if time.monotonic() + POLL_INTERVAL_S >= deadline:
-                    raise ServerNotReady(f"not ready within {timeout_s:g} s: {error}") from error
-            await asyncio.sleep(POLL_INTERVAL_S)
-
-    async def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
-        """Return the models that the server lists as ready; as `Client.models`."""
-        timeout_s = timeout_or(self.timeout_s, timeout_s)
-        return await self._transport.ready_models(timeout_s)

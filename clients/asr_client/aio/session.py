@@ -18,7 +18,7 @@ from asr_contract import SAMPLE_RATE
 from ..audio.waveform import Waveform
 from ..errors import AsrError, ClientClosed, ModelNotFound, SessionLost
 from ..protocol import InferRequest
-from ..results import StreamUpdate, Transcript
+from ..results import Sentence, StreamUpdate, Transcript
 from ..streaming.audio import LiveAudio, LiveReader, Outbox, check_whole_samples
 from ..streaming.protocol import (
     KEEP_ALIVE_S,
@@ -107,6 +107,11 @@ class AsyncStreamSession:
     def partial_text(self) -> str:
         """The end of the text, which may still change."""
         return self._transcript.partial_text
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """None: a streaming model has no sentences. `AsyncStretchSession` has."""
+        return []
 
     @property
     def tokens(self) -> list[str]:

@@ -11,14 +11,15 @@ from asr_contract import STREAMING_MODEL
 from ..aio.client import AsyncClient
 from ..audio import AudioInput, Channels, MediaSource, Pcm
 from ..audio.loading import load_recordings
-from ..errors import AsrError, ClientClosed
+from ..errors import ClientClosed
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords
-from ..options import DEFAULT_TIMEOUT_S, READY_TIMEOUT_S, checked_timeout, timeout_or
+from ..options import DEFAULT_TIMEOUT_S, timeout_or
 from ..recognition import RecognitionOptions
-from ..results import FileTranscript, ModelInfo, Outcome, Transcript
+from ..results import FileTranscript, Outcome, Transcript
 from ..transport import ThreadedGrpcTransport
 from .background import Background
+from .readiness import Readiness
 from .session import StreamSession
 from .transcription import FileTranscription
 
@@ -29,7 +30,7 @@ class _Core(AsyncClient):
     _grpc_transport = ThreadedGrpcTransport
 
 
-class Client:
+class Client(Readiness):
     """Recognises speech on a Triton server; safe to use from several threads at once.
 
     Every call ends: with a result, or with an exception of `asr_client.errors` once its timeout
@@ -45,6 +46,8 @@ class Client:
     Raises:
         OptionError: the URL, the timeout or the file makes no sense.
     """
+
+    _core: _Core
 
     def __init__(
         self, url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, ca_file: str | None = None
@@ -285,6 +288,10 @@ class Client:
         *,
         model: str = STREAMING_MODEL,
         chunk_size: Sequence[int] | None = None,
+        language: str = "auto",
+        itn: bool = True,
+        hotwords: Hotwords = None,
+        vad_options: Mapping[str, float] | None = None,
         timeout_s: float | None = None,
     ) -> StreamSession:
         """Return a session that recognises live audio, to be used in `with`.
@@ -296,10 +303,17 @@ class Client:
                 print(session.finish().text)
 
         Args:
-            model: name of a Triton model with the tensors of `streaming_paraformer`.
+            model: name of a Triton model with the tensors of `streaming_paraformer`; or a model of
+                whole recordings, "sensevoice" or "paraformer", to which the VAD gives stretches of
+                speech, the one that is spoken again and again. Their text is final when a pause
+                has ended them. The server needs the model `vad`, too.
             chunk_size: [look-back, chunk, look-ahead] of the encoder in steps of 60 ms, such as
                 (5, 10, 5); the model's own when left out. Less look-ahead gives text earlier
-                and worse.
+                and worse. Models of whole recordings have none.
+            language: of a model of whole recordings, as `transcribe`.
+            itn: the same.
+            hotwords: the same.
+            vad_options: the same, as `transcribe_file`.
             timeout_s: seconds for the answer to each request of the session; the client's when
                 left out.
 
@@ -307,44 +321,13 @@ class Client:
             OptionError: an option makes no sense.
         """
         timeout_s = timeout_or(self.timeout_s, timeout_s)
-        session = self._core.stream(model=model, chunk_size=chunk_size, timeout_s=timeout_s)
+        session = self._core.stream(
+            model=model,
+            chunk_size=chunk_size,
+            language=language,
+            itn=itn,
+            hotwords=hotwords,
+            vad_options=vad_options,
+            timeout_s=timeout_s,
+        )
         return StreamSession(self._background, session)
-
-    def check_ready(self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Raise unless the server, and the model if one is named, is ready.
-
-        This is what the server reports. A model whose process has died may still be reported
-        as ready; a request to it then raises `ServerError` with the server's message.
-
-        Raises:
-            ServerNotReady: the server was reached and says that it is not.
-            AsrError: it was not reached, or did not answer in time.
-        """
-        timeout_s = checked_timeout(timeout_s)
-        self._call(lambda: self._core.check_ready(model, timeout_s=timeout_s), timeout_s)
-
-    def is_ready(self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S) -> bool:
-        """Return whether the server, and the model if one is named, can be reached and is ready.
-
-        `check_ready` says why it is not.
-        """
-        checked_timeout(timeout_s)
-        try:
-            self.check_ready(model, timeout_s=timeout_s)
-        except AsrError:
-            return False
-        return True
-
-    def wait_ready(self, timeout_s: float, *, model: str | None = None) -> None:
-        """Wait until the server, and the model if one is named, is ready.
-
-        Raises:
-            ServerNotReady: it is not after `timeout_s` seconds; the message says why.
-        """
-        timeout_s = checked_timeout(timeout_s)
-        self._call(lambda: self._core.wait_ready(timeout_s, model=model), timeout_s)
-
-    def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
-        """Return the models that the server lists as ready, the parts of ensembles included."""
-        timeout_s = timeout_or(self.timeout_s, timeout_s)
-        return self._call(lambda: self._core.models(timeout_s=timeout_s), timeout_s)

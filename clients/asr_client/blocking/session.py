@@ -9,8 +9,9 @@ from types import TracebackType
 from asr_contract import SAMPLE_RATE
 
 from ..aio.session import AsyncStreamSession
+from ..aio.stretches import AsyncStretchSession
 from ..errors import ClientClosed
-from ..results import StreamUpdate, Transcript
+from ..results import Sentence, StreamUpdate, Transcript
 from ..streaming import LiveAudio
 from .background import Background
 
@@ -29,7 +30,9 @@ class StreamSession:
     itself.
     """
 
-    def __init__(self, background: Background, inner: AsyncStreamSession) -> None:
+    def __init__(
+        self, background: Background, inner: AsyncStreamSession | AsyncStretchSession
+    ) -> None:
         self._background = background
         self._inner = inner
 
@@ -47,7 +50,10 @@ class StreamSession:
 
     @property
     def sequence_id(self) -> int:
-        """Its number on the server, as the server's log and messages have it."""
+        """Its number on the server, as the server's log and messages have it.
+
+        0 where there is none: a model of whole recordings has no sequence.
+        """
         return self._inner.sequence_id
 
     @property
@@ -64,6 +70,11 @@ class StreamSession:
     def partial_text(self) -> str:
         """The end of the text, which may still change."""
         return self._inner.partial_text
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """Stretches of speech that have ended, with their languages; of models of recordings."""
+        return self._inner.sentences
 
     @property
     def tokens(self) -> list[str]:

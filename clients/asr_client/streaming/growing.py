@@ -101,7 +101,9 @@ class GrowingText:
             self.window_ms = max([self.window_ms, *starts[-1:]])
         if heard_ms - self.window_ms > WINDOW_MS:  # no agreement for long
             self.window_ms = heard_ms - WINDOW_MS // 2
-            left = sum(_middle(word) <= self.window_ms for word in self.tentative)
+            left = sum(word.start_ms < self.window_ms for word in self.tentative)
+            if left:  # not within a word
+                self.window_ms = max(self.window_ms, self.tentative[left - 1].end_ms)
             self.committed += self.tentative[:left]
             self.tentative = self.tentative[left:]
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,14 +176,46 @@ class StreamTranscript:
         )
 
 
+class Growing(Protocol):
+    """A transcript that grows: what `StreamTranscript` says of its text."""
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+
+    @property
+    def final_text(self) -> str:
+        """The beginning of the text that will not change any more."""
+
+    @property
+    def tokens(self) -> list[str]:
+        """The words or characters of the final text."""
+
+    @property
+    def timestamps_ms(self) -> list[tuple[int, int]] | None:
+        """(start, end) of each of them."""
+
+    @property
+    def confidence(self) -> list[float] | None:
+        """Of each of them."""
+
+    @property
+    def acknowledged_samples(self) -> int:
+        """Audio that was answered for."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing follows."""
+
+
 class UpdateReader:
-    """Reads a `StreamTranscript` at its own pace: each update tells what is new since the last.
+    """Reads a transcript that grows at its own pace: each update tells what is new since the last.
 
     A reader that is slower than the answers gets fewer and larger updates, never stale ones,
     and nothing piles up.
     """
 
-    def __init__(self, transcript: StreamTranscript) -> None:
+    def __init__(self, transcript: Growing) -> None:
         self._transcript = transcript
         self._seen_text = ""
         self._seen_final = 0  # characters of the final text

@@ -1,0 +1,331 @@
+"""The asynchronous session of a model that takes whole recordings, made live by the VAD."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from asr_contract import SAMPLE_RATE
+
+from ..audio.waveform import Waveform
+from ..errors import AsrError, ClientClosed, SessionLost
+from ..files.options import FileOptions
+from ..files.segment_recogniser import SegmentRecogniser
+from ..files.segments import Segment, SegmentCutter
+from ..files.speech_detection import SpeechDetector
+from ..files.stretches import StretchTranscript
+from ..results import Sentence, StreamUpdate, Transcript
+from ..streaming.audio import LiveAudio, LiveReader, Outbox, check_whole_samples
+from ..streaming.protocol import UpdateReader
+from ..transport import Transport
+from .growing import GrowingSpeech
+
+_STEP_SAMPLES = SAMPLE_RATE // 5  # to the VAD, at least
+_MAX_STEP_SAMPLES = 5 * SAMPLE_RATE
+_MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
+_MAX_ENDED = 2  # stretches that have ended and wait for their text
+_MAX_SHOWN = 100  # characters of the text in a message
+
+
+@dataclass
+class _Stretch:
+    """A stretch of speech that is spoken, and the task that shows its text."""
+
+    index: int
+    growing: GrowingSpeech
+    showing: asyncio.Task[None]
+
+
+class AsyncStretchSession:
+    """Live recognition of one audio stream by a model of whole recordings, such as SenseVoice.
+
+    `AsyncClient.stream` makes it. It has the names of `AsyncStreamSession`, and promises the same.
+    The VAD cuts the audio at pauses. While a stretch is spoken it is decoded again and again
+    (`streaming.growing` says how often); `partial_text` is what is shown of it. When it has ended
+    it is recognised as a file's would be, and that joins `final_text`, with its language.
+
+    Args:
+        make_growing: makes the session of a stretch while it is spoken.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        url: str,
+        options: FileOptions,
+        timeout_s: float,
+        make_growing: Callable[[], GrowingSpeech],
+    ) -> None:
+        self._transport = transport
+        self._where = f"{url}: model {options.model!r}"
+        self._options = options
+        self._timeout_s = timeout_s
+        self._make_growing = make_growing
+        self._recogniser = SegmentRecogniser(transport, url, options, timeout_s)
+        self._reader = LiveReader()
+        self._outbox = Outbox()
+        self._transcript = StretchTranscript(options.model)
+        self._sent_samples = 0
+        self._count = 0
+        self._current: _Stretch | None = None
+        self._ended: asyncio.Queue[tuple[int, asyncio.Task[Sentence | None]] | None]
+        self._sending = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._work: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_ending = self._is_closed = False
+        self._lost: AsrError | None = None
+
+    async def __aenter__(self) -> AsyncStretchSession:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def sequence_id(self) -> int:
+        """0: it is no sequence on the server."""
+        return 0
+
+    @property
+    def text(self) -> str:
+        """As `AsyncStreamSession.text`."""
+        return self._transcript.text
+
+    @property
+    def final_text(self) -> str:
+        """The text of the stretches that have ended."""
+        return self._transcript.final_text
+
+    @property
+    def partial_text(self) -> str:
+        """What is shown of the rest."""
+        return self._transcript.partial_text
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """The stretches that have ended, a sentence each, with language and times."""
+        return list(self._transcript.sentences)
+
+    @property
+    def tokens(self) -> list[str]:
+        """As `AsyncStreamSession.tokens`."""
+        return self._transcript.tokens
+
+    @property
+    def timestamps_ms(self) -> list[tuple[int, int]] | None:
+        """As `AsyncStreamSession.timestamps_ms`."""
+        return self._transcript.timestamps_ms
+
+    @property
+    def sent_s(self) -> float:
+        """As `AsyncStreamSession.sent_s`."""
+        return self._sent_samples / SAMPLE_RATE
+
+    @property
+    def acknowledged_s(self) -> float:
+        """As `AsyncStreamSession.acknowledged_s`."""
+        return self._transcript.acknowledged_samples / SAMPLE_RATE
+
+    async def open(self) -> None:
+        """Look the models up, and begin; `async with` does it."""
+        if self._work is not None or self._is_closed:
+            raise ClientClosed(f"{self._where}: a session is opened once")
+        self._ended = asyncio.Queue(_MAX_ENDED)
+        await self._recogniser.open()
+        self._work = asyncio.create_task(self._run())
+
+    async def send(self, audio: LiveAudio, *, sample_rate: int = SAMPLE_RATE) -> None:
+        """Send audio; as `AsyncStreamSession.send`."""
+        check_whole_samples(audio)
+        async with self._sending:
+            self._check_usable()
+            for piece in self._reader.read(audio, sample_rate):
+                while self._outbox.samples and (
+                    self._outbox.samples + piece.size > _MAX_WAITING_SAMPLES
+                ):
+                    await self._changed.wait()
+                    self._check_usable()
+                self._hold(piece)
+        await asyncio.sleep(0)  # whoever only sends must not keep the answers from being read
+
+    async def finish(self) -> Transcript:
+        """End the stream and return the whole transcript; as `AsyncStreamSession.finish`."""
+        async with self._sending:
+            if not self._transcript.is_final:
+                self._check_usable()
+                for piece in self._reader.finish():
+                    self._hold(piece)
+                self._is_ending = True
+                self._notify()
+            while not self._transcript.is_final:
+                await self._changed.wait()
+                self._check_alive()
+                if self._is_closed and not self._transcript.is_final:
+                    raise ClientClosed(
+                        f"{self._where}: the session was closed before it was finished"
+                    )
+        await self.close()
+        return self._transcript.result(self._reader.warnings)
+
+    async def updates(self) -> AsyncIterator[StreamUpdate]:
+        """Yield each change of the text; as `AsyncStreamSession.updates`."""
+        reader = UpdateReader(self._transcript)
+        while True:
+            changed = self._changed
+            update = reader.read()
+            if update is not None:
+                yield update
+                if update.is_final:
+                    return
+                continue
+            self._check_alive()
+            if self._is_closed:
+                return
+            await changed.wait()
+
+    async def close(self) -> None:
+        """Leave the session; as `AsyncStreamSession.close`."""
+        self._is_closed = True
+        self._notify()
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """Recognise until the audio has ended, or something fails."""
+        listening = self._start(self._listen())
+        settling = self._start(self._settle())
+        try:
+            done, _ = await asyncio.wait({listening, settling}, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+            self._transcript.is_final = True
+        except AsrError as error:
+            self._lost = error
+        finally:
+            if self._current is not None:
+                self._start(self._current.growing.close())
+                self._current = None
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._notify()
+
+    async def _listen(self) -> None:
+        options = self._options
+        cutter = SegmentCutter(options.max_segment_ms, options.history_ms)
+        parameters = options.vad_parameters
+        async with SpeechDetector(self._transport, parameters, self._timeout_s) as detector:
+            while (piece := await self._take()) is not None:
+                rows = await detector.accept(piece)
+                for segment in cutter.accept(piece, rows):
+                    await self._end(segment)
+                self._transcript.acknowledged_samples += piece.size
+                if cutter.open_ms is not None:
+                    await self._grow(piece if self._current else cutter.open_audio())
+            for segment in cutter.accept(np.zeros(0, np.float32), await detector.finish()):
+                await self._end(segment)
+            cutter.finish()
+        await self._ended.put(None)
+
+    async def _take(self) -> Waveform | None:
+        """Wait for audio worth a request; None after the last."""
+        while self._outbox.samples < _STEP_SAMPLES and not self._is_ending:
+            await self._changed.wait()
+        piece = self._outbox.take(_MAX_STEP_SAMPLES) if self._outbox.samples else None
+        self._notify()
+        return piece
+
+    async def _grow(self, audio: Waveform) -> None:
+        """Give audio to the stretch that is spoken, which it may begin."""
+        if self._current is None:
+            growing = self._make_growing()
+            await growing.open()
+            showing = self._start(self._show(self._count, growing))
+            self._current = _Stretch(self._count, growing, showing)
+            self._count += 1
+        await self._current.growing.send(audio)
+
+    async def _show(self, index: int, growing: GrowingSpeech) -> None:
+        """Show the text of a stretch while it is spoken."""
+        async for update in growing.updates():
+            self._transcript.show(index, update.text)
+            self._notify()
+
+    async def _end(self, segment: Segment) -> None:
+        """Have a stretch that has ended recognised as a whole."""
+        stretch, self._current = self._current, None
+        if stretch is None:
+            index, self._count = self._count, self._count + 1
+        else:
+            index = stretch.index
+            await stretch.growing.close()
+            stretch.showing.cancel()
+        await self._ended.put((index, self._start(self._recogniser.recognise(segment))))
+
+    async def _settle(self) -> None:
+        """Take the texts of stretches in, in order."""
+        while (ended := await self._ended.get()) is not None:
+            index, recognition = ended
+            self._transcript.settle(index, await recognition)
+            self._notify()
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        """Look at a failure: whoever waits for it may have been cancelled."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, AsrError) and self._lost is None:
+                self._lost = error
+            self._notify()
+
+    def _hold(self, piece: Waveform) -> None:
+        self._sent_samples += piece.size
+        self._outbox.put(piece)
+        self._notify()
+
+    def _notify(self) -> None:
+        """Wake all who wait for a change."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _check_alive(self) -> None:
+        """Raise SessionLost if the session is."""
+        cause = self._lost
+        if cause is None:
+            return
+        text = self.text if len(self.text) <= _MAX_SHOWN else "…" + self.text[-_MAX_SHOWN:]
+        raise SessionLost(
+            f"the session is lost: {cause} ({self.acknowledged_s:.2f} s of {self.sent_s:.2f} s "
+            f"of audio were acknowledged; text so far: {text!r})",
+            acknowledged_s=self.acknowledged_s,
+            sent_s=self.sent_s,
+            text=self.text,
+            server_message=cause.server_message,
+        ) from cause
+
+    def _check_usable(self) -> None:
+        """Raise SessionLost, or ClientClosed if the session takes no more audio."""
+        self._check_alive()
+        if self._work is None:
+            raise ClientClosed(f"{self._where}: the session is not open; use `with`, or open()")
+        if self._is_ending or self._is_closed:
+            raise ClientClosed(f"{self._where}: the session is finished or closed")

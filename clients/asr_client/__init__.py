@@ -16,6 +16,7 @@ from asr_contract import LANGUAGE_IDS, ErrorCount, count_errors
 
 from .aio.client import AsyncClient
 from .aio.session import AsyncStreamSession
+from .aio.stretches import AsyncStretchSession
 from .aio.transcription import AsyncFileTranscription
 from .audio.loading import AudioWarning, load_audio
 from .audio.waveform import AudioInput, Pcm
@@ -59,6 +60,7 @@ __all__ = [
     "AsyncClient",
     "AsyncFileTranscription",
     "AsyncStreamSession",
+    "AsyncStretchSession",
     "AudioError",
     "AudioInput",
     "AudioWarning",

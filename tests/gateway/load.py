@@ -23,12 +23,14 @@ class Load:
         partial_s: for each partial text, from the end of its last word to its arrival. A chunk of
             600 ms and its look-ahead of 300 ms are part of that.
         sentence_s: for each sentence, the same.
+        sentences, partials: how many came with text.
         errors: messages of replies that are errors, and of exceptions.
     """
 
     partial_s: list[float] = field(default_factory=list)
     sentence_s: list[float] = field(default_factory=list)
     sentences: int = 0
+    partials: int = 0
     errors: list[str] = field(default_factory=list)
 
     def percentile(self, latencies: list[float], percent: float) -> float:
@@ -64,6 +66,7 @@ async def _say(socket, audio: bytes, load: Load) -> None:
                 is_partial = reply["mode"] == "2pass-online"
                 (load.partial_s if is_partial else load.sentence_s).append(late_s)
                 load.sentences += not is_partial
+                load.partials += is_partial
 
     await socket.send(begin())
     reading = asyncio.create_task(read())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from tests.gateway.gateways import wait_for_no_session
-from tests.gateway.load import run_load
+from tests.gateway.load import Load, run_load
+from tests.gateway.realtime_load import run_realtime_load
 from tests.streams import wait_for_open_sessions
 
 
@@ -14,6 +15,22 @@ def test_sessions_at_the_speed_of_speech_all_get_their_sentences(gateway, triton
     assert load.errors == []
     assert load.sentences == 12 * 3
     assert len(load.partial_s) >= 12
+    wait_for_no_session(gateway)
+    for model in ("vad", "streaming_cif_search"):
+        wait_for_open_sessions(triton, 0, model=model)
+
+
+def test_realtime_sessions_beside_them(gateway, triton):
+    async def run() -> tuple[Load, Load]:
+        return await asyncio.gather(
+            run_realtime_load(gateway, clients=6, duration_s=1),
+            run_load(gateway, clients=6, duration_s=1),
+        )
+
+    realtime, funasr = asyncio.run(run())
+    assert realtime.errors == [] and funasr.errors == []
+    assert realtime.sentences >= 6 * 3 and funasr.sentences == 6 * 3
+    assert realtime.partials
     wait_for_no_session(gateway)
     for model in ("vad", "streaming_cif_search"):
         wait_for_open_sessions(triton, 0, model=model)

@@ -57,6 +57,7 @@ def test_the_first_message_says_what_the_form_says(page):
         "svs_itn": False,
         "svs_lang": "yue",
         "model": "sensevoice",
+        "online_model": "sensevoice",
         "hotwords": "阿里巴巴\n达摩院 20",
     }
     assert parse_qs(urlsplit(server.url).query) == {"api_key": ["secret&1"]}

@@ -59,11 +59,20 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_streaming_options(parser: argparse.ArgumentParser) -> None:
-    """Add what all commands that stream take: --model, --chunk-size, --format, --output."""
+    """Add what all commands that stream take: model, language, chunk size, format, output."""
     parser.add_argument(
         "--model",
         default=STREAMING_MODEL,
-        help="name of a streaming Triton model (default: %(default)s)",
+        help="name of a streaming Triton model; or sensevoice, which decodes what is spoken again "
+        "and again, for text in five languages (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--language",
+        type=language_word,
+        default="auto",
+        metavar="LANGUAGE",
+        help="zh, en, yue, ja, ko, or a tag or name such as zh-CN or Chinese; for sensevoice "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--chunk-size",

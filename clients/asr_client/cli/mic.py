@@ -70,7 +70,9 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         client.check_ready(options.model, timeout_s=min(options.timeout, READY_TIMEOUT_S))
         output = LiveOutput(options.format, out, labelled=False)
         line = LiveLine(sys.stderr)
-        session = client.stream(model=options.model, chunk_size=options.chunk_size)
+        session = client.stream(
+            model=options.model, chunk_size=options.chunk_size, language=options.language
+        )
         try:
             with session, microphone, stopped_by_ctrl_c() as stop:
                 watch(session, partial(output.update, microphone.name))

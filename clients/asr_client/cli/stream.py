@@ -115,7 +115,9 @@ def _stream(
         output.update(path, update)
         line.draw(update.text)
 
-    session = client.stream(model=options.model, chunk_size=options.chunk_size)
+    session = client.stream(
+        model=options.model, chunk_size=options.chunk_size, language=options.language
+    )
     watcher = watch(session, show)
     try:
         with session:

@@ -83,12 +83,10 @@ class GrowingText:
             return 0
         last = self.committed[-1]
         by_time = sum(_middle(word) <= last.end_ms for word in words)
-        near = sorted(
-            range(by_time - _SHIFT, by_time + _SHIFT + 1), key=lambda at: abs(at - by_time)
-        )
-        for at in near:
-            if 0 < at <= len(words) and words[at - 1].text == last.text:
-                return at
+        near = range(max(by_time - _SHIFT, 0), min(by_time + _SHIFT, len(words)))
+        alike = [at for at in near if words[at].text == last.text]
+        if alike:
+            return 1 + min(alike, key=lambda at: abs(_middle(words[at]) - _middle(last)))
         return by_time
 
     def _move_window(self, heard_ms: int) -> None:
@@ -102,8 +100,8 @@ class GrowingText:
         if heard_ms - self.window_ms > WINDOW_MS:  # no agreement for long
             self.window_ms = heard_ms - WINDOW_MS // 2
             left = sum(word.start_ms < self.window_ms for word in self.tentative)
-            if left:  # not within a word
-                self.window_ms = max(self.window_ms, self.tentative[left - 1].end_ms)
+            if left:  # behind a word, not within one
+                self.window_ms = max(self.tentative[left - 1].end_ms, heard_ms - WINDOW_MS)
             self.committed += self.tentative[:left]
             self.tentative = self.tentative[left:]
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from asr_client import AudioError, FileOptions
 from asr_client.audio import raw_format_of_name
-from asr_contract import SAMPLE_RATE, ChunkSize, nearest_served_chunk_size
+from asr_contract import SAMPLE_RATE, STREAMING_MODEL, ChunkSize, nearest_served_chunk_size
 
 from ..live import (
     Arrivals,
@@ -203,8 +203,7 @@ class LiveListener:
         """Recognise; as `Listener.run`."""
         options, warning = await _file_options(self._gateway, self._options)
         client, settings = self._gateway.client, self._gateway.settings
-        model = self._options.online_model or settings.online_model
-        make_session = first_pass(client, model, options, self._chunk_size())
+        make_session = first_pass(client, self._online_model(), options, self._chunk_size())
 
         def begin(source: AudioSource, report: Report) -> LiveRecognition:
             return LiveRecognition(
@@ -258,7 +257,13 @@ class LiveListener:
             return partial_reply(
                 self._options, event.text, event.index, first=event.first, end_ms=event.end_ms
             )
-        return sentence_reply(self._options, event.sentence, event.index)
+        # Fields that FunASR's servers do not send are for who asked for what they have not.
+        tags = self._online_model() != STREAMING_MODEL
+        return sentence_reply(self._options, event.sentence, event.index, tags=tags)
+
+    def _online_model(self) -> str:
+        """Return the model of the first pass."""
+        return self._options.online_model or self._gateway.settings.online_model
 
     def _may_be_last(self, event: Partial | Spoken) -> bool:
         """Return whether nothing may follow it; partial texts do not count where sentences do."""

@@ -22,12 +22,18 @@ def partial_reply(
     return reply
 
 
-def sentence_reply(options: UtteranceOptions, sentence: Sentence, index: int) -> dict[str, Any]:
-    """Say what the second pass of a stretch of speech heard; its partial texts are void."""
+def sentence_reply(
+    options: UtteranceOptions, sentence: Sentence, index: int, *, tags: bool
+) -> dict[str, Any]:
+    """Say what the second pass of a stretch of speech heard; its partial texts are void.
+
+    `tags`: with what SenseVoice says of it beside the text.
+    """
     reply = _reply(options, "2pass-offline", sentence.text)
     reply |= {"slice_type": 2, "index": index}
     reply |= {"start_time": sentence.start_ms, "end_time": sentence.end_ms}
-    return reply | _stamps(sentence.text, [sentence]) | _tags(sentence) | _doubtful([sentence])
+    reply |= _tags(sentence) if tags else {}
+    return reply | _stamps(sentence.text, [sentence]) | _doubtful([sentence])
 
 
 def recording_reply(

@@ -12,7 +12,7 @@ const NORMAL_CLOSURE = 1000;
 export class FunasrSocket {
   /**
    * @param {URL} url of the websocket.
-   * @param {{model: string, language: string, itn: boolean, hotwords: string}} options
+   * @param {object} options {model, onlineModel, language, itn, hotwords} as settings.js has them.
    * @param {object} events
    * @param {(text: string) => void} events.onPartial the unsettled sentence so far.
    * @param {(sentence: object) => void} events.onSentence see subtitles.js.
@@ -55,7 +55,7 @@ export class FunasrSocket {
 
   #begin() {
     this.opened = true;
-    const { model, language, itn, hotwords } = this.options;
+    const { model, onlineModel, language, itn, hotwords } = this.options;
     const first = {
       mode: "2pass",
       wav_name: "microphone",
@@ -66,6 +66,7 @@ export class FunasrSocket {
       svs_itn: itn,
       svs_lang: language,
       model,
+      online_model: onlineModel,
     };
     if (hotwords) first.hotwords = hotwords;
     this.socket.send(JSON.stringify(first));
@@ -136,5 +137,6 @@ function toSentence(message, settledMs, sentMs) {
     startMs: message.start_time ?? words[0]?.startMs ?? settledMs,
     endMs: message.end_time ?? words.at(-1)?.endMs ?? sentMs,
     words: timed ? words : [],
+    language: message.language ?? "", // which SenseVoice hears in each stretch
   };
 }

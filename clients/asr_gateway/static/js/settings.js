@@ -22,6 +22,9 @@ export class GatewaySettings {
   get values() {
     return {
       model: this.fields.model.value,
+      onlineModel: this.fields["online-model"].disabled
+        ? "streaming_paraformer"
+        : this.fields["online-model"].value,
       language: this.fields.language.disabled ? "auto" : this.fields.language.value,
       itn: this.fields.itn.checked,
       hotwords: this.fields.hotwords.value.trim(),
@@ -42,14 +45,15 @@ export class GatewaySettings {
   #keep() {
     const { model, itn, hotwords } = this.values;
     const language = this.fields.language.value;
-    keep("localStorage", STORED_SETTINGS, JSON.stringify({ model, language, itn, hotwords }));
+    const stored = { model, language, itn, hotwords, "online-model": this.fields["online-model"].value };
+    keep("localStorage", STORED_SETTINGS, JSON.stringify(stored));
     keep("sessionStorage", STORED_KEY, this.apiKey);
     this.#describeModel();
   }
 
   #restore() {
     const stored = JSON.parse(recall("localStorage", STORED_SETTINGS) ?? "{}");
-    for (const name of ["model", "language", "hotwords"]) {
+    for (const name of ["model", "online-model", "language", "hotwords"]) {
       if (stored[name]) this.fields[name].value = stored[name];
     }
     this.fields.itn.checked = stored.itn ?? true;
@@ -60,6 +64,7 @@ export class GatewaySettings {
     const hint = document.getElementById("model-hint");
     const paraformer = this.fields.model.value === "paraformer";
     say(hint, paraformer ? "hintParaformer" : "hintSensevoice");
-    this.fields.language.disabled = paraformer; // it knows no other than its own two
+    // It knows no other languages than its own two.
+    this.fields.language.disabled = this.fields["online-model"].disabled = paraformer;
   }
 }

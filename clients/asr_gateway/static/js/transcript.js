@@ -10,6 +10,22 @@ const FOLLOWED_PX = 80; // the end of a text may be hidden by this much: a line,
 
 let count = 0;
 
+const LANGUAGES = {
+  zh: "languageZh",
+  en: "languageEn",
+  yue: "languageYue",
+  ja: "languageJa",
+  ko: "languageKo",
+};
+
+/** Return what says which language was heard. */
+function languageTag(language) {
+  const tag = document.createElement("span");
+  tag.className = "language";
+  say(tag, LANGUAGES[language]);
+  return tag;
+}
+
 export class Transcript {
   /**
    * @param {object} source
@@ -79,9 +95,10 @@ export class Transcript {
     time.textContent = readableTime(sentence.startMs);
     const text = document.createElement("span");
     text.textContent = sentence.text;
-    text.lang = textLanguage(sentence.text);
+    text.lang = sentence.language || textLanguage(sentence.text);
     body.className = "sentence";
     body.append(time, text);
+    if (LANGUAGES[sentence.language]) body.append(languageTag(sentence.language));
     row.append(body);
     this.rows.push(row);
     if (this.playable) this.#makeButton(this.rows.length - 1);

@@ -1,0 +1,68 @@
+"""Many sessions of the Realtime API at once, each at the speed of speech."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+
+from tests.gateway.gateways import RunningGateway, client_of, spoken_pcm
+from tests.gateway.load import FRAME_S, Load
+from tests.gateway.realtime_client import COMPLETED, DELTA, RATE, at_24_khz
+
+FRAME = int(FRAME_S * 2 * RATE)
+_STOPPED = "input_audio_buffer.speech_stopped"
+_LAST_S = 120  # for the text of what was said last
+
+
+async def talk_realtime(gateway: RunningGateway, load: Load, seed: int, duration_s: float) -> None:
+    """One client: it speaks for a time, and waits for the text of every item."""
+    audio = at_24_khz(spoken_pcm(3, seed=seed))
+    open_items: set[str] = set()
+    idle = asyncio.Event()
+    try:
+        async with client_of(gateway, "/v1/realtime?intent=transcription") as socket:
+            await asyncio.sleep(seed % 50 * 0.05)
+            begun_s, ends_s = time.monotonic(), {}
+
+            async def read() -> None:
+                async for message in socket:
+                    event = json.loads(message)
+                    kind, item = event["type"], event.get("item_id")
+                    if kind == "error":
+                        load.errors.append(event["error"]["message"])
+                    elif kind == _STOPPED:
+                        open_items.add(item)
+                        ends_s[item] = begun_s + event["audio_end_ms"] / 1000
+                    elif kind == DELTA:
+                        load.partials += 1
+                    elif kind == COMPLETED:
+                        load.sentences += bool(event["transcript"])
+                        load.sentence_s.append(time.monotonic() - ends_s[item])
+                        open_items.discard(item)
+                    if open_items:
+                        idle.clear()
+                    else:
+                        idle.set()
+
+            reading = asyncio.create_task(read())
+            sent = 0
+            while time.monotonic() < begun_s + duration_s or sent % len(audio):
+                piece = audio[sent % len(audio) :][:FRAME]
+                sent += len(piece)
+                await asyncio.sleep(max(begun_s + sent / (2 * RATE) - time.monotonic(), 0))
+                text = base64.b64encode(piece).decode()
+                await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": text}))
+            await asyncio.wait_for(idle.wait(), _LAST_S)
+            reading.cancel()
+    except Exception as error:
+        load.errors.append(repr(error))
+
+
+async def run_realtime_load(gateway: RunningGateway, clients: int, duration_s: float) -> Load:
+    """Let so many clients talk for a time."""
+    load = Load()
+    talks = [talk_realtime(gateway, load, seed, duration_s) for seed in range(clients)]
+    await asyncio.gather(*talks)
+    return load

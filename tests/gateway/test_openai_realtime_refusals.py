@@ -174,6 +174,16 @@ def test_what_is_not_served_is_refused_before_the_handshake(gateway, path, statu
     asyncio.run(run())
 
 
+def test_pages_of_other_origins_are_refused(gateway):
+    async def run() -> None:
+        with pytest.raises(websockets.InvalidStatus) as caught:
+            async with client_of(gateway, PATH, origin="https://evil.example"):
+                pass
+        assert caught.value.response.status_code == 403
+
+    asyncio.run(run())
+
+
 def test_keys_come_in_the_header_or_as_a_subprotocol(triton_url):
     async def run(gateway) -> None:
         async with realtime(gateway, api_key="a key"):

@@ -44,7 +44,8 @@ class _Stretch:
 class AsyncStretchSession:
     """Live recognition of one audio stream by a model of whole recordings, such as SenseVoice.
 
-    `AsyncClient.stream` makes it. It has the names of `AsyncStreamSession`, and promises the same.
+    `AsyncClient.stream` makes it. It has the names of `AsyncStreamSession`, and promises the same,
+    but that one which is dropped without `close` lasts until its client is closed.
     The VAD cuts the audio at pauses. While a stretch is spoken it is decoded again and again
     (`streaming.growing` says how often); `partial_text` is what is shown of it. When it has ended
     it is recognised as a file's would be, and that joins `final_text`, with its language.
@@ -214,6 +215,8 @@ class AsyncStretchSession:
             self._transcript.is_final = True
         except AsrError as error:
             self._lost = error
+        except Exception as error:  # else the session would wait for ever
+            self._lost = AsrError(f"{self._where}: {error!r}")
         finally:
             if self._current is not None:
                 self._start(self._current.growing.close())

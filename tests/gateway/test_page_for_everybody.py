@@ -74,6 +74,7 @@ def test_everything_can_be_done_with_the_keyboard(page):
         "record",
         "files",
         "model",
+        "online-model",
         "language",
         "itn",
         "Hotwords and API key",

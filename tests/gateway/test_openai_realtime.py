@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import difflib
 import io
 import math
 
@@ -248,6 +249,56 @@ def test_gaps_and_changes_within_a_session(gateway):
 
     events = asyncio.run(run())
     assert all(event["transcript"] for event in of_type(events, COMPLETED))
+
+
+# What livekit-plugins-openai 1.8.9 sends first, for its default model and for those without a VAD.
+LIVEKIT = [
+    {
+        "format": {"rate": 24000, "type": "audio/pcm"},
+        "transcription": {"language": "zh", "model": "gpt-4o-mini-transcribe"},
+        "turn_detection": {
+            "type": "server_vad",
+            "prefix_padding_ms": 600,
+            "silence_duration_ms": 350,
+            "threshold": 0.5,
+        },
+    },
+    {
+        "format": {"rate": 24000, "type": "audio/pcm"},
+        "transcription": {
+            "keywords": ["南京"],
+            "languages": ["zh", "en"],
+            "model": "gpt-live-transcribe",
+        },
+    },
+    {
+        "format": {"rate": 24000, "type": "audio/pcm"},
+        "noise_reduction": {"type": "near_field"},
+        "transcription": {"model": "gpt-realtime-whisper"},
+    },
+]
+
+
+@pytest.mark.parametrize("audio_input", LIVEKIT)
+@pytest.mark.parametrize("is_in_url", [True, False])
+def test_what_livekit_sends(gateway, file_text, audio_input, is_in_url):
+    """Any error event ends its stream, so there may be none."""
+    model = audio_input["transcription"]["model"]
+    query = {"intent": "transcription"} | ({"model": model} if is_in_url else {})
+
+    async def run() -> list[dict]:
+        async with realtime(gateway, **query) as session:
+            told = await session.configure(**audio_input)
+            has_vad = "turn_detection" in audio_input
+            assert (told["audio"]["input"]["turn_detection"] is not None) == has_vad
+            await session.append(AUDIO_24)
+            if not has_vad:
+                await session.connection.input_audio_buffer.commit()
+            return await session.until(COMPLETED, 2 if has_vad else 1)
+
+    said = "".join(event["transcript"] for event in of_type(asyncio.run(run()), COMPLETED))
+    ratio = difflib.SequenceMatcher(a=said, b=file_text(), autojunk=False).ratio()
+    assert ratio > 0.9  # another rate, and other pauses, than the file's
 
 
 def test_shutdown_recognises_what_was_heard(triton_url):

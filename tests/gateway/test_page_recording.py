@@ -40,6 +40,29 @@ def test_partial_text_grows_and_gives_way_to_its_sentence(page):
     expect(page.get_by_role("status")).to_contain_text("complete, 1 sentences")
 
 
+def test_a_sentence_says_which_language_was_heard(page):
+    server = start_recording(page)
+    server.say(mode="2pass-offline", text="そう。", language="ja", start_time=0, end_time=900)
+    server.say(mode="2pass-offline", text="嗯。", language="nospeech", start_time=900, end_time=999)
+    rows = page.locator(".sentences li")
+    expect(rows).to_have_count(2)
+    expect(rows.first.locator(".language")).to_have_text("Japanese")
+    expect(rows.first.locator("span").first).to_have_attribute("lang", "ja")
+    expect(rows.last.locator(".language")).to_have_count(0)
+    page.get_by_role("button", name="中文").click()
+    expect(rows.first.locator(".language")).to_have_text("日语")
+
+
+def test_the_model_of_the_text_while_speaking_can_be_chosen(page):
+    page.get_by_label("Text while you speak").select_option("streaming_paraformer")
+    server = start_recording(page)
+    assert server.messages[0]["online_model"] == "streaming_paraformer"
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_label("Text while you speak").select_option("sensevoice")
+    page.get_by_label("Model").select_option("Paraformer")  # whose languages the other has
+    expect(page.get_by_label("Text while you speak")).to_be_disabled()
+
+
 def test_the_first_message_says_what_the_form_says(page):
     page.get_by_label("Spoken language").select_option("yue")
     page.get_by_label("Numbers as figures").uncheck()

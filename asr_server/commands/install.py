@@ -96,7 +96,9 @@ def _add_model_options(parser: argparse.ArgumentParser, kind: ModelKind) -> None
         "--row-by-row", action="store_true", help="for graphs with an unknown pattern"
     )
     parser.add_argument(
-        "--device", choices=get_args(Device), help="to be fast on; default: gpu with fp16, else cpu"
+        "--device",
+        choices=get_args(Device),
+        help="gpu puts a graph for GPUs beside the CPU's; default: gpu with fp16, else cpu",
     )
     parser.add_argument("--name", help="in the store; default: made from the source")
     parser.add_argument(

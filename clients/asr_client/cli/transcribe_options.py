@@ -55,7 +55,8 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="LANGUAGE",
         help=f"{', '.join(LANGUAGE_IDS)}, or a tag or name such as zh-CN or Chinese; for models "
-        "that take one (default: %(default)s)",
+        "that take one; say it where you know it: auto may take a short sentence for another "
+        "language (default: %(default)s)",
     )
     parser.add_argument(
         "--itn",

@@ -22,6 +22,8 @@ export const MESSAGES = {
     onlineParaformer: "Paraformer: Mandarin and English, less work for the server",
     language: "Spoken language",
     languageAuto: "Detect",
+    languageHint:
+      "Choose it where you know it: a short sentence may be taken for another language.",
     languageZh: "Chinese",
     languageEn: "English",
     languageYue: "Cantonese",
@@ -103,6 +105,7 @@ export const MESSAGES = {
     onlineParaformer: "Paraformer：普通话和英语，服务器负担较小",
     language: "说话语言",
     languageAuto: "自动检测",
+    languageHint: "知道语言时请选择：短句可能被认成别的语言。",
     languageZh: "中文",
     languageEn: "英语",
     languageYue: "粤语",

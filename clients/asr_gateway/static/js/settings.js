@@ -66,5 +66,6 @@ export class GatewaySettings {
     say(hint, paraformer ? "hintParaformer" : "hintSensevoice");
     // It knows no other languages than its own two.
     this.fields.language.disabled = this.fields["online-model"].disabled = paraformer;
+    document.getElementById("language-hint").hidden = paraformer;
   }
 }

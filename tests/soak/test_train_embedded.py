@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+
+from asr_server.places import ROOT
 
 pytestmark = pytest.mark.soak
 
@@ -118,3 +122,27 @@ def test_local_attention_loss_is_the_log_of_what_falls_near(decoder_attention):
     assert len(layers) == 2
     assert torch.isclose(loss, torch.stack(logs).mean())
     assert all(layer.attn is None for layer in layers)  # else the graph of a step stays in memory
+
+
+@pytest.mark.parametrize("name", ["sensevoice", "paraformer_online"])
+def test_a_committed_export_gives_its_weights_back(tmp_path, name):
+    import onnx
+
+    from lab.training import models
+    from lab.training.export import export_onnx
+    from lab.training.recover_weights import recover, weights_in_order
+
+    committed = ROOT / "embedded_models" / name
+    pieces = json.loads((committed / "tokens.json").read_text(encoding="utf-8"))
+    config = models.sensevoice_config() if name == "sensevoice" else models.streaming_config()
+    weights = recover(models.build_model(config, len(pieces)), config, committed)
+    model = models.build_model(config, len(pieces))
+    model.load_state_dict(weights, strict=False)
+    export_onnx(model, config, tmp_path)
+    for path in tmp_path.glob("*.onnx"):
+        onnx.checker.check_model(str(path))
+        found, expected = weights_in_order(path), weights_in_order(committed / path.name)
+        assert all(map(np.array_equal, found, expected))
+    smaller = models.build_model(config, len(pieces) - 1)
+    with pytest.raises(ValueError, match="expected a graph like"):
+        recover(smaller, config, committed)

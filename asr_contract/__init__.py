@@ -26,9 +26,9 @@ from .doubt import DOUBTFUL_CONFIDENCE, doubtful_below, is_doubtful
 from .error_rate import ErrorCount, character_error_rate, count_edits, count_errors
 from .hotwords import (
     Hotword,
+    checked_hotwords,
     join_hotwords,
     parse_hotwords,
-    refuse_hotwords,
     requested_hotwords,
     write_hotwords,
 )
@@ -74,6 +74,7 @@ __all__ = [
     "ErrorCount",
     "Hotword",
     "character_error_rate",
+    "checked_hotwords",
     "chunk_size_of",
     "count_edits",
     "count_errors",
@@ -88,7 +89,6 @@ __all__ = [
     "parse_served_chunk_size",
     "read_language",
     "read_text",
-    "refuse_hotwords",
     "requested_hotwords",
     "text_norm_id",
     "triton_name",

@@ -7,8 +7,8 @@ The text is that of FunASR's clients and files, in any of three forms:
     ["阿里巴巴", …]       JSON, which can hold a word that is a number and one with spaces
     {"阿里巴巴": 20, …}   the same with weights; null for none
 
-Models with neural hotwords know no weights: they are read and kept, so that lists written for
-FunASR's decoders can be used, and have no effect.
+A weight is a bonus in the recognisers' search, on the scale of FunASR's decoder. What a model with
+neural hotwords makes of them besides knows no weights.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Hotword:
 
     Attributes:
         text: as written, without spaces around it.
-        weight: a finite number; None where none was given. Of no effect.
+        weight: a finite number; None where none was given.
     """
 
     text: str
@@ -87,21 +87,19 @@ def requested_hotwords(parameters: str) -> str:
     Raises:
         ValueError: they are not text.
     """
-    value = json.loads(parameters or "{}").get(HOTWORDS_PARAMETER, "")
+    return checked_hotwords(json.loads(parameters or "{}"))
+
+
+def checked_hotwords(parameters: Mapping[str, Any]) -> str:
+    """Return the hotwords among a request's parameters, "" where it names none.
+
+    Raises:
+        ValueError: they are not text.
+    """
+    value = parameters.get(HOTWORDS_PARAMETER, "")
     if not isinstance(value, str):
         raise ValueError(f"hotwords: expected text, got {type(value).__name__}")
     return value
-
-
-def refuse_hotwords(text: str, model: str) -> None:
-    """Raise `ValueError` where hotwords are given to a model that takes none.
-
-    Args:
-        text: as `parse_hotwords` reads it.
-        model: what it is, for the message.
-    """
-    if parse_hotwords(text):
-        raise ValueError(f"hotwords: {model} takes none; expected a contextual or SeACo Paraformer")
 
 
 def _parse_plain(text: str) -> list[Hotword]:

@@ -1,8 +1,57 @@
 """Search over a graph's best candidates, with what is known of the words besides the audio.
 
-`scorers` says what a language model is to the searches.
+    candidate_ids, candidate_scores ─ search ─ ids and log-probabilities, as the graph's own best
+                                        │
+                  hotwords, language model (scorers)
+
+`position_search` is Paraformer's, a token for each decoder step; `ctc_search` is SenseVoice's, over
+frames. What they return stands in the place of the graph's best ids, so that times, confidences and
+tags are made of it in the same way. `hotword_trie` gives bonuses to words, which `spelling` writes
+with the recogniser's tokens and `hotword_lists` collects; `decoder` is what a scoring holds of it.
 """
 
-from asr_core.decoding.scorers import DecodingOptions, LanguageModel, State
+from asr_core.decoding.ctc_search import search_frames
+from asr_core.decoding.decoder import Decoder, RowSearch, load_decoder
+from asr_core.decoding.hotword_lists import (
+    SERVER_LIST,
+    HotwordLists,
+    HotwordSettings,
+    read_server_list,
+    repeat_left_out,
+)
+from asr_core.decoding.hotword_trie import HotwordScorer, HotwordTrie
+from asr_core.decoding.position_search import PositionSearch, search_positions
+from asr_core.decoding.scorers import (
+    DecodingOptions,
+    JoinedScorers,
+    LanguageModel,
+    State,
+    TokenScorer,
+    WeighedLanguageModel,
+)
+from asr_core.decoding.spelling import PieceSpeller, SentencePieceSpeller, Speller
 
-__all__ = ["DecodingOptions", "LanguageModel", "State"]
+__all__ = [
+    "SERVER_LIST",
+    "Decoder",
+    "DecodingOptions",
+    "HotwordLists",
+    "HotwordScorer",
+    "HotwordSettings",
+    "HotwordTrie",
+    "JoinedScorers",
+    "LanguageModel",
+    "PieceSpeller",
+    "PositionSearch",
+    "RowSearch",
+    "SentencePieceSpeller",
+    "Speller",
+    "State",
+    "TokenScorer",
+    "WeighedLanguageModel",
+    "load_decoder",
+    "read_server_list",
+    "repeat_left_out",
+    "search_frames",
+    "search_positions",
+]

@@ -8,6 +8,7 @@ embeddings of hotwords. `cif` integrates a stream's weights: offline, the graph 
 """
 
 from asr_core.paraformer.cif import CifIntegrator, Fires
+from asr_core.paraformer.decoding import load_paraformer_decoder
 from asr_core.paraformer.hotword_bias import HotwordBias, NoHotwords, load_hotword_bias
 from asr_core.paraformer.hotword_embedder import (
     EMBEDDER_FILE,
@@ -24,7 +25,6 @@ from asr_core.paraformer.recogniser import (
     ParaformerRecogniser,
     paraformer_inputs,
     repeat_embedding,
-    repeat_left_out,
 )
 from asr_core.paraformer.scoring import (
     BLANK,
@@ -55,11 +55,11 @@ __all__ = [
     "ParaformerScoring",
     "load_embedder",
     "load_hotword_bias",
+    "load_paraformer_decoder",
     "load_pieces",
     "load_scoring",
     "load_segmentation",
     "paraformer_inputs",
     "repeat_embedding",
-    "repeat_left_out",
     "save_embedder",
 ]

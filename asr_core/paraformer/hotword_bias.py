@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract import Hotword, parse_hotwords, refuse_hotwords
-from asr_contract.text_files import read_text
+from asr_contract import Hotword, parse_hotwords
+from asr_core.decoding import SERVER_LIST, read_server_list
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, HotwordEmbedder, load_embedder
 from asr_core.paraformer.hotword_tokenizer import (
     SEGMENTATION_FILE,
@@ -21,7 +21,6 @@ from asr_core.paraformer.hotword_tokenizer import (
 from asr_core.paraformer.scoring import START, load_pieces
 
 BiasEmbed = NDArray[np.float32]  # [N, D]
-SERVER_LIST = "hotwords.txt"
 
 
 Ids = tuple[int, ...]
@@ -105,19 +104,17 @@ class HotwordBias:
 
 
 class NoHotwords:
-    """Stands in for `HotwordBias` in a model without: a float32 [1, 1] that its graph ignores."""
+    """Stands in for `HotwordBias` in a model without: a float32 [1, 1] that its graph ignores.
+
+    There hotwords are left to the search behind the graph.
+    """
 
     def __call__(self, text: str) -> BiasEmbed:
-        """Return the stand-in.
-
-        Raises:
-            ValueError: hotwords are given all the same.
-        """
-        refuse_hotwords(text, "the installed Paraformer")
+        """Return the stand-in."""
         return np.zeros((1, 1), np.float32)
 
     def left_out(self, text: str) -> tuple[str, ...]:
-        """Return that nothing is wrong: hotwords were refused, or there are none."""
+        """Return that nothing is wrong."""
         return ()
 
 
@@ -132,14 +129,9 @@ def load_hotword_bias(model_dir: Path, max_hotwords: int) -> HotwordBias | NoHot
     Raises:
         ValueError: a file is not what it should be, or the server's words are too many.
     """
-    server_list = model_dir.parent / SERVER_LIST
     if not (model_dir / EMBEDDER_FILE).is_file():
-        if server_list.is_file():
-            logging.getLogger(__name__).warning(
-                "%s is ignored: the installed model takes no hotwords", server_list
-            )
         return NoHotwords()
-    words = _read_server_list(server_list)
+    words = read_server_list(model_dir.parent)
     tokenizer = HotwordTokenizer(
         load_pieces(model_dir), load_segmentation(model_dir / SEGMENTATION_FILE)
     )
@@ -147,13 +139,4 @@ def load_hotword_bias(model_dir: Path, max_hotwords: int) -> HotwordBias | NoHot
     try:
         return HotwordBias(tokenizer, embedder, words, max_hotwords)
     except ValueError as error:
-        raise ValueError(f"{server_list}: {error}") from error
-
-
-def _read_server_list(path: Path) -> list[Hotword]:
-    if not path.is_file():
-        return []
-    try:
-        return parse_hotwords(read_text(path))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{model_dir.parent / SERVER_LIST}: {error}") from error

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_core.decoding import Decoder
 from asr_core.features import Features, Frontend, Waveform, batch_features
 from asr_core.paraformer.hotword_bias import BiasEmbed, NoHotwords
 from asr_core.paraformer.scoring import ParaformerOutputs, ParaformerScoring
@@ -47,6 +48,7 @@ class ParaformerRecogniser:
         encode: features and hotwords to the best token of each decoder step.
         scoring: tokens to words.
         embed_hotwords: hotwords to what the encoder attends to, as `load_hotword_bias` gives it.
+        decoder: searches for words among the candidates; None takes the best of each step.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class ParaformerRecogniser:
         encode: ParaformerEncoder,
         scoring: ParaformerScoring,
         embed_hotwords: Callable[[str], BiasEmbed] | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         self._frontend = frontend
         self._encode = encode
         self._scoring = scoring
         self._embed_hotwords = embed_hotwords or NoHotwords()
+        self._decoder = decoder
 
     def __call__(
         self, waveforms: Sequence[Waveform], hotwords: str = ""
@@ -76,7 +80,8 @@ class ParaformerRecogniser:
         features = [self._frontend(waveform) for waveform in waveforms]
         inputs = paraformer_inputs(features, self._embed_hotwords(hotwords))
         outputs = ParaformerOutputs(*self._encode(**inputs))
-        return self._scoring.score_rows(outputs, inputs["speech_lengths"])
+        search = self._decoder.row_search(hotwords) if self._decoder else None
+        return self._scoring.score_rows(outputs, inputs["speech_lengths"], search)
 
 
 def paraformer_inputs(
@@ -89,13 +94,6 @@ def paraformer_inputs(
         embedding: float32 [N, D] of the hotwords, the same for all rows.
     """
     return {**batch_features(features), "bias_embed": repeat_embedding(embedding, len(features))}
-
-
-def repeat_left_out(problems: Sequence[str], num_rows: int) -> NDArray[np.object_]:
-    """Give each row of a request what is wrong with its hotwords: STRING [R, n]."""
-    repeated = np.empty((num_rows, len(problems)), np.object_)
-    repeated[:] = list(problems)
-    return repeated
 
 
 def repeat_embedding(embedding: BiasEmbed, num_rows: int) -> NDArray[np.float32]:

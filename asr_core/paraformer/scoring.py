@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +12,16 @@ from numpy.typing import NDArray
 
 from asr_contract.text_files import read_json
 from asr_core.config import load_config
+from asr_core.decoding import RowSearch
 from asr_core.text import CIF_UPSAMPLING, DecodedWord, cif_spans_ms, join_pieces
 
 BLANK, START, END = 0, 1, 2  # <blank>, <s>, </s> in every Paraformer vocabulary
 SPECIAL_PIECES = frozenset({"<blank>", "<s>", "</s>", "<unk>"})
+
+
+def silent_ids(pieces: Sequence[str]) -> frozenset[int]:
+    """Return the ids of a vocabulary that are no text."""
+    return frozenset({BLANK, END, *(i for i, p in enumerate(pieces) if p in SPECIAL_PIECES)})
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,16 @@ class ParaformerRow:
         token_scores: float32 [N], their log-probabilities.
         us_alphas, us_cif_peak: float32 [3T], CIF weights and integrals at 20 ms steps; all zero
             for a model without timestamps.
+        candidate_ids: integer [N, K], best ids per decoder step, the best first.
+        candidate_scores: float32 [N, K], their log-probabilities.
     """
 
     token_ids: NDArray[np.int32]
     token_scores: NDArray[np.float32]
     us_alphas: NDArray[np.float32]
     us_cif_peak: NDArray[np.float32]
+    candidate_ids: NDArray[np.int32]
+    candidate_scores: NDArray[np.float32]
 
 
 class ParaformerOutputs(NamedTuple):
@@ -43,6 +53,7 @@ class ParaformerOutputs(NamedTuple):
         token_scores: float32 [R, N], their log-probabilities.
         token_num: int32 [R] or [R, 1], decoder steps of each row.
         us_alphas, us_cif_peak: float32 [R, 3T], as in `ParaformerRow`.
+        candidate_ids, candidate_scores: int32 and float32 [R, N, K], as there.
     """
 
     token_ids: NDArray[np.int32]
@@ -50,6 +61,8 @@ class ParaformerOutputs(NamedTuple):
     token_num: NDArray[np.int32]
     us_alphas: NDArray[np.float32]
     us_cif_peak: NDArray[np.float32]
+    candidate_ids: NDArray[np.int32]
+    candidate_scores: NDArray[np.float32]
 
     def rows(self, speech_lengths: NDArray[np.int32]) -> Iterator[ParaformerRow]:
         """Yield each row without the padding that batching added.
@@ -65,6 +78,8 @@ class ParaformerOutputs(NamedTuple):
                 self.token_scores[row, :tokens],
                 self.us_alphas[row, :cif_frames],
                 self.us_cif_peak[row, :cif_frames],
+                self.candidate_ids[row, :tokens],
+                self.candidate_scores[row, :tokens],
             )
 
 
@@ -81,8 +96,20 @@ class ParaformerScoring:
         self._pieces = pieces
         self._predictor_bias = predictor_bias
 
-    def __call__(self, row: ParaformerRow) -> list[DecodedWord]:
-        """Turn one row into words."""
+    @property
+    def pieces(self) -> Sequence[str]:
+        """The vocabulary, id to piece."""
+        return self._pieces
+
+    def __call__(self, row: ParaformerRow, search: RowSearch | None = None) -> list[DecodedWord]:
+        """Turn one row into words.
+
+        Args:
+            row: what the graph gives.
+            search: finds the tokens among the candidates; None takes the best of each step.
+        """
+        if search is not None:
+            row = self._searched(row, search)
         kept = [i for i, token in enumerate(row.token_ids.tolist()) if token not in (BLANK, END)]
         kept = kept[: max(len(row.token_ids) - self._predictor_bias, 0)]
         spans = cif_spans_ms(row.us_alphas, row.us_cif_peak, len(kept))
@@ -93,10 +120,29 @@ class ParaformerScoring:
         return join_pieces(word for word in words if word.text not in SPECIAL_PIECES)
 
     def score_rows(
-        self, outputs: ParaformerOutputs, speech_lengths: NDArray[np.int32]
+        self,
+        outputs: ParaformerOutputs,
+        speech_lengths: NDArray[np.int32],
+        search: RowSearch | None = None,
     ) -> list[list[DecodedWord]]:
-        """Turn a batch into words, each row by itself; arguments as in `ParaformerOutputs`."""
-        return [self(row) for row in outputs.rows(speech_lengths)]
+        """Turn a batch into words, each row by itself.
+
+        Args:
+            outputs: of R rows.
+            speech_lengths: int32 [R] or [R, 1], frames of each row.
+            search: as for one row.
+        """
+        return [self(row, search) for row in outputs.rows(speech_lengths)]
+
+    def _searched(self, row: ParaformerRow, search: RowSearch) -> ParaformerRow:
+        """Return a row with the tokens that a search finds, but for the steps behind the text."""
+        count = max(len(row.token_ids) - self._predictor_bias, 0)
+        ids, scores = search(row.candidate_ids[:count], row.candidate_scores[:count])
+        return replace(
+            row,
+            token_ids=np.concatenate([ids, row.token_ids[count:]]),
+            token_scores=np.concatenate([scores, row.token_scores[count:]]),
+        )
 
 
 def load_scoring(model_dir: Path) -> ParaformerScoring:

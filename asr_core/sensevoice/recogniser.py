@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
+from asr_core.decoding import Decoder
 from asr_core.features import Features, Frontend, Waveform, batch_features
 from asr_core.sensevoice.scoring import (
     SenseVoiceOutputs,
@@ -51,20 +52,27 @@ class SenseVoiceRecogniser:
         frontend: waveform to features.
         encode: features and prompts to each frame's best token.
         scoring: tokens to tags, text and words.
+        decoder: searches for words among the candidates; None takes the best of each frame.
     """
 
     def __init__(
-        self, frontend: Frontend, encode: SenseVoiceEncoder, scoring: SenseVoiceScoring
+        self,
+        frontend: Frontend,
+        encode: SenseVoiceEncoder,
+        scoring: SenseVoiceScoring,
+        decoder: Decoder | None = None,
     ) -> None:
         self._frontend = frontend
         self._encode = encode
         self._scoring = scoring
+        self._decoder = decoder
 
     def __call__(
         self,
         waveforms: Sequence[Waveform],
         language: str = "auto",
         text_norm: str = "withitn",
+        hotwords: str = "",
     ) -> list[SenseVoiceResult]:
         """Recognise one or more recordings in one run of the encoder.
 
@@ -72,11 +80,13 @@ class SenseVoiceRecogniser:
             waveforms: of any lengths.
             language: of all of them, a key of `LANGUAGE_IDS`.
             text_norm: a key of `TEXT_NORM_IDS`.
+            hotwords: of all of them, where there is a decoder.
         """
         features = [self._frontend(waveform) for waveform in waveforms]
         inputs = sensevoice_inputs(features, language, text_norm)
         outputs = SenseVoiceOutputs(*self._encode(**inputs))
-        return self._scoring.score_rows(outputs)
+        search = self._decoder.row_search(hotwords) if self._decoder else None
+        return self._scoring.score_rows(outputs, search)
 
 
 def sensevoice_inputs(

@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_contract.tensors import LANGUAGE, TEXT_NORM
+from asr_core.decoding import (
+    Decoder,
+    HotwordSettings,
+    RowSearch,
+    SentencePieceSpeller,
+    load_decoder,
+    search_frames,
+)
 from asr_core.sensevoice.ctc import CtcToken, collapse, greedy_search
 from asr_core.text import DecodedWord, ctc_span_ms, merge_words
 
@@ -30,17 +38,32 @@ class SenseVoiceOutputs(NamedTuple):
         token_ids: int32 [R, 4 + T], best id of each frame.
         token_scores: float32 [R, 4 + T], their log-probabilities.
         encoder_out_lens: int32 [R] or [R, 1], frames of each row, those of the tags included.
+        candidate_ids: int32 [R, 4 + T, K], best ids of each frame, the best first.
+        candidate_scores: float32 [R, 4 + T, K], their log-probabilities.
     """
 
     token_ids: NDArray[np.int32]
     token_scores: NDArray[np.float32]
     encoder_out_lens: NDArray[np.int32]
+    candidate_ids: NDArray[np.int32]
+    candidate_scores: NDArray[np.float32]
 
-    def rows(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-        """Yield each row's ids and scores without the padding that batching added."""
-        lengths = self.encoder_out_lens.ravel().tolist()
-        for ids, scores, frames in zip(self.token_ids, self.token_scores, lengths, strict=True):
-            yield ids[:frames], scores[:frames]
+    def rows(
+        self, search: RowSearch | None = None
+    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+        """Yield each row's ids and scores without the padding that batching added.
+
+        Args:
+            search: finds the path through the audio's frames; None takes the best of each.
+        """
+        for row, frames in enumerate(self.encoder_out_lens.ravel().tolist()):
+            ids, scores = self.token_ids[row, :frames], self.token_scores[row, :frames]
+            if search is not None and frames > NUM_TAG_FRAMES:
+                heard = slice(NUM_TAG_FRAMES, frames)
+                found = search(self.candidate_ids[row, heard], self.candidate_scores[row, heard])
+                ids = np.concatenate([ids[:NUM_TAG_FRAMES], found[0]])
+                scores = np.concatenate([scores[:NUM_TAG_FRAMES], found[1]])
+            yield ids, scores
 
 
 @dataclass(frozen=True)
@@ -116,6 +139,19 @@ class SenseVoiceScoring:
         self._pieces: list[str] = self._tokenizer.id_to_piece(ids)
         self._tags = frozenset(number for number in ids if _TAG.search(self._pieces[number]))
 
+    def decoder(self, model_dir: Path, settings: HotwordSettings) -> Decoder:
+        """Build what searches for words among the candidates.
+
+        Args:
+            model_dir: a version's folder.
+            settings: of the hotwords.
+
+        Raises:
+            ValueError: a file is not what it should be.
+        """
+        spell = SentencePieceSpeller(self._tokenizer)
+        return load_decoder(model_dir, search_frames, self._tags, spell, settings)
+
     def __call__(
         self, best_ids: NDArray[np.int32], best_log_probs: NDArray[np.float32]
     ) -> SenseVoiceResult:
@@ -137,7 +173,9 @@ class SenseVoiceScoring:
             words=self._words(spoken, len(best_ids) - NUM_TAG_FRAMES),
         )
 
-    def score_rows(self, outputs: SenseVoiceOutputs) -> list[SenseVoiceResult]:
+    def score_rows(
+        self, outputs: SenseVoiceOutputs, search: RowSearch | None = None
+    ) -> list[SenseVoiceResult]:
         """Decode a batch, each row by itself.
 
         The result of a row without audio is empty: its tag frames alone would decode to tags of
@@ -145,10 +183,11 @@ class SenseVoiceScoring:
 
         Args:
             outputs: of R rows.
+            search: finds the tokens among the candidates; None takes the best of each frame.
         """
         return [
             self(ids, scores) if len(ids) > NUM_TAG_FRAMES else EMPTY_RESULT
-            for ids, scores in outputs.rows()
+            for ids, scores in outputs.rows(search)
         ]
 
     def _tag(self, token_id: int) -> str:

@@ -12,7 +12,13 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 ENCODER_OUTPUTS = ("hidden", "alphas")
-DECODER_OUTPUTS = ("token_ids", "token_scores", "next_cache")
+DECODER_OUTPUTS = (
+    "token_ids",
+    "token_scores",
+    "next_cache",
+    "candidate_ids",
+    "candidate_scores",
+)
 
 
 class StreamingEncoder(Protocol):
@@ -56,6 +62,6 @@ class StreamingDecoder(Protocol):
             cache: [B, layers, D, K], what the layers remember of the tokens before.
 
         Returns:
-            `DECODER_OUTPUTS`: token_ids [B, N], token_scores [B, N] (log-probabilities), and the
-            next cache.
+            `DECODER_OUTPUTS`: token_ids [B, N], token_scores [B, N] (log-probabilities), the next
+            cache, and, where streams are searched, ids and scores of the best K [B, N, K].
         """

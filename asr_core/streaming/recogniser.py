@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import ChunkSize
-from asr_contract.tensors import IS_FINAL, TEXT, TRANSCRIPTS
+from asr_contract.tensors import HOTWORDS_LEFT_OUT, IS_FINAL, TEXT, TRANSCRIPTS
 from asr_core.config import load_config
+from asr_core.decoding import Decoder, PositionSearch, repeat_left_out
 from asr_core.features import FRAME_SHIFT_MS, LFR_SHIFT, LFR_WINDOW
 from asr_core.paraformer import BLANK, END, SPECIAL_PIECES, CifIntegrator, Fires, load_pieces
 from asr_core.streaming.frontend import PADDING, Windows
@@ -66,8 +67,17 @@ def load_streaming_model(model_dir: Path) -> StreamingModel:
 class Stream:
     """State of one stream between its requests."""
 
-    def __init__(self, model: StreamingModel, chunk_size: ChunkSize) -> None:
+    def __init__(
+        self,
+        model: StreamingModel,
+        chunk_size: ChunkSize,
+        search: PositionSearch | None = None,
+        left_out: Sequence[str] = (),
+    ) -> None:
         self.chunk_size = chunk_size
+        self.search = search
+        self.open_spans: list[tuple[int, int]] = []  # of the tokens that the search may change
+        self.left_out = left_out  # what is wrong with hotwords, until it was told
         self.cif = CifIntegrator(model.hidden_size, model.threshold, model.tail_threshold)
         self.cache = np.zeros(model.cache_shape, np.float32)
         self.transcript = StreamingText()
@@ -104,15 +114,17 @@ class Update:
         text: the whole text so far, with what may still change.
         words: the words of `new_text`, times in ms from the start of the stream.
         is_final: nothing follows.
+        left_out: what is wrong with each of the stream's hotwords that is not used, told once.
     """
 
     new_text: str
     text: str
     words: list[DecodedWord]
     is_final: bool
+    left_out: Sequence[str] = ()
 
     def outputs(self) -> dict[str, NDArray[Any]]:
-        """Return the outputs of one row: those of `WordTensors`, TRANSCRIPTS, TEXT and IS_FINAL.
+        """Return the outputs of one row: those of `WordTensors`, and what names them here.
 
         TRANSCRIPTS is [1], as FunASR's model answers; the others have [1, …].
         """
@@ -121,6 +133,7 @@ class Update:
             TEXT: np.array([[self.text]], np.object_),
             **pack_words([self.words]).outputs(),
             IS_FINAL: np.array([[self.is_final]]),
+            HOTWORDS_LEFT_OUT: repeat_left_out(self.left_out, 1),
         }
 
 
@@ -141,6 +154,7 @@ class StreamingRecogniser:
 
     Args:
         max_batch_size: rows that the graphs take at a time.
+        words: searches for words among the candidates; None takes the best of each token.
     """
 
     def __init__(
@@ -149,15 +163,28 @@ class StreamingRecogniser:
         encoder: StreamingEncoder,
         decoder: StreamingDecoder,
         max_batch_size: int,
+        words: Decoder | None = None,
     ) -> None:
         self._model = model
         self._encoder = encoder
         self._decoder = decoder
         self._max_batch_size = max_batch_size
+        self._words = words
 
-    def open(self, chunk_size: ChunkSize) -> Stream:
-        """Begin a stream."""
-        return Stream(self._model, chunk_size)
+    def open(self, chunk_size: ChunkSize, hotwords: str = "") -> Stream:
+        """Begin a stream.
+
+        Args:
+            chunk_size: how it is cut.
+            hotwords: words to expect, as `parse_hotwords` reads them.
+
+        Raises:
+            ValueError: the hotwords cannot be used.
+        """
+        if self._words is None:
+            return Stream(self._model, chunk_size)
+        search, left_out = self._words.stream_search(hotwords), self._words.left_out(hotwords)
+        return Stream(self._model, chunk_size, search, left_out)
 
     def advance(self, steps: Sequence[Step]) -> list[Update]:
         """Take one step of each of several streams; the streams' order does not matter."""
@@ -169,9 +196,13 @@ class StreamingRecogniser:
             self._decode_turn(steps, rows, [windows[index][turn] for index in rows], pieces)
         updates = []
         for step, new in zip(steps, pieces, strict=True):
-            transcript = step.stream.transcript
-            new_text, words = transcript.accept(new, step.is_final)
-            updates.append(Update(new_text, transcript.text, words, step.is_final))
+            stream = step.stream
+            tentative: Sequence[DecodedWord] = ()
+            if stream.search is not None:
+                new, tentative = self._searched(stream, stream.search, step.is_final)
+            new_text, words = stream.transcript.accept(new, step.is_final, tentative)
+            left_out, stream.left_out = stream.left_out, ()
+            updates.append(Update(new_text, stream.transcript.text, words, step.is_final, left_out))
         return updates
 
     def _encode(self, windows: Sequence[_Window]) -> None:
@@ -202,7 +233,7 @@ class StreamingRecogniser:
             if fires.spans:
                 work.append((index, window, fires))
         for batch in _batches(work, self._max_batch_size):
-            ids, scores, caches = self._decoder(
+            ids, scores, caches, *candidates = self._decoder(
                 hidden=_pad([window.hidden for _, window, _ in batch]),
                 hidden_lengths=_lengths([window.hidden for _, window, _ in batch]),
                 acoustic_embeds=_pad([fires.acoustic_embeds for *_, fires in batch]),
@@ -210,15 +241,29 @@ class StreamingRecogniser:
                 cache=np.stack([steps[index].stream.cache for index, *_ in batch]),
             )
             for row, (index, _, fires) in enumerate(batch):
-                steps[index].stream.cache = caches[row].copy()
-                count = len(fires.spans)
-                pieces[index] += self._words(ids[row, :count], scores[row, :count], fires.spans)
+                stream, count = steps[index].stream, len(fires.spans)
+                stream.cache = caches[row].copy()
+                if stream.search is not None:
+                    stream.search.accept(*(several[row, :count] for several in candidates))
+                    stream.open_spans += fires.spans
+                    continue
+                tokens = zip(ids[row, :count].tolist(), scores[row, :count].tolist(), strict=True)
+                pieces[index] += self._pieces(tokens, fires.spans)
 
-    def _words(
-        self, ids: Int, scores: Float, spans: Sequence[tuple[int, int]]
+    def _searched(
+        self, stream: Stream, search: PositionSearch, is_final: bool
+    ) -> tuple[list[DecodedWord], list[DecodedWord]]:
+        """Return the pieces that became settled, and what follows them for now."""
+        new, still_open = search.take(is_final)
+        settled, behind = stream.open_spans[: len(new)], stream.open_spans[len(new) :]
+        stream.open_spans = behind
+        return [*self._pieces(new, settled)], [*self._pieces(still_open, behind)]
+
+    def _pieces(
+        self, tokens: Iterable[tuple[int, float]], spans: Sequence[tuple[int, int]]
     ) -> Iterator[DecodedWord]:
-        """Yield the pieces that the ids stand for; a row's time is that of its 60 ms."""
-        for token, score, (onset, fired) in zip(ids.tolist(), scores.tolist(), spans, strict=True):
+        """Yield the pieces that tokens stand for; a row's time is that of its 60 ms."""
+        for (token, score), (onset, fired) in zip(tokens, spans, strict=True):
             piece = self._model.pieces[token]
             if token not in (BLANK, END) and piece not in SPECIAL_PIECES:
                 yield DecodedWord(piece, max(onset - 1, 0) * ROW_MS, fired * ROW_MS, score)

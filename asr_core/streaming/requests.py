@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract import DEFAULT_CHUNK_SIZE, ChunkSize, parse_served_chunk_size
+from asr_contract import (
+    DEFAULT_CHUNK_SIZE,
+    ChunkSize,
+    checked_hotwords,
+    parse_hotwords,
+    parse_served_chunk_size,
+)
 from asr_contract.tensors import CHUNK_SIZE_PARAMETER
 from asr_core.features import StreamingFbankExtractor, split_rows
 from asr_core.sequences import SessionTable, Turn
@@ -60,6 +66,8 @@ class StreamingFeatureService:
         """
         try:
             if turn.starts:
+                # What the search would refuse is refused here, while both forget the sequence.
+                parse_hotwords(checked_hotwords(turn.parameters))
                 frontend = StreamingFrontend(self._fbank, requested_chunk_size(turn))
                 self._sessions.open(turn.key, frontend)
             (row,) = split_rows(waveforms, lengths, self._max_audio_seconds)
@@ -128,5 +136,6 @@ class StreamingSearchService:
         if request.error:
             raise ValueError(request.error)
         if turn.starts:
-            self._sessions.open(turn.key, self._recogniser.open(requested_chunk_size(turn)))
+            size, hotwords = requested_chunk_size(turn), checked_hotwords(turn.parameters)
+            self._sessions.open(turn.key, self._recogniser.open(size, hotwords))
         return self._sessions.get(turn.key)

@@ -67,6 +67,10 @@ def compare(
     figures.max_score_difference = max(figures.max_score_difference, difference)
     if not difference <= tolerance:
         raise PrepareError(f"{what}: token_scores differ by {difference:.2g}")
+    difference = _candidate_difference(what, expected, got)
+    figures.max_score_difference = max(figures.max_score_difference, difference)
+    if not difference <= tolerance:
+        raise PrepareError(f"{what}: candidate_scores differ by {difference:.2g}")
     for name in expected.keys() & {"us_alphas", "us_cif_peak"}:
         reference = expected[name]
         if np.isnan(reference).any():
@@ -79,6 +83,30 @@ def compare(
         figures.max_timestamp_difference = max(figures.max_timestamp_difference, difference)
         if not difference <= tolerance:
             raise PrepareError(f"{what}: {name} differs by {difference:.2g}")
+
+
+def _candidate_difference(what: str, expected: Outputs, got: Outputs) -> float:
+    """Return how far candidates' scores are from the best scores there are.
+
+    Which of two equal ones comes first is open, so that it is the scores that are compared: each
+    place's with what it should be, and each id's with its own.
+
+    Raises:
+        PrepareError: an id comes twice, or the first is not the chosen one.
+    """
+    ids, scores = got["candidate_ids"], got["candidate_scores"]
+    if not len(ids):
+        return 0.0
+    if (np.diff(np.sort(ids, axis=-1), axis=-1) == 0).any():
+        raise PrepareError(f"{what}: candidate_ids: the same id twice")
+    if not np.array_equal(ids[:, 0], got["token_ids"]):
+        raise PrepareError(f"{what}: candidate_ids: the first differ from token_ids")
+    if "log_probs" not in expected:
+        return largest(expected["candidate_scores"] - scores)
+    own = np.take_along_axis(expected["log_probs"], ids.astype(int), 1)
+    count = ids.shape[1]
+    best = -np.sort(np.partition(-expected["log_probs"], count - 1)[:, :count])
+    return max(largest(own - scores), largest(best - scores))
 
 
 def largest(values: NDArray[Any]) -> float:

@@ -154,14 +154,24 @@ class Graph:
 
     def add(self, op_type: str, inputs: Sequence[str], name: str = "", **attributes: Any) -> str:
         """Add a node with one output and return the output's name (`name`, or a fresh one)."""
-        output = name or self.fresh_name(op_type)
-        node = helper.make_node(
-            op_type, list(inputs), [output], name=f"{output}_node", **attributes
-        )
+        return self._add(op_type, inputs, [name or self.fresh_name(op_type)], attributes)[0]
+
+    def add_several(
+        self, op_type: str, inputs: Sequence[str], num_outputs: int, **attributes: Any
+    ) -> list[str]:
+        """Add a node with several outputs and return their fresh names."""
+        outputs = [self.fresh_name(op_type) for _ in range(num_outputs)]
+        return self._add(op_type, inputs, outputs, attributes)
+
+    def _add(
+        self, op_type: str, inputs: Sequence[str], outputs: list[str], attributes: dict[str, Any]
+    ) -> list[str]:
+        name = f"{outputs[0]}_node"
+        node = helper.make_node(op_type, list(inputs), outputs, name=name, **attributes)
         self._nodes.append(node)
-        self._producers[output] = node
-        self._taken.add(output)
-        return output
+        self._producers.update(dict.fromkeys(outputs, node))
+        self._taken.update(outputs)
+        return outputs
 
     def constant(self, value: ArrayLike, dtype: Any) -> str:
         """Add an initializer and return its name."""

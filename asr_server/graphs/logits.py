@@ -13,7 +13,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import Graph
 
-TOKEN_IDS = "token_ids"
+CANDIDATE_IDS = "candidate_ids"
 
 Logits = NDArray[np.float32]  # [tokens or frames, vocabulary]
 
@@ -24,9 +24,9 @@ def find_logits(graph: Graph) -> str:
     Raises:
         PrepareError: the graph does not end in token ids.
     """
-    best = graph.producer(graph.origin(TOKEN_IDS))
-    if best is None or best.op_type != "ArgMax":
-        raise PrepareError(f"{TOKEN_IDS}: expected an ArgMax, found none")
+    best = graph.producer(graph.origin(CANDIDATE_IDS))
+    if best is None or best.op_type != "TopK":
+        raise PrepareError(f"{CANDIDATE_IDS}: expected a TopK, found none")
     return str(best.input[0])
 
 

@@ -92,8 +92,8 @@ def add_packs(
             is given. Gets the rest of what is before the loop.
         body: what makes the inputs of a pack from `rows`, the numbers of its rows, and `longest`.
         inner: name in the model to name in the body, of each input.
-        widths: of the outputs [B, n] with n by the frames of the longest row as it is given, which
-            may be longer than what is computed; others are [B].
+        widths: of the outputs [B, n, ...] with n by the frames of the longest row as it is given,
+            which may be longer than what is computed; others are [B].
         limits: of a pack.
     """
     outputs = list(model.graph.output)
@@ -202,7 +202,10 @@ def _make_space(outer: Layout, name: str, width: Width | None, output: Any) -> N
         outer.add("Mul", ["longest_of_all", f"{name}_per_frame"], f"{name}_scaled")
         outer.add("Add", [f"{name}_scaled", f"{name}_extra"], f"{name}_space")
         outer.add("Unsqueeze", [f"{name}_space", "first_axis"], f"{name}_columns")
-        shape = outer.add("Concat", ["all_rows", f"{name}_columns"], f"{name}_shape", axis=0)
+        sizes = ["all_rows", f"{name}_columns"]
+        if width.values:
+            sizes.append(outer.constant(f"{name}_values", [width.values]))
+        shape = outer.add("Concat", sizes, f"{name}_shape", axis=0)
         if width.at_most:
             outer.constant(f"{name}_widest_first", 1)
     outer.add("ConstantOfShape", [shape], f"{name}_so_far_first", value=_zero(output))
@@ -249,7 +252,8 @@ def _put(body: Layout, name: str, width: Width | None, zero: TensorProto) -> Non
         body.add("Unsqueeze", [f"{name}_pack_width", "first_axis"], f"{name}_pack_columns")
         body.add("Sub", [f"{name}_columns", f"{name}_pack_columns"], f"{name}_missing")
         # Zeros behind it, since CUDA has no kernel of Pad for integers.
-        body.add("Concat", ["size_at", f"{name}_missing"], f"{name}_rest", axis=0)
+        sizes = ["size_at", f"{name}_missing", *[f"{name}_values"] * bool(width.values)]
+        body.add("Concat", sizes, f"{name}_rest", axis=0)
         body.add("ConstantOfShape", [f"{name}_rest"], f"{name}_zeros", value=zero)
         update = body.add("Concat", [name, f"{name}_zeros"], f"{name}_padded", axis=1)
     body.add("ScatterND", [f"{name}_so_far", "rows_at", update], f"{name}_so_far_next")

@@ -7,7 +7,7 @@ import numpy as np
 from asr_server.graphs import cif, hotwords, masks, patterns
 from asr_server.graphs.graph import FLOAT, INT32, Graph
 from asr_server.graphs.hotwords import BIAS_EMBED, BIAS_EMBED_LENGTHS
-from asr_server.graphs.token_ids import end_in_token_ids
+from asr_server.graphs.token_ids import end_in_token_ids, token_outputs
 
 INPUTS = ["speech", "speech_lengths"]
 OUTPUTS = ["logits", "token_num"]
@@ -26,8 +26,9 @@ def prepare_paraformer(graph: Graph, padding: bool) -> dict[str, int]:
     Returns:
         How often each edit was made. The graph now takes `bias_embed` [B, W, D] and how many of the
         W are each row's own, `bias_embed_lengths` [B], in any case (a model without hotwords
-        ignores both) and gives `token_ids`, `token_scores` [B, N],
-        `token_num` [B], `us_alphas` and `us_cif_peak` [B, U] (U = T and all zero for a model
+        ignores both) and gives `token_ids`, `token_scores` [B, N], `candidate_ids`,
+        `candidate_scores` [B, N, C], `token_num` [B], `us_alphas` and `us_cif_peak` [B, U] (U = T
+        and all zero for a model
         without timestamps), so that one configuration serves all.
 
     Raises:
@@ -62,8 +63,7 @@ def prepare_paraformer(graph: Graph, padding: bool) -> dict[str, int]:
     upsampled = "frames_upsampled" if timestamps else "frames"
     graph.set_outputs(
         {
-            "token_ids": (INT32, ["batch", "tokens"]),
-            "token_scores": (FLOAT, ["batch", "tokens"]),
+            **token_outputs("tokens"),
             "token_num": (INT32, ["batch"]),
             "us_alphas": (FLOAT, ["batch", upsampled]),
             "us_cif_peak": (FLOAT, ["batch", upsampled]),

@@ -19,6 +19,7 @@ from asr_server.graphs.streaming import (
     prepare_streaming_decoder,
     prepare_streaming_encoder,
 )
+from asr_server.graphs.token_ids import token_widths
 from asr_server.graphs.vad import VAD_LOOP, load_silence_ids, prepare_vad
 from asr_server.graphs.verify_punctuation import prove_punctuation
 from asr_server.graphs.verify_streaming_decoder import prove_decoder
@@ -28,7 +29,7 @@ from asr_server.models.names import GraphKind
 
 # A frame's CIF weight is at most 1, so no row of T frames fires more than T + 1 tokens; SenseVoice
 # has four prompt frames before the audio's.
-_TOKENS = {name: Width(1, 1, at_most=True) for name in ("token_ids", "token_scores")}
+_TOKENS = token_widths(1, at_most=True)
 
 
 def _offline_loop(widths: dict[str, Width], count: str, hotwords: bool = False) -> RowLoop:
@@ -47,9 +48,7 @@ ROW_LOOPS: dict[GraphKind, RowLoop] = {
     "bicif_paraformer": _offline_loop(_timestamps(3), "token_num"),
     "contextual_paraformer": _offline_loop(_timestamps(1), "token_num", hotwords=True),
     "seaco_paraformer": _offline_loop(_timestamps(3), "token_num", hotwords=True),
-    "sensevoice": _offline_loop(
-        {"token_ids": Width(1, 4), "token_scores": Width(1, 4)}, "encoder_out_lens"
-    ),
+    "sensevoice": _offline_loop(token_widths(4), "encoder_out_lens"),
     "streaming_encoder": ENCODER_LOOP,
     "streaming_decoder": DECODER_LOOP,
     "vad": VAD_LOOP,

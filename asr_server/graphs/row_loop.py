@@ -25,13 +25,15 @@ ROW, CONDITION, KEEP_GOING = "row_index", "row_condition", "row_keep_going"
 class Width:
     """Columns of a padded output: `per_frame` x n + `extra`, n being axis 1 of the input `of`.
 
-    Rows may have less where it says `at_most`.
+    Rows may have less where it says `at_most`. A column is `values` numbers, or a single one of no
+    axis of its own where that is 0.
     """
 
     per_frame: int
     extra: int = 0
     of: str = "speech"
     at_most: bool = False
+    values: int = 0
 
 
 @dataclass(frozen=True)

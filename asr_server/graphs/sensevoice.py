@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from asr_server.graphs import masks, patterns
-from asr_server.graphs.graph import FLOAT, INT32, Graph
-from asr_server.graphs.token_ids import end_in_token_ids
+from asr_server.graphs.graph import INT32, Graph
+from asr_server.graphs.token_ids import end_in_token_ids, token_outputs
 
 INPUTS = ["speech", "speech_lengths", "language", "textnorm"]
 OUTPUTS = ["ctc_logits", "encoder_out_lens"]
@@ -19,8 +19,8 @@ def prepare_sensevoice(graph: Graph, padding: bool) -> dict[str, int]:
         padding: make rows independent of padding and batch; otherwise only end in token ids.
 
     Returns:
-        How often each edit was made. The outputs are now `token_ids`, `token_scores` [B, T + 4]
-        and `encoder_out_lens` [B].
+        How often each edit was made. The outputs are now `token_ids`, `token_scores` [B, T + 4],
+        `candidate_ids`, `candidate_scores` [B, T + 4, C] and `encoder_out_lens` [B].
 
     Raises:
         PrepareError: the graph does not have the expected inputs and outputs.
@@ -44,8 +44,7 @@ def prepare_sensevoice(graph: Graph, padding: bool) -> dict[str, int]:
         graph.add("Cast", ["prepared/encoder_out_lens"], name="encoder_out_lens", to=INT32)
     graph.set_outputs(
         {
-            "token_ids": (INT32, ["batch", "encoder_frames"]),
-            "token_scores": (FLOAT, ["batch", "encoder_frames"]),
+            **token_outputs("encoder_frames"),
             "encoder_out_lens": (INT32, ["batch"]),
         }
     )

@@ -12,7 +12,7 @@ from asr_server.graphs.front_end import POSITIONS, FrontEnd
 from asr_server.graphs.graph import FLOAT, INT32, Graph
 from asr_server.graphs.row_loop import RowLoop, Width
 from asr_server.graphs.separators import separators
-from asr_server.graphs.token_ids import end_in_token_ids
+from asr_server.graphs.token_ids import end_in_token_ids, token_outputs, token_widths
 
 ENCODER_INPUTS = ["speech", "speech_lengths"]
 ENCODER_OUTPUTS = ["enc", "enc_len", "alphas"]
@@ -26,10 +26,7 @@ ENCODER_LOOP = RowLoop(
 )
 DECODER_LOOP = RowLoop(
     cuts={"hidden": "hidden_lengths", "acoustic_embeds": "embeds_lengths"},
-    widths={
-        "token_ids": Width(1, of="acoustic_embeds"),
-        "token_scores": Width(1, of="acoustic_embeds"),
-    },
+    widths=token_widths(of="acoustic_embeds"),
 )
 
 
@@ -92,7 +89,8 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
     Returns:
         How often each edit was made. The inputs are now `hidden` [B, T, D], `hidden_lengths`
         [B, 1], `acoustic_embeds` [B, N, D], `embeds_lengths` [B, 1] and `cache` [B, L, D, K], the
-        outputs `token_ids`, `token_scores` [B, N] and `next_cache` [B, L, D, K].
+        outputs `token_ids`, `token_scores` [B, N], `candidate_ids`, `candidate_scores` [B, N, C]
+        and `next_cache` [B, L, D, K].
 
     Raises:
         PrepareError: the graph does not have the expected patterns.
@@ -140,8 +138,7 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
     )
     graph.set_outputs(
         {
-            "token_ids": (INT32, ["batch", "tokens"]),
-            "token_scores": (FLOAT, ["batch", "tokens"]),
+            **token_outputs("tokens"),
             "next_cache": cache,
         }
     )

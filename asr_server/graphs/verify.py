@@ -17,6 +17,7 @@ from asr_server.graphs.packs import PackLimits
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
 from asr_server.graphs.session import Outputs, Session
 from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
+from asr_server.graphs.token_ids import TOKEN_OUTPUTS
 
 # Against the original, whose kernels are others: the full-size Paraformer differs by 1.6e-4 from
 # itself where ONNX Runtime's optimiser is off.
@@ -96,7 +97,7 @@ class Model:
 def _cut(outputs: Outputs, index: int, row: Row, num_frames: int) -> Outputs:
     mine = {name: value[index] for name, value in outputs.items()}
     count = int(mine["token_num"] if "token_num" in mine else mine["encoder_out_lens"])
-    for name in mine.keys() & {"token_ids", "token_scores", "logits", "ctc_logits"}:
+    for name in mine.keys() & {*TOKEN_OUTPUTS, "logits", "ctc_logits"}:
         mine[name] = mine[name][:count]
     for name in mine.keys() & {"us_alphas", "us_cif_peak"}:
         steps_per_frame = len(mine[name]) // num_frames

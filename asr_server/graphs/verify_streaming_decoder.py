@@ -16,6 +16,7 @@ from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
 from asr_server.graphs.session import Outputs, Session
 from asr_server.graphs.streaming import IN_CACHE, OUT_CACHE
+from asr_server.graphs.token_ids import TOKEN_OUTPUTS
 
 _CACHE_STEPS = (1, 3, 2, 13, 5, 1)  # tokens of successive calls; 13 exceed a cache of 10 columns
 _HIDDEN_FRAMES = (20, 20, 15, 20, 6, 12)
@@ -149,7 +150,7 @@ def _decoder_feed(calls: Sequence[Call], extra: int = 0, padding: float = 0.0) -
 
 def _cut_call(outputs: Outputs, index: int, call: Call) -> Outputs:
     mine = {name: value[index] for name, value in outputs.items()}
-    for name in ("token_ids", "token_scores"):
+    for name in TOKEN_OUTPUTS:
         mine[name] = mine[name][: len(call.embeds)]
     return mine
 

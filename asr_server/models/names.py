@@ -53,5 +53,5 @@ HubName = Literal["modelscope", "huggingface"]
 Device = Literal["cpu", "gpu"]
 
 # Counted up when the contract between prepared graphs and what serves them changes.
-PREPARED_FORMAT = 5
+PREPARED_FORMAT = 6
 EMBEDDED_NAME = "embedded"  # of the small models that come along, among those that are kept

@@ -199,13 +199,13 @@ def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -
                 emotion=(emotions[row] if emotions else tags[1]) or None,
                 event=(events[row] if events else tags[2]) or None,
                 raw_text=raw_text,
-                warnings=_unused_hotwords(outputs, row, rows),
+                warnings=unused_hotwords(outputs, row, rows),
             )
         )
     return transcripts
 
 
-def _unused_hotwords(outputs: Mapping[str, NDArray[Any]], row: int, rows: int) -> list[str]:
+def unused_hotwords(outputs: Mapping[str, NDArray[Any]], row: int, rows: int) -> list[str]:
     """Return a warning for each hotword that the model left out."""
     problems = outputs.get(HOTWORDS_LEFT_OUT)
     if problems is None:

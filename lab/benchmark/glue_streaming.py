@@ -36,6 +36,8 @@ _OUTPUTS = {
     "streaming_decoder": """output [
   { name: "token_ids" data_type: TYPE_INT32 dims: [ -1 ] },
   { name: "token_scores" data_type: TYPE_FP32 dims: [ -1 ] },
+  { name: "candidate_ids" data_type: TYPE_INT32 dims: [ -1, -1 ] },
+  { name: "candidate_scores" data_type: TYPE_FP32 dims: [ -1, -1 ] },
   { name: "next_cache" data_type: TYPE_FP32 dims: [ -1, -1, -1 ] }
 ]""",
 }

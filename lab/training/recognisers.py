@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import DEFAULT_CHUNK_SIZE
+from asr_core.decoding import HotwordSettings
 from asr_core.features import Waveform, load_frontend, make_streaming_fbank
-from asr_core.paraformer import ParaformerRecogniser, load_scoring
+from asr_core.paraformer import ParaformerRecogniser, load_paraformer_decoder, load_scoring
 from asr_core.sensevoice import TOKENIZER_NAME, SenseVoiceRecogniser, SenseVoiceScoring
 from asr_core.streaming import (
     DECODER_OUTPUTS,
@@ -28,36 +29,51 @@ from asr_core.streaming import (
 )
 from asr_core.text import DecodedWord
 from asr_server.graphs.session import Session
+from asr_server.graphs.token_ids import CANDIDATES
 from asr_server.install import install
 from asr_server.models import KINDS, VERSION, copy_repository
 
 
 def load_paraformer(model_dir: Path) -> ParaformerRecogniser:
-    """Load the exported BiCifParaformer. Its graph takes one recording with a frame or more."""
+    """Load the exported BiCifParaformer, with its search for hotwords.
+
+    Its graph takes one recording with a frame or more.
+    """
     graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
 
     def encode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
         logits, *others = graph(inputs).values()
-        return [*best_tokens(logits), *others]  # Paraformer's logits are log-probabilities
+        # Paraformer's logits are log-probabilities
+        return [*best_tokens(logits), *others, *best_candidates(logits)]
 
-    return ParaformerRecogniser(load_frontend(model_dir), encode, load_scoring(model_dir))
+    decoder = load_paraformer_decoder(model_dir, HotwordSettings())
+    scoring = load_scoring(model_dir)
+    return ParaformerRecogniser(load_frontend(model_dir), encode, scoring, decoder=decoder)
 
 
 def load_sensevoice(model_dir: Path) -> SenseVoiceRecogniser:
-    """Load the exported SenseVoiceSmall. Its graph takes one recording with a frame or more."""
+    """Load the exported SenseVoiceSmall, with its search for hotwords.
+
+    Its graph takes one recording with a frame or more.
+    """
     graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
 
     def encode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
         logits, lengths = graph(inputs).values()
         log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-        return [*best_tokens(log_probs), lengths]
+        return [*best_tokens(log_probs), lengths, *best_candidates(log_probs)]
 
     scoring = SenseVoiceScoring(model_dir / TOKENIZER_NAME)
-    return SenseVoiceRecogniser(load_frontend(model_dir), encode, scoring)
+    decoder = scoring.decoder(model_dir, HotwordSettings())
+    return SenseVoiceRecogniser(load_frontend(model_dir), encode, scoring, decoder)
 
 
-def load_streaming(model_dir: Path) -> Callable[[Waveform], Sequence[DecodedWord]]:
-    """Prepare the exported ParaformerStreaming; returns what gives a recording's words."""
+def load_streaming(model_dir: Path) -> Callable[..., Sequence[DecodedWord]]:
+    """Prepare the exported ParaformerStreaming.
+
+    Returns:
+        what gives a recording's words, and takes hotwords behind its waveform.
+    """
     kind = KINDS["paraformer-online"]
     with tempfile.TemporaryDirectory() as scratch:
         repository = copy_repository(kind, Path(scratch) / kind.repository)
@@ -71,11 +87,12 @@ def load_streaming(model_dir: Path) -> Callable[[Waveform], Sequence[DecodedWord
             graphs[0].function(ENCODER_OUTPUTS),
             graphs[1].function(DECODER_OUTPUTS),
             max_batch_size=1,
+            words=load_paraformer_decoder(model_dir, HotwordSettings()),
         )
 
-    def words(waveform: Waveform) -> list[DecodedWord]:
+    def words(waveform: Waveform, hotwords: str = "") -> list[DecodedWord]:
         frontend = StreamingFrontend(make_streaming_fbank(), DEFAULT_CHUNK_SIZE)
-        stream, heard = recogniser.open(DEFAULT_CHUNK_SIZE), []
+        stream, heard = recogniser.open(DEFAULT_CHUNK_SIZE, hotwords), []
         for start in range(0, len(waveform), FunasrStreaming.CHUNK_SAMPLES):
             end = start + FunasrStreaming.CHUNK_SAMPLES
             windows = frontend.accept(waveform[start:end], end >= len(waveform))
@@ -92,6 +109,14 @@ def best_tokens(log_probs: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDAr
     The exported graphs give all of them, the prepared ones these.
     """
     return log_probs.argmax(-1).astype(np.int32), log_probs.max(-1)
+
+
+def best_candidates(
+    log_probs: NDArray[np.float32],
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the best ids [R, T, K] of log-probabilities [R, T, V], and their own."""
+    ids = np.argsort(-log_probs, axis=-1, kind="stable")[..., :CANDIDATES]
+    return ids.astype(np.int32), np.take_along_axis(log_probs, ids, -1)
 
 
 class FunasrStreaming:

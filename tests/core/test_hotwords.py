@@ -165,12 +165,10 @@ def test_a_bad_server_list_is_named(model_dir: Path) -> None:
         load_hotword_bias(model_dir, MAX_HOTWORDS)
 
 
-def test_a_model_without_hotwords_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_without_hotwords_leaves_them_to_the_search(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "hotwords.txt").write_text("的一", encoding="utf-8")
-    with caplog.at_level(logging.WARNING):
-        bias = load_hotword_bias(tmp_path / "1", MAX_HOTWORDS)
-    assert "is ignored: the installed model takes no hotwords" in caplog.text
-    assert bias("").shape == bias(" ").shape == bias("[]").shape == (1, 1)
-    with pytest.raises(ValueError, match="takes none; expected a contextual or SeACo Paraformer"):
-        bias("的一")
+    bias = load_hotword_bias(tmp_path / "1", MAX_HOTWORDS)
+    for words in ("", " ", "[]", "的一"):
+        assert bias(words).shape == (1, 1)
+        assert bias.left_out(words) == ()

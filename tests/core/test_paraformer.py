@@ -14,7 +14,8 @@ PIECES = ["<blank>", "<s>", "</s>", "你", "好", "he@@", "llo", "<unk>"]
 
 def row(*ids):
     zeros = np.zeros(30, np.float32)
-    return ParaformerRow(np.array(ids, np.int32), np.full(len(ids), -0.1, np.float32), zeros, zeros)
+    best, scores = np.array(ids, np.int32), np.full(len(ids), -0.1, np.float32)
+    return ParaformerRow(best, scores, zeros, zeros, best[:, None], scores[:, None])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_core.decoding import Decoder, HotwordLists, PieceSpeller, search_positions
 from asr_core.features import Cmvn, Frontend
 from asr_core.paraformer import ParaformerRecogniser
 from asr_core.paraformer.scoring import ParaformerScoring
@@ -58,7 +59,8 @@ class SenseVoiceEncoder:
             )
         ]
         width = inputs["speech"].shape[1] + 4
-        return wide(ids, width, np.int32), np.full((len(ids), width), -0.1, np.float32), lengths
+        ids, scores = wide(ids, width, np.int32), np.full((len(ids), width), -0.1, np.float32)
+        return ids, scores, lengths, ids[..., None], scores[..., None]
 
 
 def test_sensevoice_batch_equals_each_alone(frontend):
@@ -87,12 +89,15 @@ class ParaformerEncoder:
         width = counts.max() + 3
         cif = [np.linspace(0, 1, 3 * n) for n in speech_lengths]
         steps = 3 * speech.shape[1]
+        ids, scores = wide(ids, width, np.int32), np.full((len(ids), width), -0.1, np.float32)
         return (
-            wide(ids, width, np.int32),
-            np.full((len(ids), width), -0.1, np.float32),
+            ids,
+            scores,
             counts,
             wide(cif, steps, np.float32),
             wide(cif, steps, np.float32),
+            ids[..., None],
+            scores[..., None],
         )
 
 
@@ -110,10 +115,28 @@ def test_paraformer_batch_equals_each_alone(frontend):
     assert [len(words) for words in recognise(WAVEFORMS)] < [len(words) for words in together]
 
 
-def test_paraformer_without_hotwords_refuses_them(frontend):
-    recognise = ParaformerRecogniser(frontend, ParaformerEncoder(), ParaformerScoring([], 0))
-    with pytest.raises(ValueError, match="hotwords: the installed Paraformer takes none"):
-        recognise([noise(1.0)], "你好")
+def test_a_search_in_a_batch_equals_each_alone(frontend):
+    """Of two candidates in each place, the second makes the hotword."""
+    pieces = ["<blank>", "<s>", "</s>", *"你好他世界人"]
+
+    class Encoder(ParaformerEncoder):
+        def __call__(self, **inputs):
+            ids, scores, *others, _, _ = super().__call__(**inputs)
+            second = np.where(ids == 3, 8, 6)
+            both = np.stack([ids, second], -1).astype(np.int32)
+            return ids, scores, *others, both, np.stack([scores, scores - 1], -1)
+
+    lists = HotwordLists(PieceSpeller(pieces))
+    decoder = Decoder(search_positions, {0, 1, 2}, lists)
+    scoring = ParaformerScoring(pieces, 0)
+    recognise = ParaformerRecogniser(frontend, Encoder(), scoring, decoder=decoder)
+    together = recognise(WAVEFORMS, "人世世 20")
+    assert together == [recognise([waveform], "人世世 20")[0] for waveform in WAVEFORMS]
+    assert "人世世" in join_words(together[0])
+    greedy = ParaformerRecogniser(frontend, Encoder(), scoring)(WAVEFORMS)
+    assert recognise(WAVEFORMS) == recognise(WAVEFORMS, "界界") == greedy != together
+    spans = [[(word.start_ms, word.end_ms) for word in words] for words in together]
+    assert spans == [[(word.start_ms, word.end_ms) for word in words] for words in greedy]
 
 
 def read(name):

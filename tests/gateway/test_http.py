@@ -139,8 +139,9 @@ def test_numbers_stay_words_if_asked_to(gateway, triton_url, talk):
     with Client(triton_url) as client:
         spoken = client.transcribe_file(talk, itn=False).text
     assert post(gateway, talk, itn="false").json()["text"] == spoken
-    body = post(gateway, talk, itn="0", stream="true", prompt="王芳").text
-    assert json.loads(body.split("data: ")[-1])["warnings"]  # SenseVoice knows no hotwords
+    body = post(gateway, talk, itn="0", stream="true", prompt="王芳 C++").text
+    (warning,) = json.loads(body.split("data: ")[-1])["warnings"]
+    assert "hotword 'C++'" in warning
 
 
 def test_without_words_no_words(gateway, talk):

@@ -16,6 +16,7 @@ from asr_server.graphs.packs import PackLimits
 from asr_server.graphs.ragged import end_to_end, take_rows_padded
 from asr_server.graphs.session import override_limits
 from asr_server.graphs.speech_like import speech_like_features
+from asr_server.graphs.token_ids import CANDIDATES, TOKEN_OUTPUTS
 
 MODELS = Path(__file__).parents[1] / "data" / "random_models"
 FP32_NAMES = [
@@ -105,7 +106,7 @@ class Session:
         for index, row in enumerate(rows):
             mine = {name: value[index] for name, value in outputs.items()}
             count = mine.get("token_num", mine.get("encoder_out_lens"))
-            for name in mine.keys() & {"token_ids", "token_scores", "logits", "ctc_logits"}:
+            for name in mine.keys() & {*TOKEN_OUTPUTS, "logits", "ctc_logits"}:
                 mine[name] = mine[name][:count]
             for name in mine.keys() & {"us_alphas", "us_cif_peak"}:
                 steps = len(mine[name]) // num_frames
@@ -139,6 +140,9 @@ def assert_same(expected: Outputs, got: Outputs) -> None:
     for name in ("token_scores", "us_alphas", "us_cif_peak"):
         if name in expected:
             np.testing.assert_allclose(got[name], expected[name], atol=TOLERANCE, err_msg=name)
+    if "candidate_scores" in expected:  # down to the eighth best, whose logarithms are large
+        one, other = expected["candidate_scores"], got["candidate_scores"]
+        np.testing.assert_allclose(other, one, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("name", FP32_NAMES)
@@ -203,6 +207,13 @@ def assert_says_what_the_original_says(
     expected["token_ids"] = logits.argmax(-1)
     total = np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1)) + logits.max(-1)
     expected["token_scores"] = logits.max(-1) - total
+    log_probs = logits - total[:, None]
+    expected["candidate_scores"] = -np.sort(-log_probs)[:, :CANDIDATES]
+    ids = got["candidate_ids"]
+    own = np.take_along_axis(log_probs, ids.astype(int), 1)
+    np.testing.assert_allclose(got["candidate_scores"], own, rtol=TOLERANCE, atol=TOLERANCE)
+    assert all(len(set(row)) == CANDIDATES for row in ids.tolist())
+    np.testing.assert_array_equal(ids[:, 0], got["token_ids"])
     assert len(set(expected["token_ids"].tolist())) > 1, "random weights say one thing only"
     if name.startswith(("paraformer", "contextual")):
         assert not got["us_cif_peak"].any(), "a model without timestamps gives zeros"
@@ -287,6 +298,7 @@ def test_tensors_are_those_of_the_contract(
     assert inputs.pop("speech") == (floats, ["speech_elements"])
     assert inputs.pop("speech_shape") == (integers, ["batch", 2])
     expected = {"token_ids": (integers, 2), "token_scores": (floats, 2)}
+    expected |= {"candidate_ids": (integers, 3), "candidate_scores": (floats, 3)}
     if report.kind == "sensevoice":
         assert set(inputs) == {"speech_lengths", "language", "textnorm"}
         expected["encoder_out_lens"] = (integers, 1)

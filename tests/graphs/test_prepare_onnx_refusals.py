@@ -15,6 +15,7 @@ from asr_server.graphs import PrepareError, prepare, read_metadata, verify
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.ragged import take_rows_padded
 from asr_server.graphs.session import Outputs
+from asr_server.graphs.token_ids import TOKEN_OUTPUTS
 from asr_server.graphs.versions import limit_versions
 from tests.graphs.test_prepare_onnx import MODELS, Session
 
@@ -139,7 +140,7 @@ def test_row_by_row_changes_only_the_end_and_is_still_independent(tmp_path: Path
     assert report.figures["independence_rows"] > 0
     assert "proof" in read_metadata(target)
     names = {value.name for value in Session(target).session.get_outputs()}
-    assert names == {"token_ids", "token_scores", "token_num", "us_alphas", "us_cif_peak"}
+    assert names == {*TOKEN_OUTPUTS, "token_num", "us_alphas", "us_cif_peak"}
 
 
 def test_old_opset_is_refused(tmp_path: Path) -> None:

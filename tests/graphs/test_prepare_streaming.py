@@ -274,6 +274,8 @@ def test_tensors_are_those_of_the_contract(
     assert outputs["decoder"] == {
         "token_ids": (integers, 2),
         "token_scores": (floats, 2),
+        "candidate_ids": (integers, 3),
+        "candidate_scores": (floats, 3),
         "next_cache": (floats, 4),
     }
     for session in model.served.values():

@@ -288,7 +288,7 @@ class AsyncClient(AsyncReadiness):
                 self._transport, self.url, options, timeout_s, make_growing
             )
         else:
-            requests = SequenceRequests(model, chunk_size)
+            requests = SequenceRequests(model, chunk_size, hotwords)
             session = AsyncStreamSession(self._transport, self.url, requests, timeout_s)
         self._sessions[id(session)] = session
         return session

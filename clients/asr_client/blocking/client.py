@@ -93,9 +93,8 @@ class Client(Readiness):
             language: "auto", "zh", "en", "yue", "ja", "ko" or "nospeech"; models that take no
                 language ignore it.
             itn: numbers, dates and punctuation written ready to read; ignored likewise.
-            hotwords: words to expect, for a Paraformer with hotwords; any other model refuses
-                them. Words in a list, `{"word": weight}`, or text as FunASR's clients send it.
-                Weights have no effect yet.
+            hotwords: words to expect: in a list, `{"word": weight}`, or text as FunASR's clients
+                send it. The more weight, the sooner a word is heard; 20 is usual.
             channels: of audio with several: "mix" for the mean of all, or the number of one
                 (from 1).
             sample_rate: of an array, in Hz; required there and only there.

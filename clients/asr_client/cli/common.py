@@ -6,11 +6,12 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import shtab
 
-from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size, read_language
+from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size, read_language, read_text
 
 from ..audio import Channels, read_channels
 from ..blocking.client import Client
@@ -58,8 +59,33 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ca-file", metavar="PEM", help="authorities to trust with TLS")
 
 
+def add_hotword_option(parser: argparse.ArgumentParser) -> None:
+    """Add --hotword, which `read_hotwords` reads."""
+    option = parser.add_argument(
+        "--hotword",
+        metavar="WORDS|FILE",
+        help="words to expect, or a text file with one a line; behind a word its weight may "
+        "follow (20 is usual, 1 without)",
+    )
+    names_files(option)
+
+
+def read_hotwords(value: str | None) -> str | None:
+    """Return the words of --hotword, read from the file where it names one.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if value is None or not Path(value).is_file():
+        return value
+    try:
+        return read_text(value)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--hotword {value}: {error}") from error
+
+
 def add_streaming_options(parser: argparse.ArgumentParser) -> None:
-    """Add what all commands that stream take: model, language, chunk size, format, output."""
+    """Add what all that stream take: model, language, chunk size, hotwords, format, output."""
     parser.add_argument(
         "--model",
         default=STREAMING_MODEL,
@@ -81,6 +107,7 @@ def add_streaming_options(parser: argparse.ArgumentParser) -> None:
         help="look-back, chunk and look-ahead of the encoder in steps of 60 ms, such as 0,8,4 "
         "(default: the model's, 5,10,5)",
     )
+    add_hotword_option(parser)
     parser.add_argument(
         "--format",
         default="txt",

@@ -23,6 +23,7 @@ from .common import (
     ClientFactory,
     add_connection_options,
     add_streaming_options,
+    read_hotwords,
 )
 from .live_output import LiveLine, LiveOutput
 from .microphone import Microphone, MicrophoneError, input_devices
@@ -62,6 +63,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             raise MicrophoneError("PortAudio finds no device that can record")
         print("\n".join(lines))
         return EXIT_OK
+    hotwords = read_hotwords(options.hotword)
     microphone = Microphone(options.device)
     with (
         client_factory(options.url, options.timeout, options.ca_file) as client,
@@ -71,7 +73,10 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         output = LiveOutput(options.format, out, labelled=False)
         line = LiveLine(sys.stderr)
         session = client.stream(
-            model=options.model, chunk_size=options.chunk_size, language=options.language
+            model=options.model,
+            chunk_size=options.chunk_size,
+            language=options.language,
+            hotwords=hotwords,
         )
         try:
             with session, microphone, stopped_by_ctrl_c() as stop:

@@ -29,6 +29,7 @@ from .common import (
     add_streaming_options,
     names_files,
     positive_count,
+    read_hotwords,
 )
 from .input_files import STDIN, save_stdin
 from .live_output import LiveLine, LiveOutput
@@ -116,7 +117,10 @@ def _stream(
         line.draw(update.text)
 
     session = client.stream(
-        model=options.model, chunk_size=options.chunk_size, language=options.language
+        model=options.model,
+        chunk_size=options.chunk_size,
+        language=options.language,
+        hotwords=read_hotwords(options.hotword),
     )
     watcher = watch(session, show)
     try:
@@ -128,7 +132,8 @@ def _stream(
                     due = start + number * options.chunk_ms / 1000
                     time.sleep(max(due - time.monotonic(), 0))
                 session.send(chunk)
-            return replace(session.finish(), warnings=loaded.warnings)
+            transcript = session.finish()
+            return replace(transcript, warnings=[*loaded.warnings, *transcript.warnings])
     finally:
         watcher.join()
         line.clear()

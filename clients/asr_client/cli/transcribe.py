@@ -7,19 +7,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from tqdm import tqdm
 
-from asr_contract import VAD_MODEL, read_text
+from asr_contract import VAD_MODEL
 
 from ..audio.waveform import Pcm
 from ..blocking.client import Client
 from ..options import READY_TIMEOUT_S
 from .batch import Batch
-from .common import ClientFactory, UsageError
+from .common import ClientFactory, UsageError, read_hotwords
 from .downloads import local_path
 from .formats import FILE_FORMATS
 from .input_files import InputFile, collect, require_distinct_ids, save_stdin
@@ -55,7 +54,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             lambda: save_stdin(folder),
             allow_urls=options.allow_urls,
         )
-        hotwords = _hotwords(options.hotword)
+        hotwords = read_hotwords(options.hotword)
         references = read_references(options.compute_cer) if options.compute_cer else None
         if options.output_dir is None:
             if options.format == "kaldi":
@@ -185,16 +184,6 @@ def _audio(path: str, options: argparse.Namespace) -> str | Pcm:
     if options.raw_rate is None:
         return path
     return Pcm(path, options.raw_rate, options.raw_format, options.raw_channels)
-
-
-def _hotwords(value: str | None) -> str | None:
-    """Return the words of --hotword, read from the file where it names one."""
-    if value is None or not Path(value).is_file():
-        return value
-    try:
-        return read_text(value)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--hotword {value}: {error}") from error
 
 
 @contextmanager

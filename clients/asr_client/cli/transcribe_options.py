@@ -9,6 +9,7 @@ from asr_contract import LANGUAGE_IDS
 from ..audio.raw import PCM_FORMATS, RAW_CODECS
 from .common import (
     add_connection_options,
+    add_hotword_option,
     channels_word,
     language_word,
     names_files,
@@ -64,12 +65,7 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         help="numbers as figures; SenseVoice: punctuation too (default: yes, but not with "
         "--compute-cer)",
     )
-    hotword = parser.add_argument(
-        "--hotword",
-        metavar="WORDS|FILE",
-        help="words to expect, or a text file with one a line, for a Paraformer with hotwords; "
-        "a weight may follow each word and has no effect",
-    )
+    add_hotword_option(parser)
     parser.add_argument(
         "--format",
         default="txt",
@@ -109,7 +105,7 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         help="print the character error rate against this transcript file (Kaldi 'id text' or "
         "TSV) to stderr",
     )
-    for action in (files, scp, hotword, output, output_dir, reference):
+    for action in (files, scp, output, output_dir, reference):
         names_files(action)
     long = parser.add_argument_group("long recordings (need the model vad on the server)")
     long.add_argument(

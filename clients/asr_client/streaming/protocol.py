@@ -5,7 +5,7 @@ A session is a sequence of requests of one non-zero id: START, audio, …, END. 
     WAV         FP32  [1, samples]  16 kHz, [-1, 1]; any number of samples, none included
     WAV_LENS    INT32 [1, 1]        their number
 
-START may carry the request parameter `chunk_size`. Each is answered, in order, by
+START may carry the request parameters `chunk_size` and `hotwords`. Each is answered, in order, by
 
     TRANSCRIPTS STRING [1]          the text that became final with this request
     TEXT        STRING [1, 1]       the whole text so far, with what may still change
@@ -13,6 +13,7 @@ START may carry the request parameter `chunk_size`. Each is answered, in order, 
     TIMESTAMPS  INT32  [1, n, 2]    their start and end in ms from the start of the stream
     CONFIDENCE  FP32   [1, n]       0 to 1
     IS_FINAL    BOOL   [1, 1]       true in the answer to END
+    HOTWORDS_LEFT_OUT STRING [1, n] what is wrong with hotwords that are not used; told once
 
 Only TRANSCRIPTS is required of an answer, so servers that offer less are understood too.
 """
@@ -27,12 +28,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
-from asr_contract.tensors import CHUNK_SIZE_PARAMETER, IS_FINAL, TEXT, TRANSCRIPTS, WAV, WAV_LENS
+from asr_contract.tensors import (
+    CHUNK_SIZE_PARAMETER,
+    HOTWORDS_PARAMETER,
+    IS_FINAL,
+    TEXT,
+    TRANSCRIPTS,
+    WAV,
+    WAV_LENS,
+)
 
 from ..audio.waveform import Waveform
 from ..errors import AsrError, ProtocolError, SessionLimitReached
+from ..hotwords import Hotwords, encode_hotwords
 from ..options import checked_chunk_size
-from ..protocol import InferRequest, SequenceStep, row_tokens, text_column
+from ..protocol import InferRequest, SequenceStep, row_tokens, text_column, unused_hotwords
 from ..results import StreamUpdate, Transcript
 
 T = TypeVar("T")
@@ -58,13 +68,21 @@ class SequenceRequests:
     Args:
         model: name of the Triton model.
         chunk_size: [look-back, chunk, look-ahead] in steps of 60 ms; the model's when None.
+        hotwords: words to expect.
+
+    Raises:
+        OptionError: an option makes no sense.
     """
 
-    def __init__(self, model: str, chunk_size: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, model: str, chunk_size: Sequence[int] | None = None, hotwords: Hotwords = None
+    ) -> None:
         self.model = model
         self.sequence_id = new_sequence_id()
         size = checked_chunk_size(chunk_size)
         self._parameters = {CHUNK_SIZE_PARAMETER: str(size)} if size else {}
+        if words := encode_hotwords(hotwords):
+            self._parameters[HOTWORDS_PARAMETER] = words
 
     def start(self) -> InferRequest:
         """Return the request with START, without audio."""
@@ -106,6 +124,7 @@ class StreamTranscript:
         confidence: of each token, 0 to 1; None when the model gives none.
         acknowledged_samples: audio that was answered for, at 16 kHz.
         is_final: the answer to END was there.
+        warnings: one for each hotword that the model left out.
     """
 
     def __init__(self, model: str) -> None:
@@ -116,6 +135,7 @@ class StreamTranscript:
         self.confidence: list[float] | None = []
         self.acknowledged_samples = 0
         self.is_final = False
+        self.warnings: list[str] = []
 
     @property
     def text(self) -> str:
@@ -161,6 +181,7 @@ class StreamTranscript:
             self.tokens += tokens
             self.timestamps_ms = _joined(self.timestamps_ms, timestamps_ms)
             self.confidence = _joined(self.confidence, confidence)
+        self.warnings += unused_hotwords(outputs, 0, 1)
         self.acknowledged_samples += request.inputs[WAV].shape[1]
 
     def result(self) -> Transcript:
@@ -173,6 +194,7 @@ class StreamTranscript:
             timestamps_ms=_since(self.timestamps_ms, 0),
             confidence=_since(self.confidence, 0),
             raw_text=self.final_text,
+            warnings=list(self.warnings),
         )
 
 

@@ -41,7 +41,7 @@ def first_pass(
         chunk_size: of the streaming model.
     """
     if model == STREAMING_MODEL:
-        return lambda: client.stream(chunk_size=chunk_size)
+        return lambda: client.stream(chunk_size=chunk_size, hotwords=options.hotwords)
     return lambda: client.growing_speech(
         model=model,
         language=options.language,

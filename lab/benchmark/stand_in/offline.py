@@ -19,6 +19,7 @@ import triton_python_backend_utils as pb_utils
 PROMPT_FRAMES = 4
 FRAMES_PER_TOKEN = 4  # 60 ms each: about four characters a second
 FIRST_ID, IDS = 30, 800  # of the embedded vocabulary, behind its tags
+CANDIDATES = 8
 WAITING = "nv_inference_pending_request_count"
 
 
@@ -67,6 +68,8 @@ class TritonPythonModel:
         outputs = {
             "token_ids": ids,
             "token_scores": np.full(ids.shape, -0.1, np.float32),
+            "candidate_ids": ids[..., None] + np.arange(CANDIDATES, dtype=np.int32),
+            "candidate_scores": np.full((*ids.shape, CANDIDATES), -0.1, np.float32),
             "encoder_out_lens": (frames + PROMPT_FRAMES).astype(np.int32)[:, None],
         }
         tensors = [pb_utils.Tensor(name, array) for name, array in outputs.items()]

@@ -14,6 +14,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 HIDDEN = 512
+CANDIDATES = 8
 ALPHA = 0.25  # of a row of 60 ms
 FIRST_ID, IDS = 30, 300  # of the embedded vocabulary
 
@@ -59,8 +60,11 @@ def encode(inputs: Mapping[str, Any]) -> dict[str, Any]:
 def decode(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a token for each embedding, and the caches as they came."""
     shape = inputs["acoustic_embeds"].shape[:2]
+    ids = np.full(shape, FIRST_ID, np.int32) + np.arange(shape[1], dtype=np.int32) % IDS
     return {
-        "token_ids": np.full(shape, FIRST_ID, np.int32) + np.arange(shape[1], dtype=np.int32) % IDS,
+        "token_ids": ids,
         "token_scores": np.full(shape, -0.1, np.float32),
+        "candidate_ids": ids[..., None] + np.arange(CANDIDATES, dtype=np.int32),
+        "candidate_scores": np.full((*shape, CANDIDATES), -0.1, np.float32),
         "next_cache": inputs["cache"],
     }

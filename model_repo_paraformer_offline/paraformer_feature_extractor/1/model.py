@@ -8,7 +8,8 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from asr_contract import requested_hotwords
-from asr_core.paraformer import load_hotword_bias, repeat_embedding, repeat_left_out
+from asr_core.decoding import repeat_left_out
+from asr_core.paraformer import load_hotword_bias, repeat_embedding
 from asr_triton.answers import answer_each, read_inputs
 from asr_triton.feature_extraction import build_feature_service
 from asr_triton.parameters import Parameters
@@ -39,5 +40,5 @@ class TritonPythonModel:
         return {
             **features,
             "bias_embed": repeat_embedding(embedding, rows),
-            "HOTWORDS_LEFT_OUT": repeat_left_out(problems, rows),
+            "hotwords_left_out": repeat_left_out(problems, rows),
         }

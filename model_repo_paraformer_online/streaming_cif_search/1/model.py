@@ -7,6 +7,7 @@ from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
+from asr_core.paraformer import load_paraformer_decoder
 from asr_core.sequences import SequenceDispatcher
 from asr_core.streaming import (
     DECODER_OUTPUTS,
@@ -20,6 +21,7 @@ from asr_core.streaming import (
 )
 from asr_triton.answers import read_inputs, reply, turn_of
 from asr_triton.calls import model_function
+from asr_triton.decoding import hotword_settings
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
 
@@ -30,15 +32,16 @@ class TritonPythonModel:
     """Answers the streams that wait in batches, one at a time on each core."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Load the vocabulary, keep a table of streams, start the workers."""
-        parameters = Parameters(args)
+        """Load vocabulary and hotwords, keep a table of streams, start the workers."""
+        parameters, folder = Parameters(args), Path(pb_utils.get_model_dir())
         self.sessions = OpenSessions(parameters)
         windows = parameters.integer("max_batch_size") or (256 if parameters.on_gpu else 32)
         recogniser = StreamingRecogniser(
-            load_streaming_model(Path(pb_utils.get_model_dir())),
+            load_streaming_model(folder),
             model_function("streaming_encoder", ENCODER_OUTPUTS),
             model_function("streaming_decoder", DECODER_OUTPUTS),
             windows,
+            load_paraformer_decoder(folder, hotword_settings(parameters)),
         )
         self.service = StreamingSearchService(recogniser, self.sessions.table)
         cores = len(os.sched_getaffinity(0)) // parameters.instances

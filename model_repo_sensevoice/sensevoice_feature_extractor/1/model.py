@@ -5,7 +5,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from asr_contract import refuse_hotwords, requested_hotwords
 from asr_core.sensevoice import check_prompt_ids
 from asr_triton.answers import answer_each, read_inputs
 from asr_triton.feature_extraction import build_feature_service
@@ -25,7 +24,6 @@ class TritonPythonModel:
 
     def answer(self, request: Any) -> Mapping[str, NDArray[Any]]:
         """Return a request's features; a ValueError says what is wrong with it."""
-        refuse_hotwords(requested_hotwords(request.parameters()), "SenseVoice")
         inputs = read_inputs(request)
         check_prompt_ids(inputs["LANGUAGE"], inputs["TEXT_NORM"], len(inputs["WAV"]))
         return self.service.answer(inputs["WAV"], inputs["WAV_LENS"])

@@ -1,0 +1,130 @@
+"""Measures what hotwords do to the embedded recognisers: recall of names, harm to other sentences.
+
+    python -m lab.training.evaluate_hotwords --models embedded_models
+
+On the held-out noisy Mandarin set of `evaluate`. The hotwords are every name of the grammar: of
+companies, of cities, and each family name with each given name, whether or not it is spoken.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from asr_contract import ErrorCount, count_errors
+from asr_core.features import Waveform
+from asr_core.text import join_words
+
+from .heldout_sets import TestUtterance, load_set
+from .lexicon_zh import CITIES, COMPANIES, FAMILY_NAMES, GIVEN_NAMES
+from .recognisers import load_paraformer, load_sensevoice, load_streaming
+
+CONDITION = "noisy"
+Recogniser = Callable[[Waveform, str], str]
+"""A waveform and hotwords to text."""
+
+
+def all_names() -> list[str]:
+    """Return every name that the grammar has."""
+    people = [family + given for family, given in product(FAMILY_NAMES, GIVEN_NAMES)]
+    return [*people, *COMPANIES, *CITIES]
+
+
+@dataclass(frozen=True)
+class HotwordFigures:
+    """What a recogniser makes of a set.
+
+    Attributes:
+        names: spoken.
+        found: of them, in the texts.
+        others: character errors of the sentences without names.
+        everything: of all sentences.
+    """
+
+    names: int
+    found: int
+    others: ErrorCount
+    everything: ErrorCount
+
+    @property
+    def recall(self) -> float:
+        """Share of the names that were found."""
+        return self.found / self.names
+
+
+def measure(
+    test: Sequence[TestUtterance], recognise: Recogniser, names: Iterable[str], hotwords: str
+) -> HotwordFigures:
+    """Recognise a set with hotwords.
+
+    Args:
+        test: the utterances.
+        recognise: the recogniser.
+        names: what to count.
+        hotwords: what the recogniser is told, "" for nothing.
+    """
+    spoken = found = 0
+    pairs, others = [], []
+    for utterance in test:
+        text = str(utterance.record["spoken"])
+        heard = recognise(utterance.waveform(CONDITION), hotwords)
+        pairs.append((text, heard))
+        counts = [(text.count(name), heard.count(name)) for name in names if name in text]
+        spoken += sum(count for count, _ in counts)
+        found += sum(map(min, counts))
+        if not counts:
+            others.append((text, heard))
+    return HotwordFigures(spoken, found, _errors(others), _errors(pairs))
+
+
+def _errors(pairs: Sequence[tuple[str, str]]) -> ErrorCount:
+    return sum((count_errors(*pair) for pair in pairs), ErrorCount())
+
+
+def recognisers(models: Path) -> dict[str, Callable[[], Recogniser]]:
+    """Return what loads each recogniser."""
+
+    def paraformer() -> Recogniser:
+        loaded = load_paraformer(models / "paraformer")
+        return lambda waveform, hotwords: join_words(loaded([waveform], hotwords)[0])
+
+    def streaming() -> Recogniser:
+        loaded = load_streaming(models / "paraformer_online")
+        return lambda waveform, hotwords: join_words(loaded(waveform, hotwords))
+
+    def sensevoice() -> Recogniser:
+        loaded = load_sensevoice(models / "sensevoice")
+        return lambda waveform, hotwords: (
+            loaded([waveform], text_norm="woitn", hotwords=hotwords)[0].text
+        )
+
+    return {"paraformer": paraformer, "paraformer_online": streaming, "sensevoice": sensevoice}
+
+
+def main() -> None:
+    """Parse options, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=Path("embedded_models"))
+    parser.add_argument("--cache", type=Path, default=Path(".cache/heldout"))
+    parser.add_argument("--weight", type=float, default=20.0, help="of each name")
+    options = parser.parse_args()
+    test, names = load_set(options.cache, "zh"), all_names()
+    hotwords = "\n".join(f"{name} {options.weight}" for name in names)
+    for name, load in recognisers(options.models).items():
+        recognise = load()
+        without = measure(test, recognise, names, "")
+        told = measure(test, recognise, names, hotwords)
+        missing = max(without.names - without.found, 1)
+        print(
+            f"{name}: recall of {without.names} names {without.recall:.1%} -> {told.recall:.1%} "
+            f"({(told.found - without.found) / missing:.0%} of what was missing); "
+            f"sentences without names {without.others.rate:.2%} -> {told.others.rate:.2%}, "
+            f"all {without.everything.rate:.2%} -> {told.everything.rate:.2%}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -77,7 +77,7 @@ class Stream:
         self.chunk_size = chunk_size
         self.search = search
         self.open_spans: list[tuple[int, int]] = []  # of the tokens that the search may change
-        self.left_out = left_out  # what is wrong with hotwords, until it was told
+        self.left_out = left_out  # what is wrong with hotwords that are not used
         self.cif = CifIntegrator(model.hidden_size, model.threshold, model.tail_threshold)
         self.cache = np.zeros(model.cache_shape, np.float32)
         self.transcript = StreamingText()
@@ -114,7 +114,7 @@ class Update:
         text: the whole text so far, with what may still change.
         words: the words of `new_text`, times in ms from the start of the stream.
         is_final: nothing follows.
-        left_out: what is wrong with each of the stream's hotwords that is not used, told once.
+        left_out: what is wrong with each of the stream's hotwords that is not used.
     """
 
     new_text: str
@@ -201,8 +201,9 @@ class StreamingRecogniser:
             if stream.search is not None:
                 new, tentative = self._searched(stream, stream.search, step.is_final)
             new_text, words = stream.transcript.accept(new, step.is_final, tentative)
-            left_out, stream.left_out = stream.left_out, ()
-            updates.append(Update(new_text, stream.transcript.text, words, step.is_final, left_out))
+            updates.append(
+                Update(new_text, stream.transcript.text, words, step.is_final, stream.left_out)
+            )
         return updates
 
     def _encode(self, windows: Sequence[_Window]) -> None:

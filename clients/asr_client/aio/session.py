@@ -188,7 +188,8 @@ class AsyncStreamSession:
             if self._cut_short:
                 raise ClientClosed(f"{self._where}: the session was closed before it was finished")
         await self.close()
-        return replace(self._transcript.result(), warnings=self._reader.warnings)
+        transcript = self._transcript.result()
+        return replace(transcript, warnings=[*self._reader.warnings, *transcript.warnings])
 
     async def updates(self) -> AsyncIterator[StreamUpdate]:
         """Yield each change of the text; as `StreamSession.updates`."""

@@ -13,7 +13,7 @@ START may carry the request parameters `chunk_size` and `hotwords`. Each is answ
     TIMESTAMPS  INT32  [1, n, 2]    their start and end in ms from the start of the stream
     CONFIDENCE  FP32   [1, n]       0 to 1
     IS_FINAL    BOOL   [1, 1]       true in the answer to END
-    HOTWORDS_LEFT_OUT STRING [1, n] what is wrong with hotwords that are not used; told once
+    HOTWORDS_LEFT_OUT STRING [1, n] what is wrong with hotwords that are not used
 
 Only TRANSCRIPTS is required of an answer, so servers that offer less are understood too.
 """
@@ -181,7 +181,7 @@ class StreamTranscript:
             self.tokens += tokens
             self.timestamps_ms = _joined(self.timestamps_ms, timestamps_ms)
             self.confidence = _joined(self.confidence, confidence)
-        self.warnings += unused_hotwords(outputs, 0, 1)
+        self.warnings = unused_hotwords(outputs, 0, 1)
         self.acknowledged_samples += request.inputs[WAV].shape[1]
 
     def result(self) -> Transcript:

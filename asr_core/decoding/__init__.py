@@ -19,7 +19,7 @@ from asr_core.decoding.hotword_lists import (
     read_server_list,
     repeat_left_out,
 )
-from asr_core.decoding.hotword_trie import HotwordScorer, HotwordTrie
+from asr_core.decoding.hotword_trie import DEFAULT_WEIGHT, HotwordScorer, HotwordTrie
 from asr_core.decoding.position_search import PositionSearch, search_positions
 from asr_core.decoding.scorers import (
     DecodingOptions,
@@ -32,6 +32,7 @@ from asr_core.decoding.scorers import (
 from asr_core.decoding.spelling import PieceSpeller, SentencePieceSpeller, Speller
 
 __all__ = [
+    "DEFAULT_WEIGHT",
     "SERVER_LIST",
     "Decoder",
     "DecodingOptions",

@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 
 from asr_contract import ErrorCount, count_errors
+from asr_core.decoding import DEFAULT_WEIGHT
 from asr_core.features import Waveform
 from asr_core.text import join_words
 
@@ -23,6 +24,7 @@ from .lexicon_zh import CITIES, COMPANIES, FAMILY_NAMES, GIVEN_NAMES
 from .recognisers import load_paraformer, load_sensevoice, load_streaming
 
 CONDITION = "noisy"
+MODELS = ("paraformer", "paraformer_online", "sensevoice")
 Recogniser = Callable[[Waveform, str], str]
 """A waveform and hotwords to text."""
 
@@ -109,12 +111,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=Path("embedded_models"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/heldout"))
-    parser.add_argument("--weight", type=float, default=20.0, help="of each name")
+    parser.add_argument("--only", choices=MODELS)
+    parser.add_argument("--weight", type=float, default=DEFAULT_WEIGHT, help="of each name")
     options = parser.parse_args()
     test, names = load_set(options.cache, "zh"), all_names()
     hotwords = "\n".join(f"{name} {options.weight}" for name in names)
-    for name, load in recognisers(options.models).items():
-        recognise = load()
+    loaders = recognisers(options.models)
+    for name in [options.only] if options.only else MODELS:
+        recognise = loaders[name]()
         without = measure(test, recognise, names, "")
         told = measure(test, recognise, names, hotwords)
         missing = max(without.names - without.found, 1)

@@ -15,8 +15,10 @@ import pytest
 
 from asr_contract import RECOGNISERS
 from asr_server.models import Device
+from asr_server.run import TritonServer
 from lab.benchmark.server_statistics import read_statistics
 from tests.recordings import mixed_lengths
+from tests.server_counters import wait_for_inferences
 from tests.serving import EMBEDDED, RawClient, serve_models
 
 pytestmark = pytest.mark.soak
@@ -27,12 +29,12 @@ AT_ONCE = {"join_lengths": "1", "concurrent_runs": "1"}  # as on a GPU
 
 
 @pytest.fixture(scope="module", params=get_args(Device))
-def joining(request, tmp_path_factory) -> Iterator[tuple[RawClient, str]]:
+def joining(request, tmp_path_factory) -> Iterator[TritonServer]:
     """A server that runs together what waits; with the graph for this device."""
     work = tmp_path_factory.mktemp(f"joining-{request.param}")
     models = {kind: EMBEDDED[kind] for kind in RECOGNISERS}
     with serve_models(work, models, AT_ONCE, device=request.param) as server:
-        yield RawClient(server), server.http_url
+        yield server
 
 
 def requests_of(way: str, count: int) -> list[list[int]]:
@@ -48,7 +50,7 @@ def requests_of(way: str, count: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("kind", RECOGNISERS)
 def test_none_of_500_texts_changes_with_the_neighbours(triton_server, joining, kind):
-    client, url = joining
+    client = RawClient(joining)
     recordings = mixed_lengths(COUNT, 0.3, 8.0, seed=13)
     solo = [triton_server.client.recognise(kind, [samples])[0] for samples in recordings]
     assert sum(bool(answer.text) for answer in solo) > 0.9 * COUNT
@@ -59,13 +61,13 @@ def test_none_of_500_texts_changes_with_the_neighbours(triton_server, joining, k
             width = max(map(len, rows)) + (30_000 if way == "padded" else 0)
             return dict(zip(indices, client.recognise(kind, rows, width=width), strict=True))
 
-        before = read_statistics(url)
+        before = read_statistics(joining.http_url)
         together: dict[int, object] = {}
         with ThreadPoolExecutor(CLIENTS) as pool:
             for answers in pool.map(send, requests_of(way, COUNT)):
                 together |= answers
         changed = [index for index in range(COUNT) if together[index] != solo[index]]
-        work = (read_statistics(url) - before)[f"{kind}_encoder"]
+        work = wait_for_inferences(joining, before, f"{kind}_encoder", COUNT)
         print(f"{kind}, {way}: {len(changed)} of {COUNT} texts changed, mean batch "
               f"{work.mean_batch:.1f}")  # fmt: skip
         assert not changed

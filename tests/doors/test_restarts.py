@@ -28,6 +28,7 @@ from tests.gateway.gateways import (
     spoken_pcm,
     texts,
 )
+from tests.gateway.realtime_client import COMPLETED, of_type, realtime
 from tests.serve_command import serving
 from tests.serving import EMBEDDED, install_models
 
@@ -146,8 +147,11 @@ def test_triton_itself(server, gateway, expected):
         triton.wait(RECOVERY_S)
         turned_away.update(what_new_clients_are_told(gateway))
 
-    received = asyncio.run(session_with_a_death(gateway, "2pass", kill))
+    received, events = asyncio.run(beside_realtime(gateway, kill))
     assert heard(received) == expected["2pass"]
+    assert [event["transcript"] for event in of_type(events, COMPLETED)] == expected["2pass"]
+    for kind in ("speech_started", "speech_stopped", "committed"):  # each item was told once
+        assert len(of_type(events, f"input_audio_buffer.{kind}")) == len(expected["2pass"])
     assert turned_away == {
         "live": 200,
         "ready": 503,
@@ -157,6 +161,28 @@ def test_triton_itself(server, gateway, expected):
     assert requests.get(f"{gateway.http}/readyz", timeout=60).status_code == 200
     wait_until_it_answers(server.grpc_url)
     wait_until_it_answers(server.http_url)
+
+
+async def beside_realtime(gateway, kill) -> tuple[list[dict], list[dict]]:
+    """The same, and a session of the Realtime API that says it beside."""
+    loop, killed = asyncio.get_running_loop(), asyncio.Event()
+
+    def kill_and_tell() -> None:
+        kill()
+        loop.call_soon_threadsafe(killed.set)
+
+    async def speak() -> list[dict]:
+        async with realtime(gateway) as session:
+            vad = {"type": "server_vad", "prefix_padding_ms": 200, "silence_duration_ms": 800}
+            await session.configure(format={"type": "audio/pcm", "rate": 16_000})
+            await session.configure(turn_detection=vad)
+            middle = len(AUDIO) // 4 * 2
+            await session.append(AUDIO[:middle], 32_000)
+            await killed.wait()
+            await session.append(AUDIO[middle:], 32_000)
+            return await asyncio.wait_for(session.until(COMPLETED, 3), RECOVERY_S)
+
+    return await asyncio.gather(session_with_a_death(gateway, "2pass", kill_and_tell), speak())
 
 
 def what_new_clients_are_told(gateway: RunningGateway) -> dict[str, object]:

@@ -10,8 +10,9 @@ import itertools
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
-from asr_client import AsyncClient, Client, SessionLost
+from asr_client import AsyncClient, Client, ClientClosed, ConnectionFailed
 from asr_client.files import recognised_segment
 from asr_client.streaming.growing import GrowingText
 from asr_contract import SAMPLE_RATE
@@ -90,14 +91,59 @@ def test_updates_of_the_asynchronous_session_join_to_its_text(triton_url):
     asyncio.run(run())
 
 
-def test_a_server_that_is_away_loses_the_session():
+def test_a_server_that_is_away_is_told_when_a_session_opens():
     with Client("grpc://127.0.0.1:9", timeout_s=2) as client:
         session = client.stream(model="sensevoice")
-        with pytest.raises(Exception, match=r"127\.0\.0\.1:9"):
+        with pytest.raises(ConnectionFailed):
             session.open()
-        with pytest.raises((SessionLost, Exception)):
+        with pytest.raises(ClientClosed, match="not open"):
             session.send(b"\0\0")
         session.close()
+
+
+def test_silence_and_nothing_are_sessions_too(triton_url):
+    with Client(triton_url) as client:
+        for audio in (b"", bytes(2), bytes(64000)):
+            with client.stream(model="sensevoice") as session:
+                session.send(audio)
+                result = session.finish()
+            assert (result.text, result.tokens, session.sentences) == ("", [], [])
+            assert result.duration_s == pytest.approx(len(audio) / 32000)
+            assert session.finish() == result  # it may be asked for again
+            with pytest.raises(ClientClosed):
+                session.send(audio)
+
+
+def test_a_session_that_is_left_early_ends(triton_url):
+    audio = spoken_pcm(1)
+
+    async def run() -> None:
+        async with AsyncClient(triton_url) as client:
+            async with client.stream(model="sensevoice") as session:
+                await session.send(audio)
+                updates = [update async for update in partial_updates(session)]
+                assert not any(update.is_final for update in updates)
+            with pytest.raises(ClientClosed):
+                await session.finish()
+            async with client.stream(model="sensevoice") as session:
+                await session.send(audio)
+            assert [update async for update in session.updates() if update.is_final] == []
+
+    async def partial_updates(session):
+        async for update in session.updates():
+            yield update
+            return
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_other_rates_and_paraformer(triton_url, rate):
+    samples = soxr.resample(samples_of(spoken_pcm(1)), SAMPLE_RATE, rate)
+    with Client(triton_url) as client, client.stream(model="paraformer") as session:
+        for first in range(0, samples.size, rate // 3):
+            session.send(samples[first : first + rate // 3], sample_rate=rate)
+        assert session.finish().text
 
 
 def test_words_that_are_shown_for_a_second_change_in_few_cases(triton_url):

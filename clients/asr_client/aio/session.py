@@ -41,8 +41,7 @@ class AsyncStreamSession:
     """Live recognition of one audio stream; `StreamSession` says what it promises.
 
     `AsyncClient.stream` makes it. It belongs to the event loop that runs. Cancelling a task in
-    `send` may leave a part of its audio sent; leaving `async with` by a cancellation ends the
-    sequence on the server like any other way to leave it; so does dropping the session.
+    `send` may leave a part of its audio sent. Leaving `async with` in any way ends the sequence.
     """
 
     def __init__(

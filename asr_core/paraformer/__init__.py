@@ -35,6 +35,7 @@ from asr_core.paraformer.scoring import (
     ParaformerScoring,
     load_pieces,
     load_scoring,
+    silent_ids,
 )
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "paraformer_inputs",
     "repeat_embedding",
     "save_embedder",
+    "silent_ids",
 ]

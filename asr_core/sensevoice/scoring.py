@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,6 +138,21 @@ class SenseVoiceScoring:
         ids = [*range(self._tokenizer.get_piece_size())]
         self._pieces: list[str] = self._tokenizer.id_to_piece(ids)
         self._tags = frozenset(number for number in ids if _TAG.search(self._pieces[number]))
+
+    @property
+    def tokenizer(self) -> Any:
+        """The SentencePiece model."""
+        return self._tokenizer
+
+    @property
+    def pieces(self) -> list[str]:
+        """The vocabulary, id to piece."""
+        return self._pieces
+
+    @property
+    def tag_ids(self) -> frozenset[int]:
+        """The ids of tags, which are no text."""
+        return self._tags
 
     def decoder(self, model_dir: Path, settings: HotwordSettings) -> Decoder:
         """Build what searches for words among the candidates.

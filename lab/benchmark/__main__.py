@@ -9,6 +9,7 @@
     python -m scripts.benchmark glue
     python -m scripts.benchmark gpu
     python -m scripts.benchmark accuracy
+    python -m scripts.benchmark decoding
     python -m scripts.benchmark page
     python -m scripts.benchmark file --paraformer DIR --sensevoice DIR
 
@@ -34,6 +35,7 @@ from lab.benchmark.accuracy import AccuracyResult, measure_accuracy
 from lab.benchmark.arguments import build_parser
 from lab.benchmark.bare_graphs import NoGpuError
 from lab.benchmark.concurrent import LAYOUTS
+from lab.benchmark.decoding import decoding_markdown, measure_decoding
 from lab.benchmark.frontend import FrontendResult, measure_frontend
 from lab.benchmark.funasr_server import CHECKOUT_VARIABLE, FunasrError, find_funasr, require_weights
 from lab.benchmark.glue import measure_glue
@@ -168,6 +170,18 @@ def run_accuracy(options: argparse.Namespace) -> None:
     run_each("accuracy", options, measure, accuracy_markdown)
 
 
+def run_decoding(options: argparse.Namespace) -> None:
+    """Measure the embedded recognisers and write decoding.json and decoding.md."""
+    recordings = [one.samples for one in read_held_out(options.held_out) if one.text]
+    results = {
+        kind: measure_decoding(kind, recordings, options.rounds)
+        for kind in ("paraformer", "sensevoice")
+    }
+    section = decoding_markdown(results)
+    values = {kind: asdict(result) for kind, result in results.items()}
+    write("decoding", values, [section], options.output)
+
+
 def run_each(
     command: str,
     options: argparse.Namespace,
@@ -273,6 +287,7 @@ RUNS = {
     "frontend": run_frontend,
     "latency": run_latency,
     "accuracy": run_accuracy,
+    "decoding": run_decoding,
     "gpu": run_gpu,
     "glue": run_glue,
     "page": run_page,

@@ -75,6 +75,9 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     accuracy.add_argument(
         "--peers", nargs="*", choices=ACCURACY_PEERS, default=ACCURACY_PEERS, help="default: all"
     )
+    decoding = commands.add_parser("decoding", help="the search for hotwords")
+    decoding.add_argument("--held-out", type=Path, default=ROOT / "tests/data/heldout")
+    decoding.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     gpu = commands.add_parser("gpu", help="all there is to know of a machine with a GPU")
     gpu.add_argument("--cpu", action="store_true", help="the same on the CPU, to try the program")
     gpu.add_argument("--minutes", type=float, default=8, help="default: %(default)s")
@@ -97,7 +100,7 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     glue.add_argument("--seconds", type=float, default=15, help="of a stream, default: 15")
     glue.add_argument("--encoder-ms", type=float, default=18, help="of streaming, default: 18")
     glue.add_argument("--decoder-ms", type=float, default=7, help="default: 7")
-    for command in (offline, streaming, file, frontend, latency, accuracy, gpu, glue):
+    for command in (offline, streaming, file, frontend, latency, accuracy, decoding, gpu, glue):
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--output", type=Path, default=ROOT / ".cache/benchmark")
         command.add_argument(

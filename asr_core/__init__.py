@@ -5,6 +5,7 @@
     sensevoice    recordings to tags, text and words
     paraformer    recordings, perhaps with hotwords, to words
     streaming     audio that arrives in pieces to text that grows
+    language_models  texts to what is likely to be said
     vad           audio that arrives in pieces to segments of speech
     punctuation   texts to texts with marks
     sequences     requests that belong together, and what is kept between them

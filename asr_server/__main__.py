@@ -15,6 +15,7 @@ COMMANDS = {
     "unload": "unload models of a server that runs here",
     "install": "put a model into a repository; list those that are kept, switch between them",
     "prepare": "rewrite an exported graph for serving, and prove the result",
+    "build-lm": "make a language model of a text, with a recogniser's tokens",
     "convert": "write a prepared graph in int8 or float16",
     "configure-gpu": "switch a repository between CUDA and TensorRT",
     "export-front-end": "write the streaming front end as a graph",

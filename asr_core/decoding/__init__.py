@@ -11,7 +11,8 @@ with the recogniser's tokens and `hotword_lists` collects; `decoder` is what a s
 """
 
 from asr_core.decoding.ctc_search import search_frames
-from asr_core.decoding.decoder import Decoder, RowSearch, load_decoder
+from asr_core.decoding.decoder import Decoder, load_decoder
+from asr_core.decoding.graph_search import RowSearch
 from asr_core.decoding.hotword_lists import (
     SERVER_LIST,
     HotwordLists,

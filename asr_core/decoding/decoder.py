@@ -6,14 +6,12 @@ the answer is None, and the graph's best tokens are the text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from asr_core.decoding.graph_search import Ids, LogProbs, RowSearch, hotwords_first
 from asr_core.decoding.hotword_lists import HotwordLists, HotwordSettings, read_server_list
 from asr_core.decoding.position_search import MAX_OPEN, PositionSearch
 from asr_core.decoding.scorers import (
@@ -24,12 +22,7 @@ from asr_core.decoding.scorers import (
     WeighedLanguageModel,
 )
 from asr_core.decoding.spelling import Speller
-
-Ids = NDArray[np.int32]
-LogProbs = NDArray[np.float32]
-
-RowSearch = Callable[[Ids, LogProbs], tuple[Ids, LogProbs]]
-"""Candidates [N, K] of a row's steps or frames, the best first, to one each [N]."""
+from asr_core.language_models import load_language_model
 
 
 class ScoredSearch(Protocol):
@@ -55,6 +48,7 @@ class Decoder:
         hotwords: requests' and the server's own.
         language_model: of all requests, None for none.
         options: of the search.
+        graph: a search that has a language model in itself, in the place of one.
     """
 
     def __init__(
@@ -64,11 +58,13 @@ class Decoder:
         hotwords: HotwordLists,
         language_model: LanguageModel | None = None,
         options: DecodingOptions | None = None,
+        graph: RowSearch | None = None,
     ) -> None:
         self._search = search
         self._silent = frozenset(silent)
         self._hotwords = hotwords
         self._options = options or DecodingOptions()
+        self._graph = graph
         self._language_model = (
             WeighedLanguageModel(language_model, self._options) if language_model else None
         )
@@ -84,8 +80,9 @@ class Decoder:
         """
         scorer = self._scorer(hotwords)
         if scorer is None:
-            return None
-        return partial(self._search, scorer=scorer, options=self._options, silent=self._silent)
+            return self._graph
+        search = partial(self._search, scorer=scorer, options=self._options, silent=self._silent)
+        return hotwords_first(search, self._graph) if self._graph else search
 
     def stream_search(self, hotwords: str) -> PositionSearch | None:
         """Return what searches a stream, None where the graph's best are the text.
@@ -122,6 +119,7 @@ def load_decoder(
     silent: Collection[int],
     spell: Speller,
     settings: HotwordSettings,
+    tokens: Sequence[str],
 ) -> Decoder:
     """Build the decoder of an installed model.
 
@@ -132,10 +130,18 @@ def load_decoder(
         spell: a word to token ids.
         settings: of the hotwords; the server's own are `hotwords.txt` above `model_dir`, if the
             settings name no other folder.
+        tokens: the vocabulary, id to token.
 
     Raises:
+        OSError: a file of the language model is missing.
         ValueError: a file is not what it should be.
     """
     words = read_server_list(settings.folder or model_dir.parent)
     hotwords = HotwordLists(spell, words, settings.increment, settings.max_hotwords)
-    return Decoder(search, silent, hotwords)
+    model = load_language_model(model_dir, tokens)
+    if model is None:
+        return Decoder(search, silent, hotwords)
+    options = DecodingOptions(
+        lm_weight=model.settings.weight, insertion_bonus=model.settings.insertion_bonus
+    )
+    return Decoder(search, silent, hotwords, model.scores, options, model.search)

@@ -26,4 +26,4 @@ def load_paraformer_decoder(
     pieces = load_pieces(model_dir)
     segmentation = load_segmentation((segmentation_dir or model_dir) / SEGMENTATION_FILE)
     spell = PieceSpeller(pieces, segmentation)
-    return load_decoder(model_dir, search_positions, silent_ids(pieces), spell, settings)
+    return load_decoder(model_dir, search_positions, silent_ids(pieces), spell, settings, pieces)

@@ -165,7 +165,7 @@ class SenseVoiceScoring:
             ValueError: a file is not what it should be.
         """
         spell = SentencePieceSpeller(self._tokenizer)
-        return load_decoder(model_dir, search_frames, self._tags, spell, settings)
+        return load_decoder(model_dir, search_frames, self._tags, spell, settings, self._pieces)
 
     def __call__(
         self, best_ids: NDArray[np.int32], best_log_probs: NDArray[np.float32]

@@ -4,11 +4,14 @@
     triton-asr-server install paraformer --from DIRECTORY --precision int8
     triton-asr-server install list
     triton-asr-server install use paraformer NAME
+    triton-asr-server install lm --from FILE --for paraformer
+    triton-asr-server install use lm-paraformer NAME
 
 The model comes from ModelScope, Hugging Face or a directory laid out as FunASR's exporter and the
 hubs lay it out. Its graphs are prepared for serving (`triton-asr-server prepare`), which proves the
 result, and compared with `funasr_onnx` on recordings; a model that fails leaves the installed one
-as it was.
+as it was. A language model stays beside its recogniser until another one is put there, or
+none: `install lm --help`.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from asr_server.commands import install_lm
 from asr_server.commands.output import report_error, report_line
 from asr_server.extras import MissingExtraError, require
 from asr_server.models import (
@@ -30,6 +34,7 @@ from asr_server.models import (
     ServedPrecision,
     set_up_home,
 )
+from asr_server.models.language_models import NONE, STORED_KINDS
 from asr_server.places import home, store
 
 
@@ -60,12 +65,13 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
         one.set_defaults(command=_install, kind=kind)
         _add_model_options(one, kind)
         _add_places(one)
+    install_lm.add_parser(commands)
     listing = commands.add_parser("list", help="list the models that are kept")
     listing.set_defaults(command=_list)
     use = commands.add_parser("use", help="put a model that is kept into the repository")
     use.set_defaults(command=_use)
-    use.add_argument("kind", choices=KINDS)
-    use.add_argument("name")
+    use.add_argument("kind", choices=[*KINDS, *STORED_KINDS])
+    use.add_argument("name", help=f"as listed; of a language model also '{NONE}'")
     for one in (listing, use):
         _add_places(one)
     return parser
@@ -150,6 +156,9 @@ def _list(options: argparse.Namespace) -> None:
     if not models:
         report_line(f"{options.store}: no models")
     for model in models:
+        if model.kind in STORED_KINDS:
+            report_line(install_lm.list_line(model.directory, model.kind, options.repository))
+            continue
         manifest = model.manifest()
         known = KINDS.get(model.kind)
         current = read_manifest(_repository(options, known), model.kind) if known else None
@@ -169,6 +178,9 @@ def _identity(manifest: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _use(options: argparse.Namespace) -> None:
+    if options.kind in STORED_KINDS:
+        install_lm.use(options)
+        return
     from asr_server.install import find_model, put_in_place
 
     model = find_model(options.store, options.kind, options.name)

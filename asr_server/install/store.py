@@ -126,7 +126,7 @@ def put_in_place(entry: Path, repository: Path) -> None:
     with tempfile.TemporaryDirectory(dir=repository, prefix=".install-") as scratch:
         arriving, leaving = Path(scratch) / "arriving", Path(scratch) / "leaving"
         for path in new:
-            _link_or_copy(entry / path, arriving / path)
+            link_or_copy(entry / path, arriving / path)
         old = [
             path.relative_to(repository)
             for model in models
@@ -169,7 +169,8 @@ def _move(source: Path, target: Path, undo: list[tuple[Path, Path]]) -> None:
     undo.append((source, target))
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put a file at a place that is free, without a copy where the file system can."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)

@@ -1,0 +1,83 @@
+"""A small TLG.fst in FunASR's form, made by the steps of its `runtime/tools/fst`."""
+
+import math
+from pathlib import Path
+
+import kaldifst
+
+TOKENS = ["<blank>", "<s>", "</s>", "今", "天", "气", "好", "he@@", "llo", "你", "<unk>"]
+LEXICON = {
+    "今天": "今 天", "天气": "天 气", "好": "好", "天": "天", "hello": "he@@ llo", "你好": "你 好",
+    "你": "你", "气": "气",
+}  # fmt: skip
+PROBS = {"今天": 0.2, "天气": 0.3, "好": 0.15, "天": 0.05, "hello": 0.1, "你好": 0.1, "你": 0.05,
+         "气": 0.05}  # fmt: skip
+PAIRS = {("今天", "天气"): 0.6, ("天气", "好"): 0.7, ("你", "好"): 0.5}
+
+
+def write_graph(folder: Path) -> None:
+    """Write TLG.fst, lexicon.txt and config.yaml."""
+    words = ["<eps>", *LEXICON, "#0", "<s>", "</s>"]
+    # Every word that spells the beginning of another, or the same, is told apart by a symbol.
+    disambiguation = ["#0", "#1", "#2"]
+    labels = {name: number for number, name in enumerate(["<eps>", *TOKENS, *disambiguation])}
+    word_labels = {name: number for number, name in enumerate(words)}
+    token_fst = kaldifst.compile(_token_lines(labels), acceptor=False)
+    lexicon_fst = kaldifst.compile(_lexicon_lines(labels, word_labels), acceptor=False)
+    grammar_fst = kaldifst.compile(_grammar_lines(word_labels), acceptor=False)
+    for one in (token_fst, lexicon_fst):
+        kaldifst.arcsort(one, sort_type="olabel")
+    kaldifst.arcsort(grammar_fst, sort_type="ilabel")
+    words_of_tokens = kaldifst.compose(lexicon_fst, grammar_fst)
+    words_of_tokens = kaldifst.StdVectorFst(words_of_tokens)
+    kaldifst.determinize_star(words_of_tokens, use_log=True)
+    kaldifst.minimize_encoded(words_of_tokens)
+    kaldifst.arcsort(words_of_tokens, sort_type="ilabel")
+    graph = kaldifst.compose(token_fst, words_of_tokens)
+    graph.write(str(folder / "TLG.fst"))
+    lines = "".join(f"{word}\t{tokens}\n" for word, tokens in LEXICON.items())
+    (folder / "lexicon.txt").write_text(lines, encoding="utf-8")
+    listed = "".join(f'- "{word}"\n' for word in words)
+    (folder / "config.yaml").write_text(f"token_list:\n{listed}", encoding="utf-8")
+
+
+def _token_lines(labels: dict[str, int]) -> str:
+    lines = [f"0 0 {labels['<blank>']} 0"]
+    for state, (name, label) in enumerate(labels.items()):
+        if name.startswith("#"):
+            lines.append(f"0 0 0 {label}")
+        elif name not in ("<eps>", "<blank>"):
+            lines += [f"0 {state} {label} {label}", f"{state} {state} {label} 0", f"{state} 0 0 0"]
+    return "\n".join([*lines, "0"]) + "\n"
+
+
+def _lexicon_lines(labels: dict[str, int], word_labels: dict[str, int]) -> str:
+    lines, following = [f"0 0 {labels['#0']} {word_labels['#0']}"], 1
+    for word, spelling in LEXICON.items():
+        pieces = spelling.split()
+        others = [o.split() for w, o in LEXICON.items() if w != word]
+        if any(other[: len(pieces)] == pieces for other in others):
+            pieces.append("#1")
+        state = 0
+        for index, piece in enumerate(pieces):
+            target = 0 if index == len(pieces) - 1 else following
+            following += target != 0
+            lines.append(f"{state} {target} {labels[piece]} {word_labels[word] * (index == 0)}")
+            state = target
+    return "\n".join([*lines, "0"]) + "\n"
+
+
+def _grammar_lines(word_labels: dict[str, int]) -> str:
+    """State 0 after a back-off, one for each word that pairs begin with; all may end."""
+    states = {word: 1 + i for i, word in enumerate(dict.fromkeys(first for first, _ in PAIRS))}
+    lines = []
+    for word, prob in PROBS.items():
+        label = word_labels[word]
+        lines.append(f"0 {states.get(word, 0)} {label} {label} {-math.log(prob)}")
+    for (first, second), prob in PAIRS.items():
+        label = word_labels[second]
+        lines.append(f"{states[first]} {states.get(second, 0)} {label} {label} {-math.log(prob)}")
+    for state in states.values():
+        lines.append(f"{state} 0 {word_labels['#0']} 0 {-math.log(0.3)}")
+        lines.append(f"{state} 0.5")
+    return "\n".join([*lines, "0 0.5"]) + "\n"

@@ -121,13 +121,14 @@ async def send_utterance(
 
 
 async def replies(socket: websockets.ClientConnection) -> list[dict[str, Any]]:
-    """The replies up to the acknowledgement of the end, without it."""
+    """The replies up to the acknowledgement of the end, without it but where it tells an error."""
     received: list[dict[str, Any]] = []
     while True:
         reply = json.loads(await socket.recv())
+        if not reply.get("is_end") or "error" in reply:
+            received.append(reply)
         if reply.get("is_end"):
             return received
-        received.append(reply)
 
 
 async def recognise(gateway: RunningGateway, audio: bytes, **fields: Any) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def websocket_message(choice: random.Random) -> str | bytes:
         return END
     if roll < 0.97:
         return json.dumps({word: value(choice) for word in choice.sample(_WORDS, 2)})
-    return choice.choice(_DEEP) if roll < 0.99 else choice.choice(BOMBS)
+    return choice.choice(_DEEP) if roll < 0.998 else choice.choice(BOMBS)
 
 
 def http_request(choice: random.Random, host: str) -> bytes:

@@ -103,6 +103,8 @@ def attack(
     )
     for text, count in Counter(text for _, text in users.told).most_common(_SHOWN):
         print(f"told {count} times: {text}")
+    for (begun, ended), text in users.wrong[:_SHOWN]:
+        print(f"wrong, {begun - begun_s:.1f} to {ended - begun_s:.1f} s: {text}")
     for (begun, ended), text in unexplained[:_SHOWN]:
         print(f"unexplained, {begun - begun_s:.1f} to {ended - begun_s:.1f} s: {text}")
     for name, (begun, ended) in zip(injected.names, injected.periods, strict=True):

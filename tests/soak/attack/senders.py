@@ -19,7 +19,8 @@ from tests.soak.attack.messages import (
     websocket_message,
 )
 
-ATTACKER = ("127.0.0.66", 0)  # an address of its own, as an attacker has
+# Addresses of their own, as attackers have; what one may do at a time is bounded.
+ATTACKERS = [(f"127.0.0.{number}", 0) for number in range(66, 78)]
 CONNECTIONS = 12  # at a time and door
 FRAMES = 150  # on a websocket
 _PATIENCE_S = 5.0
@@ -76,7 +77,7 @@ class Attack:
         connecting = websockets.connect(
             url,
             origin=origin,
-            local_addr=ATTACKER,
+            local_addr=choice.choice(ATTACKERS),
             ping_interval=None,
             open_timeout=_PATIENCE_S,
             close_timeout=1,
@@ -99,7 +100,7 @@ class Attack:
 
     async def _raw(self, choice: random.Random, port: int, make: object) -> int:
         request = make(choice, f"127.0.0.1:{port}")  # type: ignore[operator]
-        opening = asyncio.open_connection("127.0.0.1", port, local_addr=ATTACKER)
+        opening = asyncio.open_connection("127.0.0.1", port, local_addr=choice.choice(ATTACKERS))
         reader, writer = await asyncio.wait_for(opening, _PATIENCE_S)
         try:
             writer.write(request)

@@ -30,7 +30,7 @@ class Users:
 
     Attributes:
         right: answers that are what they were.
-        wrong: those that are not, with what came.
+        wrong: those that are not: when, and what came in place of what.
         told: when failures were told, from the request's begin, and how.
     """
 
@@ -46,7 +46,7 @@ class Users:
         ]
         self._over = threading.Event()
         self.right = 0
-        self.wrong: list[object] = []
+        self.wrong: list[tuple[Period, str]] = []
         self.told: list[tuple[Period, str]] = []
         self._expected = [job() for job in self._jobs]
         self._threads: list[threading.Thread] = []
@@ -97,7 +97,8 @@ class Users:
             if got == self._expected[index]:
                 self.right += 1
             else:
-                self.wrong.append((index, got))
+                period = (begun_s, time.monotonic())
+                self.wrong.append((period, f"{got} in place of {self._expected[index]}"))
             time.sleep(_PAUSE_S)
 
     def _live(self, audio: bytes, mode: str) -> object:

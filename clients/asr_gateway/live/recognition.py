@@ -153,7 +153,7 @@ class LiveRecognition:
         report: is told what was heard; what waits for it makes the inbox full.
 
     Attributes:
-        heard_samples: how much of the audio was taken.
+        heard_samples: how much of the audio the VAD has heard.
         reported_ms: up to where all is reported.
     """
 
@@ -229,8 +229,8 @@ class LiveRecognition:
         async with detector:
             while (piece := await self._inbox.take()) is not None:
                 self._begun_s = self._begun_s or time.monotonic()
-                self.heard_samples += piece.size
                 rows = await detector.accept(piece)
+                self.heard_samples += piece.size
                 await self._follow(cutter, cutter.accept(piece, rows), piece)
             nothing = np.zeros(0, np.float32)
             await self._follow(cutter, cutter.accept(nothing, await detector.finish()), nothing)
@@ -257,14 +257,13 @@ class LiveRecognition:
 
     async def _begin(self, start_ms: int, *, streamed: bool) -> _Speech:
         """Open a stretch of speech, with a session of the first pass or not."""
-        session = None
-        if streamed:
-            session = self._first_pass()
-            self._sessions.add(session)
-            await session.open()
+        session = self._first_pass() if streamed else None
         speech = _Speech(self._count, start_ms, session)
         self._count += 1
-        self._unreported.append(speech)
+        self._unreported.append(speech)  # before anything can fail: it is what there is to say
+        if session is not None:
+            self._sessions.add(session)
+            await session.open()
         await self._report(Bound("began", speech.index, start_ms))
         await self._speeches.put(speech)
         return speech

@@ -44,6 +44,6 @@ def test_a_sentence_is_doubtful_below_its_model_s_threshold(model, confidence, d
 
 def test_websocket_replies_say_it_where_it_is_so():
     options = UtteranceOptions()
-    assert "doubtful" not in sentence_reply(options, SURE, 0)
-    assert sentence_reply(options, UNSURE, 0)["doubtful"] is True
+    assert "doubtful" not in sentence_reply(options, SURE, 0, tags=False)
+    assert sentence_reply(options, UNSURE, 0, tags=False)["doubtful"] is True
     assert recording_reply(options, "", [SURE, UNSURE])["doubtful"] is True

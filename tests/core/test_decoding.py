@@ -124,7 +124,7 @@ def test_hotwords_earn_what_their_definition_says(
 def test_the_later_trie_decides_on_a_word_of_both(
     first: dict[Word, float], second: dict[Word, float]
 ) -> None:
-    scorer = HotwordScorer([HotwordTrie(first.items()), HotwordTrie(second.items())])
+    scorer = HotwordScorer([HotwordTrie(first.items()), HotwordTrie(second.items())], 20.0)
     for text in [*first, *second]:
         state, total = scorer.begin(), 0.0
         for token in text:

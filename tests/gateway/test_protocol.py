@@ -222,7 +222,7 @@ def test_every_reply_has_what_clients_read():
     options, sentence = UtteranceOptions(wav_name="a"), spoken("你好。")
     for reply in (
         partial_reply(options, "你", 0, first=True, end_ms=900),
-        sentence_reply(options, sentence, 0),
+        sentence_reply(options, sentence, 0, tags=False),
         recording_reply(options, "你好。", [sentence]),
         closing_reply(options),
         end_acknowledgement(options),
@@ -235,14 +235,14 @@ def test_every_reply_has_what_clients_read():
 def test_only_the_closing_messages_are_final():
     options = UtteranceOptions()
     assert not partial_reply(options, "你", 0, first=True, end_ms=None)["is_final"]
-    assert not sentence_reply(options, spoken("你好。"), 0)["is_final"]
+    assert not sentence_reply(options, spoken("你好。"), 0, tags=False)["is_final"]
     assert not refusal_reply(options, "no")["is_final"]
     assert closing_reply(options)["is_final"]
-    assert made_final(sentence_reply(options, spoken("你好。"), 0), None)["is_final"]
+    assert made_final(sentence_reply(options, spoken("你好。"), 0, tags=False), None)["is_final"]
     assert recording_reply(options, "", [])["is_final"]
 
 
 def test_a_sentence_without_times_has_no_stamps():
-    reply = sentence_reply(UtteranceOptions(), Sentence("你好。", 0, 900), 3)
+    reply = sentence_reply(UtteranceOptions(), Sentence("你好。", 0, 900), 3, tags=False)
     assert "timestamp" not in reply and "stamp_sents" not in reply
     assert (reply["index"], reply["start_time"], reply["end_time"]) == (3, 0, 900)

@@ -46,7 +46,10 @@ def read_json(path: Path | str) -> Any:
         OSError: it cannot be read.
         ValueError: it is not JSON, or no text as `read_text` reads it.
     """
+    text = read_text(path)
     try:
-        return parse_json(read_text(path))
+        return parse_json(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: expected JSON, got {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

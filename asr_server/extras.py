@@ -7,7 +7,7 @@ import importlib.util
 _NEEDED = {
     "server": ("onnx", "onnxruntime", "asrfront", "kaldi_native_fbank", "sentencepiece", "yaml"),
     "docker": ("docker",),
-    "lm": ("kaldi_decoder", "kaldifst", "kenlm"),
+    "lm": ("kaldi_decoder", "kaldifst"),
     "gateway": ("starlette", "uvicorn", "websockets"),
     "hub": ("modelscope", "huggingface_hub"),
     "export": ("torch", "funasr", "onnx"),

@@ -1,6 +1,7 @@
 """A small TLG.fst in FunASR's form, made by the steps of its `runtime/tools/fst`."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import kaldifst
@@ -15,15 +16,21 @@ PROBS = {"今天": 0.2, "天气": 0.3, "好": 0.15, "天": 0.05, "hello": 0.1, "
 PAIRS = {("今天", "天气"): 0.6, ("天气", "好"): 0.7, ("你", "好"): 0.5}
 
 
-def write_graph(folder: Path) -> None:
-    """Write TLG.fst, lexicon.txt and config.yaml."""
-    words = ["<eps>", *LEXICON, "#0", "<s>", "</s>"]
+def write_graph(folder: Path, tokens: Sequence[str] = TOKENS) -> None:
+    """Write TLG.fst, lexicon.txt and config.yaml.
+
+    Args:
+        folder: to put them in.
+        tokens: of the recogniser; words that they cannot spell are left out.
+    """
+    lexicon = {word: text for word, text in LEXICON.items() if set(text.split()) <= set(tokens)}
+    words = ["<eps>", *lexicon, "#0", "<s>", "</s>"]
     # Every word that spells the beginning of another, or the same, is told apart by a symbol.
     disambiguation = ["#0", "#1", "#2"]
-    labels = {name: number for number, name in enumerate(["<eps>", *TOKENS, *disambiguation])}
+    labels = {name: number for number, name in enumerate(["<eps>", *tokens, *disambiguation])}
     word_labels = {name: number for number, name in enumerate(words)}
     token_fst = kaldifst.compile(_token_lines(labels), acceptor=False)
-    lexicon_fst = kaldifst.compile(_lexicon_lines(labels, word_labels), acceptor=False)
+    lexicon_fst = kaldifst.compile(_lexicon_lines(lexicon, labels, word_labels), acceptor=False)
     grammar_fst = kaldifst.compile(_grammar_lines(word_labels), acceptor=False)
     for one in (token_fst, lexicon_fst):
         kaldifst.arcsort(one, sort_type="olabel")
@@ -35,7 +42,7 @@ def write_graph(folder: Path) -> None:
     kaldifst.arcsort(words_of_tokens, sort_type="ilabel")
     graph = kaldifst.compose(token_fst, words_of_tokens)
     graph.write(str(folder / "TLG.fst"))
-    lines = "".join(f"{word}\t{tokens}\n" for word, tokens in LEXICON.items())
+    lines = "".join(f"{word}\t{spelling}\n" for word, spelling in lexicon.items())
     (folder / "lexicon.txt").write_text(lines, encoding="utf-8")
     listed = "".join(f'- "{word}"\n' for word in words)
     (folder / "config.yaml").write_text(f"token_list:\n{listed}", encoding="utf-8")
@@ -51,11 +58,13 @@ def _token_lines(labels: dict[str, int]) -> str:
     return "\n".join([*lines, "0"]) + "\n"
 
 
-def _lexicon_lines(labels: dict[str, int], word_labels: dict[str, int]) -> str:
+def _lexicon_lines(
+    lexicon: dict[str, str], labels: dict[str, int], word_labels: dict[str, int]
+) -> str:
     lines, following = [f"0 0 {labels['#0']} {word_labels['#0']}"], 1
-    for word, spelling in LEXICON.items():
+    for word, spelling in lexicon.items():
         pieces = spelling.split()
-        others = [o.split() for w, o in LEXICON.items() if w != word]
+        others = [o.split() for w, o in lexicon.items() if w != word]
         if any(other[: len(pieces)] == pieces for other in others):
             pieces.append("#1")
         state = 0
@@ -72,6 +81,8 @@ def _grammar_lines(word_labels: dict[str, int]) -> str:
     states = {word: 1 + i for i, word in enumerate(dict.fromkeys(first for first, _ in PAIRS))}
     lines = []
     for word, prob in PROBS.items():
+        if word not in word_labels:
+            continue
         label = word_labels[word]
         lines.append(f"0 {states.get(word, 0)} {label} {label} {-math.log(prob)}")
     for (first, second), prob in PAIRS.items():

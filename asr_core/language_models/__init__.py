@@ -5,8 +5,9 @@
     ARPA ─ read_arpa ┘                           │
     KenLM's binary, TLG.fst ─────────────────────┘──────────────────────── or a search
 
-`ngrams` is the form in memory, `automaton` the one that all processes share; `kenlm_model` and
-`tlg` need packages (`pip install "triton-asr[lm]"`), the rest nothing but NumPy.
+`ngrams` is the form in memory, `automaton` the one that all processes share. `tlg` needs packages
+(`pip install "triton-asr[lm]"`), `kenlm_model` KenLM's library (`pip install kenlm`), the rest
+nothing but NumPy.
 """
 
 from asr_core.language_models.arpa import read_arpa, write_arpa
@@ -24,7 +25,7 @@ from asr_core.language_models.loading import (
     load_language_model,
     read_settings,
 )
-from asr_core.language_models.ngrams import END, START, UNKNOWN, Ngrams
+from asr_core.language_models.ngrams import END, START, UNKNOWN, Ngrams, fingerprint
 from asr_core.language_models.tlg import (
     GRAPH_FILE,
     TlgDecoder,
@@ -55,6 +56,7 @@ __all__ = [
     "TlgOptions",
     "dense",
     "estimate",
+    "fingerprint",
     "floors",
     "import_kaldi",
     "load_language_model",

@@ -19,6 +19,7 @@ from asr_core.language_models.ngrams import Ngrams, Nodes
 
 LN_10 = math.log(10)
 MAX_ORDER = 9  # KenLM's tools build at most six
+_MADE_FOR = "# tokens sha256:"  # before the n-grams is room for comments; KenLM wants the mark
 
 
 def read_arpa(path: Path) -> Ngrams:
@@ -39,6 +40,8 @@ def read_arpa(path: Path) -> Ngrams:
 def write_arpa(ngrams: Ngrams, path: Path) -> None:
     """Write a model; a name that ends in `.gz` is packed."""
     with _open(path, "w") as file:
+        if ngrams.made_for:
+            file.write(f"{_MADE_FOR}{ngrams.made_for}\n\n")
         file.write("\\data\\\n")
         for order, size in enumerate(ngrams.sizes, 1):
             file.write(f"ngram {order}={size}\n")
@@ -73,6 +76,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._made_for = ""
         self._words: dict[str, int] = {}
         # Of single words onwards, node 0 before them.
         self._contexts: list[Nodes] = [np.array([-1], np.int64)]
@@ -95,6 +99,7 @@ class _Reader:
             np.concatenate(self._last_words),
             np.concatenate(self._log_probs),
             np.concatenate(self._backoffs),
+            self._made_for,
         )
 
     def _read_sizes(self, lines: Iterator[tuple[int, str]]) -> tuple[list[int], int, str]:
@@ -105,6 +110,8 @@ class _Reader:
             line = raw.strip()
             if not begun:
                 begun = line == "\\data\\"  # what stands before it is a comment
+                if line.startswith(_MADE_FOR):
+                    self._made_for = line.removeprefix(_MADE_FOR)
             elif line.startswith("\\"):
                 if not sizes:
                     raise self._unexpected(number, "ngram 1=COUNT", line)

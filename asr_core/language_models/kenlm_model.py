@@ -74,7 +74,10 @@ def _load(path: Path) -> Any:
     try:
         import kenlm
     except ImportError:
-        raise ValueError(f'{path}: needs KenLM\'s library: pip install "triton-asr[lm]"') from None
+        raise ValueError(
+            f"{path}: needs KenLM's library, which builds from source: pip install kenlm; an ARPA "
+            "file needs nothing"
+        ) from None
     try:
         return kenlm.Model(str(path))
     except (OSError, RuntimeError) as error:

@@ -15,11 +15,14 @@ from typing import Any, Literal, cast, get_args
 from asr_contract.text_files import read_json
 from asr_core.language_models.automaton import NgramModel
 from asr_core.language_models.kenlm_model import KenlmModel
+from asr_core.language_models.ngrams import fingerprint
 from asr_core.language_models.tlg import GRAPH_FILE, TlgDecoder, TlgOptions
 
 FOLDER = "language_model"
 SETTINGS_FILE = "language_model.json"
 KENLM_FILE = "model.klm"
+
+_MADE_FOR = "tokens_sha256"
 
 Form = Literal["ngram", "kenlm", "tlg"]
 
@@ -33,6 +36,7 @@ class LanguageModelSettings:
         weight: of its log-probabilities beside the recogniser's; not of a graph.
         insertion_bonus: added for each token; not of a graph.
         tlg: of a graph.
+        made_for: `fingerprint` of the recogniser's tokens.
         about: its name, source and date, for people.
     """
 
@@ -40,6 +44,7 @@ class LanguageModelSettings:
     weight: float
     insertion_bonus: float
     tlg: TlgOptions
+    made_for: str
     about: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
@@ -47,7 +52,7 @@ class LanguageModelSettings:
         weighed: dict[str, Any] = {"weight": self.weight, "insertion_bonus": self.insertion_bonus}
         if self.form == "tlg":
             weighed = {"am_scale": self.tlg.am_scale, "global_beam": self.tlg.global_beam}
-        return {"form": self.form, **weighed, **self.about}
+        return {"form": self.form, **weighed, _MADE_FOR: self.made_for, **self.about}
 
 
 @dataclass(frozen=True)
@@ -80,15 +85,16 @@ def load_language_model(model_dir: Path, tokens: Sequence[str]) -> InstalledLang
     if not (folder / SETTINGS_FILE).is_file():
         return None
     settings = read_settings(folder)
+    if settings.made_for != (own := fingerprint(tokens)):
+        raise ValueError(
+            f"{folder}: expected a language model for this recogniser's {len(tokens)} tokens "
+            f"(sha256 {own[:12]}), got one for others ({settings.made_for[:12]}); "
+            "install lm installs it again"
+        )
     if settings.form == "ngram":
         return InstalledLanguageModel(settings, NgramModel(folder, tokens), None)
     if settings.form == "kenlm":
         return InstalledLanguageModel(settings, KenlmModel(folder / KENLM_FILE, tokens), None)
-    if settings.about.get("tokens") != len(tokens):
-        raise ValueError(
-            f"{folder}: installed for a model of {settings.about.get('tokens')} tokens, "
-            f"got one of {len(tokens)}; install the language model again"
-        )
     search = TlgDecoder(folder / GRAPH_FILE, len(tokens), settings.tlg)
     return InstalledLanguageModel(settings, None, search)
 
@@ -113,6 +119,7 @@ def read_settings(folder: Path) -> LanguageModelSettings:
             _number(path, values.pop("am_scale", usual.am_scale)),
             _number(path, values.pop("global_beam", usual.global_beam)),
         ),
+        str(values.pop(_MADE_FOR, "nothing")),
         values,
     )
 

@@ -7,6 +7,8 @@ is found by bisection.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +22,15 @@ Nodes = NDArray[np.int64]
 LogProbs = NDArray[np.float32]
 
 
+def fingerprint(tokens: Sequence[str]) -> str:
+    """Return what tells a recogniser's vocabulary from any other: SHA-256 of its tokens in order.
+
+    What speaks of tokens is only right for the vocabulary it was made for, and as many tokens are
+    not the same ones.
+    """
+    return hashlib.sha256(json.dumps(list(tokens)).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Ngrams:
     """The nodes of a model of W words and N n-grams; node 0 is that of no words at all.
@@ -31,6 +42,7 @@ class Ngrams:
         last_words: int64 [1 + N]; -1 for node 0.
         log_probs: float32 [1 + N], natural log of the last word's probability after the context.
         backoffs: float32 [1 + N], natural log of what it costs that a longer n-gram is missing.
+        made_for: `fingerprint` of the vocabulary that the words are of; "" where nothing says it.
     """
 
     words: Sequence[str]
@@ -39,6 +51,7 @@ class Ngrams:
     last_words: Nodes
     log_probs: LogProbs
     backoffs: LogProbs
+    made_for: str = ""
 
     @property
     def order(self) -> int:

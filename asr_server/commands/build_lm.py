@@ -12,6 +12,7 @@ keeps a probability.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import gzip
 import os
 import tempfile
@@ -76,6 +77,7 @@ def _build(options: argparse.Namespace) -> None:
     texts = TextTokens(options.kind, repository)
     lines = (line for path in options.texts for line in _lines(path))
     ngrams = estimate(texts.lines(lines), texts.tokens, options.order, options.min_count)
+    ngrams = dataclasses.replace(ngrams, made_for=texts.made_for)
     with tempfile.TemporaryDirectory(dir=options.out.absolute().parent, prefix=".lm-") as scratch:
         unfinished = Path(scratch) / options.out.name
         write_arpa(ngrams, unfinished)

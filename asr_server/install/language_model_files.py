@@ -24,6 +24,7 @@ from asr_core.language_models import (
     Form,
     KenlmModel,
     Ngrams,
+    fingerprint,
     import_kaldi,
     read_arpa,
     read_graph,
@@ -96,6 +97,11 @@ def _read_ngrams(path: Path) -> LanguageModelSource:
     words = [word for word in ngrams.words if word not in (START, END, UNKNOWN)]
 
     def check(kind: str, tokens: Sequence[str]) -> None:
+        if ngrams.made_for and ngrams.made_for != fingerprint(tokens):
+            raise InstallError(
+                f"{path}: made by build-lm for other tokens than this {kind} model's; build it "
+                "again for this one"
+            )
         known = frozenset(tokens)
         _check_coverage(path, kind, words, [word in known for word in words])
 

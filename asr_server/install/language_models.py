@@ -20,6 +20,7 @@ from asr_core.language_models import (
     SETTINGS_FILE,
     LanguageModelSettings,
     TlgOptions,
+    fingerprint,
     load_language_model,
     read_settings,
 )
@@ -89,10 +90,10 @@ def install_language_model(order: LanguageModelOrder, say: Callable[[str], None]
             order.weight,
             order.insertion_bonus,
             order.tlg,
+            fingerprint(tokens),
             {
                 "kind": kind,
                 "name": name,
-                "tokens": len(tokens),
                 "source": origin,
                 "source_sha256": {file.name: hash_file(file) for file in source.paths},
                 "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -113,7 +114,8 @@ def use_language_model(store: Path, repository: Path, kind: str, name: str) -> N
     """Put a language model that is kept beside a recogniser; `none` takes away what is there.
 
     Raises:
-        InstallError: there is no such language model, or no such recogniser.
+        InstallError: there is no such language model, or no such recogniser, or the language model
+            is for one with other tokens.
     """
     version = repository / SCORING[kind] / VERSION
     if not version.is_dir():
@@ -125,6 +127,11 @@ def use_language_model(store: Path, repository: Path, kind: str, name: str) -> N
                 known = ", ".join(kept_names(store, kind)) or "none"
                 raise InstallError(
                     f"{store}: no language model {name} for {kind}; there are: {known}"
+                )
+            if read_settings(entry).made_for != fingerprint(tokens_of(kind, repository)):
+                raise InstallError(
+                    f"{entry}: expected a language model for the tokens of the {kind} model that "
+                    f"is installed in {repository}, got one for others"
                 )
             for file in sorted(entry.iterdir()):
                 link_or_copy(file, Path(scratch) / "arriving" / file.name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_core.decoding import PieceSpeller
+from asr_core.language_models import fingerprint
 from asr_core.paraformer import SEGMENTATION_FILE, SPECIAL_PIECES, load_pieces, load_segmentation
 from asr_core.sensevoice import TOKENIZER_NAME, strip_tags
 from asr_server.errors import InstallError
@@ -49,6 +50,7 @@ class TextTokens:
 
     Attributes:
         tokens: that can be in a text; what `ids` gives counts in these.
+        made_for: `fingerprint` of the vocabulary.
         unknown: how many characters or words the vocabulary could not write so far.
 
     Raises:
@@ -57,6 +59,7 @@ class TextTokens:
 
     def __init__(self, kind: str, repository: Path) -> None:
         vocabulary = tokens_of(kind, repository)
+        self.made_for = fingerprint(vocabulary)
         self.unknown = 0
         self._pieces_of: Callable[[str], Iterator[str]]
         if kind == "sensevoice":

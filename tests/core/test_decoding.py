@@ -24,6 +24,7 @@ from asr_core.decoding import (
     search_positions,
 )
 from asr_core.sensevoice.ctc import greedy_search
+from tests.core.ngram_reference import referred
 
 VOCABULARY = 5
 BLANK, SILENT = 0, 1
@@ -52,6 +53,23 @@ class Bigrams:
         joined = [VOCABULARY, *text, VOCABULARY]
         log_prob = sum(self.log_probs[one, two] for one, two in itertools.pairwise(joined))
         return float(UNLIMITED.lm_weight * log_prob + UNLIMITED.insertion_bonus * len(text))
+
+
+class Ngrams:
+    """A language model as `build-lm` makes one, of one to four tokens; the last token is unknown.
+
+    Its total is by the definition of backing off, which shares no line with the scores.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._referred = referred(seed % 40, ("<blank>", "<silent>", "a", "b", "c"), 2)
+        model = self._referred.model
+        self.begin, self.score, self.end = model.begin, model.score, model.end
+
+    def total(self, text: Sequence[int]) -> float:
+        """Score a text by its definition, weighed."""
+        log_prob = self._referred.log_prob(text)
+        return UNLIMITED.lm_weight * log_prob + UNLIMITED.insertion_bonus * len(text)
 
 
 class Nothing:
@@ -85,6 +103,8 @@ WORDS = st.dictionaries(
     max_size=5,
 )
 INCREMENTS = st.sampled_from([0.0, 7.0, 20.0])
+LANGUAGE_MODELS: st.SearchStrategy[type[Bigrams] | type[Ngrams] | None]
+LANGUAGE_MODELS = st.sampled_from([None, Bigrams, Ngrams])
 
 
 def grid(seed: int, length: int, width: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -97,7 +117,7 @@ def grid(seed: int, length: int, width: int) -> tuple[NDArray[np.int32], NDArray
 
 
 def scorer_of(
-    words: Mapping[Word, float], increment: float, language_model: Bigrams | None
+    words: Mapping[Word, float], increment: float, language_model: Bigrams | Ngrams | None
 ) -> TokenScorer:
     half = len(words) // 2
     layers = [HotwordTrie([*words.items()][:half]), HotwordTrie([*words.items()][half:])]
@@ -136,13 +156,18 @@ def test_the_later_trie_decides_on_a_word_of_both(
 
 @settings(max_examples=1000, deadline=None)
 @given(
-    st.integers(0, 10**6), st.integers(0, 4), st.integers(1, 4), WORDS, INCREMENTS, st.booleans()
+    st.integers(0, 10**6), st.integers(0, 4), st.integers(1, 4), WORDS, INCREMENTS, LANGUAGE_MODELS
 )
 def test_the_best_of_positions_is_that_of_all(
-    seed: int, length: int, width: int, words: dict[Word, float], increment: float, with_lm: bool
+    seed: int,
+    length: int,
+    width: int,
+    words: dict[Word, float],
+    increment: float,
+    make: type[Bigrams] | type[Ngrams] | None,
 ) -> None:
     ids, log_probs = grid(seed, length, width)
-    language_model = Bigrams(seed) if with_lm else None
+    language_model = make(seed) if make else None
     scorer = scorer_of(words, increment, language_model)
     search = PositionSearch(scorer, UNLIMITED, {SILENT})
     search.accept(ids, log_probs)
@@ -165,13 +190,18 @@ def test_the_best_of_positions_is_that_of_all(
 
 @settings(max_examples=1000, deadline=None)
 @given(
-    st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 4), WORDS, INCREMENTS, st.booleans()
+    st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 4), WORDS, INCREMENTS, LANGUAGE_MODELS
 )
 def test_the_best_of_frames_is_that_of_all_paths(
-    seed: int, length: int, width: int, words: dict[Word, float], increment: float, with_lm: bool
+    seed: int,
+    length: int,
+    width: int,
+    words: dict[Word, float],
+    increment: float,
+    make: type[Bigrams] | type[Ngrams] | None,
 ) -> None:
     ids, log_probs = grid(seed, length, width)
-    language_model = Bigrams(seed) if with_lm else None
+    language_model = make(seed) if make else None
     scorer = scorer_of(words, increment, language_model)
     path, scores = search_frames(ids, log_probs, scorer, UNLIMITED, {SILENT}, BLANK)
 

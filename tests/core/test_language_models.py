@@ -1,5 +1,6 @@
 """Language models: probabilities that are some, read and written, against KenLM's own library."""
 
+import dataclasses
 import math
 import random
 from pathlib import Path
@@ -17,6 +18,7 @@ from asr_core.language_models import (
     KenlmModel,
     NgramModel,
     estimate,
+    fingerprint,
     read_arpa,
     save_ngrams,
     write_arpa,
@@ -84,7 +86,9 @@ def test_what_can_follow_any_words_is_certain_to(tmp_path_factory, order, min_co
 def test_sentences_have_kenlms_probability(tmp_path, order, min_count):
     """KenLM reads the file that was written, and shares no line with what scores here."""
     ngrams = estimate(sentences(order), TOKENS, order, min_count)
+    ngrams = dataclasses.replace(ngrams, made_for=fingerprint(TOKENS))  # a comment in the file
     write_arpa(ngrams, tmp_path / "a.arpa")
+    assert read_arpa(tmp_path / "a.arpa").made_for == fingerprint(TOKENS)
     other = kenlm.Model(str(tmp_path / "a.arpa"))
     model = model_of(ngrams, tmp_path / "lm")
     for ids in sentences(99):

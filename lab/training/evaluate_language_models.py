@@ -1,0 +1,133 @@
+"""Measures what a language model does to the embedded recognisers' Mandarin.
+
+    python -m lab.training.evaluate_language_models --models embedded_models
+
+The model is a 3-gram of sentences that the training texts' grammar says, made as `build-lm` makes
+one; none of them is one of the held-out. Its weight is the best of a few on the recordings that
+training watched, with other texts than those reported: the held-out noisy set of `evaluate`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from asr_contract import character_error_rate
+from asr_core.features import Waveform
+from asr_core.language_models import (
+    FOLDER,
+    SETTINGS_FILE,
+    LanguageModelSettings,
+    Ngrams,
+    TlgOptions,
+    estimate,
+    save_ngrams,
+)
+from asr_server.install import install
+from asr_server.install.recogniser_tokens import TextTokens
+from asr_server.models import KINDS, copy_repository
+
+from .corpus import make_grammar
+from .devset import DEV_SEED, DEV_UTTERANCES
+from .evaluate_hotwords import CONDITION, MODELS, recognisers
+from .heldout import held_out_utterances
+from .heldout_sets import load_set
+
+LANGUAGE = "zh"
+SENTENCES = 50_000
+SEED = "language model"  # training draws from other seeds
+ORDER = 3
+WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.8)
+Recordings = Sequence[tuple[str, Waveform]]
+"""What is said, and the recording of it."""
+
+
+def training_sentences(count: int) -> list[str]:
+    """Return sentences of the grammar, as they are spoken; no text that is held out."""
+    grammar = make_grammar(LANGUAGE, random.Random(SEED))
+    texts: list[str] = []
+    while len(texts) < count:
+        sentence = grammar.sentence()
+        if not sentence.held_out():
+            texts.append(sentence.spoken())
+    return texts
+
+
+def build(name: str, model_dir: Path, texts: Sequence[str]) -> Ngrams:
+    """Return the n-grams of texts in a recogniser's tokens."""
+    kind = KINDS[name.replace("_", "-")]
+    with tempfile.TemporaryDirectory() as scratch:
+        repository = copy_repository(kind, Path(scratch) / kind.repository)
+        install(kind, model_dir, repository)
+        tokens = TextTokens(kind.name, repository)
+        ngrams = estimate(tokens.lines(texts), tokens.tokens, ORDER)
+    return dataclasses.replace(ngrams, made_for=tokens.made_for)
+
+
+def beside(model_dir: Path, target: Path, ngrams: Ngrams, weight: float) -> None:
+    """Fill a folder with a model's files and a language model beside them."""
+    (target / FOLDER).mkdir(parents=True)
+    for file in model_dir.iterdir():
+        (target / file.name).symlink_to(file.resolve())
+    save_ngrams(ngrams, target / FOLDER)
+    settings = LanguageModelSettings("ngram", weight, 0.0, TlgOptions(), ngrams.made_for, {})
+    (target / FOLDER / SETTINGS_FILE).write_text(json.dumps(settings.as_dict()))
+
+
+def error_rate(
+    name: str, models: Path, recordings: Recordings, ngrams: Ngrams, weight: float
+) -> float:
+    """Return the CER with a language model, without one where the weight is 0."""
+    with tempfile.TemporaryDirectory() as scratch:
+        if weight:
+            beside(models / name, Path(scratch) / name, ngrams, weight)
+            models = Path(scratch)
+        recognise: Callable[[Waveform, str], str] = recognisers(models)[name]()
+        heard = [recognise(waveform, "") for _, waveform in recordings]
+    return character_error_rate([text for text, _ in recordings], heard)
+
+
+def main() -> None:
+    """Parse options, choose the weight, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=Path("embedded_models"))
+    parser.add_argument("--cache", type=Path, default=Path(".cache/heldout"))
+    parser.add_argument("--only", choices=MODELS)
+    options = parser.parse_args()
+    texts = training_sentences(SENTENCES)
+    held_out = held_out_utterances(LANGUAGE, DEV_UTTERANCES, DEV_SEED)
+    watched = [(utterance.spoken, utterance.noisy) for utterance in held_out]
+    reported = [
+        (str(one.record["spoken"]), one.waveform(CONDITION))
+        for one in load_set(options.cache, LANGUAGE)
+    ]
+    reported_texts = {text for text, _ in reported}
+    watched = [(text, waveform) for text, waveform in watched if text not in reported_texts]
+    if not reported_texts.isdisjoint(texts):
+        raise RuntimeError("a held-out sentence is among those of the language model")
+    for name in [options.only] if options.only else MODELS:
+        ngrams = build(name, options.models / name, texts)
+        rates = {
+            weight: error_rate(name, options.models, watched, ngrams, weight)
+            for weight in (0.0, *WEIGHTS)
+        }
+        shown = ", ".join(f"{weight:g}: {rate:.2%}" for weight, rate in rates.items())
+        print(f"{name}: {len(watched)} watched recordings by weight {shown}", flush=True)
+        best = min(WEIGHTS, key=rates.__getitem__)
+        without, with_one = (
+            error_rate(name, options.models, reported, ngrams, weight) for weight in (0.0, best)
+        )
+        print(
+            f"{name}: {len(reported)} reported recordings, weight {best:g}: "
+            f"CER {without:.2%} -> {with_one:.2%} ({with_one / without - 1:+.0%})",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

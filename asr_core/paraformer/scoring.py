@@ -108,11 +108,18 @@ class ParaformerScoring:
             row: what the graph gives.
             search: finds the tokens among the candidates; None takes the best of each step.
         """
+        length = max(len(row.token_ids) - self._predictor_bias, 0)
+        best = _steps_of_text(row)
         if search is not None:
-            row = self._searched(row, search)
-        kept = [i for i, token in enumerate(row.token_ids.tolist()) if token not in (BLANK, END)]
-        kept = kept[: max(len(row.token_ids) - self._predictor_bias, 0)]
-        spans = cif_spans_ms(row.us_alphas, row.us_cif_peak, len(kept))
+            row = self._searched(row, length, search)
+        kept = _steps_of_text(row)
+        if len(kept) < len(best):  # a search, a graph's, says of steps that nothing is there
+            kept = [i for i in kept if i < length]
+            times = cif_spans_ms(row.us_alphas, row.us_cif_peak, length)
+            spans = [times[i] for i in kept]
+        else:  # as FunASR does, a step behind the text takes the place of one without a token
+            kept = kept[:length]
+            spans = cif_spans_ms(row.us_alphas, row.us_cif_peak, len(kept))
         words = [
             DecodedWord(self._pieces[row.token_ids[i]], start, end, float(row.token_scores[i]))
             for i, (start, end) in zip(kept, spans, strict=True)
@@ -134,15 +141,19 @@ class ParaformerScoring:
         """
         return [self(row, search) for row in outputs.rows(speech_lengths)]
 
-    def _searched(self, row: ParaformerRow, search: RowSearch) -> ParaformerRow:
-        """Return a row with the tokens that a search finds, but for the steps behind the text."""
-        count = max(len(row.token_ids) - self._predictor_bias, 0)
+    def _searched(self, row: ParaformerRow, count: int, search: RowSearch) -> ParaformerRow:
+        """Return a row with the tokens that a search finds in the first steps, those of text."""
         ids, scores = search(row.candidate_ids[:count], row.candidate_scores[:count])
         return replace(
             row,
             token_ids=np.concatenate([ids, row.token_ids[count:]]),
             token_scores=np.concatenate([scores, row.token_scores[count:]]),
         )
+
+
+def _steps_of_text(row: ParaformerRow) -> list[int]:
+    """Return the steps with a token that can be in a text."""
+    return [i for i, token in enumerate(row.token_ids.tolist()) if token not in (BLANK, END)]
 
 
 def load_scoring(model_dir: Path) -> ParaformerScoring:

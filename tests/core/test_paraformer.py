@@ -1,6 +1,7 @@
 """Paraformer's ids to words."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,22 @@ def row(*ids):
 )
 def test_text(ids, bias, text):
     assert join_words(ParaformerScoring(PIECES, bias)(row(*ids))) == text
+
+
+def test_steps_that_a_search_leaves_empty_keep_the_times_of_the_others():
+    """No token behind the text takes their place, as one does where the model itself says so."""
+    alphas = np.zeros(60, np.float32)
+    fires = np.zeros(60, np.float32)
+    fires[[5, 15, 25, 35]] = 1.0
+    full = replace(row(3, 4, 7, 4), us_alphas=alphas, us_cif_peak=fires)
+    scoring = ParaformerScoring(PIECES, 1)
+    whole = scoring(full)
+    left = scoring(full, lambda ids, scores: (np.array([3, 0, 4], np.int32), scores[:, 0]))
+    assert join_words(left) == "你好"
+    assert left[0] == whole[0]
+    assert left[1].start_ms > whole[1].start_ms + 100
+    same = scoring(full, lambda ids, scores: (ids[:, 0], scores[:, 0]))
+    assert same == whole
 
 
 def test_vocabulary_and_bias_come_from_the_models_files(tmp_path):

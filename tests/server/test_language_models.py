@@ -26,7 +26,7 @@ from tests.tlg import LEXICON, write_graph
 SAMPLE_RATE = 16_000
 TEXTS = "今天天气很好\n明天下午三点开会\n我们在北京\n" * 3
 HEAVY = "4"  # so much that the language model decides wherever a candidate allows it
-RECORDINGS = [cut(seconds, 3 * seconds) for seconds in (1.7, 4.0, 9.0)]
+RECORDINGS = [cut(seconds, 3 * seconds) for seconds in (1.7, 4.0, 6.0)]
 
 
 class Served:
@@ -104,12 +104,6 @@ def test_texts_go_towards_a_heavy_model_and_back_without_it(served: Served, kind
     assert min(gained) >= 0 and max(gained) > 0.2, (before, with_model)
     served.install(kind, "use", f"lm-{kind}", "none")
     assert served.texts(kind) == before
-    served.install(kind, "use", f"lm-{kind}", kind)
-    assert served.texts(kind) == with_model
-    served.install(kind, "lm", "--from", served.build(kind), "--for", kind, "--weight", "1e-6",
-                   "--name", "light")  # fmt: skip
-    assert served.texts(kind) == before
-    served.install(kind, "use", f"lm-{kind}", "none")
 
 
 def test_a_graph_is_decoded_by_the_stub(served: Served, tmp_path: Path) -> None:

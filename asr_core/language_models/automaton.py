@@ -1,8 +1,7 @@
 """Scores tokens by an n-gram model that lies in files which all processes share.
 
-What was weighed: KenLM's library needs a compiled package under the LGPL, loads an ARPA file anew
-in each process and asks 0.6 us a token from Python; these arrays are mapped, so one copy in memory
-serves all processes, and a token costs the same.
+What was weighed: KenLM's library needs a compiled package under the LGPL, and loads an ARPA file
+anew in each process; these arrays are mapped, so one copy in memory serves all processes.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _ARRAYS = {
     "suffixes": np.int32,
     "next_states": np.int32,
 }
-_REMEMBERED = 1 << 16  # scores kept of those asked for lately, some 10 MB
+_REMEMBERED = 1 << 16  # scores kept of those asked for lately, 15 MB
 
 
 def save_ngrams(ngrams: Ngrams, folder: Path) -> None:

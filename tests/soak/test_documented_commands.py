@@ -41,6 +41,8 @@ NOT_RUN = {
     "--gpus": "needs a GPU",
     "--from iic/": "needs a model hub",
     "--from paraformer --": "needs a model hub",
+    "--from speech_ngram_lm": "needs a model hub",
+    "tritonserver --model-repository": "needs NVIDIA's container",
     "--from fsmn-vad": "needs a model hub",
     "--from ct-punc-c": "needs a model hub",
     "--from DIRECTORY": "stands for any directory",
@@ -96,6 +98,8 @@ def folder(tmp_path_factory) -> Iterator[Path]:
     for name in ("speech.wav", "a.flac", "b.flac"):
         ffmpeg("-i", SAMPLES / "zh_1.wav", folder / name)
     ffmpeg("-i", SAMPLES / "talk.ogg", "-t", "20", folder / "talk.mp4")
+    ffmpeg("-i", SAMPLES / "zh_1.wav", "-ac", "2", folder / "call.wav")
+    (folder / "texts.txt").write_text("帮我把报告发送给李明\n请打开房间的灯\n", encoding="utf-8")
     (folder / "recordings").mkdir()
     shutil.copy(SAMPLES / "en_1.wav", folder / "recordings")
     (folder / "wav.scp").write_text("utt1 speech.wav\n")

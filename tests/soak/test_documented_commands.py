@@ -41,6 +41,7 @@ NOT_RUN = {
     "--gpus": "needs a GPU",
     "--from iic/": "needs a model hub",
     "--from paraformer --": "needs a model hub",
+    "--variant contextual": "needs a model hub",
     "--from speech_ngram_lm": "needs a model hub",
     "tritonserver --model-repository": "needs NVIDIA's container",
     "--from fsmn-vad": "needs a model hub",
@@ -110,7 +111,6 @@ def folder(tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def served(folder) -> Iterator[Path]:
     """The folder, with the server that its own command starts."""
-    run(folder, "triton-asr-server install paraformer --variant contextual")
     with running(folder, "triton-asr-server serve"):
         yield folder
 

@@ -26,10 +26,10 @@ from tests.gateway.gateways import (
     texts,
     wait_for_no_session,
 )
+from tests.gateway.raw_websocket import TIMEOUT_S, frame, handshake, some, until_closed
 from tests.streams import wait_for_open_sessions
 
 AUDIO = spoken_pcm(1)
-TIMEOUT_S = 60
 
 
 @pytest.fixture(autouse=True)
@@ -131,45 +131,6 @@ def test_endings_in_the_wrong_order_are_answered(gateway):
 
 
 # Below the library
-
-
-def handshake(gateway: RunningGateway, path: str = "/") -> sockets.socket:
-    """A raw connection that speaks websocket."""
-    host, port = gateway.address.split(":")
-    raw = sockets.create_connection((host, int(port)), timeout=TIMEOUT_S)
-    raw.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
-    )
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += some(raw, 1)
-    assert b" 101 " in answer
-    return raw
-
-
-def some(raw: sockets.socket, most: int = 65536) -> bytes:
-    """What comes next; the connection must not be closed."""
-    data = raw.recv(most)
-    assert data, "the connection was closed"
-    return data
-
-
-def frame(opcode: int, payload: bytes, final: bool = True) -> bytes:
-    """A masked frame, the mask being zero."""
-    size = len(payload)
-    length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + struct.pack(">H", size)
-    return bytes([(0x80 if final else 0) | opcode]) + length + bytes(4) + payload
-
-
-def until_closed(raw: sockets.socket) -> bytes:
-    """Everything that comes before the connection is closed."""
-    received = b""
-    with contextlib.suppress(ConnectionError):
-        while data := raw.recv(65536):
-            received += data
-    raw.close()
-    return received
 
 
 def test_bytes_that_are_no_frames_close(gateway):

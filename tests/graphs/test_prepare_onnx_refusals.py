@@ -17,7 +17,7 @@ from asr_server.graphs.ragged import take_rows_padded
 from asr_server.graphs.session import Outputs
 from asr_server.graphs.token_ids import TOKEN_OUTPUTS
 from asr_server.graphs.versions import limit_versions
-from tests.graphs.test_prepare_onnx import MODELS, Session
+from tests.graphs.graph_rows import MODELS, Session
 
 PARAFORMER = MODELS / "paraformer-tiny-seed0" / "model.onnx"
 BICIF = MODELS / "bicif_paraformer-tiny-seed0" / "model.onnx"

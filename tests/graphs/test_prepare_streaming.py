@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from asr_server.graphs import FrontEnd, Report, load_front_end, prepare, read_metadata
-from tests.graphs.test_prepare_onnx import MODELS
+from tests.graphs.graph_rows import MODELS
 from tests.lab.test_random_models import ONLINE_NAMES
 
 TOLERANCE = 1e-4

@@ -15,7 +15,7 @@ from onnx import ModelProto
 from asr_server.commands.prepare import main
 from asr_server.graphs import FrontEnd, PrepareError, prepare, verify_streaming_encoder
 from asr_server.graphs.graph import Graph
-from tests.graphs.test_prepare_onnx import MODELS
+from tests.graphs.graph_rows import MODELS
 from tests.lab.test_random_models import ONLINE_NAMES
 
 TINY = MODELS / ONLINE_NAMES[0]

@@ -19,7 +19,7 @@ from asr_server.graphs.recipes import ROW_LOOPS
 from asr_server.graphs.session import override_limits
 from asr_server.graphs.speech_like import speech_like_features
 from asr_server.models import Device
-from tests.graphs.test_prepare_onnx import MODELS, Session
+from tests.graphs.graph_rows import MODELS, Session
 
 NAMES = ["sensevoice-tiny-seed0", "bicif_paraformer-tiny-seed0"]
 

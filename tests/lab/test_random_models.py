@@ -18,7 +18,7 @@ from asr_server.graphs.speech_like import speech_like_features
 from lab.random_models.architecture import FRONTEND_CONF, SIZES
 from lab.random_models.front_end_files import cmvn_text
 from lab.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
-from tests.graphs.test_prepare_onnx import FP32_NAMES, MODELS, Session
+from tests.graphs.graph_rows import FP32_NAMES, MODELS, Session
 from tests.recordings import cut
 
 ONLINE_NAMES = ["paraformer_online-tiny-seed0", "paraformer_online-small-seed1"]

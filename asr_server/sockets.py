@@ -9,9 +9,12 @@ others, and no key is needed that would show among the processes.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 HTTP_SOCKET = "http"
@@ -67,3 +70,30 @@ def remove_socket_folder(folder: Path) -> None:
         folder.rmdir()
     except OSError:
         return  # somebody else's file is in it
+
+
+@contextlib.contextmanager
+def models_held(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Let nobody else of this user load or unload a server's models meanwhile.
+
+    While a model is loaded anew its process is gone though the model is ready; whoever watches
+    the processes must not look then.
+
+    Args:
+        folder: of the server.
+        wait: until others have done what they do.
+
+    Yields:
+        whether they are held; always, if it waits.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(descriptor)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(descriptor)

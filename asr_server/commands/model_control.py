@@ -10,7 +10,7 @@ from asr_server.commands.output import report_error, report_line
 from asr_server.models import models_of
 from asr_server.run import READY_TIMEOUT_S, ModelControl, Ports, Sockets, TritonServerError
 from asr_server.run.open_triton import KEY_HEADER, control_key
-from asr_server.sockets import HTTP_SOCKET, socket_folder
+from asr_server.sockets import HTTP_SOCKET, models_held, socket_folder
 
 Change = Callable[[ModelControl, str], None]
 
@@ -52,8 +52,8 @@ def change_models(
     options = command.parse_args(arguments)
     try:
         control = model_control(options.http_port)
-        for name in options.names:
-            for model in _in_order(name, change):
+        with models_held(socket_folder(options.http_port)):
+            for model in (each for name in options.names for each in _in_order(name, change)):
                 begun_s = time.monotonic()
                 change(control, model)
                 report_line(f"{model}  {time.monotonic() - begun_s:.1f} s")

@@ -130,7 +130,7 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: threa
         )
         if not doors:
             ports.hold()  # so that the addresses are known
-        triton = TritonPart(server, models_without([], repositories))
+        triton = TritonPart(server, models_without([], repositories), folder)
         parts: list[Part] = [*(doors.parts(folder) if doors else ()), triton]
         addresses = doors.addresses() if doors else ports.addresses()
         if options.gateway:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from pathlib import Path
 
 from asr_server.run.supervision import READY_TIMEOUT_S
 from asr_server.run.triton_server import TritonServer
+from asr_server.sockets import models_held
 
 _LOOK_S = 1.0
 
@@ -17,14 +19,16 @@ class TritonPart:
     Args:
         server: what runs.
         models: those it is to load, to tell how far it is.
+        folder: where commands find it that load and unload its models.
     """
 
     name = "tritonserver"
     start_timeout_s = READY_TIMEOUT_S
     stop_timeout_s = 4.0
 
-    def __init__(self, server: TritonServer, models: Collection[str]) -> None:
+    def __init__(self, server: TritonServer, models: Collection[str], folder: Path) -> None:
         self._server = server
+        self._folder = folder
         self._models = models
         self._looked_s = 0.0
         self._answers = False
@@ -56,11 +60,13 @@ class TritonPart:
 
     def lost(self) -> list[str]:
         """As `Part.lost`: instances of models whose process has died."""
-        return self._server.lost_models()
+        with models_held(self._folder, wait=False) as held:
+            return self._server.lost_models() if held else []
 
     def mend(self, lost: list[str]) -> None:
         """As `Part.mend`: the models of these instances are loaded anew, and no others."""
-        self._server.reload(lost, READY_TIMEOUT_S)
+        with models_held(self._folder):
+            self._server.reload(lost, READY_TIMEOUT_S)
 
     def stop(self) -> None:
         """As `Part.stop`."""

@@ -39,10 +39,14 @@ SILENCE = np.zeros(16_000, np.float32)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def repositories(tmp_path_factory):
     work = tmp_path_factory.mktemp("restarts")
-    repositories = install_models(work, {name: EMBEDDED[name] for name in KINDS_SERVED})
-    with serving(repositories, work / "server.log", gateway=True) as server:
+    return install_models(work, {name: EMBEDDED[name] for name in KINDS_SERVED})
+
+
+@pytest.fixture(scope="module")
+def server(repositories):
+    with serving(repositories, repositories[0].parent / "server.log", gateway=True) as server:
         yield server
 
 
@@ -204,31 +208,48 @@ def what_new_clients_are_told(gateway: RunningGateway) -> dict[str, object]:
     }
 
 
+def command(server, name: str, *words: str) -> str:
+    line = [sys.executable, "-m", "asr_server", name, f"--http-port={server.http_port}", *words]
+    result = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=RECOVERY_S)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def states(server) -> dict[str, str]:
+    lines = [line.split() for line in command(server, "index").splitlines()]
+    return {words[0]: words[1] for words in lines}
+
+
 def test_models_are_loaded_and_unloaded_by_command(server):
-    def command(name: str, *words: str) -> str:
-        line = [sys.executable, "-m", "asr_server", name, f"--http-port={server.http_port}", *words]
-        result = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=RECOVERY_S)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-    def states() -> dict[str, str]:
-        lines = [line.split() for line in command("index").splitlines()]
-        return {words[0]: words[1] for words in lines}
-
-    assert states()["sensevoice_scoring"] == "ready"
-    assert command("unload", "sensevoice").splitlines()[0].startswith("sensevoice ")
+    assert states(server)["sensevoice_scoring"] == "ready"
+    assert command(server, "unload", "sensevoice").splitlines()[0].startswith("sensevoice ")
     deadline_s = time.monotonic() + RECOVERY_S
-    while (state := states()["sensevoice_scoring"]) == "unloading":  # what is under way ends first
+    while (
+        state := states(server)["sensevoice_scoring"]
+    ) == "unloading":  # what is under way ends first
         assert time.monotonic() < deadline_s
     assert state == "unavailable"
     time.sleep(2.0)  # nobody takes it for lost
-    assert states()["sensevoice_scoring"] == "unavailable"
+    assert states(server)["sensevoice_scoring"] == "unavailable"
     with pytest.raises(AsrError), Client(server.grpc_url) as client:
         client.transcribe(SILENCE, sample_rate=16_000)
-    command("load", "sensevoice")
+    command(server, "load", "sensevoice")
     wait_until_it_answers(server.grpc_url)
     server.child("sensevoice_scoring_0_0").kill()  # and is watched again
     wait_until_it_answers(server.grpc_url)
+
+
+def test_models_that_are_loaded_anew_by_command_are_not_lost(server, repositories):
+    """While it loads, a model is ready and its process is not there."""
+    triton = server.child("tritonserver").pid
+    (model,) = (
+        path for each in repositories for path in each.glob("sensevoice_scoring/1/model.py")
+    )
+    for _ in range(4):
+        model.touch()  # Triton loads anew what has changed only
+        command(server, "load", "sensevoice")
+    assert server.child("tritonserver").pid == triton
+    assert states(server)["sensevoice_scoring"] == "ready"
 
 
 def test_control_of_a_server_that_is_not_here():

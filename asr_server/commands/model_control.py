@@ -14,6 +14,8 @@ from asr_server.sockets import HTTP_SOCKET, models_held, socket_folder
 
 Change = Callable[[ModelControl, str], None]
 
+_LOOK_S = 0.1
+
 
 def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser:
     """Return a parser that asks for the server."""
@@ -68,8 +70,17 @@ def load(control: ModelControl, model: str) -> None:
 
 
 def unload(control: ModelControl, model: str) -> None:
-    """Unload a model."""
+    """Unload a model, and wait for the end of what it has under way: Triton is not ready before.
+
+    Raises:
+        TritonServerError: that cannot be done, or not in time.
+    """
     control.unload(model, READY_TIMEOUT_S)
+    deadline_s = time.monotonic() + READY_TIMEOUT_S
+    while any(e["name"] == model and e.get("state") == "UNLOADING" for e in control.index()):
+        if time.monotonic() > deadline_s:
+            raise TritonServerError(f"{model} still has requests after {READY_TIMEOUT_S:g} s")
+        time.sleep(_LOOK_S)
 
 
 def _in_order(name: str, change: Change) -> list[str]:

@@ -24,6 +24,7 @@ from .replies import end_acknowledgement, error_reply, refusal_reply, text_of
 class Connection(LiveSession):
     """Speaks the protocol on one channel."""
 
+    door = "funasr"
     close_codes: ClassVar = {TooMuchAudio: TOO_BIG}
 
     def __init__(

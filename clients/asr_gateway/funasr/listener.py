@@ -12,7 +12,6 @@ from asr_client.audio import raw_format_of_name
 from asr_contract import SAMPLE_RATE, STREAMING_MODEL, ChunkSize, nearest_served_chunk_size
 
 from ..live import (
-    Arrivals,
     AudioInbox,
     AudioSource,
     Bound,
@@ -21,10 +20,11 @@ from ..live import (
     RecoveringRecognition,
     Report,
     Spoken,
+    TextLatencies,
     Utterance,
     first_pass,
 )
-from ..shared import SHUTDOWN_MESSAGE, Gateway, through_outages, told
+from ..shared import SHUTDOWN_MESSAGE, Gateway, failure_kind, through_outages, told
 from .protocol import UtteranceOptions
 from .recorded import Recording
 from .replies import closing_reply, made_final, partial_reply, recording_reply, sentence_reply
@@ -133,6 +133,7 @@ class RecordingListener:
             await self._ended.wait()
             options, warning = await _file_options(self._gateway, self._options)
             text, sentences = "", []
+            begun_s = time.monotonic()
             try:
                 client, triton = self._gateway.client, self._gateway.triton
                 transcript = await through_outages(
@@ -143,12 +144,14 @@ class RecordingListener:
                 if transcript is not None:
                     text, sentences = transcript.text, transcript.sentences
                     self.audio_s = transcript.duration_s
+                    self._count(time.monotonic() - begun_s)
                     self._notices += [
                         other
                         for other in transcript.summary.warnings
                         if warning is None or other not in warning  # of hotwords, told already
                     ]
             except AudioError as error:  # FunASR's servers answer with no text
+                self._gateway.metrics.errors.labels("funasr", failure_kind(error)).inc()
                 self._notices.append(told(error))
             reply = recording_reply(
                 self._options,
@@ -159,6 +162,11 @@ class RecordingListener:
                 warning=_joined(self._notices, warning),
             )
             await self._send(reply)
+
+    def _count(self, elapsed_s: float) -> None:
+        if self.audio_s:
+            factor = self._gateway.metrics.real_time_factor.labels(self.mode)
+            factor.observe(elapsed_s / self.audio_s)
 
 
 class LiveListener:
@@ -178,7 +186,7 @@ class LiveListener:
         self._notices = list(notices)
         step = gateway.settings.step_ms * SAMPLE_RATE // 1000
         self._inbox = AudioInbox(options.sample_rate, step)
-        self._arrivals = Arrivals()
+        self._latencies = TextLatencies(gateway)
         self._ended = False
         self._held: dict[str, Any] | None = None  # a result that may be the last
         self.mode = options.mode
@@ -192,7 +200,7 @@ class LiveListener:
         """Take audio in; waits when too much of it waits."""
         now = time.monotonic()
         await self._inbox.put(data)
-        self._arrivals.note(1000 * self.audio_s, now)
+        self._latencies.arrived(1000 * self.audio_s, now)
 
     def end(self) -> None:
         """Say that the audio is complete."""
@@ -218,7 +226,8 @@ class LiveListener:
         hold_s = settings.hold_s
         live = RecoveringRecognition(self._inbox, begin, self._gateway.triton, hold_s, self._report)
         try:
-            await live.run()
+            with self._gateway.metrics.counting(self._inbox):
+                await live.run()
         except Exception:
             await self._release()
             raise
@@ -239,12 +248,11 @@ class LiveListener:
 
     async def _report(self, event: Partial | Spoken | Bound) -> None:
         """Send a reply for something that was heard, or hold it if it may be the last."""
+        if not isinstance(event, Bound):
+            await self._release()
+        self._latencies.sent(event)
         if isinstance(event, Bound):
             return
-        await self._release()
-        metrics, is_partial = self._gateway.metrics, isinstance(event, Partial)
-        latency = metrics.partial_latency_s if is_partial else metrics.sentence_latency_s
-        latency.observe(self._arrivals.since_s(event.heard_ms))
         reply = self._reply(event)
         if self._ended and self._may_be_last(event):
             self._held = reply

@@ -4,7 +4,8 @@
     admission    who gets one, and its socket
     channel      the socket as a session sees it, and the codes with which it is closed
     inbox        live audio: the bounded queue to the models
-    arrivals     when audio came, so that it is known how late its text is
+    arrivals     when audio came
+    latencies    how late its text is
     recognition  an utterance: VAD, first pass while it is spoken, second pass behind it
     first_pass   the model that gives text while a stretch is spoken
     recovering   runs it again where Triton died
@@ -14,17 +15,16 @@ A protocol is a subclass of `LiveSession`, and an `Utterance` that turns reports
 """
 
 from .admission import WebSocketChannel, serve_session
-from .arrivals import Arrivals
 from .channel import Channel, ChannelClosed
 from .first_pass import first_pass
 from .inbox import AudioInbox, AudioSource
+from .latencies import TextLatencies
 from .recognition import Bound, LiveRecognition, Partial, Report, Spoken
 from .recovering import RecoveringRecognition
 from .session import TOO_BIG, LiveSession, Utterance
 
 __all__ = [
     "TOO_BIG",
-    "Arrivals",
     "AudioInbox",
     "AudioSource",
     "Bound",
@@ -36,6 +36,7 @@ __all__ = [
     "RecoveringRecognition",
     "Report",
     "Spoken",
+    "TextLatencies",
     "Utterance",
     "WebSocketChannel",
     "first_pass",

@@ -57,6 +57,11 @@ class AudioInbox:
             await self._wait()
 
     @property
+    def waiting_s(self) -> float:
+        """How much has come and was not taken, in seconds."""
+        return self._outbox.samples / SAMPLE_RATE
+
+    @property
     def warnings(self) -> list[str]:
         """What is to be said of the audio so far."""
         return self._reader.warnings

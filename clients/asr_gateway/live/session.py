@@ -13,6 +13,7 @@ from ..shared import (
     RETRY_AFTER_S,
     SHUTDOWN_MESSAGE,
     Gateway,
+    failure_kind,
     is_outage,
     log_event,
     logged,
@@ -65,6 +66,9 @@ class LiveSession:
     One utterance is recognised at a time: audio of the next waits until the results of the one
     before are sent.
     """
+
+    door: ClassVar[str]
+    """The protocol, for counters."""
 
     close_codes: ClassVar[Mapping[type[Exception], int]] = {}
     """With which code the session is closed for failures of the protocol's own."""
@@ -248,6 +252,9 @@ class LiveSession:
             code, reason = close_code(error), told(error)
             if is_outage(error):
                 code, reason = TRY_LATER, f"{reason}; come again in {RETRY_AFTER_S} s"
+        idle = isinstance(error, (_Idle, _MadeWay))
+        kind = "idle" if idle else "request" if own is not None else failure_kind(error)
+        self._gateway.metrics.errors.labels(self.door, kind).inc()
         level = logging.ERROR if reason == GATEWAY_FAILED else logging.WARNING
         log_event(
             "session failed", level=level, session=self._number, code=code, error=logged(error)

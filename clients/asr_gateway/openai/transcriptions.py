@@ -14,13 +14,13 @@ from starlette.types import Receive, Scope, Send
 from asr_client import AsrError, AsyncFileTranscription, FileOptions, FileTranscript, Sentence
 from asr_client.files import join_texts, whole_transcript
 
-from ..shared import MODELS, Gateway, log_event, logged
+from ..shared import MODELS, Gateway, TooManySessions, failure_kind, log_event, logged
 from .answer import delta_event, done_event, error_event, transcription_response
 from .api_errors import ApiError, api_error
 from .form import TranscriptionForm, read_form
 from .uploads import UploadRequest, check_size
 
-_MODE = "http"  # for counters
+_MODE, _DOOR = "http", "openai"  # for counters
 
 
 class TranscriptionEndpoint:
@@ -54,6 +54,7 @@ class TranscriptionEndpoint:
             pass
         except Exception as error:
             failure = api_error(error)
+            self._count_failure(error)
             if failure.code is None and failure.status == 500:
                 raise
             outcome = "error"
@@ -120,8 +121,9 @@ class TranscriptionEndpoint:
 
         async def transcribe() -> Response:
             async with file:
+                begun_s = time.monotonic()
                 result = await file.result()
-            self._count(result)
+            self._count(result, time.monotonic() - begun_s)
             return transcription_response(form, result, _warnings(warning, result))
 
         work = asyncio.create_task(transcribe())
@@ -139,7 +141,7 @@ class TranscriptionEndpoint:
     ) -> AsyncGenerator[bytes, None]:
         """Yield the sentences as they are recognised."""
         sentences: list[Sentence] = []
-        before = ""
+        before, begun_s = "", time.monotonic()
         try:
             async for sentence in file:
                 separator = join_texts([before, sentence.text])[len(before) : -len(sentence.text)]
@@ -147,14 +149,27 @@ class TranscriptionEndpoint:
                 sentences.append(sentence)
                 before = sentence.text
             result = whole_transcript(sentences, file.summary)
-            self._count(result)
+            self._count(result, time.monotonic() - begun_s)
             yield done_event(form, result, _warnings(warning, result))
         except AsrError as error:
+            self._count_failure(error)
             yield error_event(api_error(error).body())
 
-    def _count(self, result: FileTranscript) -> None:
+    def _count_failure(self, error: Exception) -> None:
+        """Count what was refused or failed."""
+        metrics = self._gateway.metrics
+        if isinstance(error, TooManySessions):
+            metrics.refused.labels(error.reason).inc()
+        else:
+            kind = "request" if isinstance(error, ApiError) else failure_kind(error)
+            metrics.errors.labels(_DOOR, kind).inc()
+
+    def _count(self, result: FileTranscript, elapsed_s: float) -> None:
         """Count a transcript, and log its text if that is wanted."""
-        self._gateway.metrics.audio_s.labels(_MODE).inc(result.duration_s)
+        metrics = self._gateway.metrics
+        metrics.audio_s.labels(_MODE).inc(result.duration_s)
+        if result.duration_s:
+            metrics.real_time_factor.labels(_MODE).observe(elapsed_s / result.duration_s)
         if self._gateway.settings.log_text:
             log_event("transcript", text=result.text)
 

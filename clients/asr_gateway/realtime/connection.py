@@ -28,6 +28,8 @@ class RealtimeConnection(LiveSession):
         older: whether the client speaks the older form.
     """
 
+    door = "realtime"
+
     def __init__(
         self,
         gateway: Gateway,

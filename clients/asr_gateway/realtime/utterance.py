@@ -25,7 +25,6 @@ from asr_contract import (
 from asr_contract.hotwords import Hotword
 
 from ..live import (
-    Arrivals,
     AudioInbox,
     AudioSource,
     Bound,
@@ -34,6 +33,7 @@ from ..live import (
     RecoveringRecognition,
     Report,
     Spoken,
+    TextLatencies,
     first_pass,
 )
 from ..shared import Gateway, log_event, told
@@ -95,7 +95,7 @@ class RealtimeUtterance:
         self._conversation = conversation
         self._offset_ms = 1000 * offset_s
         self._inbox = AudioInbox(SAMPLE_RATE, gateway.settings.step_ms * SAMPLE_RATE // 1000)
-        self._arrivals = Arrivals()
+        self._latencies = TextLatencies(gateway)
         self._items: dict[int, _Item] = {}  # by the number of their stretch of speech
         self._warnings: list[str] = []
         self._wants_item = False  # by a commit, of which nothing has come yet
@@ -122,7 +122,7 @@ class RealtimeUtterance:
         now = time.monotonic()
         await self._inbox.put(audio, sample_rate)
         self.appended_s += seconds
-        self._arrivals.note(1000 * self.appended_s, now)
+        self._latencies.arrived(1000 * self.appended_s, now)
 
     async def commit(self) -> None:
         """End the audio; what is not an item yet becomes one."""
@@ -177,7 +177,8 @@ class RealtimeUtterance:
 
         hold_s = settings.hold_s
         live = RecoveringRecognition(self._inbox, begin, self._gateway.triton, hold_s, self._report)
-        await live.run()
+        with self._gateway.metrics.counting(self._inbox):
+            await live.run()
         self._warnings += self._inbox.warnings
 
     async def _file_options(self) -> FileOptions:
@@ -191,12 +192,10 @@ class RealtimeUtterance:
 
     async def _report(self, event: Partial | Spoken | Bound) -> None:
         """Tell of something that was heard."""
+        self._latencies.sent(event)
         if isinstance(event, Bound):
             await self._bound(event)
             return
-        metrics, is_partial = self._gateway.metrics, isinstance(event, Partial)
-        latency = metrics.partial_latency_s if is_partial else metrics.sentence_latency_s
-        latency.observe(self._arrivals.since_s(event.heard_ms))
         if self.has_vad:
             item = self._items.get(event.index)
         else:

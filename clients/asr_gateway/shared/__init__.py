@@ -7,7 +7,7 @@ happens, `failures` says what a client is told of one.
 """
 
 from .auth import ApiKeys
-from .failures import GATEWAY_FAILED, logged, told
+from .failures import GATEWAY_FAILED, failure_kind, logged, told
 from .gateway import SHUTDOWN_MESSAGE, Gateway
 from .limits import SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
@@ -33,6 +33,7 @@ __all__ = [
     "TooManySessions",
     "TritonAway",
     "TritonWatch",
+    "failure_kind",
     "is_loopback",
     "is_outage",
     "log_event",

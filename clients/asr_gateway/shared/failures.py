@@ -31,6 +31,15 @@ GATEWAY_FAILED = "the gateway failed; its log says how"
 _NOT_AVAILABLE = "recognition is not available at the moment; try again later"
 _STORAGE_FULL = "the gateway has no room on its disk for this audio; try again later"
 
+_KINDS: dict[str, tuple[type[Exception], ...]] = {
+    "audio": (AudioError,),
+    "decoder": (DecoderFailed,),
+    "overloaded": (Overloaded, SessionLimitReached),
+    "storage": (StorageFull,),
+    "timeout": (RequestTimeout,),
+    "triton": (ModelNotFound, ServerNotReady, TritonAway),
+}
+
 # What the SDK says to its own callers: the source's name in front, a class of its own behind.
 _SOURCE = re.compile(r"^(?:the file object|\d+ bytes|/[^\n:]*): ")
 _ADVICE = re.compile(r"\.? Raw samples [^.]*$")
@@ -62,6 +71,22 @@ def told(error: Exception) -> str:
     if isinstance(error, AsrError):
         return "recognition failed; the gateway's log says how"
     return GATEWAY_FAILED
+
+
+def failure_kind(error: Exception) -> str:
+    """Return a failure in one word, for counters."""
+    if isinstance(error, SessionLost) and isinstance(error.__cause__, AsrError):
+        return failure_kind(error.__cause__)
+    for kind, classes in _KINDS.items():
+        if isinstance(error, classes):
+            return kind
+    if is_full(error):
+        return "storage"
+    if is_outage(error):
+        return "triton"
+    if isinstance(error, (OptionError, RequestRejected)):
+        return "request"
+    return "recognition" if isinstance(error, AsrError) else "gateway"
 
 
 def logged(error: BaseException) -> str:

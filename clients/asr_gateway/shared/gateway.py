@@ -57,6 +57,8 @@ class Gateway:
         self.limits = SessionLimits(settings.max_sessions, settings.max_sessions_per_client)
         self.metrics = Metrics()
         self.metrics.sessions.set_function(lambda: self.limits.open)
+        self.metrics.draining.set_function(lambda: self.limits.draining)
+        self.metrics.max_sessions.set(settings.max_sessions)
         self.sessions: set[Stoppable] = set()
         self._numbers = itertools.count(1)
 

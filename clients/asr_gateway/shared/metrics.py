@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Protocol
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    generate_latest,
+)
 
 _LATENCIES_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 _DURATIONS_S = (0.05, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
+_FACTORS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+class Waiting(Protocol):
+    """What audio waits in."""
+
+    @property
+    def waiting_s(self) -> float:
+        """How much waits, in seconds."""
 
 
 class Metrics:
-    """The metrics of one gateway, each described where it is made."""
+    """The metrics of one gateway, each described where it is made, and in docs/metrics.md."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -17,6 +39,21 @@ class Metrics:
         self.sessions = Gauge(
             prefix + "open_sessions", "Websockets and transcriptions under way", registry=registry
         )
+        self.max_sessions = Gauge(
+            prefix + "max_sessions", "How many may be under way (--max-sessions)", registry=registry
+        )
+        self.draining = Gauge(
+            prefix + "draining",
+            "1 while the gateway stops, taking nothing",
+            registry=registry,
+        )
+        self._inboxes: set[Waiting] = set()
+        self._waiting_s = Gauge(
+            prefix + "waiting_audio_seconds",
+            "Live audio that has come and that no model was given yet, of all sessions",
+            registry=registry,
+        )
+        self._waiting_s.set_function(lambda: sum(each.waiting_s for each in tuple(self._inboxes)))
         self.utterances = Counter(
             prefix + "utterances",
             "Utterances and files",
@@ -28,6 +65,32 @@ class Metrics:
         )
         self.refused = Counter(
             prefix + "refused", "Sessions and requests not taken", ["reason"], registry=registry
+        )
+        self.errors = Counter(
+            prefix + "errors",
+            "Utterances and files that failed",
+            ["door", "kind"],  # kind: what `failures.failure_kind` says
+            registry=registry,
+        )
+        self.real_time_factor = Histogram(
+            prefix + "real_time_factor",
+            "Time that a recording took, once all of it was there, divided by its length",
+            ["mode"],
+            buckets=_FACTORS,
+            registry=registry,
+        )
+        self.first_partial_latency_s = Histogram(
+            prefix + "first_partial_latency_seconds",
+            "From the arrival of the audio in which a stretch of speech begins to its first text",
+            buckets=_LATENCIES_S,
+            registry=registry,
+        )
+        self.word_latency_s = Histogram(
+            prefix + "word_latency_seconds",
+            "From the arrival of the audio in which the newest word of a partial text ends to its "
+            "sending",
+            buckets=_LATENCIES_S,
+            registry=registry,
         )
         self.partial_latency_s = Histogram(
             prefix + "partial_latency_seconds",
@@ -51,7 +114,25 @@ class Metrics:
             buckets=_DURATIONS_S,
             registry=registry,
         )
+        Info(prefix + "build", "What runs", registry=registry).info({"version": _version()})
+        ProcessCollector(registry=registry)
+
+    @contextmanager
+    def counting(self, inbox: Waiting) -> Iterator[None]:
+        """Count what waits in an inbox, meanwhile."""
+        self._inboxes.add(inbox)
+        try:
+            yield
+        finally:
+            self._inboxes.discard(inbox)
 
     def page(self) -> bytes:
         """Return all of them in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _version() -> str:
+    try:
+        return version("triton-asr")
+    except PackageNotFoundError:  # run from a checkout's folder
+        return "unknown"

@@ -158,12 +158,12 @@ class DockerServer:
         except NotFound:
             return "ended, and is gone"
 
-    def stop(self) -> None:
+    def stop(self, at_once: bool = False) -> None:
         """Stop the container; harmless if it never started or is gone."""
         if self._container is None:
             return
         try:
-            self._container.stop(timeout=STOP_TIMEOUT_S)
+            self._container.stop(timeout=0 if at_once else STOP_TIMEOUT_S)
         except NotFound:
             pass
         finally:

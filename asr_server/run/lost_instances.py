@@ -22,22 +22,28 @@ class ModelInstances:
 
     def __init__(self, pid: int | None = None) -> None:
         self._known = set() if pid is None else set(stub_processes(pid).values())
+        self._unloaded: set[str] = set()  # models that somebody has unloaded
 
     def lost(self, pid: int, control: ModelControl) -> list[str]:
-        """Return the instances, such as `vad_0_0`, that are gone though nobody unloaded them."""
+        """Return the instances, such as `vad_0_0`, that are gone though their model is ready."""
         alive = set(stub_processes(pid).values())
         gone = self._known - alive
         self._known |= alive
         if not gone:
+            self._unloaded.clear()
             return []
         try:
             index = control.index()
         except TritonServerError:
             return []  # the server itself has died, or is busy: the next look tells
         ready = {entry["name"] for entry in index if entry.get("state") == "READY"}
-        lost = sorted(instance for instance in gone if _model_of(instance) in ready)
-        self._known -= gone.difference(lost)
-        return lost
+        # A model that was unloaded and is back may have fewer instances than it had. If it has
+        # none at all, they have died before anybody looked.
+        fewer = self._unloaded & ready & {_model_of(instance) for instance in alive}
+        self._known -= {instance for instance in gone if _model_of(instance) in fewer}
+        gone &= self._known
+        self._unloaded = {_model_of(instance) for instance in gone} - ready
+        return sorted(instance for instance in gone if _model_of(instance) in ready)
 
     def reload(
         self, lost: Sequence[str], pid: int, control: ModelControl, timeout_s: float
@@ -64,8 +70,9 @@ class ModelInstances:
             for stub in before:
                 kill_process(stub)
         self._known = set(stub_processes(pid).values())
-        if missing := set(lost) - self._known:
-            raise TritonServerError(f"{', '.join(sorted(missing))} did not come back")
+        models = {_model_of(instance) for instance in self._known}
+        if missing := [each for each in lost if _model_of(each) not in models]:
+            raise TritonServerError(f"{', '.join(missing)} did not come back")
 
 
 def _model_of(instance: str) -> str:

@@ -57,8 +57,12 @@ class Part(Protocol):
             TritonServerError: that cannot be done.
         """
 
-    def stop(self) -> None:
-        """End it; harmless if it does not run."""
+    def stop(self, at_once: bool = False) -> None:
+        """End it; harmless if it does not run.
+
+        Args:
+            at_once: it may not finish what it has under way.
+        """
 
 
 class ProcessPart:
@@ -145,12 +149,15 @@ class ProcessPart:
         """As `Part.mend`; never called."""
         raise TritonServerError(f"{self.name}: {lost}")
 
-    def stop(self) -> None:
+    def stop(self, at_once: bool = False) -> None:
         """As `Part.stop`."""
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
+        if at_once:
+            process.kill()
+        else:
+            process.terminate()
         try:
             process.wait(self.stop_timeout_s)
         except subprocess.TimeoutExpired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,11 +14,11 @@ READY_TIMEOUT_S = 300.0  # a full-size model is read from disk and, on a GPU, co
 POLL_S = 0.2
 PROGRESS_S = 5.0
 
-# A part that has lived for STEADY_S starts with a clean slate. One that does not waits longer and
-# longer, and is given up when it has died so often in a row.
-STEADY_S = 10.0
+# A part that has lived for STEADY_S starts with a clean slate. One that does not is started at once
+# a few times, then waits longer and longer, and is given up when it has died so often in a row.
+STEADY_S = 5.0
 SILENT_S = 60.0  # a part that does not answer for so long hangs
-PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+PAUSES_S = (0.0, 0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 Report = Callable[[str], None]
 
@@ -29,38 +30,73 @@ class GivenUp(TritonServerError):
 class Watched:
     """A part, and what became of it.
 
+    Each has a thread of its own, so that one that answers slowly, or is being mended, keeps none of
+    the others waiting. It lives as long as the part: the kernel ends a part with the thread that
+    started it.
+
     Args:
         part: what is watched.
         report: is told of each death, and when the part is back.
+
+    Attributes:
+        failure: why it cannot go on; nobody looks after the part then.
     """
 
     def __init__(self, part: Part, report: Report) -> None:
         self.part = part
+        self.failure: Exception | None = None
         self._report = report
         self._deaths = 0  # in a row
         self._next_start_s: float | None = None  # it is dead, and started then
         self._started_s = 0.0
         self._ready_s: float | None = None
         self._answered_s = 0.0
-        self._mending: threading.Thread | None = None
-        self._mending_failed: TritonServerError | None = None
+        self._ending = False
+        self._starting = threading.Lock()  # so that nothing starts behind its end
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
 
     @property
     def is_ready(self) -> bool:
         """Return whether it could answer when it was looked at last."""
         return self._ready_s is not None
 
-    def start(self) -> None:
+    def begin(self) -> None:
+        """Start it, and look after it from now on."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop it for good."""
+        with self._starting:
+            self._ending = True
+        self.part.stop()
+        self._ended.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        try:
+            self._start()
+            while not self._ended.wait(POLL_S):
+                if not self._ending:
+                    self._look()
+        except Exception as error:  # whatever it is: nobody looks after the part any more
+            if not self._ending:
+                self.failure = error
+            self._ended.wait()
+
+    def _start(self) -> None:
         """Start it.
 
         Raises:
             TritonServerError: it cannot be started.
         """
-        self._next_start_s, self._ready_s = None, None
-        self._started_s = time.monotonic()
-        self.part.start()
+        with self._starting:
+            if not self._ending:
+                self._next_start_s, self._ready_s = None, None
+                self._started_s = time.monotonic()
+                self.part.start()
 
-    def look(self) -> None:
+    def _look(self) -> None:
         """See how it is, and do what is due.
 
         Raises:
@@ -70,68 +106,63 @@ class Watched:
         now = time.monotonic()
         if self._next_start_s is not None:
             if now >= self._next_start_s:
-                self.start()
+                self._start()
         elif not self.part.is_running():
             self._died(self.part.reason_for_ending())
         elif self._ready_s is None:
             self._look_at_start(now)
-        elif self._mending is not None:
-            self._look_at_mending(self._mending)
         elif lost := self.part.lost():
-            self._count_death(now)
-            self._report(f"the process of {', '.join(lost)} died; starting it anew")
-            self._mending = threading.Thread(target=self._mend, args=(lost,), daemon=True)
-            self._mending.start()
+            self._mend(lost)
         elif self.part.is_ready():
-            self._answered_s = now
+            self._answered_s = time.monotonic()
         elif now - self._answered_s > SILENT_S:
             self._died(f"did not answer for {SILENT_S:g} s")
 
     def _look_at_start(self, now: float) -> None:
         if self.part.is_ready():
-            self._ready_s = self._answered_s = now
+            self._ready_s = self._answered_s = time.monotonic()
             if self._deaths:
-                took_s = now - self._started_s
+                took_s = self._ready_s - self._started_s
                 self._report(f"{self.part.name} is ready again, after {took_s:.1f} s")
         elif now - self._started_s > self.part.start_timeout_s:
             self._died(f"was not ready after {self.part.start_timeout_s:g} s")
 
-    def _look_at_mending(self, mending: threading.Thread) -> None:
-        if mending.is_alive():
-            return
-        self._mending = None
-        if self._mending_failed is not None:
-            self._died(f"cannot do without it ({self._mending_failed})")
+    def _mend(self, lost: list[str]) -> None:
+        """Bring back what of it has died, or all of it where that cannot be done."""
+        self._count_death()
+        self._report(f"the process of {', '.join(lost)} died; starting it anew")
+        try:
+            self.part.mend(lost)
+        except TritonServerError as error:
+            how = f"cannot do without it ({error})"
+            self._start_anew(how if self.part.is_running() else self.part.reason_for_ending(), 0.0)
         else:
             self._ready_s = self._answered_s = time.monotonic()
             self._report("ready again")
 
-    def _mend(self, lost: list[str]) -> None:
-        self._mending_failed = None
-        try:
-            self.part.mend(lost)
-        except TritonServerError as error:
-            self._mending_failed = error
-
     def _died(self, how: str) -> None:
-        """Say that it died, and when it will be started anew."""
+        """Say that it died, and have it started anew."""
         if self._ready_s is None and not self._deaths:
             raise TritonServerError(f"{self.part.name} {how}")
-        self._mending = None
-        pause_s = self._count_death(time.monotonic())
+        self._start_anew(how, self._count_death())
+
+    def _start_anew(self, how: str, pause_s: float) -> None:
+        """End what is left of it, and say when it will be started."""
+        if self._ending:
+            return
         later = f" in {pause_s:g} s" if pause_s else ""
         self._report(f"{self.part.name} {how}; starting it anew{later}")
-        self.part.stop()
+        self.part.stop(at_once=True)
         self._ready_s = None
         self._next_start_s = time.monotonic() + pause_s
 
-    def _count_death(self, now: float) -> float:
+    def _count_death(self) -> float:
         """Return how long to wait before it is started anew.
 
         Raises:
             GivenUp: it has died too often in a row.
         """
-        if self._ready_s is not None and now - self._ready_s > STEADY_S:
+        if self._ready_s is not None and time.monotonic() - self._ready_s > STEADY_S:
             self._deaths = 0
         if self._deaths == len(PAUSES_S):
             raise GivenUp(
@@ -147,7 +178,7 @@ def serve(
     """Start parts, say where they are, and keep them running until told to stop.
 
     Args:
-        parts: in the order in which they start; they stop in the opposite one.
+        parts: they start together, and stop one by one, the last first.
         addresses: lines that say where clients find them.
         stop: ends it, at any time.
         report: is told lines, by this thread only.
@@ -155,15 +186,19 @@ def serve(
     Returns:
         Exit status: 0 if it was stopped, 1 if something did not start or was given up.
     """
-    watched = [Watched(part, report) for part in parts]
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+    watched = [Watched(part, said.put) for part in parts]
     begun_s = told_s = time.monotonic()
     announced = False
     try:
         for each in watched:
-            each.start()
+            each.begin()
         while not stop.wait(POLL_S):
-            for each in watched:
-                each.look()
+            while not said.empty():
+                report(said.get())
+            if failures := [each.failure for each in watched if each.failure]:
+                report(str(failures[0]))
+                return 1
             if not announced and all(each.is_ready for each in watched):
                 announced = True
                 for line in addresses:
@@ -175,9 +210,6 @@ def serve(
                 state = ", ".join(filter(None, states)) or "starting"
                 report(f"{state} ({told_s - begun_s:.0f} s)")
         return 0
-    except TritonServerError as error:
-        report(str(error))
-        return 1
     finally:
-        for part in reversed(parts):
-            part.stop()
+        for each in reversed(watched):
+            each.end()

@@ -68,6 +68,6 @@ class TritonPart:
         with models_held(self._folder):
             self._server.reload(lost, READY_TIMEOUT_S)
 
-    def stop(self) -> None:
+    def stop(self, at_once: bool = False) -> None:
         """As `Part.stop`."""
-        self._server.stop(self.stop_timeout_s)
+        self._server.stop(0.0 if at_once else self.stop_timeout_s)

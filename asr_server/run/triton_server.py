@@ -282,15 +282,15 @@ class TritonServer:
 
     def _end(self, process: subprocess.Popen[bytes], grace: float) -> None:
         """End the processes of its session."""
+        deadline = 0.0
         if process.poll() is None and grace:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(grace)
-        if was_killed := process.poll() is None:
+                deadline = time.monotonic() + 2.0  # it has told its stubs to end
+        if process.poll() is None:
             process.kill()
             process.wait()
-        # Stubs end by themselves when they miss their server, but slowly.
-        deadline = time.monotonic() + (0.0 if was_killed else 2.0)
         while left := session_members(process.pid):
             if time.monotonic() > deadline:
                 for member in left:

@@ -92,7 +92,7 @@ def test_one_that_dies_again_and_again_is_given_up(supervised, monkeypatch):
     thread.join(END_S)
     assert status == [1]
     assert sum("starting it anew" in line for line in lines) == 3
-    assert lines[-1] == "the program died 4 times without living for 10 s"
+    assert lines[-1] == f"the program died 4 times without living for {supervision.STEADY_S:g} s"
 
 
 def test_it_stops_while_it_starts(supervised):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from asr_server.run import TritonServer
+from tests import prepared_models
 from tests.serving import EMBEDDED, RawClient, serve_models
 
 # How long an example takes says more about what else the machine does than about the code, and the
@@ -23,6 +24,16 @@ settings.load_profile("same")
 # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that.
 # The tests send Ctrl-C to programs that they start, which must not depend on where the suite runs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):  # pytest-xdist's processes share that of their parent
+        prepared_models.make_folder()
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        prepared_models.remove_folder()
 
 
 @dataclass(frozen=True)

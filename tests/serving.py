@@ -11,10 +11,10 @@ import numpy as np
 import tritonclient.grpc
 
 from asr_contract import LANGUAGE_IDS, RECOGNISERS, TEXT_NORM_IDS
-from asr_server.install import install
-from asr_server.models import KINDS, Device, copy_repository
+from asr_server.models import KINDS, Device
 from asr_server.places import ROOT
 from asr_server.run import ServerFlags, TritonServer
+from tests import prepared_models
 
 EMBEDDED = {name: kind.embedded for name, kind in KINDS.items() if kind.embedded.is_dir()}
 RANDOM_MODELS = ROOT / "tests" / "data" / "random_models"
@@ -41,9 +41,19 @@ def serve_models(
     """
     repositories = install_models(work, sources, parameters, device)
     log = work / "server.log"
-    with TritonServer(repositories, log=log, flags=flags, instances=instances) as server:
+    with running(TritonServer(repositories, log=log, flags=flags, instances=instances)) as server:
+        yield server
+
+
+@contextmanager
+def running(server: TritonServer) -> Iterator[TritonServer]:
+    """Start a server and wait until it is ready; it is killed at the end, which takes no time."""
+    try:
+        server.start()
         server.wait_ready(READY_TIMEOUT_S)
         yield server
+    finally:
+        server.stop(grace=0.0)
 
 
 def install_models(
@@ -56,8 +66,8 @@ def install_models(
     repositories = []
     for name, source in sources.items():
         kind = KINDS[name]
-        repository = copy_repository(kind, work / kind.repository)
-        install(kind, source, repository, device=device)
+        repository = work / kind.repository
+        prepared_models.put(kind, source, repository, device)
         for key, value in (parameters or {}).items():
             set_parameter(repository, key, value)
         if repository not in repositories:

@@ -13,7 +13,7 @@ from tests.client.local_models import bursts
 from tests.client.media_files import DURATION_S, children, click_track, ffmpeg, pictures
 from tests.client.sides import Side
 from tests.client.toy_streaming import Received, Toy, write_repository
-from tests.serving import READY_TIMEOUT_S
+from tests.serving import running
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +21,7 @@ def toy(tmp_path_factory):
     work = tmp_path_factory.mktemp("toy-stream")
     repository = write_repository(work / "repository")
     flags = ServerFlags(exit_timeout_s=3)
-    with TritonServer([repository], log=work / "server.log", flags=flags) as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(TritonServer([repository], log=work / "server.log", flags=flags)) as server:
         yield Toy(server, Received(repository))
 
 

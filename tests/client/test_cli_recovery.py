@@ -19,7 +19,7 @@ from asr_client.cli.transcriptions import ATTEMPTS
 from asr_server.run import ServerFlags, TritonServer
 from tests.client.test_cli import FakeClient
 from tests.client.toy_repository import write_repository
-from tests.serving import READY_TIMEOUT_S
+from tests.serving import running
 
 FILES = 300
 
@@ -118,8 +118,7 @@ def test_a_real_server_that_is_killed_and_started_again(tmp_path):
         soundfile.write(recordings / f"{number:03d}.wav", np.zeros(100 + number), 16000)
     repository = write_repository(tmp_path / "repository")
     flags = ServerFlags(exit_timeout_s=3)
-    with TritonServer([repository], log=tmp_path / "1.log", flags=flags) as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(TritonServer([repository], log=tmp_path / "1.log", flags=flags)) as server:
         http, grpc = (int(url.rpartition(":")[2]) for url in (server.http_url, server.grpc_url))
         command = [sys.executable, "-m", "asr_client", "transcribe", str(recordings), "--no-vad"]
         process = subprocess.Popen(
@@ -136,8 +135,7 @@ def test_a_real_server_that_is_killed_and_started_again(tmp_path):
     again = TritonServer(
         [repository], log=tmp_path / "2.log", flags=flags, http_port=http, grpc_port=grpc
     )
-    with again as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(again):
         # Not `communicate`, which forgets what `readline` had read ahead.
         out, err = process.stdout.read(), process.stderr.read()
     assert process.wait(120) == 0, err

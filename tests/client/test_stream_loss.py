@@ -26,7 +26,7 @@ from asr_server.run import ServerFlags, TritonServer
 from tests.client import misbehaving
 from tests.client.sides import NOISE, SECOND, ended, trouble, until
 from tests.client.toy_streaming import SESSION_LIMIT, Received, Toy, letters, write_repository
-from tests.serving import READY_TIMEOUT_S
+from tests.serving import running
 
 
 async def leave(session, client, way: str) -> None:
@@ -181,8 +181,7 @@ def test_a_killed_server_loses_the_session(side, tmp_path):
 
     repository = write_repository(tmp_path / "repository")
     flags = ServerFlags(exit_timeout_s=1)
-    with TritonServer([repository], log=tmp_path / "log", flags=flags) as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(TritonServer([repository], log=tmp_path / "log", flags=flags)) as server:
         asyncio.run(run(server))
 
 

@@ -24,7 +24,7 @@ from asr_client import (
 )
 from asr_server.run import ServerFlags, TritonServer
 from tests.client.toy_repository import SLOW_S, TROUBLE, write_repository
-from tests.serving import READY_TIMEOUT_S
+from tests.serving import READY_TIMEOUT_S, running
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,7 @@ def toy_server(tmp_path_factory):
     work = tmp_path_factory.mktemp("toy")
     repository = write_repository(work / "repository")
     flags = ServerFlags(exit_timeout_s=3)
-    with TritonServer([repository], log=work / "server.log", flags=flags) as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(TritonServer([repository], log=work / "server.log", flags=flags)) as server:
         yield server
 
 
@@ -236,8 +235,7 @@ def test_waiting_for_a_server_that_is_starting_and_losing_it(tmp_path):
 def test_a_dead_model_process_is_reported(tmp_path):
     repository = write_repository(tmp_path / "repository")
     flags = ServerFlags(exit_timeout_s=1)
-    with TritonServer([repository], log=tmp_path / "log", flags=flags) as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(TritonServer([repository], log=tmp_path / "log", flags=flags)) as server:
         for url in (f"grpc://{server.grpc_url}", f"http://{server.http_url}"):
             crash = audio(TROUBLE["crash"])
             dead = pytest.raises(ServerError, match=r"is not healthy.*restart the server")

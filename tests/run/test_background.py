@@ -8,7 +8,7 @@ import sys
 
 from asr_server.places import ROOT
 
-CTRL_C_TEST = "tests/client/test_main.py::test_ctrl_c_ends_a_real_run_at_once"
+CTRL_C_TEST = "tests/run/test_background.py::test_ctrl_c_reaches_those_that_the_suite_starts"
 
 
 def test_ctrl_c_is_tested_all_the_same():
@@ -26,7 +26,7 @@ def test_ctrl_c_is_tested_all_the_same():
         timeout=300,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "2 passed" in result.stdout
+    assert "1 passed" in result.stdout
 
 
 def test_ctrl_c_reaches_those_that_the_suite_starts():

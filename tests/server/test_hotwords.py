@@ -21,7 +21,7 @@ from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServer
 from tests.funasr_reference import ParaformerReference
 from tests.recordings import cut, heldout
-from tests.serving import RANDOM_MODELS, READY_TIMEOUT_S, RawClient, serve_models, set_parameter
+from tests.serving import RANDOM_MODELS, RawClient, running, serve_models, set_parameter
 
 NAMES = [
     f"{kind}_paraformer-{size}"
@@ -76,8 +76,7 @@ def small(tmp_path_factory):
     listed = words_of(source, 3, seed=9)
     lines = "".join(f"{word} 20\n" for word in listed)
     (repository / "paraformer_feature_extractor" / "hotwords.txt").write_text(lines, "utf-8")
-    with TritonServer([repository], log=work / "server.log") as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(TritonServer([repository], log=work / "server.log")) as server:
         yield Served(source, server), listed
 
 

@@ -14,7 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from asr_server.run import ServerFlags, TritonServer
 from tests.server.onnx_cases import CASES
-from tests.serving import READY_TIMEOUT_S
+from tests.serving import running
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,13 @@ def server(tmp_path_factory):
             content = case.graph
             content = content if isinstance(content, bytes) else content.SerializeToString()
             (version / case.filename).write_bytes(content)
-    running = TritonServer(
+    server = TritonServer(
         [repository],
         log=tmp_path_factory.mktemp("log") / "server.log",
         flags=ServerFlags(exit_on_error=False, model_control_mode="explicit", load_models=["*"]),
     )
-    with running:
-        running.wait_ready(READY_TIMEOUT_S)
-        yield running
+    with running(server):
+        yield server
 
 
 @pytest.fixture(scope="module")

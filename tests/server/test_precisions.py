@@ -8,7 +8,7 @@ from asr_server.commands.install import main
 from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServer
 from tests.recordings import mixed_lengths
-from tests.serving import READY_TIMEOUT_S, RawClient
+from tests.serving import RawClient, running
 
 
 @pytest.fixture(scope="module", params=["int8", "fp16"])
@@ -28,8 +28,7 @@ def client(request, tmp_path_factory):
             assert default.format("") in text
             config.write_text(text.replace(default.format(""), default.format("_gpu")))
         repositories.append(repository)
-    with TritonServer(repositories, log=work / "server.log") as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(TritonServer(repositories, log=work / "server.log")) as server:
         yield RawClient(server)
 
 

@@ -18,7 +18,7 @@ from asr_server.run import TritonServer
 from lab.benchmark.server_statistics import read_statistics
 from lab.training.exported_graphs import ExportedVad
 from tests.server_counters import wait_for_inferences
-from tests.serving import READY_TIMEOUT_S, serve_models
+from tests.serving import running, serve_models
 from tests.streams import Segments, VadSequence, wait_for_open_sessions
 from tests.vad_reference import (
     TINY_VAD,
@@ -67,8 +67,7 @@ def gathering_server(tmp_path_factory):
     )
     assert changes == 1
     config.write_text(text)
-    with TritonServer([repository], log=work / "server.log") as server:
-        server.wait_ready(READY_TIMEOUT_S)
+    with running(TritonServer([repository], log=work / "server.log")) as server:
         yield server
 
 

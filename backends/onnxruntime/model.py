@@ -11,7 +11,7 @@ model instance is a process with a session of its own; `reshape` is done by Trit
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -94,13 +94,13 @@ class TritonPythonModel:
             f"onnxruntime: model '{self._name}', instance of kind {kind}: {what}"
         )
         self._run_options = run_options(settings)
-        self._workers = Workers(runs) if runs > 1 else None
+        on_gpu = self._sessions.on_gpu
+        self._workers = Workers(runs, ahead=not on_gpu) if runs > 1 or on_gpu else None
         scalar_outputs = {}
         for entry in config["output"]:
             if not signature.outputs[entry["name"]].shape:
                 dims = entry["reshape"].get("shape", []) if "reshape" in entry else entry["dims"]
                 scalar_outputs[entry["name"]] = tuple(int(size) for size in dims)
-        on_gpu = self._sessions.on_gpu
         self._plan = BatchPlan(
             batching=config["max_batch_size"] > 0,
             scalar_inputs=frozenset(s.name for s in signature.inputs.values() if not s.shape),
@@ -125,7 +125,7 @@ class TritonPythonModel:
             self._answer(senders, [error] * len(senders))
             return
         if self._workers is None:
-            self._work(senders, jobs, alone=True)
+            self._work(senders, jobs, alone=True)()
             return
         for indices in self._plan.split(jobs):
             members = [senders[i] for i in indices], [jobs[i] for i in indices]
@@ -137,8 +137,8 @@ class TritonPythonModel:
             self._workers.close()
         del self._sessions
 
-    def _work(self, senders: Sequence[Any], jobs: Sequence[Job], alone: bool) -> None:
-        """Run a batch and answer its requests."""
+    def _work(self, senders: Sequence[Any], jobs: Sequence[Job], alone: bool) -> Callable[[], None]:
+        """Run a batch; return what answers its requests."""
         session = self._sessions.alone if alone else self._sessions.beside_others
 
         def run(outputs: Sequence[str], inputs: Mapping[str, Array]) -> Sequence[Array]:
@@ -151,7 +151,7 @@ class TritonPythonModel:
             results = run_jobs(jobs, run, self._plan, self._warn)
         except Exception as error:
             results = [error] * len(senders)
-        self._answer(senders, results)
+        return partial(self._answer, senders, results)
 
     def _answer(self, senders: Sequence[Any], results: Sequence[Result]) -> None:
         """Send each request its answer."""

@@ -67,7 +67,7 @@ def measure_graph(
     Raises:
         NoGpuError: ONNX Runtime does not have or does not start the provider.
     """
-    session = _open(graph, provider)
+    session = open_graph(graph, provider)
     make_inputs = choose_inputs([value.name for value in session.get_inputs()])
     frontend = load_frontend(model_dir)
     features = sorted((frontend(recording) for recording in recordings), key=len)
@@ -75,7 +75,7 @@ def measure_graph(
     speed, padding = {}, {}
     for size in batches:
         feeds = [
-            _as_taken(session, make_inputs(features[start : start + size]))
+            as_taken(session, make_inputs(features[start : start + size]))
             for start in range(0, len(features), size)
         ]
         walls = []
@@ -92,10 +92,15 @@ def measure_graph(
     return GraphResult(str(graph), provider, speed, padding)
 
 
-def _as_taken(
+def as_taken(
     session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
-    """Return the inputs that a graph takes, rows end to end where it wants them so."""
+    """Return the inputs that a graph takes, rows end to end where it wants them so.
+
+    Args:
+        session: of the graph.
+        inputs: by name, with a row for each recording, and more than it may take.
+    """
     names = {value.name for value in session.get_inputs()}
     for name in RAGGED:
         if shape_input(name) in names:
@@ -103,7 +108,16 @@ def _as_taken(
     return {name: inputs[name] for name in names}
 
 
-def _open(graph: Path, provider: str) -> onnxruntime.InferenceSession:
+def open_graph(graph: Path, provider: str) -> onnxruntime.InferenceSession:
+    """Open a prepared graph.
+
+    Args:
+        graph: the file.
+        provider: one of `PROVIDERS`.
+
+    Raises:
+        NoGpuError: ONNX Runtime does not have or does not start the provider.
+    """
     name, options = PROVIDERS[provider]
     available = onnxruntime.get_available_providers()
     if name not in available:

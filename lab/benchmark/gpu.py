@@ -6,7 +6,6 @@ the folder. With `device` "cpu" the same is done by the CPU provider, which show
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +15,15 @@ from asr_client import Client
 from asr_contract import SAMPLE_RATE
 from asr_server.gpus import usable_gpus
 from asr_server.models import KINDS, VERSION
+from asr_server.models.config_blocks import GRAPH
 from asr_server.models.names import Device
 from asr_server.run import TritonServer, count_instances, usable_cores
 from lab.benchmark.bare_graphs import GraphResult, NoGpuError, measure_graph
 from lab.benchmark.gpu_use import GpuUse, GpuWatch
 from lab.benchmark.installed_models import MeasuredPrecision, installed
-from lab.benchmark.realtime import load_triton
+from lab.benchmark.load_processes import Answered, LoadProcesses
 from lab.benchmark.running_server import START_TIMEOUT_S
-from lab.benchmark.server_load import ServerLoad, load_server, warm_up
+from lab.benchmark.server_load import ServerLoad
 from lab.benchmark.server_statistics import (
     ModelStatistics,
     cpu_seconds,
@@ -35,7 +35,8 @@ from lab.benchmark.workload import Recording
 RECOGNISERS = ("sensevoice", "paraformer")
 STREAMING = "paraformer-online"
 HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1"}  # no GPU for a server with this in its environment
-_WARM_UP_S = 3.0
+_WARM_UP_S, _LOAD_S = 2.0, 6.0  # of each number of requests at a time
+_CORES_OF_CLIENTS = 4  # one of so many cores sends requests
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,13 @@ class Measured:
 
     Attributes:
         load: how much, how fast, and processor time: in ms for a second of audio.
+        failed: requests that were not answered.
         mean_batch: rows of a run of the encoder.
         gpu: how busy it was, None without one.
     """
 
     load: ServerLoad
+    failed: int
     mean_batch: float
     gpu: GpuUse | None
 
@@ -212,7 +215,7 @@ class _Run:
         provider = "cuda" if self._plan.device == "gpu" else "cpu"
         for name in RECOGNISERS:
             if name in repositories and self._has_time(f"bare graph of {name}"):
-                graph = repositories[name] / KINDS[name].encoder / VERSION / "model.onnx"
+                graph = repositories[name] / KINDS[name].encoder / VERSION / GRAPH
                 recordings = self._recordings[: 2 * max(self._plan.batches)]
                 source, batches = self._plan.sources[name], self._plan.batches
                 self.report.graphs[name] = measure_graph(
@@ -221,42 +224,58 @@ class _Run:
 
     def measure_server(self, repositories: Mapping[str, Path]) -> None:
         """Load one server with all models: requests at a time, then streams at a time."""
-        with self._server(repositories, {}) as server:
+        clients = max(1, usable_cores() // _CORES_OF_CLIENTS)
+        with (
+            LoadProcesses(self._recordings, clients) as load,
+            self._server(repositories, {}) as server,
+        ):
             server.wait_ready(START_TIMEOUT_S)
             for name in RECOGNISERS:
                 if name in repositories:
-                    asyncio.run(warm_up(server, name, self._recordings))
                     for number in self._plan.concurrency:
                         if self._has_time(f"{name}, {number} at a time"):
-                            self._load(server, name, number)
+                            self._load(server, load, name, number)
             if STREAMING in repositories:
-                speak = load_triton(
-                    server.grpc_url, self._recordings, self._plan.streams[0], _WARM_UP_S
-                )
-                asyncio.run(speak)
+                load.stream(server.grpc_url, self._plan.streams[0], _WARM_UP_S)
                 for count in self._plan.streams:
                     if self._has_time(f"{count} streams"):
-                        self._stream(server, count)
+                        self._stream(server, load, count)
 
-    def _load(self, server: TritonServer, name: str, number: int) -> None:
-        counted = read_statistics(server.http_url)
-        with GpuWatch() as watch:
-            load = asyncio.run(load_server(server, name, self._recordings, number))
-        batch = self._mean_batch(server, counted, KINDS[name].encoder)
-        self.report.server.setdefault(name, []).append(Measured(load, batch, watch.use))
-        self._log(f"{name}, {number} at a time: {load.audio_per_s:.0f} s of audio per second")
-
-    def _stream(self, server: TritonServer, count: int) -> None:
+    def _load(self, server: TritonServer, load: LoadProcesses, name: str, number: int) -> None:
+        load.recognise(server.grpc_url, name, number, 0, _WARM_UP_S)
         counted, before = read_statistics(server.http_url), cpu_seconds(server.pid)
         with GpuWatch() as watch:
-            load = asyncio.run(
-                load_triton(server.grpc_url, self._recordings, count, self._plan.stream_s)
-            )
+            answered = load.recognise(server.grpc_url, name, number, 0, _LOAD_S)
+        used = cpu_seconds(server.pid)
+        measured = Measured(
+            ServerLoad(
+                number,
+                answered.audio_s / _LOAD_S,
+                answered.percentile_s(50),
+                answered.percentile_s(95),
+                _per_second_of_audio(used, before, answered),
+            ),
+            len(answered.failed),
+            self._mean_batch(server, counted, KINDS[name].encoder),
+            watch.use,
+        )
+        self.report.server.setdefault(name, []).append(measured)
+        self._log(
+            f"{name}, {number} at a time: {measured.load.audio_per_s:.0f} s of audio per second, "
+            f"mean batch {measured.mean_batch:.1f}"
+        )
+        for failure in answered.failed[:1]:
+            self._log(f"{len(answered.failed)} failed, the first with: {failure}")
+
+    def _stream(self, server: TritonServer, load: LoadProcesses, count: int) -> None:
+        counted, before = read_statistics(server.http_url), cpu_seconds(server.pid)
+        with GpuWatch() as watch:
+            answered = load.stream(server.grpc_url, count, self._plan.stream_s)
         used = cpu_seconds(server.pid)
         result = MeasuredStreams(
             count,
-            load.percentile_s(50),
-            load.percentile_s(95),
+            answered.percentile_s(50),
+            answered.percentile_s(95),
             self._mean_batch(server, counted, KINDS[STREAMING].encoder),
             {name: (used[name] - before[name]) / self._plan.stream_s for name in used},
             watch.use,
@@ -286,6 +305,13 @@ class _Run:
             env={**hide, **env},
             instances=count_instances(usable_cores(), gpus),
         )
+
+
+def _per_second_of_audio(
+    used: Mapping[str, float], before: Mapping[str, float], answered: Answered
+) -> dict[str, float]:
+    """Return each process's ms of processor time for a second of audio that was answered."""
+    return {name: 1000 * (used[name] - before[name]) / max(answered.audio_s, 1e-9) for name in used}
 
 
 def _stream(client: Client, samples: Recording) -> str:

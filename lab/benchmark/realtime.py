@@ -53,7 +53,7 @@ class Speaker(Protocol):
 
 
 async def run_streams(
-    speak: Speaker, recordings: Sequence[Recording], streams: int, seconds: float
+    speak: Speaker, recordings: Sequence[Recording], streams: int, seconds: float, seed: int = 0
 ) -> Load:
     """Let streams begin at random within one piece and each send one every 600 ms.
 
@@ -61,9 +61,10 @@ async def run_streams(
         speak: sends one of them.
         recordings: what is spoken, one after the other, from a place of each stream's own.
         seconds: length of each stream.
+        seed: of the places.
     """
     audio = np.concatenate(recordings)
-    rng = random.Random(streams)
+    rng = random.Random(f"{streams} {seed}")
     begin = asyncio.get_running_loop().time() + 0.5
     count = int(seconds / CHUNK_S)
     speakers = []
@@ -76,20 +77,24 @@ async def run_streams(
 
 
 async def load_triton(
-    grpc_url: str, recordings: Sequence[Recording], streams: int, seconds: float
+    grpc_url: str,
+    recordings: Sequence[Recording],
+    streams: int,
+    seconds: float,
+    seed: int = 0,
 ) -> Load:
     """Run streams against Triton.
 
     Args:
         grpc_url: host:port.
-        recordings, streams, seconds: as in `run_streams`.
+        recordings, streams, seconds, seed: as in `run_streams`.
     """
     async with triton.InferenceServerClient(grpc_url) as client:
 
         async def speak(pieces: Sequence[Recording], spoken: Sequence[float]) -> list[float]:
             return await _speak_to_triton(client, pieces, spoken)
 
-        return await run_streams(speak, recordings, streams, seconds)
+        return await run_streams(speak, recordings, streams, seconds, seed)
 
 
 async def load_sherpa(

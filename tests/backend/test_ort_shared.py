@@ -1,7 +1,6 @@
 """A session for runs alone and one for runs beside others: equal answers, shared weights."""
 
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ import ort_shared
 from ort_session import open_instance
 from ort_settings import Settings, session_options
 from ort_signature import read_signature
-from ort_workers import Workers
 
 CORES = 4  # as far as the sessions are told
 MAPPED = "packed.weights (deleted)"  # in the list of the process's maps
@@ -154,25 +152,3 @@ def test_alignment_is_checked_in_subgraphs_too(key, value, is_aligned, inside):
     else:
         with pytest.raises(ValueError, match="w to an offset that is no multiple of 64"):
             ort_shared._check_alignment(graph)
-
-
-def test_a_run_is_told_whether_it_is_alone():
-    workers, told = Workers(2), []
-    begun, released = threading.Event(), threading.Event()
-
-    def first(alone):
-        told.append(alone)
-        begun.set()
-        released.wait()
-
-    workers.submit(first)
-    assert begun.wait(60)
-    done = threading.Event()
-    workers.submit(lambda alone: (told.append(alone), done.set()))
-    assert done.wait(60)
-    released.set()
-    workers.close()
-    workers = Workers(2)
-    workers.submit(told.append)
-    workers.close()
-    assert told == [True, False, True]

@@ -1,0 +1,95 @@
+"""Runs at a time: who is alone, when a place is free, when the next batch may be taken."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
+
+from ort_workers import Workers
+
+WAIT_S = 60
+
+
+class Run:
+    """A run that ends, and whose answers are sent, when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun, self.end = threading.Event(), threading.Event()
+        self.answering, self.answer = threading.Event(), threading.Event()
+        self.alone: bool | None = None
+
+    def __call__(self, alone: bool) -> Callable[[], None]:
+        self.alone = alone
+        self.begun.set()
+        assert self.end.wait(WAIT_S)
+        return self._send
+
+    def _send(self) -> None:
+        self.answering.set()
+        assert self.answer.wait(WAIT_S)
+
+
+def submitted(workers: Workers, run: Run) -> threading.Event:
+    """Submit in a thread of its own; the event says that it has returned."""
+    returned = threading.Event()
+    threading.Thread(target=lambda: (workers.submit(run), returned.set()), daemon=True).start()
+    return returned
+
+
+def finish(workers: Workers, *runs: Run) -> None:
+    for run in runs:
+        run.end.set()
+        run.answer.set()
+    workers.close()
+
+
+def test_a_run_is_told_whether_it_is_alone():
+    workers, first, second, third = Workers(2), Run(), Run(), Run()
+    workers.submit(first)
+    assert first.begun.wait(WAIT_S)
+    workers.submit(second)
+    assert second.begun.wait(WAIT_S)
+    for run in (first, second):
+        run.end.set()
+        assert run.answering.wait(WAIT_S)
+    workers.submit(third)
+    assert third.begun.wait(WAIT_S)
+    finish(workers, first, second, third)
+    assert [run.alone for run in (first, second, third)] == [True, False, True]
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_next_run_begins_while_the_answers_of_the_last_are_sent(ahead):
+    workers, first, second = Workers(1, ahead), Run(), Run()
+    submitted(workers, first)
+    assert first.begun.wait(WAIT_S)
+    first.end.set()
+    assert first.answering.wait(WAIT_S)
+    submitted(workers, second)
+    assert second.begun.wait(WAIT_S)
+    finish(workers, first, second)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_batch_is_taken_ahead_or_when_it_can_run(ahead):
+    """What is not yet taken is in Triton's queue, where it can be joined."""
+    workers, first, second = Workers(1, ahead), Run(), Run()
+    taken = submitted(workers, first)
+    assert first.begun.wait(WAIT_S)
+    if ahead:
+        assert taken.wait(WAIT_S)
+        waiting = submitted(workers, second)
+        assert not waiting.wait(0.1)
+        first.end.set()
+        assert waiting.wait(WAIT_S)
+    else:
+        assert not taken.wait(0.1)
+        first.end.set()
+        assert taken.wait(WAIT_S)
+    finish(workers, first, second)

@@ -15,7 +15,7 @@ import soundfile
 
 from asr_client import ConnectionFailed, RequestTimeout, ServerNotReady
 from asr_client.cli import main
-from asr_client.cli.transcriptions import ATTEMPTS
+from asr_client.cli.recovery import ATTEMPTS
 from asr_server.run import ServerFlags, TritonServer
 from tests.client.test_cli import FakeClient
 from tests.client.toy_repository import write_repository

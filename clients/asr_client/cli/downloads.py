@@ -1,4 +1,4 @@
-"""Recordings behind an http:// or https:// address, fetched when their turn comes."""
+"""Recordings behind an address, http or an object store's, fetched when their turn comes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import AsrError, AudioError
+from .addresses import file_system
 from .input_files import InputFile
 
 MAX_BYTES = 8 << 30  # who sends more sends a stream without an end
 TIMEOUT_S = 60.0  # without a byte
 _BLOCK_BYTES = 1 << 18
+_STORE_BLOCK_BYTES = 8 << 20  # a request to an object store
+_HTTP = ("http://", "https://")
 
 
 @contextmanager
@@ -59,20 +62,40 @@ def _blocks(url: str) -> Iterator[bytes]:
 
     Raises:
         AudioError: it cannot be had, ends before its time, or does not end.
+        UsageError: what is needed for such an address is not installed.
     """
+    received = 0
+    for block in (_http_blocks if url.startswith(_HTTP) else _stored_blocks)(url):
+        received += len(block)
+        if received > MAX_BYTES:
+            raise AudioError(f"{url}: expected at most {MAX_BYTES} bytes; got more")
+        yield block
+    if not received:
+        raise AudioError(f"{url}: the answer is empty")
+
+
+def _stored_blocks(url: str) -> Iterator[bytes]:
+    """Yield what is in an object store, or wherever else fsspec reads."""
+    files, path = file_system(url)
+    try:
+        with files.open(path, "rb", block_size=_STORE_BLOCK_BYTES) as file:
+            while block := file.read(_BLOCK_BYTES):
+                yield block
+    except Exception as error:  # each store has exceptions of its own
+        raise AudioError(f"{url}: {error or type(error).__name__}") from error
+
+
+def _http_blocks(url: str) -> Iterator[bytes]:
+    """Yield what a server answers."""
     received = 0
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             length = answer.headers.get("Content-Length")
             while block := answer.read(_BLOCK_BYTES):
                 received += len(block)
-                if received > MAX_BYTES:
-                    raise AudioError(f"{url}: expected at most {MAX_BYTES} bytes; got more")
                 yield block
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise AudioError(f"{url}: {reason}") from error
     if length is not None and received < int(length):
         raise AudioError(f"{url}: expected {length} bytes; the connection ended after {received}")
-    if not received:
-        raise AudioError(f"{url}: the answer is empty")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from asr_contract import read_text
 
+from .addresses import is_url, require_leave
 from .common import UsageError
 from .names import distinct, id_of, printable
 
 STDIN = "-"
-_URLS = ("http://", "https://")
 
 # Files of a directory that are taken; a file that is named itself may be called anything.
 _AUDIO = (
@@ -44,7 +44,7 @@ class InputFile:
     @property
     def is_url(self) -> bool:
         """Whether it is to be fetched first."""
-        return self.path.startswith(_URLS)
+        return is_url(self.path)
 
     @property
     def shown(self) -> str:
@@ -69,7 +69,7 @@ def collect(
         files: as named on the command line.
         scp_files: lists of files.
         save_stdin: returns the path of a file with all that standard input has.
-        allow_urls: whether http:// and https:// may be named.
+        allow_urls: whether http://, https:// and others outside object stores may be named.
 
     Raises:
         UsageError: there is none, a list or a directory cannot be read, or there is an address
@@ -81,7 +81,7 @@ def collect(
             sources.append(InputFile(save_stdin(), "stdin", STDIN, "stdin"))
         elif name.endswith(".scp"):
             sources += read_wav_scp(name)
-        elif not name.startswith(_URLS) and Path(name).is_dir():
+        elif not is_url(name) and Path(name).is_dir():
             sources += read_directory(name)
         else:
             sources.append(_input_file(name, Path(name).stem))
@@ -89,10 +89,7 @@ def collect(
         sources += read_wav_scp(name)
     if not sources:
         raise UsageError("nothing to transcribe: give files or --wav-scp")
-    if not allow_urls:
-        for source in sources:
-            if source.is_url:
-                raise UsageError(f"{source.path}: to fetch it give --allow-urls, too")
+    require_leave((source.path for source in sources), allow_urls=allow_urls)
     return _told_apart(sources)
 
 

@@ -5,11 +5,28 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
+from itertools import count
+from typing import TypeVar
 
 from tqdm import tqdm
 
 from ..blocking.client import Client
-from ..errors import AsrError, ConnectionFailed, RequestTimeout, ServerNotReady
+from ..errors import (
+    AsrError,
+    ConnectionFailed,
+    ModelNotFound,
+    OptionError,
+    RequestTimeout,
+    ServerNotReady,
+)
+from .common import UsageError
+from .output import OutputError
+
+T = TypeVar("T")
+
+# A recording at which the server was lost so often is not tried again: it may be the reason.
+ATTEMPTS = 3
 
 _PASSING = (ConnectionFailed, ServerNotReady)
 
@@ -20,6 +37,13 @@ class ServerStayedAway(AsrError):
     """The server was waited for in vain."""
 
 
+# What is wrong for every recording, and told once.
+FOR_ALL = (
+    *(ModelNotFound, OptionError, UsageError, OutputError),
+    *(ServerStayedAway, BrokenPipeError),
+)
+
+
 class Recovery:
     """Waits for a server, for all threads of a batch together.
 
@@ -27,14 +51,32 @@ class Recovery:
         client: of the server.
         model: that must be ready.
         wait_s: how long to wait; 0 not at all.
+        command: the sub-command, for what is told.
     """
 
-    def __init__(self, client: Client, model: str, wait_s: float) -> None:
+    def __init__(self, client: Client, model: str, wait_s: float, command: str) -> None:
         self._client = client
         self._model = model
         self._wait_s = wait_s
+        self._command = command
         self._lock = threading.Lock()
         self._gone: ServerStayedAway | None = None
+
+    def attempts(self, work: Callable[[], T]) -> T:
+        """Do the work for a recording, again if the server was lost meanwhile.
+
+        Raises:
+            ServerStayedAway: the server was lost and did not come back.
+            Exception: what `work` raises, at the last attempt at the latest.
+        """
+        for attempt in count(1):
+            try:
+                return work()
+            except AsrError as error:
+                if attempt == ATTEMPTS or not self.may_pass(error):
+                    raise
+                self.wait(error)
+        raise AssertionError("an attempt returns or raises")
 
     def may_pass(self, error: AsrError) -> bool:
         """Return whether an error may pass by waiting.
@@ -75,4 +117,4 @@ class Recovery:
             self._tell(f"the server is back after {time.monotonic() - start_s:.0f} s")
 
     def _tell(self, message: str) -> None:
-        tqdm.write(f"triton-asr transcribe: {message}", file=sys.stderr)
+        tqdm.write(f"triton-asr {self._command}: {message}", file=sys.stderr)

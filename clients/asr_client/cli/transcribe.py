@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryDirectory
@@ -12,23 +11,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from asr_contract import VAD_MODEL
-
-from ..audio.waveform import Pcm
-from ..blocking.client import Client
 from ..options import READY_TIMEOUT_S
 from .batch import Batch
-from .common import ClientFactory, UsageError, read_hotwords
+from .common import ClientFactory, UsageError
 from .downloads import local_path
 from .formats import FILE_FORMATS
 from .input_files import InputFile, collect, require_distinct_ids, save_stdin
 from .output import Output, open_output
 from .output_folder import OutputFolder
+from .recognition import Recognition, Transcription
 from .recovery import Recovery, ServerStayedAway
 from .references import read_references
 from .transcribe_options import add_transcribe_options
-from .transcriptions import Transcription, Transcriptions
-from .whole_recording import WholeRecording
+from .transcriptions import Transcriptions
 
 
 def add_parser(commands: Any) -> None:
@@ -54,7 +49,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             lambda: save_stdin(folder),
             allow_urls=options.allow_urls,
         )
-        hotwords = read_hotwords(options.hotword)
+        recognition = Recognition.of(options)
         references = read_references(options.compute_cer) if options.compute_cer else None
         if options.output_dir is None:
             if options.format == "kaldi":
@@ -72,28 +67,19 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
                 sources = _left_to_do(sources, target)
 
         client = stack.enter_context(client_factory(options.url, options.timeout, options.ca_file))
-        # One clear message instead of the same one for every file.
         timeout_s = min(options.timeout, READY_TIMEOUT_S)
-        client.check_ready(options.model, timeout_s=timeout_s)
-        vad = options.vad
-        if vad is None:
-            vad = client.is_ready(VAD_MODEL, timeout_s=timeout_s)
-        if options.vad_option and not vad:
-            raise UsageError("--vad-option: needs the model vad on the server, and not --no-vad")
-        if options.channels == "each" and not vad:
-            raise UsageError("--channels each: needs the model vad on the server, and not --no-vad")
+        recognition = recognition.for_server(client, timeout_s)
         batch = Batch(sources, references, stack.enter_context(_progress(len(sources))))
-        recognise = _in_pieces if vad else _in_one_request
 
         @contextmanager
         def transcribe(source: InputFile) -> Iterator[Transcription]:
             with (
                 local_path(source, folder) as path,
-                recognise(client, path, options, hotwords) as transcription,
+                recognition.begin(client, path) as transcription,
             ):
                 yield transcription
 
-        recovery = Recovery(client, options.model, options.server_wait)
+        recovery = Recovery(client, options.model, options.server_wait, "transcribe")
         transcriptions = Transcriptions(
             batch, target, options.format, options.model, transcribe, recovery
         )
@@ -142,48 +128,6 @@ def _how_to_resume(batch: Batch, options: argparse.Namespace) -> str:
     if options.output_dir is None:
         return f"{left}; with --output-dir the same command would go on with them"
     return f"{left}; the same command goes on with them"
-
-
-@contextmanager
-def _in_pieces(
-    client: Client, path: str, options: argparse.Namespace, hotwords: str | None
-) -> Iterator[Transcription]:
-    """Transcribe a recording of any length by the pipeline."""
-    with client.stream_file(
-        _audio(path, options),
-        model=options.model,
-        language=options.language,
-        itn=options.itn,
-        punctuation=options.punctuation,
-        hotwords=hotwords,
-        vad_options=dict(options.vad_option),
-        channels=options.channels,
-    ) as transcription:
-        yield transcription
-
-
-@contextmanager
-def _in_one_request(
-    client: Client, path: str, options: argparse.Namespace, hotwords: str | None
-) -> Iterator[Transcription]:
-    """Recognise a recording as a whole."""
-    started_s = time.monotonic()
-    transcript = client.transcribe(
-        _audio(path, options),
-        model=options.model,
-        language=options.language,
-        itn=options.itn,
-        hotwords=hotwords,
-        channels=options.channels,
-    )
-    yield WholeRecording(transcript, started_s)
-
-
-def _audio(path: str, options: argparse.Namespace) -> str | Pcm:
-    """Return a recording in the form the client takes."""
-    if options.raw_rate is None:
-        return path
-    return Pcm(path, options.raw_rate, options.raw_format, options.raw_channels)
 
 
 @contextmanager

@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
-from itertools import count
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 
 from tqdm import tqdm
 
-from ..errors import AsrError, ClientClosed, ModelNotFound, OptionError
+from ..errors import ClientClosed
 from ..files.sentences import whole_transcript
-from ..results import FileSummary, Sentence
+from ..results import Sentence
 from .batch import Batch
-from .common import UsageError
+from .crew import Threads, run_all
 from .formats import FILE_FORMATS, OrderedWriter, format_line, format_sentences
 from .input_files import InputFile
-from .output import Output, OutputError
+from .output import Output
 from .output_folder import OutputFolder
-from .recovery import Recovery, ServerStayedAway
-
-# What is wrong for every recording, and told once.
-_FOR_ALL = (
-    *(ModelNotFound, OptionError, UsageError, OutputError),
-    *(ServerStayedAway, BrokenPipeError),
-)
-
-# A recording at which the server was lost so often is not tried again: it may be the reason.
-ATTEMPTS = 3
-
-
-class Transcription(Protocol):
-    """The sentences of a recording as they come; `FileTranscription` says what its parts are."""
-
-    @property
-    def duration_s(self) -> float | None:
-        """What the recording says its duration is."""
-
-    @property
-    def recognised_s(self) -> float:
-        """How far recognition has come."""
-
-    @property
-    def summary(self) -> FileSummary:
-        """What is known at the end."""
-
-    def __iter__(self) -> Iterator[Sentence]: ...
+from .recognition import Transcription
+from .recovery import FOR_ALL, Recovery
 
 
 class Transcriptions:
@@ -82,7 +53,6 @@ class Transcriptions:
         self._recovery = recovery
         self._alone = len(batch.sources) == 1
         self._writer = None if isinstance(target, OutputFolder) else OrderedWriter(target)
-        self._finished: list[tuple[int, str | None]] = []
 
     def run(self, concurrency: int) -> None:
         """Transcribe all, so many at a time.
@@ -94,36 +64,35 @@ class Transcriptions:
             ServerStayedAway: the server was lost and did not come back.
             BrokenPipeError: nobody reads the output any more.
         """
-        run_all(self._transcribe, range(len(self._batch.sources)), concurrency, self._write)
+        indices = iter(range(len(self._batch.sources)))
+        with closing(Threads(self._transcribe, concurrency)) as threads:
+            run_all(threads, lambda: next(indices, None), self._write)
 
-    def _write(self) -> None:
+    def _write(self, settled: tuple[int, str | None] | None) -> None:
         """Write what was completed."""
-        while self._finished and self._writer is not None:
-            self._writer.put(*self._finished.pop(0))
+        if settled is not None and self._writer is not None:
+            self._writer.put(*settled)
 
-    def _transcribe(self, index: int) -> None:
-        """Transcribe a recording, again if the server was lost meanwhile, and settle it."""
+    def _transcribe(self, index: int) -> tuple[int, str | None] | None:
+        """Transcribe a recording, again if the server was lost meanwhile, and count it.
+
+        Returns:
+            Its index and what is to be written of it; None if it was interrupted.
+        """
         source = self._batch.sources[index]
         result = _Result(self._style, self._model, source, progress=self._alone)
         output: str | None = None
         try:
-            for attempt in count(1):
-                try:
-                    output = self._attempt(source, result)
-                    break
-                except AsrError as error:
-                    if attempt == ATTEMPTS or not self._recovery.may_pass(error):
-                        raise
-                    self._recovery.wait(error)
-        except _FOR_ALL:
+            output = self._recovery.attempts(lambda: self._attempt(source, result))
+        except FOR_ALL:
             raise
         except ClientClosed:  # the run was interrupted
-            return
+            return None
         except Exception as error:
             self._batch.failed(index, error)
         else:
             self._batch.count(index, result.text)
-        self._finished.append((index, output))
+        return index, output
 
     def _attempt(self, source: InputFile, result: _Result) -> str | None:
         """Write a recording's result, or return it where others may have to be written before."""
@@ -197,29 +166,3 @@ class _Result:
                 yield sentence
                 bar.update(max(transcription.recognised_s - bar.n, 0))
         self.text = " ".join(texts)
-
-
-def run_all(
-    work: Callable[[int], None], items: Sequence[int], concurrency: int, after: Callable[[], None]
-) -> None:
-    """Do the work for each item, some at a time; `after` each, in this thread.
-
-    Raises:
-        Exception: the first that `work` or `after` raises; nothing more is begun then.
-    """
-    waiting = iter(items)
-    running: set[Future[Any]] = set()
-    pool = ThreadPoolExecutor(concurrency, thread_name_prefix="triton-asr-file")
-    try:
-        while True:
-            while len(running) < concurrency and (item := next(waiting, None)) is not None:
-                running.add(pool.submit(work, item))
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-                after()
-    finally:
-        # After Ctrl-C nobody waits for what is under way; closing the client ends it.
-        pool.shutdown(wait=False, cancel_futures=True)

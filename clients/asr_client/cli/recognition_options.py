@@ -1,0 +1,95 @@
+"""The options that say how recordings are recognised, of all sub-commands that do it."""
+
+from __future__ import annotations
+
+import argparse
+
+from asr_contract import LANGUAGE_IDS
+
+from ..audio.raw import PCM_FORMATS, RAW_CODECS
+from .common import (
+    add_connection_options,
+    add_hotword_option,
+    channels_word,
+    language_word,
+    positive_count,
+    seconds,
+    vad_option,
+)
+
+SERVER_WAIT_S = 120.0  # a server on two cores is back after half a minute
+
+
+def add_recognition_options(parser: argparse.ArgumentParser) -> None:
+    """Add all of them but --itn, whose default depends on the command."""
+    add_connection_options(parser)
+    parser.add_argument(
+        "--model",
+        default="sensevoice",
+        help="sensevoice, paraformer or the name of a Triton model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--language",
+        type=language_word,
+        default="auto",
+        metavar="LANGUAGE",
+        help=f"{', '.join(LANGUAGE_IDS)}, or a tag or name such as zh-CN or Chinese; for models "
+        "that take one; say it where you know it: auto may take a short sentence for another "
+        "language (default: %(default)s)",
+    )
+    add_hotword_option(parser)
+    parser.add_argument(
+        "--concurrency",
+        type=positive_count,
+        default=4,
+        metavar="N",
+        help="files under way at once (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--server-wait",
+        type=seconds,
+        default=SERVER_WAIT_S,
+        metavar="SECONDS",
+        help="how long to wait for a server that is lost on the way (default: %(default)g)",
+    )
+    long = parser.add_argument_group("long recordings (need the model vad on the server)")
+    long.add_argument(
+        "--vad",
+        action=argparse.BooleanOptionalAction,
+        help="find the speech and recognise it piece by piece, or each file as a whole, which "
+        "must be short then (default: yes if the server has the model)",
+    )
+    long.add_argument(
+        "--punctuation",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="needs the model punctuation, but for SenseVoice (default: yes)",
+    )
+    long.add_argument(
+        "--vad-option",
+        action="append",
+        default=[],
+        type=vad_option,
+        metavar="NAME=VALUE",
+        help="such as max_end_silence_time=500; FunASR's names",
+    )
+    parser.add_argument(
+        "--channels",
+        type=channels_word,
+        default="mix",
+        metavar="mix|N|each",
+        help="the mix of all channels, one of them (from 1), or each as a speaker of its own "
+        "(default: %(default)s)",
+    )
+    raw = parser.add_argument_group("raw samples (files without a header)")
+    raw.add_argument(
+        "--raw-rate", type=positive_count, metavar="HZ", help="files are raw, at this rate"
+    )
+    raw.add_argument(
+        "--raw-format",
+        choices=(*PCM_FORMATS, *RAW_CODECS),
+        default="s16le",
+        metavar="FORMAT",
+        help=f"{', '.join((*PCM_FORMATS, *RAW_CODECS))} (default: %(default)s)",
+    )
+    raw.add_argument("--raw-channels", type=positive_count, default=1, metavar="N")

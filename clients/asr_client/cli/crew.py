@@ -9,12 +9,11 @@ from typing import Generic, Protocol, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 ItemOf = TypeVar("ItemOf", contravariant=True)
-ResultOf = TypeVar("ResultOf", covariant=True)
 
 TURN_S = 1.0  # how long nothing may end before `run_all` looks about
 
 
-class Crew(Protocol[ItemOf, ResultOf]):
+class Crew(Protocol[ItemOf, Result]):
     """Those who do the work; what they are given and what they return is plain data."""
 
     @property
@@ -28,7 +27,7 @@ class Crew(Protocol[ItemOf, ResultOf]):
     def begin(self, item: ItemOf) -> None:
         """Begin with one; only where there is room."""
 
-    def wait(self) -> list[ResultOf]:
+    def wait(self) -> list[Result]:
         """Return what ended, after `TURN_S` at the latest, or raise what makes all else vain."""
 
 
@@ -91,10 +90,13 @@ def run_all(
         Exception: the first that the work or `settle` raises; nothing more is begun then.
     """
     while True:
-        while crew.has_room and (item := take()) is not None:
+        while crew.has_room:
+            item = take()
+            if item is None:
+                if crew.is_idle:
+                    return
+                break
             crew.begin(item)
-        if crew.is_idle:
-            return
         for result in crew.wait():
             settle(result)
         look_about()

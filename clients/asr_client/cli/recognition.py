@@ -106,7 +106,7 @@ class Recognition:
             yield self._in_one_request(client, path)
             return
         with client.stream_file(
-            self._audio(path),
+            self.audio(path),
             model=self.model,
             language=self.language,
             itn=self.itn,
@@ -120,7 +120,7 @@ class Recognition:
     def _in_one_request(self, client: Client, path: str) -> WholeRecording:
         started_s = time.monotonic()
         transcript = client.transcribe(
-            self._audio(path),
+            self.audio(path),
             model=self.model,
             language=self.language,
             itn=self.itn,
@@ -129,6 +129,6 @@ class Recognition:
         )
         return WholeRecording(transcript, started_s)
 
-    def _audio(self, path: str) -> str | Pcm:
+    def audio(self, path: str) -> str | Pcm:
         """Return a recording in the form the client takes."""
         return path if self.raw is None else Pcm(path, *self.raw)

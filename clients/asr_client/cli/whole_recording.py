@@ -15,13 +15,16 @@ class WholeRecording:
     Args:
         transcript: of the whole recording.
         started_s: when its recognition began, by `time.monotonic`.
+        start_ms: where it lies in a longer one, to which the times of the sentences belong.
     """
 
     duration_s = None  # nothing to show progress of: all is there
 
-    def __init__(self, transcript: Transcript, started_s: float) -> None:
+    def __init__(self, transcript: Transcript, started_s: float, start_ms: int = 0) -> None:
         self.recognised_s = transcript.duration_s
-        spoken = recognised_segment(transcript, 0, round(transcript.duration_s * 1000))
+        spoken = recognised_segment(
+            transcript, start_ms, start_ms + round(transcript.duration_s * 1000)
+        )
         texts = [] if spoken is None else split_sentences(spoken.text)
         self._sentences = [] if spoken is None else timed_sentences(spoken, texts)
         took_s = time.monotonic() - started_s

@@ -1,0 +1,124 @@
+"""Gives the recordings of an archive to a crew and settles each of them once."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from tqdm import tqdm
+
+from ..crew import Crew, run_all
+from ..names import printable
+from ..output import OutputError
+from ..recovery import ATTEMPTS
+from .ledger import Ledger
+from .manifest import Entry
+from .progress import Progress
+from .settling import Done, Ended, Failed, Lost, Settled, Task
+
+# How far others may be before one whose results have to come first: what waits is held in memory.
+ORDER_WINDOW = 1_000
+
+
+class Foreman:
+    """Does what is left of an archive.
+
+    Args:
+        left: the recordings, in the order of the manifest.
+        ledger: settles them.
+        progress: is told of them.
+        in_order: whether results are written in the order of the manifest.
+        commit_s: how often they are.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        left: Sequence[Entry],
+        ledger: Ledger,
+        progress: Progress,
+        *,
+        in_order: bool,
+        commit_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tasks: Iterator[Task] = (Task(index, entry) for index, entry in enumerate(left))
+        self._ahead: Task | None = None
+        self._again: deque[Task] = deque()
+        self._losses: dict[int, int] = {}
+        self._ledger = ledger
+        self._progress = progress
+        self._in_order = in_order
+        self._waiting: dict[int, tuple[Task, Settled]] = {}
+        self._next = 0
+        self._commit_s = commit_s
+        self._clock = clock
+        self._committed_at = clock()
+
+    def run(self, crew: Crew[Task, Ended]) -> None:
+        """Have all done.
+
+        However it ends, unless by an error of the folder, what was settled is written.
+
+        Raises:
+            OutputError: the results cannot be written.
+            Exception: what makes the rest vain, such as a server that stays away.
+        """
+        try:
+            run_all(crew, self._take, self._settle, self._look_about)
+        except OutputError:
+            raise
+        except BaseException:
+            self._ledger.commit()
+            raise
+        self._ledger.commit()
+
+    def _take(self) -> Task | None:
+        """Return what is next; None where nothing is, or it would be too far ahead."""
+        if self._again:
+            return self._again.popleft()
+        if self._ahead is None:
+            self._ahead = next(self._tasks, None)
+        task = self._ahead
+        if task is None or (self._in_order and task.index >= self._next + ORDER_WINDOW):
+            return None
+        self._ahead = None
+        return task
+
+    def _settle(self, ended: Ended) -> None:
+        """Settle a recording, or have it done again by another if its worker is gone."""
+        task, outcome = ended.task, ended.outcome
+        if isinstance(outcome, Lost):
+            losses = self._losses[task.index] = self._losses.get(task.index, 0) + 1
+            if losses < ATTEMPTS:
+                self._again.append(task)
+                return
+            # It may be the reason.
+            outcome = Failed(f"given up after {losses} workers: {outcome.reason}")
+        if not self._in_order:
+            self._add(task, outcome)
+            return
+        self._waiting[task.index] = task, outcome
+        while self._next in self._waiting:
+            self._add(*self._waiting.pop(self._next))
+            self._next += 1
+
+    def _add(self, task: Task, outcome: Settled) -> None:
+        self._ledger.add(task.entry, outcome)
+        self._progress.settled(task.entry, outcome)
+        shown = printable(task.entry.source.path)
+        if isinstance(outcome, Failed):
+            tqdm.write(f"{shown}: {outcome.error}", file=sys.stderr)
+        if isinstance(outcome, Done):
+            for warning in outcome.warnings:
+                tqdm.write(f"{shown}: warning: {warning}", file=sys.stderr)
+
+    def _look_about(self) -> None:
+        """Write what was settled, if it is time."""
+        now = self._clock()
+        if now - self._committed_at >= self._commit_s or self._ledger.is_full:
+            self._ledger.commit()
+            self._committed_at = now
+        self._progress.look_about()

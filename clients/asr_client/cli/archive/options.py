@@ -1,0 +1,67 @@
+"""The options of `triton-asr archive`."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..common import names_files, seconds
+from ..recognition_options import add_recognition_options
+
+FORMATS = {"json": ".jsonl", "kaldi": ".txt"}
+COMMIT_S = 10.0
+EACH_NODE = "each-node"
+
+
+def add_archive_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `triton-asr archive`."""
+    manifest = parser.add_argument(
+        "manifest",
+        metavar="MANIFEST",
+        help="list of recordings: Kaldi's wav.scp or data folder, JSON lines (*.jsonl) or Parquet "
+        "(*.parquet); it and what it names may lie in an object store (s3://…)",
+    )
+    segments = parser.add_argument(
+        "--segments", metavar="FILE", help="Kaldi's, beside a wav.scp: 'id recording start end'"
+    )
+    parser.add_argument(
+        "--output-dir",
+        required=True,
+        metavar="DIR",
+        help="where results and ledger are written, a folder or an object store; the same command "
+        "goes on with what is left",
+    )
+    parser.add_argument("--force", action="store_true", help="remove what is there, begin anew")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="try those again that have failed before"
+    )
+    parser.add_argument(
+        "--allow-urls",
+        action="store_true",
+        help="take http://, https:// and other addresses outside object stores, too",
+    )
+    parser.add_argument(
+        "--format",
+        default="json",
+        choices=tuple(FORMATS),
+        help="json (an object a line) or kaldi ('id text') (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ordered", action="store_true", help="results in the order of the manifest"
+    )
+    parser.add_argument(
+        "--commit-every",
+        type=seconds,
+        default=COMMIT_S,
+        metavar="SECONDS",
+        help="how often results are written; what a killed run had not written is done again "
+        "(default: %(default)g)",
+    )
+    add_recognition_options(parser)
+    parser.add_argument(
+        "--itn",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="numbers as figures; SenseVoice: punctuation too (default: yes)",
+    )
+    for action in (manifest, segments):
+        names_files(action)

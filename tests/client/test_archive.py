@@ -53,9 +53,9 @@ class Mortal(DiskFolder):
 
 
 class Crew:
-    """Ends what was begun in an order that is drawn; some are lost, one always."""
+    """Ends what was begun in an order that is drawn; a bad one ends all that is beside it."""
 
-    def __init__(self, draw, room, bad=()):
+    def __init__(self, draw, room, bad=frozenset()):
         self.draw, self.room, self.bad = draw, room, bad
         self.running = []
         self.begun = []
@@ -73,9 +73,13 @@ class Crew:
         self.begun.append(task.index)
 
     def wait(self):
-        task = self.running.pop(self.draw(st.integers(0, len(self.running) - 1)))
-        if task.entry.key in self.bad:
-            return [Ended(task, Lost("it died"))]
+        sound = [task for task in self.running if task.entry.key not in self.bad]
+        bad = len(sound) < len(self.running)
+        if not sound or (bad and not self.draw(st.booleans())):
+            lost, self.running = self.running, []
+            return [Ended(task, Lost("it died")) for task in lost]
+        task = sound[self.draw(st.integers(0, len(sound) - 1))]
+        self.running.remove(task)
         outcome = self.draw(st.sampled_from(["done", "done", "done", "failed"]))
         if outcome == "failed":
             return [Ended(task, Failed("no audio"))]
@@ -129,17 +133,31 @@ def test_whenever_the_driver_is_killed_each_recording_is_settled_once(
     }
 
 
-@settings(max_examples=10)
-@given(data=st.data())
-def test_a_recording_that_ends_its_worker_each_time_fails_alone(tmp_path_factory, data):
+@settings(max_examples=20)
+@given(data=st.data(), in_order=st.booleans())
+def test_a_recording_that_ends_its_workers_fails_alone(tmp_path_factory, data, in_order):
     folder = DiskFolder(str(tmp_path_factory.mktemp("archive")))
-    crew = Crew(data.draw, 2, bad={"u1"})
-    ledger = work(folder, crew, entries(4))
-    assert crew.begun.count(1) == ATTEMPTS
-    assert not ledger.states["u1"][1]
+    crew = Crew(data.draw, 4, bad={"u1", "u2"})
+    ledger = work(folder, crew, entries(7), in_order=in_order, commit_s=1e9)
+    assert crew.begun.count(1) == crew.begun.count(2) == ATTEMPTS
     text = "".join(folder.read(f"ledger/{name}") for name in folder.names("ledger"))
-    assert "given up after 3 workers: it died" in text
-    assert len(text.splitlines()) == 4
+    given_up = [line for line in map(json.loads, text.splitlines()) if "given up" in str(line)]
+    assert {line["id"] for line in given_up} == {"u1", "u2"}
+    assert given_up[0]["error"] == f"given up after {ATTEMPTS} workers: it died"
+    assert ledger.states.keys() == {entry.key for entry in entries(7)}
+    assert len(text.splitlines()) == 7
+
+
+def test_a_server_that_is_lost_again_and_again_is_no_recording_s_fault(tmp_path):
+    class Unlucky(Crew):
+        def wait(self):
+            task = self.running.pop()
+            if self.begun.count(task.index) < 3 * ATTEMPTS:
+                return [Ended(task, Lost("the server is gone", may_be_the_reason=False))]
+            return [Ended(task, Done("{}\n", 1.0, 0.1))]
+
+    ledger = work(DiskFolder(str(tmp_path)), Unlucky(None, 2), entries(3))
+    assert all(has_result for _, has_result in ledger.states.values())
 
 
 def test_in_order_nobody_runs_far_ahead_of_the_first(tmp_path):

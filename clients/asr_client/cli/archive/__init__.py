@@ -22,6 +22,7 @@ from .folder import open_folder
 from .foreman import Foreman
 from .ledger import Ledger, begin_anew
 from .manifest import Entry, read_manifest
+from .on_ray import ray_crew
 from .options import FORMATS, add_archive_options
 from .progress import Progress
 from .settling import Ended, Task
@@ -42,6 +43,8 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Recognise what is left of an archive and return the exit code."""
+    if options.workers is not None and options.ray is None:
+        raise UsageError("--workers: expected --ray, too")
     recognition = Recognition.of(options)
     with ExitStack() as stack:
         work = stack.enter_context(TemporaryDirectory(prefix="triton-asr-"))
@@ -71,8 +74,13 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             style=options.format,
             server_wait_s=options.server_wait,
         )
-        worker = Worker(client, order, work)
-        crew = stack.enter_context(_threads(worker, options.concurrency))
+        crew: Crew[Task, Ended]
+        if options.ray is None:
+            crew = stack.enter_context(_threads(Worker(client, order, work), options.concurrency))
+        else:
+            crew = stack.enter_context(
+                ray_crew(options.ray, order, options.concurrency, options.workers)
+            )
         try:
             foreman.run(crew)
         except ServerStayedAway as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 
 from tqdm import tqdm
@@ -47,7 +47,9 @@ class Foreman:
         self._tasks: Iterator[Task] = (Task(index, entry) for index, entry in enumerate(left))
         self._ahead: Task | None = None
         self._again: deque[Task] = deque()
-        self._losses: dict[int, int] = {}
+        self._alone: deque[Task] = deque()
+        self._losses: Counter[int] = Counter()
+        self._under_way = 0
         self._ledger = ledger
         self._progress = progress
         self._in_order = in_order
@@ -77,25 +79,35 @@ class Foreman:
 
     def _take(self) -> Task | None:
         """Return what is next; None where nothing is, or it would be too far ahead."""
+        task = self._next_task()
+        self._under_way += task is not None
+        return task
+
+    def _next_task(self) -> Task | None:
         if self._again:
             return self._again.popleft()
         if self._ahead is None:
             self._ahead = next(self._tasks, None)
         task = self._ahead
-        if task is None or (self._in_order and task.index >= self._next + ORDER_WINDOW):
-            return None
-        self._ahead = None
-        return task
+        if task is not None and not (self._in_order and task.index >= self._next + ORDER_WINDOW):
+            self._ahead = None
+            return task
+        return self._alone.popleft() if self._alone and not self._under_way else None
 
     def _settle(self, ended: Ended) -> None:
-        """Settle a recording, or have it done again by another if its worker is gone."""
+        """Settle a recording, or have it done again by another if its worker is gone.
+
+        With a worker all that it had are lost. To tell the one that ended it from its neighbours
+        each gets its last chance with nothing beside it.
+        """
         task, outcome = ended.task, ended.outcome
+        self._under_way -= 1
         if isinstance(outcome, Lost):
-            losses = self._losses[task.index] = self._losses.get(task.index, 0) + 1
+            self._losses[task.index] += outcome.may_be_the_reason
+            losses = self._losses[task.index]
             if losses < ATTEMPTS:
-                self._again.append(task)
+                (self._alone if losses == ATTEMPTS - 1 else self._again).append(task)
                 return
-            # It may be the reason.
             outcome = Failed(f"given up after {losses} workers: {outcome.reason}")
         if not self._in_order:
             self._add(task, outcome)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from ..common import names_files, seconds
+from ..common import names_files, positive_count, seconds
 from ..recognition_options import add_recognition_options
 
 FORMATS = {"json": ".jsonl", "kaldi": ".txt"}
 COMMIT_S = 10.0
 EACH_NODE = "each-node"
+
+
+def worker_count(text: str) -> int | None:
+    """Parse the number of workers, None for one on each node; for argparse."""
+    return None if text == EACH_NODE else positive_count(text)
 
 
 def add_archive_options(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +60,22 @@ def add_archive_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how often results are written; what a killed run had not written is done again "
         "(default: %(default)g)",
+    )
+    ray = parser.add_argument_group("on a Ray cluster (pip install triton-asr[ray])")
+    ray.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="have it done by workers of a cluster: auto (without an address) is the one that this "
+        "machine belongs to, local starts one here for this run",
+    )
+    ray.add_argument(
+        "--workers",
+        type=worker_count,
+        metavar="N|each-node",
+        help="so many somewhere, or one on each node, also on those that join later; with a --url "
+        "at 127.0.0.1 each takes its own node's server (default: each-node)",
     )
     add_recognition_options(parser)
     parser.add_argument(

@@ -34,9 +34,15 @@ class Failed:
 
 @dataclass(frozen=True)
 class Lost:
-    """A recording whose worker is gone, or has lost its server; another may take it."""
+    """A recording whose worker is gone, or has lost its server; another may take it.
+
+    Attributes:
+        reason: what is gone.
+        may_be_the_reason: whether the recording may have ended the worker.
+    """
 
     reason: str
+    may_be_the_reason: bool = True
 
 
 Settled: TypeAlias = Done | Failed

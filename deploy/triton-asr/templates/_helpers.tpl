@@ -1,0 +1,87 @@
+{{- define "triton-asr.fullname" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}
+{{- end -}}
+{{- end -}}
+
+{{/* Of (root, component): what selects a part's pods. */}}
+{{- define "triton-asr.selector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "triton-asr.labels" -}}
+{{ include "triton-asr.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end -}}
+
+{{- define "triton-asr.image" -}}
+{{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
+{{- end -}}
+
+{{- define "triton-asr.tritonImage" -}}
+{{- with .Values.triton.image -}}
+{{- if .repository -}}
+{{ printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) }}
+{{- else if $.Values.triton.gpus -}}
+{{ fail "triton.image.repository: expected the image of the Dockerfile, which a Triton with GPUs needs" }}
+{{- else -}}
+{{ include "triton-asr.image" $ }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Who may come in has to be said. */}}
+{{- define "triton-asr.checkAuth" -}}
+{{- if and (not .Values.auth.existingSecret) (not .Values.auth.allowAnyone) -}}
+{{ fail "auth: expected existingSecret, with the entries keys and internal, or allowAnyone: true" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "triton-asr.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "triton-asr.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* The key between gateways and Triton. */}}
+{{- define "triton-asr.internalKey" -}}
+{{- with .Values.auth.existingSecret -}}
+- name: TRITON_ASR_API_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: internal
+{{- end -}}
+{{- end -}}
+
+{{/* Of (root, component): not all on one node, where there are several. */}}
+{{- define "triton-asr.spread" -}}
+- maxSkew: 1
+  topologyKey: kubernetes.io/hostname
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "triton-asr.selector" . | nindent 6 }}
+{{- end -}}
+
+{{/* Where the gateways find Triton. */}}
+{{- define "triton-asr.tritonUrl" -}}
+grpc://{{ include "triton-asr.fullname" . }}-triton:8001
+{{- end -}}

@@ -35,8 +35,8 @@ def missing_packages(for_tests: bool) -> list[str]:
     """Return the Debian packages that are missing.
 
     Args:
-        for_tests: count the virtual sound card that the microphone is tested with, the browser
-            for the gateway's page, and what builds KenLM's library.
+        for_tests: count the virtual sound card that the microphone is tested with, and the browser
+            for the gateway's page.
     """
     missing = []
     if importlib.util.find_spec("ensurepip") is None:
@@ -45,15 +45,6 @@ def missing_packages(for_tests: bool) -> list[str]:
         missing.append(f"libpython{VERSION}")
     if for_tests:
         missing += missing_sound_packages() + missing_browser_packages()
-        missing += missing_build_packages()
-    return missing
-
-
-def missing_build_packages() -> list[str]:
-    """Return what is missing to build a Python package of C++, which KenLM's is."""
-    missing = [] if any(map(shutil.which, ("c++", "g++", "clang++"))) else ["g++"]
-    if not Path(sysconfig.get_path("include"), "Python.h").exists():
-        missing.append(f"libpython{VERSION}-dev")
     return missing
 
 

@@ -1,4 +1,4 @@
-"""One Triton with all models, one gateway in front of it, and the page alone in a browser."""
+"""One gateway in front of the suite's Triton, and the page alone in a browser."""
 
 from __future__ import annotations
 
@@ -14,21 +14,11 @@ from asr_contract import SAMPLE_RATE
 from tests.gateway.browser import chromium, open_page
 from tests.gateway.gateways import running_gateway, spoken_pcm
 from tests.gateway.static_server import static_server
-from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
-
-# Where no model is embedded: a VAD that follows the level, and marks that mean nothing.
-RANDOM = {
-    "vad": RANDOM_MODELS / "fsmn_vad-tiny-seed0",
-    "punctuation": RANDOM_MODELS / "ct_transformer-tiny-seed0",
-}
-UNUSED = {"punctuation_online"}
 
 
 @pytest.fixture(scope="session")
-def triton(tmp_path_factory):
-    models = {name: path for name, path in {**RANDOM, **EMBEDDED}.items() if name not in UNUSED}
-    with serve_models(tmp_path_factory.mktemp("gateway"), models) as server:
-        yield server
+def triton(triton_server):
+    return triton_server.server
 
 
 @pytest.fixture(scope="session")

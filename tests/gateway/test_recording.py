@@ -69,6 +69,8 @@ def test_a_file_stays_as_it_is(rate):
 
 
 def test_a_client_that_goes_leaves_nothing(tmp_path, monkeypatch, recwarn):
+    gc.collect()  # what others have left
+    recwarn.clear()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Recording(16_000, is_file=False, max_bytes=1_000) as recording:
         recording.put(bytes(100))

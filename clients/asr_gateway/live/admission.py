@@ -72,9 +72,9 @@ async def serve_session(
     number = gateway.next_number()
     with ExitStack() as place:
         try:
-            gateway.make_room(client)
-            place.enter_context(gateway.limits.session(client))
             await gateway.check_triton()
+            gateway.make_room(client)  # no waiting from here: those before it have their sessions
+            place.enter_context(gateway.limits.session(client))
         except TooManySessions as refusal:
             gateway.metrics.refused.labels(refusal.reason).inc()
             log_event("session refused", session=number, client=client, reason=refusal.reason)

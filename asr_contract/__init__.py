@@ -7,6 +7,7 @@
     hotwords     the text in which hotwords are sent: read, written, joined
     chunk_size   how a stream is cut, and the sizes that are served
     error_rate   how transcripts are compared
+    scripts      what is written without spaces
 
 Here a rule stands that both sides would otherwise spell out, each for itself. Values that are
 wrong raise `ValueError` with what was expected and what came; the SDK makes its own of them.
@@ -47,11 +48,14 @@ from .models import (
     PUNCTUATION_MODEL,
     PUNCTUATION_ONLINE_MODEL,
     RECOGNISERS,
+    SENSEVOICE_ALIGNMENT_MODEL,
+    SENSEVOICE_FRAMES_MODEL,
     SENSEVOICE_MODEL,
     STREAMING_MODEL,
     VAD_MODEL,
     triton_name,
 )
+from .scripts import UNSPACED, are_spaced
 from .text_files import read_text
 
 __all__ = [
@@ -66,13 +70,17 @@ __all__ = [
     "PUNCTUATION_ONLINE_MODEL",
     "RECOGNISERS",
     "SAMPLE_RATE",
+    "SENSEVOICE_ALIGNMENT_MODEL",
+    "SENSEVOICE_FRAMES_MODEL",
     "SENSEVOICE_MODEL",
     "STREAMING_MODEL",
     "TEXT_NORM_IDS",
+    "UNSPACED",
     "VAD_MODEL",
     "ChunkSize",
     "ErrorCount",
     "Hotword",
+    "are_spaced",
     "character_error_rate",
     "checked_hotwords",
     "chunk_size_of",

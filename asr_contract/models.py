@@ -10,6 +10,8 @@ SENSEVOICE_MODEL = "sensevoice"
 PARAFORMER_MODEL = "infer_pipeline"  # the name that existing clients call
 STREAMING_MODEL = "streaming_paraformer"
 VAD_MODEL = "vad"
+SENSEVOICE_FRAMES_MODEL = "sensevoice_frames"  # what is likely in each frame of a recording
+SENSEVOICE_ALIGNMENT_MODEL = "sensevoice_alignment"  # where a text is in frames
 PUNCTUATION_MODEL = "punctuation"  # of a whole text
 PUNCTUATION_ONLINE_MODEL = "punctuation_online"  # of a text that goes on
 

@@ -30,12 +30,18 @@ TIMESTAMPS = "TIMESTAMPS"
 CONFIDENCE = "CONFIDENCE"
 HOTWORDS_LEFT_OUT = "HOTWORDS_LEFT_OUT"  # what is wrong with each word that is not used
 
+# Alignment: what frames hold, beside the words, and how loud they are
+CANDIDATE_IDS = "CANDIDATE_IDS"
+CANDIDATE_SCORES = "CANDIDATE_SCORES"
+FRAMES = "FRAMES"  # of each row
+LEVELS = "LEVELS"
+
 # What a model answers that is asked in sequences
 IS_FINAL = "IS_FINAL"
 SEGMENTS = "SEGMENTS"  # the VAD's
 CACHE = "CACHE"  # words before a text that goes on; taken and answered
 
-# What punctuation models answer beside TEXT, for each word
+# What punctuation models answer beside TEXT, for each word; what alignment is asked for
 WORDS = "WORDS"
 MARKS = "MARKS"
 PUNCTUATIONS = "PUNCTUATIONS"  # ids of the marks

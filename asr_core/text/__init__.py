@@ -6,7 +6,7 @@
 `timestamps` places tokens in time: by CIF fires (Paraformer), or by CTC frames (SenseVoice).
 """
 
-from asr_core.text.timestamps import CIF_UPSAMPLING, cif_spans_ms, ctc_span_ms
+from asr_core.text.timestamps import CIF_UPSAMPLING, LFR_FRAME_MS, cif_spans_ms, ctc_span_ms
 from asr_core.text.word_tensors import pack_words
 from asr_core.text.words import (
     CONTINUES,
@@ -20,6 +20,7 @@ from asr_core.text.words import (
 __all__ = [
     "CIF_UPSAMPLING",
     "CONTINUES",
+    "LFR_FRAME_MS",
     "DecodedWord",
     "cif_spans_ms",
     "ctc_span_ms",

@@ -11,6 +11,8 @@ from asr_contract import (
     PARAFORMER_MODEL,
     PUNCTUATION_MODEL,
     PUNCTUATION_ONLINE_MODEL,
+    SENSEVOICE_ALIGNMENT_MODEL,
+    SENSEVOICE_FRAMES_MODEL,
     SENSEVOICE_MODEL,
     STREAMING_MODEL,
     VAD_MODEL,
@@ -47,6 +49,7 @@ class ModelKind:
         files: for each other model, the files it needs.
         unsupported: files of which each means a model that cannot be served, and why.
         ensemble: the Triton model that chains the others, where there is one.
+        more_ensembles: further chains of the same models.
     """
 
     name: Literal[
@@ -62,6 +65,7 @@ class ModelKind:
     files: dict[str, tuple[str, ...]]
     unsupported: Mapping[str, str] = field(default_factory=dict)
     ensemble: str | None = None
+    more_ensembles: tuple[str, ...] = ()
 
     @property
     def encoder(self) -> str:
@@ -72,6 +76,7 @@ class ModelKind:
     def models(self) -> list[str]:
         """All Triton models of this kind."""
         chain = [self.ensemble] if self.ensemble else []
+        chain += self.more_ensembles
         return [*chain, *(graph.model for graph in self.graphs), *self.files]
 
     @property
@@ -95,8 +100,10 @@ KINDS: dict[str, ModelKind] = {
             {
                 "sensevoice_feature_extractor": ("am.mvn", "config.yaml"),
                 "sensevoice_scoring": ("chn_jpn_yue_eng_ko_spectok.bpe.model",),
+                SENSEVOICE_ALIGNMENT_MODEL: ("chn_jpn_yue_eng_ko_spectok.bpe.model",),
             },
             ensemble=SENSEVOICE_MODEL,
+            more_ensembles=(SENSEVOICE_FRAMES_MODEL,),
         ),
         ModelKind(
             "paraformer",

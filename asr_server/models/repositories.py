@@ -66,6 +66,13 @@ def outdated_kinds(repositories: Collection[Path]) -> list[ModelKind]:
 
 
 def _is_outdated(kind: ModelKind, repository: Path) -> bool:
+    """Return whether it was prepared, or put in, by an older version."""
+    if any(
+        not (repository / model / VERSION / name).is_file()
+        for model, names in kind.files.items()
+        for name in names
+    ):
+        return True
     return any(one.get("format") != PREPARED_FORMAT for one in _manifests(kind, repository))
 
 

@@ -1,0 +1,40 @@
+"""Forced alignment: where the words of a text are in a recording.
+
+    words ─ text ─ tokens ─┐
+    frames ────────────────┴ cuts ─ path ─ frames of each token ─┬ boundaries ─ times of words
+    levels (how loud each 10 ms is) ─────────────────────────────┘
+
+`aligner` is that picture. The frames are a CTC recogniser's: its best candidates in each.
+"""
+
+from asr_core.alignment.aligner import (
+    NOT_WRITABLE,
+    AlignedWord,
+    CtcAligner,
+    Frames,
+    load_aligner,
+)
+from asr_core.alignment.boundaries import word_spans
+from asr_core.alignment.cuts import Piece, cut
+from asr_core.alignment.path import DEFAULT_PATH, Heard, PathOptions, Stretch, best_paths
+from asr_core.alignment.requests import AlignmentService
+from asr_core.alignment.text import SpelledText, TextSpeller
+
+__all__ = [
+    "DEFAULT_PATH",
+    "NOT_WRITABLE",
+    "AlignedWord",
+    "AlignmentService",
+    "CtcAligner",
+    "Frames",
+    "Heard",
+    "PathOptions",
+    "Piece",
+    "SpelledText",
+    "Stretch",
+    "TextSpeller",
+    "best_paths",
+    "cut",
+    "load_aligner",
+    "word_spans",
+]

@@ -23,7 +23,13 @@ from .chunk_size import (
     parse_chunk_size,
     parse_served_chunk_size,
 )
-from .doubt import DOUBTFUL_CONFIDENCE, doubtful_below, is_doubtful
+from .doubt import (
+    DOUBTFUL_CONFIDENCE,
+    HEARD_CONFIDENCE,
+    doubtful_below,
+    is_doubtful,
+    is_heard,
+)
 from .error_rate import ErrorCount, character_error_rate, count_edits, count_errors
 from .hotwords import (
     Hotword,
@@ -63,6 +69,7 @@ __all__ = [
     "DEFAULT_CHUNK_SIZE",
     "DEFAULT_RECOGNISER",
     "DOUBTFUL_CONFIDENCE",
+    "HEARD_CONFIDENCE",
     "LANGUAGE_IDS",
     "LANGUAGE_NAMES",
     "PARAFORMER_MODEL",
@@ -88,6 +95,7 @@ __all__ = [
     "count_errors",
     "doubtful_below",
     "is_doubtful",
+    "is_heard",
     "join_hotwords",
     "language_id",
     "language_name",

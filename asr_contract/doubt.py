@@ -22,3 +22,13 @@ def doubtful_below(model: str) -> float:
 def is_doubtful(confidence: float | None, model: str) -> bool:
     """Tell whether a confidence is too low to rely on; no where there is none."""
     return confidence is not None and confidence < doubtful_below(model)
+
+
+# An alignment's: words that were spoken are below it in two of a hundred cases, others almost
+# always (docs/alignment.md).
+HEARD_CONFIDENCE = 0.1
+
+
+def is_heard(confidence: float | None) -> bool:
+    """Tell whether a word of a given text is in the audio; yes where that is not known."""
+    return confidence is None or confidence >= HEARD_CONFIDENCE

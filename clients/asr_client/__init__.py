@@ -18,6 +18,7 @@ from .aio.client import AsyncClient
 from .aio.session import AsyncStreamSession
 from .aio.stretches import AsyncStretchSession
 from .aio.transcription import AsyncFileTranscription
+from .alignment import AlignedSentence, AlignedWord, Alignment
 from .audio.loading import AudioWarning, load_audio
 from .audio.waveform import AudioInput, Pcm
 from .blocking.client import Client
@@ -56,6 +57,9 @@ from .results import (
 
 __all__ = [
     "LANGUAGE_IDS",
+    "AlignedSentence",
+    "AlignedWord",
+    "Alignment",
     "AsrError",
     "AsyncClient",
     "AsyncFileTranscription",

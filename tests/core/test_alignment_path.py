@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def best_score(one: Stretch, options: PathOptions) -> float:
     begins = [0, *one.word_ends][:-1]
     ends = [0, *one.word_ends]
 
-    @lru_cache(maxsize=None)
+    @cache
     def best(frame: int, place: int, in_token: bool) -> float:
         """Score of the frames from `frame` on, when the one before was at this place."""
         found = []

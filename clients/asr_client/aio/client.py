@@ -9,6 +9,7 @@ from types import TracebackType
 
 from asr_contract import RECOGNISERS, STREAMING_MODEL
 
+from ..alignment import Alignment
 from ..audio import AudioInput, Channels, MediaSource, Pcm
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords, encode_hotwords
@@ -24,6 +25,7 @@ from ..recognition import RecognitionOptions, RemoteRecogniser
 from ..results import FileTranscript, Outcome, Transcript
 from ..streaming import SequenceRequests
 from ..transport import Endpoint, GrpcTransport, HttpTransport, Transport
+from .alignment import Aligner, AlignmentOptions
 from .growing import GrowingSpeech
 from .many import ManyRecordings
 from .readiness import AsyncReadiness
@@ -256,6 +258,24 @@ class AsyncClient(AsyncReadiness):
         )
         self._sessions[id(file)] = file
         return file
+
+    async def align(
+        self,
+        audio: AudioInput,
+        text: str,
+        *,
+        language: str = "auto",
+        channels: Channels = "mix",
+        sample_rate: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Alignment:
+        """Say when each word of a text is heard; as `Client.align`."""
+        options = AlignmentOptions(language, channels)
+        return await self.aligner(timeout_s).align(audio, text, sample_rate, options)
+
+    def aligner(self, timeout_s: float | None = None) -> Aligner:
+        """Return what `align` does its work with, for who has the options as one object."""
+        return Aligner(self._transport, self.url, timeout_or(self.timeout_s, timeout_s))
 
     def stream(
         self,

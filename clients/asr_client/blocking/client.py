@@ -18,6 +18,7 @@ from ..options import DEFAULT_TIMEOUT_S, timeout_or
 from ..recognition import RecognitionOptions
 from ..results import FileTranscript, Outcome, Transcript
 from ..transport import ThreadedGrpcTransport
+from .alignment import Aligning
 from .background import Background
 from .readiness import Readiness
 from .session import StreamSession
@@ -30,7 +31,7 @@ class _Core(AsyncClient):
     _grpc_transport = ThreadedGrpcTransport
 
 
-class Client(Readiness):
+class Client(Aligning, Readiness):
     """Recognises speech on a Triton server; safe to use from several threads at once.
 
     Every call ends: with a result, or with an exception of `asr_client.errors` once its timeout

@@ -17,7 +17,7 @@ from contextlib import suppress
 from importlib import metadata
 
 from ..errors import AsrError, ModelNotFound, OptionError, RequestRejected, SessionLost
-from . import archive, completion, mic, models, stream, transcribe
+from . import align, archive, completion, mic, models, stream, transcribe
 from .common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"triton-asr {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (transcribe, archive, stream, mic, models, completion):
+    for command in (transcribe, archive, align, stream, mic, models, completion):
         command.add_parser(commands)
     parser.set_defaults(parser=parser)
     return parser

@@ -19,12 +19,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from asr_contract import UNSPACED
+
 from ..results import Word
 
 # Scripts without spaces: every character is a unit. Hangul has spaces.
-_CHARACTER = (
-    r"〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\u31f0-\u31ff\U00020000-\U000323af"
-)
+_CHARACTER = UNSPACED
 _ALNUM = rf"[^\W_{_CHARACTER}]"
 _MARK = r"[\u0300-\u036f]"  # accents that stand behind their letter
 # A unit of text: a character, or a word or figure with the signs that belong to it.

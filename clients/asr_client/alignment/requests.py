@@ -1,0 +1,128 @@
+"""What alignment asks of the server, and what its answers mean, without any input or output.
+
+sensevoice_frames     as a recogniser; CANDIDATE_IDS INT32 and CANDIDATE_SCORES FP32 [1, n, k]:
+                      the best tokens of each frame, four frames of tags first, and
+                      FRAMES INT32 [1, 1], of which behind it there is padding
+sensevoice_alignment  WORDS STRING [w], the frames of the whole recording [n, k] and
+                      LEVELS FP32 [l]; TIMESTAMPS INT32 [w, 2] and CONFIDENCE FP32 [w]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_contract import SENSEVOICE_ALIGNMENT_MODEL, SENSEVOICE_FRAMES_MODEL
+from asr_contract.tensors import (
+    AUDIO_INPUTS,
+    CANDIDATE_IDS,
+    CANDIDATE_SCORES,
+    CONFIDENCE,
+    FRAMES,
+    LEVELS,
+    PROMPT_INPUTS,
+    TIMESTAMPS,
+    WORDS,
+)
+
+from ..errors import ProtocolError
+from ..protocol import InferRequest, ModelInterface, build_request
+from .windows import Window
+
+_FRAMES_INTERFACE = ModelInterface(SENSEVOICE_FRAMES_MODEL, AUDIO_INPUTS | PROMPT_INPUTS)
+_TAG_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class FrameCandidates:
+    """What is likely in some frames: ids int32 [n, k] and log-probabilities float32 [n, k]."""
+
+    ids: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PlacedWord:
+    """When a word is heard; its confidence is None where the model cannot tell."""
+
+    start_ms: int
+    end_ms: int
+    confidence: float | None
+
+
+def frames_request(window: Window, *, language: str, figures: bool) -> InferRequest:
+    """Ask what is likely in the frames of a window.
+
+    Args:
+        window: of the recording.
+        language: a word of `LANGUAGE_IDS`.
+        figures: the text has figures, so the model shall think of them, too.
+    """
+    return build_request(_FRAMES_INTERFACE, [window.waveform], language=language, itn=figures)
+
+
+def parse_frames(window: Window, outputs: Mapping[str, NDArray[Any]]) -> FrameCandidates:
+    """Return those of the frames that count.
+
+    Raises:
+        ProtocolError: an output is missing or misshaped.
+    """
+    try:
+        ids, scores, lengths = (outputs[n] for n in (CANDIDATE_IDS, CANDIDATE_SCORES, FRAMES))
+    except KeyError:
+        raise ProtocolError(
+            f"model {SENSEVOICE_FRAMES_MODEL!r}: expected the outputs {CANDIDATE_IDS}, "
+            f"{CANDIDATE_SCORES}, {FRAMES}; got {sorted(outputs)}"
+        ) from None
+    if ids.ndim != 3 or ids.shape != scores.shape or len(ids) != 1 or lengths.size != 1:
+        raise ProtocolError(
+            f"model {SENSEVOICE_FRAMES_MODEL!r}: expected {CANDIDATE_IDS} and {CANDIDATE_SCORES} "
+            f"[1, n, k]; got {list(ids.shape)}, {list(scores.shape)}"
+        )
+    first = _TAG_FRAMES + window.skipped
+    last = int(lengths.ravel()[0])
+    if window.kept is not None:
+        last = min(last, first + window.kept)
+    return FrameCandidates(ids[0, first:last], scores[0, first:last])
+
+
+def alignment_request(
+    words: Sequence[str], frames: Sequence[FrameCandidates], levels: NDArray[np.float32]
+) -> InferRequest:
+    """Ask when words are heard in a whole recording."""
+    return InferRequest(
+        SENSEVOICE_ALIGNMENT_MODEL,
+        {
+            WORDS: np.array([word.encode() for word in words], np.object_),
+            CANDIDATE_IDS: np.concatenate([part.ids for part in frames]),
+            CANDIDATE_SCORES: np.concatenate([part.scores for part in frames]),
+            LEVELS: levels,
+        },
+    )
+
+
+def parse_alignment(
+    model: str, count: int, outputs: Mapping[str, NDArray[Any]]
+) -> list[PlacedWord]:
+    """Return when each of so many words is heard.
+
+    Raises:
+        ProtocolError: an output is missing or misshaped.
+    """
+    times = outputs.get(TIMESTAMPS)
+    if times is None or times.shape != (count, 2):
+        got = sorted(outputs) if times is None else list(times.shape)
+        raise ProtocolError(f"model {model!r}: expected {TIMESTAMPS} [{count}, 2]; got {got}")
+    confidence = outputs.get(CONFIDENCE, np.full(count, -1.0, np.float32))
+    if confidence.shape != (count,):
+        raise ProtocolError(
+            f"model {model!r}: expected {CONFIDENCE} [{count}]; got {list(confidence.shape)}"
+        )
+    return [
+        PlacedWord(start, end, value if value >= 0 else None)
+        for (start, end), value in zip(times.tolist(), confidence.tolist(), strict=True)
+    ]

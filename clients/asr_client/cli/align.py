@@ -1,0 +1,106 @@
+"""`triton-asr align`: says when each word of a text is heard in a recording."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from asr_contract import read_text
+
+from ..alignment import ALIGNMENT_FORMATS, format_alignment
+from ..errors import AudioError
+from .common import (
+    EXIT_FAILED,
+    EXIT_OK,
+    ClientFactory,
+    UsageError,
+    add_connection_options,
+    channels_word,
+    language_word,
+    names_files,
+)
+from .input_files import STDIN, save_stdin
+from .output import open_output
+
+
+def add_parser(commands: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = commands.add_parser(
+        "align",
+        help="say when each word of a text is heard",
+        description="Align a text with a recording of any length: when each of its words is heard, "
+        "and how surely. What of the text is not in the recording is marked by its confidence. "
+        "The server needs SenseVoice.",
+    )
+    audio = parser.add_argument(
+        "audio", metavar="FILE", help="audio or video file, or - for standard input"
+    )
+    text = parser.add_argument(
+        "text", metavar="TEXT", help="text file with what is said, one or more sentences a line"
+    )
+    add_connection_options(parser)
+    parser.add_argument(
+        "--language",
+        type=language_word,
+        default="auto",
+        metavar="LANGUAGE",
+        help="zh, en, yue, ja, ko, or a tag or name such as zh-CN or Chinese (default: "
+        "%(default)s)",
+    )
+    parser.add_argument(
+        "--format",
+        default="json",
+        choices=ALIGNMENT_FORMATS,
+        help="json (words with their confidence, by sentences), srt (subtitles), textgrid (Praat) "
+        "or ctm (NIST: a word a line) (default: %(default)s)",
+    )
+    output = parser.add_argument(
+        "--output", metavar="FILE", help="write there instead of to stdout"
+    )
+    parser.add_argument(
+        "--channels",
+        type=channels_word,
+        default="mix",
+        metavar="mix|N",
+        help="the mix of all channels, or one of them (from 1) (default: %(default)s)",
+    )
+    for action in (audio, text, output):
+        names_files(action)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
+    """Align, write, and return the exit code."""
+    try:
+        text = read_text(options.text)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{options.text}: {error}") from error
+    with ExitStack() as stack:
+        path = options.audio
+        if path == STDIN:
+            path = save_stdin(stack.enter_context(TemporaryDirectory(prefix="triton-asr-")))
+        target = stack.enter_context(open_output(options.output, [path, options.text]))
+        client = stack.enter_context(client_factory(options.url, options.timeout, options.ca_file))
+        try:
+            alignment = client.align(
+                path, text, language=options.language, channels=options.channels
+            )
+        except AudioError as error:
+            print(f"triton-asr align: {error}", file=sys.stderr)
+            return EXIT_FAILED
+        for warning in alignment.warnings:
+            print(f"{options.audio}: {warning}", file=sys.stderr)
+        missing = sum(not word.heard for word in alignment.words)
+        if missing:
+            print(
+                f"{missing} of {len(alignment.words)} words are not heard in the recording",
+                file=sys.stderr,
+            )
+        name = "stdin" if options.audio == STDIN else Path(options.audio).stem.replace(" ", "_")
+        target.write(format_alignment(options.format, alignment, name))
+        target.keep()
+    return EXIT_OK

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.alignment.boundaries import word_spans
+from asr_core.alignment.boundaries import Span, word_spans
 from asr_core.alignment.cuts import Piece, cut
 from asr_core.alignment.path import DEFAULT_PATH, Heard, PathOptions, Stretch, best_paths
 from asr_core.alignment.text import TextSpeller
 from asr_core.sensevoice.ctc import BLANK_ID, greedy_search
-from asr_core.text import LFR_FRAME_MS
 
 NOT_WRITABLE = -1.0  # in the place of a confidence
 
@@ -35,6 +34,9 @@ class Frames:
 
     candidate_ids: NDArray[np.int32]
     candidate_scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.candidate_ids)
 
     def scores_of(self, tokens: Sequence[int], start: int, end: int) -> NDArray[np.float32]:
         """Return the log-probability of each token in each frame of [start, end): [T, N].
@@ -108,29 +110,37 @@ class CtcAligner:
             (spelled.words[begin][0], spelled.words[end - 1][1])
             for begin, end in zip(begins, [*begins[1:], len(spelled.tokens)], strict=True)
         ]
-        found = [(unit, path) for unit, path in zip(units, heard, strict=True) if path is not None]
+        places = {
+            unit: (path.token_frames[0][0], path.token_frames[-1][1])
+            for unit, path in zip(units, heard, strict=True)
+            if path is not None
+        }
+        scores = {
+            unit: math.exp(path.score) for unit, path in zip(units, heard, strict=True) if path
+        }
+        writable = {index for first, last in units for index in range(first, last)}
+        for index in range(len(words)):
+            if index not in writable:
+                scores[index, index + 1] = NOT_WRITABLE
+        placed = _places(places, [unit for unit in scores if unit not in places], len(frames))
         spans = word_spans(
-            ["".join(words[first:last]) for (first, last), _ in found],
-            [(path.token_frames[0][0], path.token_frames[-1][1]) for _, path in found],
-            levels,
+            ["".join(words[first:last]) for first, last in placed], [*placed.values()], levels
         )
-        placed: dict[int, AlignedWord] = {}
-        for ((first, last), path), (start, end) in zip(found, spans, strict=True):
+        times: dict[int, AlignedWord] = {}
+        for unit, (start, end) in zip(placed, spans, strict=True):
+            first, last = unit
             for index in range(first, last):
                 begin_ms = start + (end - start) * (index - first) // (last - first)
                 end_ms = start + (end - start) * (index + 1 - first) // (last - first)
-                placed[index] = AlignedWord(begin_ms, end_ms, math.exp(path.score))
-        writable = {index for first, last in units for index in range(first, last)}
-        length_ms = len(frames.candidate_ids) * LFR_FRAME_MS
-        return [*_in_order(len(words), placed, writable, length_ms)]
+                times[index] = AlignedWord(begin_ms, end_ms, scores[unit])
+        return [*_in_order(len(words), times)]
 
     def _heard(
         self, tokens: Sequence[int], begins: Sequence[int], frames: Frames
     ) -> list[Heard | None]:
         """Return where each word is heard, in frames."""
         best = greedy_search(frames.candidate_ids[:, 0], frames.candidate_scores[:, 0])
-        count = len(frames.candidate_ids)
-        pieces = list(cut(best, count, tokens, begins, self._piece_cells))
+        pieces = list(cut(best, len(frames), tokens, begins, self._piece_cells))
         found: dict[int, list[Heard | None]] = {}
         for batch in _batches(pieces):
             stretches = [self._stretch(pieces[number], tokens, begins, frames) for number in batch]
@@ -182,30 +192,39 @@ def _moved(path: Heard | None, frames: int) -> Heard | None:
     return Heard(tuple((a + frames, b + frames) for a, b in path.token_frames), path.score)
 
 
-def _in_order(
-    count: int, placed: dict[int, AlignedWord], writable: set[int], length_ms: int
-) -> Iterator[AlignedWord]:
-    """Yield all words; those that are not heard where they would be.
+def _places(
+    heard: dict[Span, Span], unwritable: Sequence[Span], num_frames: int
+) -> dict[Span, Span]:
+    """Return the frames of all words, in order: those that cannot be written between the others.
 
-    Words that cannot be written share the time between their neighbours.
+    Args:
+        heard: for each unit of words [first, last), its frames.
+        unwritable: units of words that have none.
+        num_frames: of the recording.
     """
-    begins = [*(placed[index].start_ms if index in placed else -1 for index in range(count))]
-    following = length_ms
-    for index in reversed(range(count)):
-        following = begins[index] = following if begins[index] < 0 else begins[index]
+    placed: dict[Span, Span] = {}
+    waiting: list[Span] = []
+    latest = 0
+    for unit in [*sorted([*heard, *unwritable]), None]:
+        if unit is not None and unit not in heard:
+            waiting.append(unit)
+            continue
+        start = num_frames if unit is None else heard[unit][0]
+        for number, other in enumerate(waiting):
+            frame = latest + (start - latest) * (2 * number + 1) // (2 * len(waiting))
+            placed[other] = frame, frame + 1
+        waiting = []
+        if unit is not None:
+            placed[unit] = heard[unit]
+            latest = heard[unit][1]
+    return placed
+
+
+def _in_order(count: int, placed: dict[int, AlignedWord]) -> Iterator[AlignedWord]:
+    """Yield all words; those that are not heard where they would be."""
     latest_ms = 0
     for index in range(count):
-        if index in placed:
-            word = placed[index]
-        elif index in writable:
-            word = AlignedWord(latest_ms, latest_ms, 0.0)
-        else:
-            last = index
-            while last < count and last not in placed:
-                last += 1
-            unwritable = sum(other not in writable for other in range(index, last))
-            left_ms = max(begins[index] - latest_ms, 0)
-            word = AlignedWord(latest_ms, latest_ms + left_ms // unwritable, NOT_WRITABLE)
+        word = placed.get(index, AlignedWord(latest_ms, latest_ms, 0.0))
         latest_ms = word.end_ms
         yield word
 

@@ -24,9 +24,10 @@ _SMOOTHED = 3  # levels
 _TOKEN_PLACE = 0.35  # of a word's length, from its begin
 _LONGEST_SYLLABLE_MS = 220.0
 _FIRST_SYLLABLE_MS = 165.0  # where no word before it tells
-_LATEST_TOKEN_MS = 400.0  # behind the begin of its word
+_LATEST_TOKEN_MS = 400.0  # behind the begin of its word, or a short word's end behind it
 _PAUSE_DB = 30.0  # below the quieter of the two words
 _PAUSE_LEVELS = 5
+_NEAR_LEVELS = 100  # a second
 _PRIOR_MS = 90.0
 _DIP_DB = 5.0  # as good as one `_PRIOR_MS` nearer
 _LETTERS_PER_SYLLABLE = 3.0
@@ -34,7 +35,7 @@ _AFTER_TOKEN_MS = 20  # a word ends this long behind the begin of its last token
 
 _LETTERS_OR_CHARACTER = re.compile(rf"[^\W\d_{UNSPACED}\uac00-\ud7a3]+|\S")
 
-Span = tuple[int, int]  # ms
+Span = tuple[int, int]  # begin and end
 
 
 def word_spans(
@@ -67,7 +68,8 @@ def word_spans(
         )
         starts.append(start)
         if index:
-            ends.append(end)
+            longest_ms = max(_LATEST_TOKEN_MS, sizes[index - 1] * _LONGEST_SYLLABLE_MS)
+            ends.append(min(end, tokens[index - 1][1] + int(longest_ms)))
     ends.append(_last_end(smooth, tokens[-1]))
     return [(start, max(start, end)) for start, end in zip(starts, ends, strict=True)]
 
@@ -87,13 +89,36 @@ def _between(
     loud = max(section.max(initial=-np.inf), _loudest(levels, token_ms - 30, token_end_ms + 30))
     if before is not None:
         loud = min(loud, _loudest(levels, before[0], before[1] + LEVEL_MS))
-    run = _longest_run(section < loud - _PAUSE_DB)
-    if run[1] - run[0] >= _PAUSE_LEVELS:
-        return (first + run[0]) * LEVEL_MS, (first + run[1]) * LEVEL_MS
-    places = (first + np.arange(len(section)) + 0.5) * LEVEL_MS
-    cost = (section - loud) / _DIP_DB + ((places - expected_ms) / _PRIOR_MS) ** 2
-    place = int(places[int(cost.argmin())]) if len(places) else int(expected_ms)
+    quiet = section < loud - _PAUSE_DB
+    if len(section) > 2 * _NEAR_LEVELS:
+        # Other words may be between the two: each pause is looked for near its own word.
+        end, _ = _pause(quiet[:_NEAR_LEVELS]) or (_NEAR_LEVELS, 0)
+        near = len(section) - _NEAR_LEVELS
+        _, start = _pause(quiet[near:]) or (0, _cheapest(section, loud, first, expected_ms, near))
+        return (first + end) * LEVEL_MS, (first + near + start) * LEVEL_MS
+    if pause := _pause(quiet):
+        return (first + pause[0]) * LEVEL_MS, (first + pause[1]) * LEVEL_MS
+    place = (first + _cheapest(section, loud, first, expected_ms, 0)) * LEVEL_MS + LEVEL_MS // 2
     return place, place
+
+
+def _pause(quiet: NDArray[np.bool_]) -> Span | None:
+    """Return the longest pause [start, end) in some levels; None without one."""
+    run = _longest_run(quiet)
+    return run if run[1] - run[0] >= _PAUSE_LEVELS else None
+
+
+def _cheapest(
+    section: NDArray[np.float64], loud: float, first: int, expected_ms: float, skipped: int
+) -> int:
+    """Return where, behind the levels that are skipped, a word begins that no pause is before.
+
+    Near the place that is expected, and where it is less loud.
+    """
+    near = section[skipped:]
+    places = (first + skipped + np.arange(len(near)) + 0.5) * LEVEL_MS
+    cost = (near - loud) / _DIP_DB + ((places - expected_ms) / _PRIOR_MS) ** 2
+    return int(cost.argmin())
 
 
 def _last_end(levels: NDArray[np.float64], token: Span) -> int:

@@ -48,8 +48,9 @@ class AlignedSentence:
 
     @property
     def heard(self) -> bool:
-        """Whether any of it is in the audio."""
-        return any(word.heard for word in self.words)
+        """Whether any of it is in the audio, as far as can be told."""
+        known = [word for word in self.words if word.confidence is not None]
+        return any(word.heard for word in known or self.words)
 
     @property
     def start_ms(self) -> int:
@@ -63,7 +64,7 @@ class AlignedSentence:
 
     @property
     def _heard_words(self) -> list[AlignedWord]:
-        return [word for word in self.words if word.heard] or self.words
+        return [word for word in self.words if word.heard and self.heard] or self.words
 
 
 @dataclass(frozen=True)

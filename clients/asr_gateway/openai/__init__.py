@@ -1,6 +1,8 @@
 """OpenAI's HTTP API for transcriptions.
 
-    transcriptions   the endpoints: a request from its form to its answer
+    upload_endpoint  what a request with a recording passes through: keys, limits, counters
+    transcriptions   transcriptions: a request from its form to its answer
+    alignments       alignments of texts, which OpenAI has not
     uploads          reads a form within limits of size and time
     form             the fields of the form
     answer           transcripts in the formats that may be asked for, and as events
@@ -11,8 +13,16 @@ A field of the form: `form.py` and `openapi.py`. How large and slow an upload ma
 with the numbers that are settings in `shared/settings.py`.
 """
 
+from .alignments import AlignmentEndpoint
 from .api_errors import ApiError, api_error
 from .openapi import openapi_document
 from .transcriptions import ModelList, TranscriptionEndpoint
 
-__all__ = ["ApiError", "ModelList", "TranscriptionEndpoint", "api_error", "openapi_document"]
+__all__ = [
+    "AlignmentEndpoint",
+    "ApiError",
+    "ModelList",
+    "TranscriptionEndpoint",
+    "api_error",
+    "openapi_document",
+]

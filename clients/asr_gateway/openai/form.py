@@ -59,23 +59,21 @@ def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
     Raises:
         ApiError: one makes no sense.
     """
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        raise ApiError(400, "file: expected an audio or video file; got none", param="file")
+    file = read_audio_file(form)
     granularities = _choices(form, "timestamp_granularities", GRANULARITIES)
     includes = _choices(form, "include", INCLUDES)
-    response_format = _text(form, "response_format") or "json"
+    response_format = read_text_field(form, "response_format") or "json"
     if response_format not in RESPONSE_FORMATS:
         raise _error("response_format", f"one of {', '.join(RESPONSE_FORMATS)}", response_format)
     stream = _flag(form, "stream", default=False)
     if includes and response_format != "json" and not stream:
         raise _error("include[]", "logprobs with response_format json", response_format)
-    _check_temperature(_text(form, "temperature"))
-    _check_chunking(_text(form, "chunking_strategy"))
+    _check_temperature(read_text_field(form, "temperature"))
+    _check_chunking(read_text_field(form, "chunking_strategy"))
     return TranscriptionForm(
         file=file,
-        model=_model(_text(form, "model"), models),
-        language=_language(form),
+        model=_model(read_text_field(form, "model"), models),
+        language=read_language_field(form),
         hotwords=_hotwords(form),
         itn=_flag(form, "itn", default=True),
         response_format=response_format,
@@ -83,7 +81,7 @@ def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
         segments="segment" in granularities or "word" not in granularities,
         logprobs="logprobs" in includes,
         stream=stream,
-        channels=_channels(_text(form, "channels")),
+        channels=read_channels_field(form),
     )
 
 
@@ -101,9 +99,9 @@ def _model(name: str, models: ModelNames) -> str:
     return model
 
 
-def _language(form: FormData) -> str:
+def read_language_field(form: FormData) -> str:
     """Read `language` in any form, or `languages[]` where that names one alone."""
-    word, others = _text(form, "language"), _texts(form, "languages")
+    word, others = read_text_field(form, "language"), _texts(form, "languages")
     try:
         languages = [read_language(each) for each in ([word] if word else others)]
     except ValueError as error:
@@ -113,7 +111,7 @@ def _language(form: FormData) -> str:
 
 def _hotwords(form: FormData) -> str:
     """Join `prompt` and `keywords[]`; a prompt that cannot be read is the model's to refuse."""
-    prompt = _text(form, "prompt")
+    prompt = read_text_field(form, "prompt")
     keywords = write_hotwords(Hotword(word) for word in _texts(form, "keywords"))
     if not keywords:
         return prompt
@@ -152,8 +150,17 @@ def _choices(form: FormData, name: str, known: tuple[str, ...]) -> list[str]:
     return values
 
 
-def _channels(word: str) -> Channels:
-    """Read `mix`, `each`, a number, or nothing."""
+def read_audio_file(form: FormData) -> UploadFile:
+    """Return the recording that was uploaded."""
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise ApiError(400, "file: expected an audio or video file; got none", param="file")
+    return file
+
+
+def read_channels_field(form: FormData) -> Channels:
+    """Read `channels`: `mix`, `each`, a number, or nothing."""
+    word = read_text_field(form, "channels")
     try:
         return read_channels(word or "mix")
     except OptionError:
@@ -161,13 +168,13 @@ def _channels(word: str) -> Channels:
 
 
 def _flag(form: FormData, name: str, *, default: bool) -> bool:
-    word = _text(form, name).lower()
+    word = read_text_field(form, name).lower()
     if word not in ("", "true", "false", "1", "0"):
         raise _error(name, "true or false", word)
     return word in ("true", "1") if word else default
 
 
-def _text(form: FormData, name: str) -> str:
+def read_text_field(form: FormData, name: str) -> str:
     """Return a field that is text; "" where there is none."""
     value = form.get(name, "")
     if not isinstance(value, str):

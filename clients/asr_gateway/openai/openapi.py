@@ -7,6 +7,7 @@ from typing import Any
 from asr_contract import LANGUAGE_IDS
 
 from ..shared import DEFAULT_MODEL_NAME, MODELS
+from .alignment_schema import ALIGNMENT, ALIGNMENT_FORM
 from .form import GRANULARITIES, INCLUDES, RESPONSE_FORMATS
 
 _ERROR: dict[str, Any] = {
@@ -210,6 +211,28 @@ def openapi_document() -> dict[str, Any]:
                     },
                 }
             },
+            "/v1/audio/alignments": {
+                "post": {
+                    "operationId": "align",
+                    "summary": "Say when each word of a text is heard; not one of OpenAI's",
+                    "security": secured,
+                    "requestBody": {
+                        "required": True,
+                        "content": {"multipart/form-data": {"schema": ALIGNMENT_FORM}},
+                    },
+                    "responses": {
+                        "200": {
+                            "description": "the words in time",
+                            "content": {
+                                "application/json": {"schema": _ref("Alignment")},
+                                "text/plain": {"schema": {"type": "string"}},
+                                "application/x-subrip": {"schema": {"type": "string"}},
+                            },
+                        },
+                        **_errors(400, 401, 408, 413, 429, 500, 502, 503, 504),
+                    },
+                }
+            },
             "/v1/models": {
                 "get": {
                     "operationId": "listModels",
@@ -275,6 +298,7 @@ def openapi_document() -> dict[str, Any]:
                 "Segment": _SEGMENT,
                 "Transcription": _TRANSCRIPTION,
                 "Model": _MODEL,
+                "Alignment": ALIGNMENT,
             },
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },

@@ -2,86 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive
 
 from asr_client import AsrError, AsyncFileTranscription, FileOptions, FileTranscript, Sentence
 from asr_client.files import join_texts, whole_transcript
 
-from ..shared import MODELS, Gateway, TooManySessions, failure_kind, log_event, logged
+from ..shared import MODELS, Gateway, log_event
 from .answer import delta_event, done_event, error_event, transcription_response
 from .api_errors import ApiError, api_error
 from .form import TranscriptionForm, read_form
+from .upload_endpoint import UploadEndpoint, until_left
 from .uploads import UploadRequest, check_size
 
-_MODE, _DOOR = "http", "openai"  # for counters
 
+class TranscriptionEndpoint(UploadEndpoint):
+    """Transcriptions."""
 
-class TranscriptionEndpoint:
-    """An ASGI application for transcriptions: it holds its place in the limits to the end."""
+    what = "transcription"
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
-        settings = self._gateway.settings
-        request = UploadRequest(
-            scope,
-            receive,
-            max_bytes=settings.max_upload_bytes,
-            idle_timeout_s=settings.upload_idle_timeout_s,
-        )
-        metrics, outcome, begun_s = self._gateway.metrics, "left", time.monotonic()
-        number = self._gateway.next_number()
-        try:
-            async with AsyncExitStack() as stack:
-                client = self._gateway.keys.client(request)
-                self._gateway.make_room(client)
-                stack.enter_context(self._gateway.limits.session(client))
-                await self._gateway.check_triton()
-                response = await self._answer(request, receive, stack)
-                if response is not None:
-                    await response(scope, receive, send)
-                    outcome = "ok"
-        except ClientDisconnect:
-            pass
-        except Exception as error:
-            failure = api_error(error)
-            self._count_failure(error)
-            if failure.code is None and failure.status == 500:
-                raise
-            outcome = "error"
-            log_event(
-                "transcription failed",
-                session=number,
-                status=failure.status,
-                code=failure.code,
-                param=failure.param,
-                # What is wrong with a field quotes it.
-                error="ApiError" if isinstance(error, ApiError) else logged(error),
-            )
-            await failure.response()(scope, receive, send)
-        finally:
-            metrics.utterances.labels(_MODE, outcome).inc()
-            log_event(
-                "transcription",
-                session=number,
-                outcome=outcome,
-                elapsed_s=round(time.monotonic() - begun_s, 3),
-            )
-
-    async def _answer(
+    async def answer(
         self, request: UploadRequest, receive: Receive, stack: AsyncExitStack
     ) -> Response | None:
         """Return the answer; None for a client that has gone. `stack` closes what it needs."""
-        gateway = self._gateway
+        gateway = self.gateway
         fields = await request.upload()
         stack.push_async_callback(fields.close)
         form = read_form(fields, gateway.models)
@@ -126,15 +75,7 @@ class TranscriptionEndpoint:
             self._count(result, time.monotonic() - begun_s)
             return transcription_response(form, result, _warnings(warning, result))
 
-        work = asyncio.create_task(transcribe())
-        leaving = asyncio.create_task(_disconnected(receive))
-        try:
-            await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            return work.result() if work.done() else None
-        finally:
-            for task in (work, leaving):
-                task.cancel()
-            await asyncio.gather(work, leaving, return_exceptions=True)
+        return await until_left(transcribe(), receive)
 
     async def _events(
         self, form: TranscriptionForm, file: AsyncFileTranscription, warning: str | None
@@ -152,25 +93,13 @@ class TranscriptionEndpoint:
             self._count(result, time.monotonic() - begun_s)
             yield done_event(form, result, _warnings(warning, result))
         except AsrError as error:
-            self._count_failure(error)
+            self.count_failure(error)
             yield error_event(api_error(error).body())
-
-    def _count_failure(self, error: Exception) -> None:
-        """Count what was refused or failed."""
-        metrics = self._gateway.metrics
-        if isinstance(error, TooManySessions):
-            metrics.refused.labels(error.reason).inc()
-        else:
-            kind = "request" if isinstance(error, ApiError) else failure_kind(error)
-            metrics.errors.labels(_DOOR, kind).inc()
 
     def _count(self, result: FileTranscript, elapsed_s: float) -> None:
         """Count a transcript, and log its text if that is wanted."""
-        metrics = self._gateway.metrics
-        metrics.audio_s.labels(_MODE).inc(result.duration_s)
-        if result.duration_s:
-            metrics.real_time_factor.labels(_MODE).observe(elapsed_s / result.duration_s)
-        if self._gateway.settings.log_text:
+        self.count_audio(result.duration_s, elapsed_s)
+        if self.gateway.settings.log_text:
             log_event("transcript", text=result.text)
 
 
@@ -178,12 +107,6 @@ def _warnings(warning: str | None, result: FileTranscript) -> list[str]:
     if warning is None:
         return result.summary.warnings
     return [warning, *(other for other in result.summary.warnings if other not in warning)]
-
-
-async def _disconnected(receive: Receive) -> None:
-    """Return when the client has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 class ModelList:

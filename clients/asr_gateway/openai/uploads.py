@@ -43,7 +43,7 @@ class UploadRequest(Request):
         self._max_bytes = max_bytes + _FORM_BYTES
         self._idle_timeout_s = idle_timeout_s
 
-    async def upload(self) -> FormData:
+    async def upload(self, max_files: int = 1) -> FormData:
         """Read the form; empty where the request is none. Its caller closes it.
 
         Raises:
@@ -57,7 +57,7 @@ class UploadRequest(Request):
                 parser = _UploadParser(
                     self.headers,
                     stream,
-                    max_files=1,
+                    max_files=max_files,
                     max_fields=MAX_FIELDS,
                     max_part_size=MAX_FIELD_BYTES,
                 )

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from ..funasr import WebSocketEndpoint
-from ..openai import ApiError, ModelList, TranscriptionEndpoint, openapi_document
+from ..openai import AlignmentEndpoint, ApiError, ModelList, TranscriptionEndpoint, openapi_document
 from ..realtime import RealtimeEndpoint
 from ..shared import Gateway
 from .guard import REQUEST_ID, Guard
@@ -46,6 +46,7 @@ def make_application(gateway: Gateway) -> Starlette:
             Route("/v1/models", models.all),
             Route("/v1/models/{model:path}", models.one),
             Route("/v1/audio/transcriptions", TranscriptionEndpoint(gateway), methods=["POST"]),
+            Route("/v1/audio/alignments", AlignmentEndpoint(gateway), methods=["POST"]),
             Route("/v1/audio/translations", _no_translations, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
             WebSocketRoute("/v1/realtime", RealtimeEndpoint(gateway).serve),

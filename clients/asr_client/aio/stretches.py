@@ -45,7 +45,8 @@ class AsyncStretchSession:
     """Live recognition of one audio stream by a model of whole recordings, such as SenseVoice.
 
     `AsyncClient.stream` makes it. It has the names of `AsyncStreamSession`, and promises the same,
-    but that one which is dropped without `close` lasts until its client is closed.
+    but that one which is dropped without `close` lasts until its client is closed; a blocking
+    client's `StreamSession` closes it when it is dropped.
     The VAD cuts the audio at pauses. While a stretch is spoken it is decoded again and again
     (`streaming.growing` says how often); `partial_text` is what is shown of it. When it has ended
     it is recognised as a file's would be, and that joins `final_text`, with its language.

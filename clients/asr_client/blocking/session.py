@@ -35,6 +35,7 @@ class StreamSession:
     ) -> None:
         self._background = background
         self._inner = inner
+        background.when_dropped(self, inner.close)
 
     def __enter__(self) -> StreamSession:
         self.open()

@@ -27,7 +27,7 @@ serve: $(VENV)/server
 	    --metrics-port $(METRICS_PORT) $(SERVE_FLAGS)
 
 models: $(VENV)/server
-	for model in sensevoice paraformer paraformer-online vad punctuation punctuation-online; do \
+	for model in sensevoice paraformer paraformer-online vad punctuation punctuation-online speaker; do \
 	    $(BIN)/python -m scripts.install_model $$model || exit 1; done
 
 install-model: $(VENV)/install

@@ -14,6 +14,7 @@ SENSEVOICE_FRAMES_MODEL = "sensevoice_frames"  # what is likely in each frame of
 SENSEVOICE_ALIGNMENT_MODEL = "sensevoice_alignment"  # where a text is in frames
 PUNCTUATION_MODEL = "punctuation"  # of a whole text
 PUNCTUATION_ONLINE_MODEL = "punctuation_online"  # of a text that goes on
+SPEAKER_MODEL = "speaker"  # whose voice a recording holds
 
 # What people call the recognisers of whole recordings → what Triton serves under.
 RECOGNISERS = {"sensevoice": SENSEVOICE_MODEL, "paraformer": PARAFORMER_MODEL}

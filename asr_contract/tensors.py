@@ -46,6 +46,9 @@ WORDS = "WORDS"
 MARKS = "MARKS"
 PUNCTUATIONS = "PUNCTUATIONS"  # ids of the marks
 
+# What the speaker model answers: a vector for each recording
+EMBEDDING = "EMBEDDING"
+
 # Parameters of requests
 HOTWORDS_PARAMETER = "hotwords"
 CHUNK_SIZE_PARAMETER = "chunk_size"

@@ -1,5 +1,5 @@
 """Exports checkpoints by FunASR, in a process of their own; only that needs torch."""
 
-from asr_server.export.checkpoint import CHECKPOINT, check_exporter, export_checkpoint
+from asr_server.export.checkpoint import check_exporter, export_checkpoint
 
-__all__ = ["CHECKPOINT", "check_exporter", "export_checkpoint"]
+__all__ = ["check_exporter", "export_checkpoint"]

@@ -27,11 +27,12 @@ from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.session import Outputs
 from asr_server.graphs.simplify import simplify
 from asr_server.graphs.skip_norms import fuse_skip_norms
-from asr_server.graphs.versions import limit_versions
+from asr_server.graphs.versions import MIN_OPSET, MIN_SPEAKER_OPSET, limit_versions
 from asr_server.graphs.warm_up import warm_up_inputs
 from asr_server.models.names import Device, GraphKind, GraphKindChoice
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
+_OUTPUTS = {"token_ids", "silence_probs", "punctuations"}  # that only prepared graphs have
 _WAY_OUT = "--row-by-row leaves its inside as it is and runs the rows of a batch one by one."
 
 
@@ -56,8 +57,9 @@ def prepare(
     Args:
         source: FunASR's `model.onnx` or `model_quant.onnx` of Paraformer, BiCifParaformer,
             ContextualParaformer, SeacoParaformer, SenseVoiceSmall or ParaformerStreaming, and the
-            latter's `decoder.onnx` or `decoder_quant.onnx`; or of FSMN-VAD or CT-Transformer. The
-            streaming encoder needs `config.yaml` and `am.mvn` beside it, the VAD `config.yaml`.
+            latter's `decoder.onnx` or `decoder_quant.onnx`; or of FSMN-VAD or CT-Transformer; or
+            CAM++, exported here or by 3D-Speaker. The streaming encoder needs `config.yaml` and
+            `am.mvn` beside it, the VAD `config.yaml`.
         target: is replaced in one step, after the proof.
         kind: what `source` must be; "auto" takes any.
         recordings: features [T, 560] of real recordings to prove it on, besides made ones; for
@@ -105,11 +107,11 @@ def _rewrite(
 ) -> tuple[ModelProto, Report, Recipe]:
     model = load_model(source)
     outputs = {value.name for value in model.graph.output}
-    if is_prepared(model) or not outputs.isdisjoint({"token_ids", "silence_probs", "punctuations"}):
+    if is_prepared(model) or not outputs.isdisjoint(_OUTPUTS):
         raise PrepareError(f"{source}: is a prepared graph already; give FunASR's own export")
-    model = limit_versions(model)
+    found = find_kind(Graph(model))
+    model = limit_versions(model, MIN_SPEAKER_OPSET if found == "speaker" else MIN_OPSET)
     graph = Graph(model)
-    found = find_kind(graph)
     if kind not in ("auto", _FAMILIES.get(found, found)):
         raise PrepareError(
             f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
@@ -118,6 +120,11 @@ def _rewrite(
         raise PrepareError(
             f"{source}: --row-by-row does not work for {found}, whose caches must end with each "
             "row's own last column"
+        )
+    if row_by_row and found not in ROW_LOOPS:
+        raise PrepareError(
+            f"{source}: --row-by-row does not work for {found}, whose rows are of one length and "
+            "independent as they are"
         )
     recipe = find_recipe(found, source.parent, graph)
     int8 = patterns.is_dynamic_int8(graph)
@@ -131,7 +138,8 @@ def _rewrite(
             model, more = _FOR_DEVICE["cpu" if int8 else device](model, found)
             edits |= more
     except PrepareError as error:
-        way_out = "" if row_by_row or found in WITH_CACHES else f". {_WAY_OUT}"
+        refused = found in WITH_CACHES or found not in ROW_LOOPS
+        way_out = "" if row_by_row or refused else f". {_WAY_OUT}"
         raise PrepareError(f"{source}: {error}{way_out}") from error
     if int8 or row_by_row:
         loop_over_rows(model, ROW_LOOPS[found])

@@ -13,6 +13,7 @@ from asr_server.graphs.paraformer import prepare_paraformer
 from asr_server.graphs.punctuation import PUNCTUATION_LOOP, prepare_punctuation
 from asr_server.graphs.row_loop import RowLoop, Width
 from asr_server.graphs.sensevoice import prepare_sensevoice
+from asr_server.graphs.speaker import SPEAKER_OUTPUTS, prepare_speaker
 from asr_server.graphs.streaming import (
     DECODER_LOOP,
     ENCODER_LOOP,
@@ -22,6 +23,7 @@ from asr_server.graphs.streaming import (
 from asr_server.graphs.token_ids import token_widths
 from asr_server.graphs.vad import VAD_LOOP, load_silence_ids, prepare_vad
 from asr_server.graphs.verify_punctuation import prove_punctuation
+from asr_server.graphs.verify_speaker import prove_speaker
 from asr_server.graphs.verify_streaming_decoder import prove_decoder
 from asr_server.graphs.verify_streaming_encoder import prove_encoder
 from asr_server.graphs.verify_vad import prove_vad
@@ -83,6 +85,8 @@ def find_kind(graph: Graph) -> GraphKind:
         return "punctuation_online" if "vad_masks" in graph.input_types else "punctuation"
     if "out_cache0" in outputs:
         return "vad"
+    if outputs == SPEAKER_OUTPUTS:
+        return "speaker"
     if "ctc_logits" in outputs:
         return "sensevoice"
     if "enc" in outputs and "alphas" in outputs:
@@ -121,6 +125,8 @@ def find_recipe(kind: GraphKind, model_dir: Path, graph: Graph) -> Recipe:
         )
     if kind in ("punctuation", "punctuation_online"):
         return Recipe(prepare_punctuation, prove_punctuation)
+    if kind == "speaker":
+        return Recipe(lambda graph, _: prepare_speaker(graph), prove_speaker)
     if kind == "sensevoice":
         return Recipe(prepare_sensevoice)
     return Recipe(prepare_paraformer, hotword_dim=hotword_dim(graph))

@@ -17,6 +17,7 @@ _FBANK, _POSITIONS, _MELS = 127, 20, 80  # a window of 600 ms and what is beside
 _TOKENS = 3  # of a window
 _VAD_FRAMES, _VAD_FEATURES = 60, 400  # 600 ms
 _WORDS = 20
+_SPEAKER_FRAMES = 148  # 1.5 s
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def warm_up_inputs(kind: GraphKind, source: Graph) -> dict[str, WarmUpInput]:
         words = {"word_ids": WarmUpInput(_INT32, (_WORDS,)), "word_lengths": _length(_WORDS)}
         context = {"vad_indexes": WarmUpInput(_INT32, (1,))}
         return words | context if kind == "punctuation_online" else words
+    if kind == "speaker":
+        return {"features": WarmUpInput(_FP32, (_SPEAKER_FRAMES, _MELS))}
     speech = {
         "speech": WarmUpInput(_FP32, (_FRAMES, _FEATURES)),
         "speech_lengths": _length(_FRAMES),

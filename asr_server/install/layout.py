@@ -63,7 +63,7 @@ def download_patterns(graphs: Collection[str], precision: ExportedPrecision) -> 
     return [*names, "*.data", *tables, *HOTWORD_FILES, *EXAMPLES]
 
 
-CHECKPOINT_PATTERNS = ("model.pt", "seg_dict")
+BESIDE_CHECKPOINTS = ("seg_dict",)
 # The recordings that models ship, which prove them (`asr_server.install.reading`).
 EXAMPLES = ("example/*.wav", "example/*.mp3")
 

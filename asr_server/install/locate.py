@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_server.errors import InstallError
-from asr_server.export import CHECKPOINT, check_exporter, export_checkpoint
+from asr_server.export import check_exporter, export_checkpoint
 from asr_server.install import hub
 from asr_server.install.layout import (
-    CHECKPOINT_PATTERNS,
+    BESIDE_CHECKPOINTS,
     download_patterns,
     graph_file,
     has_graphs,
@@ -37,11 +37,12 @@ class Wanted:
         kind: of the model.
         graphs: its ONNX files, without their ending.
         precision: of the graphs.
-        source: a directory, a repository id or a name; None for the published default.
+        source: a directory, a graph, a repository id or a name; None for the published default.
         hub: where to look for an id, None where it usually lies.
         revision: branch, tag or commit.
         variant: which published default.
         from_checkpoint: export here even if the ONNX was published.
+        checkpoint: the file of its weights before they are exported.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Wanted:
     revision: str | None = None
     variant: str | None = None
     from_checkpoint: bool = False
+    checkpoint: str = "model.pt"
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def locate(wanted: Wanted, work: Path, report: Callable[[str], None]) -> Located
     Raises:
         InstallError: there is no such model, or it cannot be had.
     """
+    if wanted.source is not None and wanted.source.endswith(".onnx"):
+        return _locate_graph(wanted, Path(wanted.source).resolve(), work)
     if wanted.source is not None and Path(wanted.source).is_dir():
         return _locate_directory(wanted, Path(wanted.source).resolve(), work, report)
     hub_name, repository = _choose_repository(wanted)
@@ -87,7 +91,7 @@ def locate(wanted: Wanted, work: Path, report: Callable[[str], None]) -> Located
     patterns = download_patterns(wanted.graphs, wanted.precision)
     if wanted.from_checkpoint:
         check_exporter(repository)
-        patterns = [*patterns, *CHECKPOINT_PATTERNS]
+        patterns = [*patterns, wanted.checkpoint, *BESIDE_CHECKPOINTS]
     snapshot = hub.download(hub_name, repository, patterns, wanted.revision)
     if data := missing_data(snapshot.directory, wanted.graphs, wanted.precision):
         # Their names are only known from the graph.
@@ -95,9 +99,9 @@ def locate(wanted: Wanted, work: Path, report: Callable[[str], None]) -> Located
         snapshot = hub.download(hub_name, repository, patterns, wanted.revision)
     if not _is_complete(wanted, snapshot.directory):
         others = hub.list_files(hub_name, repository, wanted.revision)
-        if CHECKPOINT in others:
+        if wanted.checkpoint in others:
             check_exporter(repository)
-            patterns = [*patterns, *CHECKPOINT_PATTERNS]
+            patterns = [*patterns, wanted.checkpoint, *BESIDE_CHECKPOINTS]
             snapshot = hub.download(hub_name, repository, patterns, wanted.revision)
         else:
             _refuse_other_precision(wanted, repository, others)
@@ -115,11 +119,23 @@ def _locate_directory(
 ) -> Located:
     origin = {"directory": str(directory)}
     exists = has_graphs(directory, wanted.graphs, wanted.precision)
-    if (exists and not wanted.from_checkpoint) or not (directory / CHECKPOINT).is_file():
+    checkpoint = directory / wanted.checkpoint
+    if (exists and not wanted.from_checkpoint) or not checkpoint.is_file():
         return Located((directory,), directory.name, origin)
-    report(f"exporting {directory / CHECKPOINT} to ONNX")
-    export_checkpoint(directory, work, wanted.precision)
+    report(f"exporting {checkpoint} to ONNX")
+    export_checkpoint(directory, wanted.checkpoint, work, wanted.precision)
     return Located((work, directory), directory.name, origin)
+
+
+def _locate_graph(wanted: Wanted, path: Path, work: Path) -> Located:
+    """Take a graph of any name, such as 3D-Speaker writes, for the only one of its model."""
+    if len(wanted.graphs) != 1:
+        raise InstallError(f"{path}: expected the directory of a {wanted.kind} model, got a graph")
+    if not path.is_file():
+        raise InstallError(f"{path}: no such file")
+    (graph,) = wanted.graphs
+    (work / graph_file(graph, wanted.precision)).symlink_to(path)
+    return Located((work, path.parent), path.stem, {"file": str(path)})
 
 
 def _choose_repository(wanted: Wanted) -> tuple[HubName, str]:

@@ -114,6 +114,7 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
         order.revision,
         order.variant,
         order.from_checkpoint,
+        kind.checkpoint,
     )
     with tempfile.TemporaryDirectory(prefix="install-") as work:
         exported, links = Path(work) / "exported", Path(work) / "files"

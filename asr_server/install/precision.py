@@ -12,7 +12,6 @@ from typing import Any
 from asr_contract import character_error_rate
 from asr_core.features import load_frontend
 from asr_server.errors import InstallError
-from asr_server.export import CHECKPOINT
 from asr_server.graphs import ConversionReport, Report, convert
 from asr_server.install.agreement import LOADERS, Agreement, count_agreement
 from asr_server.install.installed import Material
@@ -92,7 +91,7 @@ def _holds_int8_only(kind: ModelKind, source: str | None) -> bool:
         directory is not None
         and has_graphs(directory, graphs, "int8")
         and not has_graphs(directory, graphs, "fp32")
-        and not (directory / CHECKPOINT).is_file()
+        and not (directory / kind.checkpoint).is_file()
     )
 
 

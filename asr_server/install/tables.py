@@ -86,6 +86,10 @@ def _check_punctuation(source: Path, encoder: Path) -> None:
     _expect("config.yaml: punc_list", marks, "marks", _classes(encoder), "the graph")
 
 
+def _check_speaker(source: Path, encoder: Path) -> None:
+    """There is no table; what the graph takes is compared when it is prepared."""
+
+
 def _check_front_end(source: Path, encoder: Path) -> None:
     load_frontend(source)
     values = len(load_cmvn(source / "am.mvn").shift)
@@ -99,6 +103,7 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "vad": _check_vad,
     "punctuation": _check_punctuation,
     "punctuation-online": _check_punctuation,
+    "speaker": _check_speaker,
 }
 
 

@@ -14,6 +14,7 @@ from asr_contract import (
     SENSEVOICE_ALIGNMENT_MODEL,
     SENSEVOICE_FRAMES_MODEL,
     SENSEVOICE_MODEL,
+    SPEAKER_MODEL,
     STREAMING_MODEL,
     VAD_MODEL,
 )
@@ -50,6 +51,7 @@ class ModelKind:
         unsupported: files of which each means a model that cannot be served, and why.
         ensemble: the Triton model that chains the others, where there is one.
         more_ensembles: further chains of the same models.
+        checkpoint: the file with the weights before they are exported.
     """
 
     name: Literal[
@@ -59,6 +61,7 @@ class ModelKind:
         "vad",
         "punctuation",
         "punctuation-online",
+        "speaker",
     ]
     repository: str
     graphs: tuple[ExportedGraph, ...]
@@ -66,6 +69,7 @@ class ModelKind:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     ensemble: str | None = None
     more_ensembles: tuple[str, ...] = ()
+    checkpoint: str = "model.pt"
 
     @property
     def encoder(self) -> str:
@@ -149,6 +153,13 @@ KINDS: dict[str, ModelKind] = {
             (ExportedGraph("punctuation_online_encoder", "model", "punctuation_online"),),
             {PUNCTUATION_ONLINE_MODEL: ("tokens.json", "config.yaml")},
             _WORD_LEVEL,
+        ),
+        ModelKind(
+            "speaker",
+            "model_repo_auxiliary",
+            (ExportedGraph("speaker_encoder", "model", "speaker"),),
+            {SPEAKER_MODEL: ()},
+            checkpoint="campplus_cn_common.bin",
         ),
     )
 }

@@ -15,6 +15,7 @@ GraphKind = Literal[
     "vad",
     "punctuation",
     "punctuation_online",
+    "speaker",
 ]
 """Architecture of a prepared graph."""
 
@@ -27,6 +28,7 @@ GraphKindChoice = Literal[
     "vad",
     "punctuation",
     "punctuation_online",
+    "speaker",
 ]
 """What a graph is said to be before it is prepared; the Paraformers tell themselves apart."""
 

@@ -136,6 +136,14 @@ PUBLISHED_MODELS = (
         "iic/punc_ct-transformer_zh-cn-common-vad_realtime-vocab272727",
         "iic/punc_ct-transformer_zh-cn-common-vad_realtime-vocab272727-onnx",
     ),
+    PublishedModel(
+        "speaker",
+        "",
+        ("cam++",),
+        "iic/speech_campplus_sv_zh-cn_16k-common",
+        None,
+        "funasr/campplus",
+    ),
 )
 
 

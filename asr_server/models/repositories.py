@@ -47,7 +47,8 @@ def missing_kinds(repositories: Collection[Path]) -> list[ModelKind]:
     return [
         kind
         for kind in KINDS.values()
-        if (repository := home() / kind.repository) in repositories
+        if kind.embedded.is_dir()
+        and (repository := home() / kind.repository) in repositories
         and (
             not is_installed(kind, repository)
             or (_is_outdated(kind, repository) and _is_embedded(kind, repository))

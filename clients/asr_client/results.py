@@ -114,13 +114,15 @@ class StreamUpdate:
 class Word:
     """A word, or a character of a language without spaces, and when it is heard, in ms.
 
-    `confidence` is its probability, 0 to 1; None when the model gives none.
+    `confidence` is its probability, 0 to 1; None when the model gives none. `speaker` is whose it
+    is, such as "S1", where speakers were asked for.
     """
 
     text: str
     start_ms: int
     end_ms: int
     confidence: float | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Sentence:
         channel: that it is heard in, from 1, where each is recognised apart; else None.
         doubtful: whether it is too uncertain to rely on, by the model's threshold; often there was
             no speech (docs/confidence.md).
+        speaker: whose it is, such as "S1", where speakers were asked for.
     """
 
     text: str
@@ -152,10 +155,20 @@ class Sentence:
     confidence: float | None = None
     channel: int | None = None
     doubtful: bool = False
+    speaker: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that `json.dumps` takes."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class SpeakerTurn:
+    """A speaker's name, such as "S1", and from when to when, in ms of the recording."""
+
+    speaker: str
+    start_ms: int
+    end_ms: int
 
 
 @dataclass(frozen=True)
@@ -190,6 +203,7 @@ class FileSummary:
         warnings: what is wrong with the file, such as that it is cut off, and what was not done as
             asked, such as a hotword that was left out.
         timings: how long it took.
+        turns: who speaks when, in order, where speakers were asked for.
     """
 
     duration_s: float
@@ -198,6 +212,7 @@ class FileSummary:
     language: str | None
     warnings: list[str]
     timings: FileTimings
+    turns: list[SpeakerTurn] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ RecogniserKind = Literal[
     "sensevoice",
     "paraformer_online",
 ]
-Kind = Literal[RecogniserKind, "fsmn_vad", "ct_transformer", "ct_transformer_streaming"]
+Kind = Literal[RecogniserKind, "fsmn_vad", "ct_transformer", "ct_transformer_streaming", "campplus"]
 SizeName = Literal["tiny", "small", "full"]
 
 FEATURE_DIM = 560  # 7 stacked frames of 80 mel bins

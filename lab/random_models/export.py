@@ -15,7 +15,9 @@ import torch
 import yaml
 
 from asr_server.export.funasr_export import export_onnx, quantize_like_funasr
-from lab.random_models import ct_transformer, fsmn_vad
+from asr_server.export.speaker_export import SpeakerForm, build_speaker
+from asr_server.models import KINDS
+from lab.random_models import campplus, ct_transformer, fsmn_vad
 from lab.random_models.architecture import (
     FEATURE_DIM,
     SIZES,
@@ -83,12 +85,15 @@ def export_random_model(
     try:
         if kind == "fsmn_vad":
             export = _write_vad(size_name, seed, work)
+        elif kind == "campplus":
+            export = _write_speaker(size_name, seed, work)
         elif kind == "ct_transformer" or kind == "ct_transformer_streaming":
             export = _write_punctuation(kind, size_name, seed, work)
         else:
             export = _write_recogniser(kind, size_name, seed, work)
         if with_torch:
-            write_torch_files(work, export.weights)
+            name = KINDS["speaker"].checkpoint if kind == "campplus" else "model.pt"
+            write_torch_files(work, export.weights, name)
         for name, form in export.graphs.items():
             export_onnx(form, work / f"{name}.onnx")
             if quantize:
@@ -137,6 +142,16 @@ def _write_vad(size_name: SizeName, seed: int, work: Path) -> Export:
     form, weights = build_export_form(config, size.classes, seed)
     fsmn_vad.calibrate_fsmn_vad(form, seed)
     return Export({"model": form}, weights)
+
+
+def _write_speaker(size_name: SizeName, seed: int, work: Path) -> Export:
+    """Write a speaker model's configuration and return the rest."""
+    config = campplus.model_config(size_name)
+    _write_config(work, config)
+    torch.manual_seed(seed)
+    model = build_speaker(config)
+    campplus.calibrate_campplus(model, seed)
+    return Export({"model": SpeakerForm(model)}, model.state_dict())
 
 
 def _write_punctuation(

@@ -10,19 +10,22 @@ from typing import Any
 import torch
 
 
-def write_torch_files(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
-    """Write `model.pt` and `configuration.json`.
+def write_torch_files(
+    folder: Path, weights: Mapping[str, torch.Tensor], name: str = "model.pt"
+) -> None:
+    """Write the checkpoint and `configuration.json`.
 
     Args:
         folder: holds the model's tables already.
         weights: by their names in FunASR's model.
+        name: of the checkpoint.
     """
-    torch.save({name: value.detach() for name, value in weights.items()}, folder / "model.pt")
+    torch.save({name: value.detach() for name, value in weights.items()}, folder / name)
     content = {
         "framework": "pytorch",
         "model": {"type": "funasr"},
         "file_path_metas": {
-            "init_param": "model.pt",
+            "init_param": name,
             "config": "config.yaml",
             **_tables(folder),
         },

@@ -144,7 +144,7 @@ def test_in_a_shared_repository_the_embedded_models_fill_the_gaps(home, capsys):
     installed = (repository / "vad_encoder" / "1" / "model.onnx").read_bytes()
     assert repository in default_repositories()
     missing = [kind.name for kind in missing_kinds([repository])]
-    assert missing == ["punctuation", "punctuation-online"]
+    assert missing == ["punctuation", "punctuation-online", "speaker"]
     install_missing([repository])
     said = capsys.readouterr().out
     assert all(f"installing the embedded {name} model" in said for name in missing)
@@ -188,9 +188,10 @@ def test_what_is_there_by_hand_is_loaded_and_what_is_empty_is_not(home):
         "vad",
         "punctuation",
         "punctuation-online",
+        "speaker",
     ]
     (repository / "vad_encoder" / "1" / "model.onnx").write_bytes(b"without a manifest")
     empty = empty_kinds([repository])
     assert models_without(empty, [repository]) == ["vad", "vad_encoder"]
-    assert len(models_without([], [repository])) == 6
+    assert len(models_without([], [repository])) == 8
     assert empty_kinds([home / "elsewhere"]) == []

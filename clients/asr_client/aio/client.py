@@ -23,6 +23,7 @@ from ..options import (
 )
 from ..recognition import RecognitionOptions, RemoteRecogniser
 from ..results import FileTranscript, Outcome, Transcript
+from ..speaker_count import SpeakerCount
 from ..streaming import SequenceRequests
 from ..transport import Endpoint, GrpcTransport, HttpTransport, Transport
 from .alignment import Aligner, AlignmentOptions
@@ -195,6 +196,7 @@ class AsyncClient(AsyncReadiness):
         timestamps: bool = True,
         hotwords: Hotwords = None,
         channels: Channels = "mix",
+        speakers: SpeakerCount | None = None,
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -202,7 +204,16 @@ class AsyncClient(AsyncReadiness):
         """Transcribe an audio or video file of any length; as `Client.transcribe_file`."""
         vad = dict(vad_options or {})
         options = FileOptions(
-            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight, channels
+            model,
+            language,
+            itn,
+            punctuation,
+            timestamps,
+            hotwords,
+            vad,
+            in_flight,
+            channels,
+            speakers,
         )
         async with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return await file.result()
@@ -218,6 +229,7 @@ class AsyncClient(AsyncReadiness):
         timestamps: bool = True,
         hotwords: Hotwords = None,
         channels: Channels = "mix",
+        speakers: SpeakerCount | None = None,
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -228,7 +240,16 @@ class AsyncClient(AsyncReadiness):
         """
         vad = dict(vad_options or {})
         options = FileOptions(
-            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight, channels
+            model,
+            language,
+            itn,
+            punctuation,
+            timestamps,
+            hotwords,
+            vad,
+            in_flight,
+            channels,
+            speakers,
         )
         return self.file_transcription(path, options, timeout_s=timeout_s)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..audio.media import MediaDecoder, MediaSource
 from ..audio.waveform import Pcm, Waveform
+from ..diarisation import Diariser, label_sentences
 from ..errors import AsrError, ClientClosed
 from ..files.options import FileOptions
 from ..files.pieces import pieces_of
@@ -22,7 +23,7 @@ from ..files.sentences import SentenceMaker, recognised_segment, whole_transcrip
 from ..files.served_models import ServedModels
 from ..files.speakers import SentenceOrder, Speaker
 from ..files.speech_detection import SpeechDetector
-from ..results import FileSummary, FileTimings, FileTranscript, Sentence, Transcript
+from ..results import FileSummary, FileTimings, FileTranscript, Sentence, SpeakerTurn, Transcript
 from ..transport import Transport
 
 
@@ -62,10 +63,7 @@ class AsyncFileTranscription:
         owner: str = "",
     ) -> None:
         self._media = MediaDecoder(
-            source,
-            channels=options.channels,
-            file_name=file_name,
-            owner=owner,
+            source, channels=options.channels, file_name=file_name, owner=owner
         )
         self._name = self._media.name
         self._transport = transport
@@ -74,6 +72,10 @@ class AsyncFileTranscription:
         self._models = ServedModels(transport, url, options, timeout_s)
         self._speakers: list[Speaker] = []
         self._order = SentenceOrder()
+        self._diariser = (
+            None if options.speakers is None else Diariser(transport, options.speakers, timeout_s)
+        )
+        self._unlabelled: list[Sentence] = []  # whose they are is known at the end
         self._recognitions: asyncio.Queue[_Recognition | _Passed] = asyncio.Queue()
         self._slots = asyncio.Semaphore(options.in_flight)
         self._tasks: set[asyncio.Task[Transcript]] = set()
@@ -232,10 +234,19 @@ class AsyncFileTranscription:
     async def _submit(self, speaker: Speaker, segment: Segment) -> None:
         """Send a segment to the recogniser when there is room; who reads sentences makes room."""
         await self._slots.acquire()
-        task = asyncio.create_task(self._models.recognise(segment))
+        task = asyncio.create_task(self._hear(segment))
         self._tasks.add(task)
         task.add_done_callback(self._recognised)
         self._recognitions.put_nowait(_Recognition(speaker, segment.start_ms, segment.end_ms, task))
+
+    async def _hear(self, segment: Segment) -> Transcript:
+        """Recognise a segment, and take in its voices where speakers are told apart."""
+        if self._diariser is None:
+            return await self._models.recognise(segment)
+        transcript, _ = await asyncio.gather(
+            self._models.recognise(segment), self._diariser.hear(segment)
+        )
+        return transcript
 
     def _recognised(self, task: asyncio.Task[Transcript]) -> None:
         """Look at a failure, so that one nobody waits for any more is not logged as forgotten."""
@@ -260,7 +271,8 @@ class AsyncFileTranscription:
                 self._order.add(await speaker.finish())
             self._speakers = []
             self._take([])
-            self._summary = self._summarise()
+            turns = await self._label()
+            self._summary = self._summarise(turns)
             return
         start_ms, end_ms = recognition.start_ms, recognition.end_ms
         await asyncio.wait({recognition.task})
@@ -282,9 +294,22 @@ class AsyncFileTranscription:
         """Have sentences ready to be read, when nobody can say anything before them any more."""
         self._order.add(sentences)
         before = len(self._ready)
-        self._ready += self._order.ready(self._speakers if len(self._speakers) > 1 else ())
+        ready = self._order.ready(self._speakers if len(self._speakers) > 1 else ())
+        if self._diariser is not None:
+            self._unlabelled += ready
+            return
+        self._ready += ready
         if len(self._ready) > before and self._first_sentence_s is None:
             self._first_sentence_s = time.monotonic() - self._started_s
+
+    async def _label(self) -> list[SpeakerTurn]:
+        """Find the speakers, now that all was heard, and have the sentences ready as theirs."""
+        if self._diariser is None:
+            return []
+        turns = await self._diariser.turns()
+        self._ready += await asyncio.to_thread(label_sentences, self._unlabelled, turns)
+        self._unlabelled = []
+        return turns
 
     async def _check_producer(self) -> None:
         """Wait for the end of the producer, and raise what it ended with."""
@@ -305,7 +330,7 @@ class AsyncFileTranscription:
             message = f"{self._name}: {where}: {error}"
             raise type(error)(message, server_message=error.server_message) from error
 
-    def _summarise(self) -> FileSummary:
+    def _summarise(self, turns: list[SpeakerTurn]) -> FileSummary:
         duration_s = self._media.decoded_s
         self._recognised_ms = round(duration_s * 1000)
         return FileSummary(
@@ -321,4 +346,5 @@ class AsyncFileTranscription:
                 recognition_s=self._models.recognition_s,
                 punctuation_s=self._models.punctuation_s,
             ),
+            turns=turns,
         )

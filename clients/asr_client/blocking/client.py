@@ -17,6 +17,7 @@ from ..hotwords import Hotwords
 from ..options import DEFAULT_TIMEOUT_S, timeout_or
 from ..recognition import RecognitionOptions
 from ..results import FileTranscript, Outcome, Transcript
+from ..speaker_count import SpeakerCount
 from ..transport import ThreadedGrpcTransport
 from .alignment import Aligning
 from .background import Background
@@ -204,6 +205,7 @@ class Client(Aligning, Readiness):
         timestamps: bool = True,
         hotwords: Hotwords = None,
         channels: Channels = "mix",
+        speakers: SpeakerCount | None = None,
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -225,6 +227,7 @@ class Client(Aligning, Readiness):
             timestamps: words with their times.
             channels: "mix", the number of one (from 1), or "each": every channel is recognised as
                 a speaker of its own, and sentences, in order of time, say whose they are.
+            speakers: how many, or "auto": sentences and words say whose, and come at the end.
             vad_options: FunASR's options of the VAD by name, such as
                 `{"max_end_silence_time": 500}`; see `files.VAD_OPTIONS`.
             in_flight: segments of this file that are recognised at a time.
@@ -238,7 +241,16 @@ class Client(Aligning, Readiness):
         """
         vad = dict(vad_options or {})
         options = FileOptions(
-            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight, channels
+            model,
+            language,
+            itn,
+            punctuation,
+            timestamps,
+            hotwords,
+            vad,
+            in_flight,
+            channels,
+            speakers,
         )
         with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return file.result()
@@ -254,6 +266,7 @@ class Client(Aligning, Readiness):
         timestamps: bool = True,
         hotwords: Hotwords = None,
         channels: Channels = "mix",
+        speakers: SpeakerCount | None = None,
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -271,7 +284,16 @@ class Client(Aligning, Readiness):
         """
         vad = dict(vad_options or {})
         options = FileOptions(
-            model, language, itn, punctuation, timestamps, hotwords, vad, in_flight, channels
+            model,
+            language,
+            itn,
+            punctuation,
+            timestamps,
+            hotwords,
+            vad,
+            in_flight,
+            channels,
+            speakers,
         )
         return self.file_transcription(path, options, timeout_s=timeout_s)
 

@@ -17,6 +17,7 @@ from ..audio import Channels, read_channels
 from ..blocking.client import Client
 from ..errors import OptionError
 from ..options import DEFAULT_TIMEOUT_S
+from ..speaker_count import SpeakerCount, read_speakers
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -173,6 +174,14 @@ def positive_count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {text!r}")
     return value
+
+
+def speakers_word(text: str) -> SpeakerCount:
+    """Parse auto or a number of speakers, for argparse."""
+    try:
+        return read_speakers(text)
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def channels_word(text: str) -> Channels:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..files.sentences import join_texts
-from ..results import FileTranscript, Sentence
+from ..results import FileTranscript, Sentence, SpeakerTurn
 from ..text.subtitles import spoken_line, srt, tsv, vtt
 from .input_files import STDIN, InputFile
 from .output import Output
 
-FORMATS = ("txt", "json", "srt", "vtt", "tsv", "kaldi")
+FORMATS = ("txt", "json", "srt", "vtt", "tsv", "kaldi", "rttm")
 
 # Of the JSON objects, which docs/transcript.schema.json describes: raised when a field goes or
 # changes its meaning, not when one is added.
@@ -45,7 +45,7 @@ def format_line(
 
     Args:
         style: "txt" (the text; with the path or id and a tab before it unless `only`), "json"
-            (an object), or "kaldi" (`id text`).
+            (an object), "kaldi" (`id text`), or "rttm" (a line for each turn of a speaker).
         source: what was recognised.
         model: name of the model that did.
         transcript: its result.
@@ -55,6 +55,8 @@ def format_line(
         name = STDIN if source.label == STDIN else source.path
         origin = {"schema_version": SCHEMA_VERSION, "file": name, "id": source.utterance_id}
         return json_line({**origin, "model": model, **transcript.to_dict()})
+    if style == "rttm":
+        return "\n".join(rttm_lines(source.utterance_id, transcript.summary.turns))
     channels = sorted({each.channel for each in transcript.sentences if each.channel is not None})
     if style == "kaldi":
         if channels:  # a line for each, as Kaldi names the sides of a call
@@ -63,8 +65,19 @@ def format_line(
                 for channel in channels
             )
         return f"{source.utterance_id} {_one_line(transcript.text)}".rstrip()
-    text = " ".join(map(spoken_line, transcript.sentences)) if channels else transcript.text
+    named = channels or any(each.speaker is not None for each in transcript.sentences)
+    text = " ".join(map(spoken_line, transcript.sentences)) if named else transcript.text
     return _one_line(text) if only else f"{source.label}\t{_one_line(text)}"
+
+
+def rttm_lines(recording: str, turns: Iterable[SpeakerTurn]) -> list[str]:
+    """Return the turns of a recording as NIST's RTTM has them: start and length in seconds."""
+    return [
+        f"SPEAKER {recording} 1 {turn.start_ms / 1000:.3f} "
+        f"{(turn.end_ms - turn.start_ms) / 1000:.3f} <NA> <NA> "
+        f"{'_'.join(turn.speaker.split())} <NA> <NA>"
+        for turn in turns
+    ]
 
 
 def _text_of(transcript: FileTranscript, channel: int) -> str:

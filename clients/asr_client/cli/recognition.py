@@ -15,6 +15,7 @@ from ..audio import Channels
 from ..audio.waveform import Pcm
 from ..blocking.client import Client
 from ..results import FileSummary, Sentence
+from ..speaker_count import SpeakerCount
 from .common import UsageError, read_hotwords
 from .whole_recording import WholeRecording
 
@@ -42,7 +43,7 @@ class Recognition:
     """What is asked of the server for each recording; plain values, fit for other processes.
 
     Attributes:
-        model, language, itn, punctuation, channels: as `Client.stream_file`.
+        model, language, itn, punctuation, channels, speakers: as `Client.stream_file`.
         hotwords: words, not the name of a file.
         vad: whether speech is found first; None for whether the server has the model.
         vad_options: FunASR's names with their values.
@@ -55,6 +56,7 @@ class Recognition:
     itn: bool
     punctuation: bool
     channels: Channels
+    speakers: SpeakerCount | None
     hotwords: str | None
     vad: bool | None
     vad_options: tuple[tuple[str, float], ...]
@@ -74,6 +76,7 @@ class Recognition:
             itn=options.itn,
             punctuation=options.punctuation,
             channels=options.channels,
+            speakers=options.speakers,
             hotwords=read_hotwords(options.hotword),
             vad=options.vad,
             vad_options=tuple(options.vad_option),
@@ -97,6 +100,8 @@ class Recognition:
             raise UsageError("--vad-option: needs the model vad on the server, and not --no-vad")
         if self.channels == "each" and not vad:
             raise UsageError("--channels each: needs the model vad on the server, and not --no-vad")
+        if self.speakers is not None and not vad:
+            raise UsageError("--speakers: needs the model vad on the server, and not --no-vad")
         return replace(self, vad=vad)
 
     @contextmanager
@@ -114,6 +119,7 @@ class Recognition:
             hotwords=self.hotwords,
             vad_options=dict(self.vad_options),
             channels=self.channels,
+            speakers=self.speakers,
         ) as transcription:
             yield transcription
 

@@ -14,6 +14,7 @@ from .common import (
     language_word,
     positive_count,
     seconds,
+    speakers_word,
     vad_option,
 )
 
@@ -72,6 +73,15 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         type=vad_option,
         metavar="NAME=VALUE",
         help="such as max_end_silence_time=500; FunASR's names",
+    )
+    long.add_argument(
+        "--speakers",
+        nargs="?",
+        const="auto",
+        type=speakers_word,
+        metavar="N|auto",
+        help="tell who says what: so many speakers, or as many as are found; needs the model "
+        "speaker on the server",
     )
     parser.add_argument(
         "--channels",

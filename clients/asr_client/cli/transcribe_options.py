@@ -42,8 +42,8 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         default="txt",
         type=text_format,
         choices=FORMATS,
-        help="txt, json (an object a line), kaldi ('id text'), subtitles (srt, vtt) or a table of "
-        "sentences (tsv) (default: %(default)s)",
+        help="txt, json (an object a line), kaldi ('id text'), subtitles (srt, vtt), a table of "
+        "sentences (tsv), or with --speakers who speaks when (rttm) (default: %(default)s)",
     )
     output = parser.add_argument(
         "--output",

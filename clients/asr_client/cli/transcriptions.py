@@ -147,7 +147,8 @@ class _Result:
             return
         transcript = whole_transcript(list(sentences), transcription.summary)
         line = format_line(self._style, self._source, self._model, transcript, only=alone)
-        yield line + "\n"
+        if line or self._style != "rttm":  # a recording without speech has no turns
+            yield line + "\n"
 
     def _watched(self, transcription: Transcription) -> Iterator[Sentence]:
         """Yield the sentences, and move the bar with them."""

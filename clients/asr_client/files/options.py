@@ -10,6 +10,7 @@ from ..audio.conversion import Channels, checked_channels
 from ..errors import OptionError
 from ..hotwords import Hotwords
 from ..options import checked_language
+from ..speaker_count import SpeakerCount, checked_speakers
 
 MAX_SEGMENT_TIME = "max_single_segment_time"
 
@@ -60,6 +61,7 @@ class FileOptions:
             `DEFAULT_SEGMENT_MS`.
         in_flight: segments recognised, or waiting to be read, at a time.
         channels: "mix", the number of one (from 1), or "each" as a speaker of its own.
+        speakers: how many there are, or "auto" to find their number; None to not tell them apart.
     """
 
     model: str = "sensevoice"
@@ -71,6 +73,7 @@ class FileOptions:
     vad_options: Mapping[str, float] = field(default_factory=dict)
     in_flight: int = DEFAULT_IN_FLIGHT
     channels: Channels = "mix"
+    speakers: SpeakerCount | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -80,6 +83,12 @@ class FileOptions:
         """
         checked_language(self.language)
         checked_channels(self.channels)
+        checked_speakers(self.speakers)
+        if self.speakers is not None and self.channels == "each":
+            raise OptionError(
+                "speakers: expected with the mix or one channel; channels='each' has a speaker in "
+                "each"
+            )
         for name, value in self.vad_options.items():
             _check_vad_option(name, value)
         count = self.in_flight

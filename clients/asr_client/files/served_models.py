@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from asr_contract import PUNCTUATION_MODEL, VAD_MODEL, read_language, triton_name
+from asr_contract import PUNCTUATION_MODEL, SPEAKER_MODEL, VAD_MODEL, read_language, triton_name
 from asr_contract.tensors import TEXT_NORM
 
 from ..errors import ModelNotFound, OptionError
@@ -29,6 +29,8 @@ _HOW_TO_INSTALL = {
     "--no-vad",
     PUNCTUATION_MODEL: "`triton-asr-server install punctuation --from ct-punc-c`, and serve "
     "model_repo_auxiliary. Without marks none is needed: punctuation=False, --no-punctuation",
+    SPEAKER_MODEL: "`triton-asr-server install speaker --from cam++`, and serve "
+    "model_repo_auxiliary. It tells speakers apart: speakers=, --speakers",
 }
 
 
@@ -66,6 +68,8 @@ class ServedModels:
         needed = [triton_name(options.model), VAD_MODEL]
         if self.punctuate is not None:
             needed.append(PUNCTUATION_MODEL)
+        if options.speakers is not None:
+            needed.append(SPEAKER_MODEL)
         for name in needed:
             if not await self._is_ready(name):
                 how = (

@@ -31,13 +31,14 @@ _PAUSE_BONUS = 0.25
 class Cue:
     """What is shown at a time: one or two lines, from `start_ms` to `end_ms`.
 
-    `channel` is whose words they are, where each channel was recognised apart.
+    `speaker` is whose words they are, `channel` where, if each was recognised apart.
     """
 
     lines: tuple[str, ...]
     start_ms: int
     end_ms: int
     channel: int | None = None
+    speaker: str | None = None
 
 
 def make_cues(sentences: Iterable[Sentence]) -> Iterator[Cue]:
@@ -68,14 +69,15 @@ def make_cues(sentences: Iterable[Sentence]) -> Iterator[Cue]:
             start_ms = max(start_ms, latest_ms)
             latest_ms = max(end_ms, start_ms + 1)  # players drop cues without length
             latest[sentence.channel] = latest_ms
-            yield Cue(_lines(text[first:last]), start_ms, latest_ms, sentence.channel)
+            lines = _lines(text[first:last])
+            yield Cue(lines, start_ms, latest_ms, sentence.channel, sentence.speaker)
 
 
 def srt(sentences: Iterable[Sentence]) -> Iterator[str]:
     """Yield the parts of a SubRip file: one cue each, with its number and the blank line."""
     for number, cue in enumerate(make_cues(sentences), 1):
         # SubRip cannot escape anything; only its arrow would break the file.
-        text = marked(re.sub("-+->", "->", "\n".join(cue.lines)), cue.channel)
+        text = marked(re.sub("-+->", "->", "\n".join(cue.lines)), cue)
         times = f"{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}"
         yield f"{number}\n{times}\n{text}\n\n"
 
@@ -84,9 +86,10 @@ def vtt(sentences: Iterable[Sentence]) -> Iterator[str]:
     """Yield the parts of a WebVTT file: the header, then one cue each."""
     yield "WEBVTT\n\n"
     for cue in make_cues(sentences):
-        text = "\n".join(cue.lines)
-        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        if cue.channel is not None:
+        text = _escaped("\n".join(cue.lines))
+        if cue.speaker is not None:
+            text = f"<v {_escaped(cue.speaker)}>{text}"
+        elif cue.channel is not None:
             text = f"<v Channel {cue.channel}>{text}"
         yield f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{text}\n\n"
 
@@ -94,28 +97,38 @@ def vtt(sentences: Iterable[Sentence]) -> Iterator[str]:
 def tsv(sentences: Iterable[Sentence]) -> Iterator[str]:
     """Yield the lines of a table: start and end in ms, and the text; a header comes first.
 
-    Where each channel was recognised apart, a column says whose it is.
+    Where speakers are told apart, or channels recognised apart, a column says whose it is.
     """
     header = "start\tend\ttext\n"
     for sentence in sentences:
         text = " ".join(sentence.text.split())
-        channel = "" if sentence.channel is None else f"{sentence.channel}\t"
+        column, whose = "", ""
+        if sentence.speaker is not None:
+            column, whose = "speaker\t", " ".join(sentence.speaker.split()) + "\t"
+        elif sentence.channel is not None:
+            column, whose = "channel\t", f"{sentence.channel}\t"
         if header:
-            yield header if not channel else "start\tend\tchannel\ttext\n"
+            yield f"start\tend\t{column}text\n"
             header = ""
-        yield f"{sentence.start_ms}\t{sentence.end_ms}\t{channel}{text}\n"
+        yield f"{sentence.start_ms}\t{sentence.end_ms}\t{whose}{text}\n"
     if header:
         yield header
 
 
 def spoken_line(sentence: Sentence) -> str:
-    """Return a sentence as one line, behind its channel if it has one."""
-    return marked(" ".join(sentence.text.split()), sentence.channel)
+    """Return a sentence as one line, behind its speaker or channel if it has one."""
+    return marked(" ".join(sentence.text.split()), sentence)
 
 
-def marked(text: str, channel: int | None) -> str:
-    """Return a text behind the channel that it was heard in."""
-    return text if channel is None else f"[{channel}] {text}"
+def marked(text: str, spoken: Cue | Sentence) -> str:
+    """Return a text behind who says it, or the channel that it was heard in."""
+    whose = spoken.channel if spoken.speaker is None else spoken.speaker
+    return text if whose is None else f"[{whose}] {text}"
+
+
+def _escaped(text: str) -> str:
+    """Return a text for WebVTT."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _clock(time_ms: int, point: str) -> str:

@@ -1,0 +1,46 @@
+"""Requests to the model `speaker`.
+
+WAV FP32 [n, samples] and WAV_LENS INT32 [n, 1] are answered by EMBEDDING FP32 [n, D].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_contract import SPEAKER_MODEL
+from asr_contract.tensors import EMBEDDING, WAV, WAV_LENS
+
+from ..audio.waveform import Waveform
+from ..errors import ProtocolError
+from ..protocol import InferRequest
+
+MAX_ROWS = 32  # of a request; the model takes 64
+
+
+def voice_request(waveforms: Sequence[Waveform]) -> InferRequest:
+    """Ask whose voices recordings hold, [samples] float32 at 16 kHz each."""
+    lengths = np.array([[len(waveform)] for waveform in waveforms], np.int32)
+    rows = np.zeros((len(waveforms), int(lengths.max())), np.float32)
+    for row, waveform in zip(rows, waveforms, strict=True):
+        row[: len(waveform)] = waveform
+    return InferRequest(SPEAKER_MODEL, {WAV: rows, WAV_LENS: lengths})
+
+
+def parse_voices(outputs: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.float32]:
+    """Return the embeddings of so many recordings, float32 [count, D], each of length one.
+
+    Raises:
+        ProtocolError: the answer has another form.
+    """
+    found = outputs.get(EMBEDDING)
+    if found is None or found.ndim != 2 or len(found) != count or not np.isfinite(found).all():
+        shape = None if found is None else list(found.shape)
+        raise ProtocolError(
+            f"model {SPEAKER_MODEL!r}: expected finite {EMBEDDING} [{count}, D]; got {shape}"
+        )
+    norms = np.linalg.norm(found, axis=1, keepdims=True)
+    return (found / np.maximum(norms, 1e-9)).astype(np.float32)

@@ -1,0 +1,154 @@
+"""Measures the embedded speaker model: equal error rate, and who speaks when in made meetings.
+
+    pip install pyannote.metrics
+    python -m lab.training.evaluate_speakers
+
+Voices and texts are those of no training. Speech is found by the embedded VAD; windows, clusters
+and turns are the file pipeline's, with the models in this process. Error rates are those of
+pyannote.metrics with a collar of 0.25 s, overlaps counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr_client.diarisation.clustering import find_speakers
+from asr_client.diarisation.gathering import Gathering
+from asr_client.diarisation.turns import make_turns
+from asr_client.diarisation.windows import windows_of
+from asr_client.files import Segment
+from asr_client.results import SpeakerTurn
+from asr_client.speaker_count import SpeakerCount
+from asr_contract import SAMPLE_RATE
+from asr_core.features import Waveform
+from asr_core.speakers import SpeakerFbank
+from asr_server.graphs.session import Session
+
+from .augmentation import degrade_for_test
+from .equal_error_rate import EqualError, equal_error_rate
+from .exported_graphs import ExportedVad
+from .meetings import Meeting, make_meeting
+from .speaker_recordings import SpeakerMaker
+from .synthesiser import SynthesisError
+
+COLLAR_S = 0.25
+EER_SPEAKERS, EER_SENTENCES = 60, 5
+MEETINGS = 10  # two of each number of speakers, 2 to 6
+OVERLAP_SHARE = 0.1
+MODELS = Path(__file__).parents[2] / "embedded_models"
+
+
+class SpeakerGraph:
+    """An exported speaker model, recordings one by one."""
+
+    def __init__(self, path: Path) -> None:
+        self._graph = Session(path, threads=1, optimise=True)
+        (self._input,) = self._graph.input_shapes
+        self._extract = SpeakerFbank()
+
+    def __call__(self, waveform: Waveform) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return the embedding, of length one."""
+        found = self._graph({self._input: self._extract(waveform)[None]})["embedding"][0]
+        return np.asarray(found / np.linalg.norm(found), np.float32)
+
+
+def measure_equal_error(embed: SpeakerGraph, seconds: float) -> EqualError:
+    """The equal error rate of all pairs of recordings of so many seconds, noisy."""
+    maker = SpeakerMaker("speakers test", held_out=True)
+    embeddings, speakers = [], []
+    for number in range(EER_SPEAKERS):
+        language = maker.language()
+        voice = maker.speaker(number, language)
+        for _ in range(EER_SENTENCES):
+            try:
+                parts = [maker.say(voice, language) for _ in range(1 + int(seconds // 2))]
+            except SynthesisError:
+                continue
+            sound = degrade_for_test(maker.noise_rng, np.concatenate(parts))
+            sound = sound[: int(seconds * SAMPLE_RATE)]
+            if len(sound) > 0.8 * seconds * SAMPLE_RATE:
+                embeddings.append(embed(sound))
+                speakers.append(number)
+    return equal_error_rate(np.stack(embeddings), np.array(speakers))
+
+
+def find_turns(
+    embed: SpeakerGraph, vad: ExportedVad, meeting: Meeting, speakers: SpeakerCount
+) -> list[SpeakerTurn]:
+    """Who speaks when, by the file pipeline's parts."""
+    gathering, times = Gathering(), []
+    ((*spans,),) = vad.segments([meeting.waveform], max_single_segment_time=30_000)
+    for start_ms, end_ms in spans:
+        samples = meeting.waveform[start_ms * 16 : end_ms * 16]
+        for window in windows_of(Segment(start_ms, end_ms, samples)):
+            gathering.add(embed(window.waveform)[None])
+            times.append((window.start_ms, window.end_ms))
+    groups = gathering.groups()
+    if groups is None:
+        return []
+    labels = find_speakers(groups.means, groups.sizes, speakers)[groups.members]
+    named = [(*each, f"S{label + 1}") for each, label in zip(times, labels.tolist(), strict=True)]
+    return make_turns([(start_ms, end_ms, name) for start_ms, end_ms, name in named])
+
+
+def error_rate(metric: Any, meeting: Meeting, turns: list[SpeakerTurn]) -> float:
+    """The diarisation error rate of one meeting; the metric adds it to its sum."""
+    from pyannote.core import Annotation, Timeline
+    from pyannote.core import Segment as Stretch
+
+    reference, hypothesis = Annotation(), Annotation()
+    for number, each in enumerate(meeting.utterances):
+        reference[Stretch(each.start_s, each.end_s), number] = f"voice {each.speaker}"
+    for number, turn in enumerate(turns):
+        stretch = Stretch(turn.start_ms / 1000, turn.end_ms / 1000)
+        hypothesis[stretch, number] = turn.speaker
+    whole = Timeline([Stretch(0, len(meeting.waveform) / SAMPLE_RATE)])
+    return float(metric(reference, hypothesis, uem=whole))
+
+
+def measure_meetings(
+    embed: SpeakerGraph, vad: ExportedVad, overlap_share: float, told: bool, count: int
+) -> tuple[float, int]:
+    """The error rate over all meetings, and in how many the number of speakers is right."""
+    from pyannote.metrics.diarization import DiarizationErrorRate
+
+    metric, right = DiarizationErrorRate(collar=COLLAR_S), 0
+    for number in range(count):
+        meeting = make_meeting(f"test {number} {overlap_share}", 2 + number % 5, overlap_share)
+        turns = find_turns(embed, vad, meeting, meeting.speakers if told else "auto")
+        own = error_rate(metric, meeting, turns)
+        found = len({turn.speaker for turn in turns})
+        right += found == meeting.speakers
+        print(
+            f"  {meeting.name}: {meeting.speakers} speakers, {found} found, {own:.1%}", flush=True
+        )
+    return float(abs(metric)), right
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=MODELS / "speaker" / "model.onnx")
+    parser.add_argument("--meetings", type=int, default=MEETINGS)
+    parser.add_argument("--seconds", type=float, nargs="*", default=[1.5, 4.0])
+    arguments = parser.parse_args()
+    embed, vad = SpeakerGraph(arguments.model), ExportedVad(MODELS / "vad")
+    for seconds in arguments.seconds:
+        found = measure_equal_error(embed, seconds)
+        print(
+            f"equal error rate, {seconds} s: {found.rate:.1%} at a cosine of {found.threshold:.2f}"
+        )
+    for overlap_share in (0.0, OVERLAP_SHARE):
+        for told in (True, False):
+            what = f"overlap {overlap_share:.0%}, number {'told' if told else 'found'}"
+            print(what)
+            rate, right = measure_meetings(embed, vad, overlap_share, told, arguments.meetings)
+            print(f"{what}: error rate {rate:.1%}, number right in {right}/{arguments.meetings}")
+
+
+if __name__ == "__main__":
+    main()

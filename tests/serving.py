@@ -18,8 +18,6 @@ from tests import prepared_models
 
 EMBEDDED = {name: kind.embedded for name, kind in KINDS.items() if kind.embedded.is_dir()}
 RANDOM_MODELS = ROOT / "tests" / "data" / "random_models"
-# No voices are told apart by it, but every answer can be compared.
-EMBEDDED.setdefault("speaker", RANDOM_MODELS / "campplus-tiny-seed0")
 READY_TIMEOUT_S = 600  # however slow the machine is
 
 

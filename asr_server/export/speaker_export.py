@@ -20,7 +20,7 @@ from asr_core.config import read_config
 _FRAMES, _MELS = 345, 80  # of the dummy input; the exported graph takes any length
 
 
-class SpeakerForm(torch.nn.Module):
+class SpeakerForm(torch.nn.Module):  # type: ignore[misc]  # mypy does not see torch
     """What is traced: features [B, T, 80] to embeddings [B, D]."""
 
     export_name = "model"

@@ -203,18 +203,8 @@ class AsyncClient(AsyncReadiness):
     ) -> FileTranscript:
         """Transcribe an audio or video file of any length; as `Client.transcribe_file`."""
         vad = dict(vad_options or {})
-        options = FileOptions(
-            model,
-            language,
-            itn,
-            punctuation,
-            timestamps,
-            hotwords,
-            vad,
-            in_flight,
-            channels,
-            speakers,
-        )
+        first = (model, language, itn, punctuation, timestamps, hotwords)
+        options = FileOptions(*first, vad, in_flight, channels, speakers)
         async with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return await file.result()
 
@@ -239,18 +229,8 @@ class AsyncClient(AsyncReadiness):
         As `Client.stream_file`; the call itself is not awaited.
         """
         vad = dict(vad_options or {})
-        options = FileOptions(
-            model,
-            language,
-            itn,
-            punctuation,
-            timestamps,
-            hotwords,
-            vad,
-            in_flight,
-            channels,
-            speakers,
-        )
+        first = (model, language, itn, punctuation, timestamps, hotwords)
+        options = FileOptions(*first, vad, in_flight, channels, speakers)
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
     def file_transcription(

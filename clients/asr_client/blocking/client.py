@@ -240,18 +240,8 @@ class Client(Aligning, Readiness):
             AsrError: the others of `errors`; the message says which part of the file failed.
         """
         vad = dict(vad_options or {})
-        options = FileOptions(
-            model,
-            language,
-            itn,
-            punctuation,
-            timestamps,
-            hotwords,
-            vad,
-            in_flight,
-            channels,
-            speakers,
-        )
+        first = (model, language, itn, punctuation, timestamps, hotwords)
+        options = FileOptions(*first, vad, in_flight, channels, speakers)
         with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return file.result()
 
@@ -283,18 +273,8 @@ class Client(Aligning, Readiness):
             OptionError: an option makes no sense. What else may go wrong is raised on the way.
         """
         vad = dict(vad_options or {})
-        options = FileOptions(
-            model,
-            language,
-            itn,
-            punctuation,
-            timestamps,
-            hotwords,
-            vad,
-            in_flight,
-            channels,
-            speakers,
-        )
+        first = (model, language, itn, punctuation, timestamps, hotwords)
+        options = FileOptions(*first, vad, in_flight, channels, speakers)
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
     def file_transcription(

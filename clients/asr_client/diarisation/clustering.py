@@ -107,7 +107,7 @@ def _without_small(
 
 
 def _weights(sizes: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.bincount(labels, weights=sizes)
+    return np.asarray(np.bincount(labels, weights=sizes), np.float64)
 
 
 def _in_order(labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -115,4 +115,4 @@ def _in_order(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     _, firsts, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(firsts), np.int64)
     rank[np.argsort(firsts)] = np.arange(len(firsts))
-    return rank[inverse.reshape(-1)]
+    return np.asarray(rank[inverse.reshape(-1)], np.int64)

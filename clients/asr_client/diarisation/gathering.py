@@ -90,4 +90,5 @@ def _sums(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np
 
 
 def _of_length_one(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return np.asarray(vectors / norms, np.float32)

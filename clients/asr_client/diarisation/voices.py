@@ -43,4 +43,4 @@ def parse_voices(outputs: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.
             f"model {SPEAKER_MODEL!r}: expected finite {EMBEDDING} [{count}, D]; got {shape}"
         )
     norms = np.linalg.norm(found, axis=1, keepdims=True)
-    return (found / np.maximum(norms, 1e-9)).astype(np.float32)
+    return np.asarray(found / np.maximum(norms, 1e-9), np.float32)

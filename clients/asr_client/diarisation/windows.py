@@ -22,8 +22,8 @@ class Window:
 
     Attributes:
         start_ms, end_ms: of the part of the time that it speaks for, in ms of the recording: from
-            the middle between it and the window before to the middle between it and the next; at the ends of a segment to
-            those of speech.
+            the middle between it and the window before to the middle between it and the next, and
+            at the ends of a segment those of speech.
         waveform: float32 [samples], 16 kHz.
     """
 

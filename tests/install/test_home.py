@@ -181,6 +181,23 @@ def test_models_in_an_older_format_are_prepared_anew_or_named(home, capsys):
     assert outdated_kinds([repository]) == [marks]
 
 
+def test_a_model_without_a_file_that_a_newer_version_has_is_put_in_anew_or_named(home, capsys):
+    set_up_home(lambda text: None)
+    vad = KINDS["vad"]
+    repository = home / vad.repository
+    install_missing([repository])
+    capsys.readouterr()
+    table = repository / "vad" / "1" / "am.mvn"
+    table.unlink()
+    install_missing([repository])
+    assert capsys.readouterr().out.startswith("installing the embedded vad model")
+    assert table.is_file()
+    install(vad, RANDOM_MODELS / "fsmn_vad-tiny-seed0", repository)
+    table.unlink()
+    with pytest.raises(InstallError, match=r"an older version.*: vad; install them again"):
+        install_missing([repository])
+
+
 def test_what_is_there_by_hand_is_loaded_and_what_is_empty_is_not(home):
     set_up_home(lambda text: None)
     repository = home / "model_repo_auxiliary"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import webvtt
 
-from asr_client import Client, OptionError
+from asr_client import Client, ModelNotFound, OptionError
 from asr_client.cli import main
 from asr_client.cli.formats import format_sentences, rttm_lines
 from asr_client.diarisation import label_sentences
@@ -20,6 +20,7 @@ from asr_client.diarisation.turns import make_turns
 from asr_client.diarisation.windows import WINDOW_MS, windows_of
 from asr_client.files import FileOptions, Segment
 from asr_client.results import Sentence, SpeakerTurn, Word
+from asr_client.transport import ThreadedGrpcTransport
 from asr_server.places import SAMPLES
 
 TALK = SAMPLES / "talk.ogg"
@@ -169,3 +170,17 @@ def test_the_command_line_writes_rttm(triton_server, capsys):
     assert all(line.startswith("SPEAKER talk 1 ") for line in lines) and len(lines) > 10
     assert main(arguments) == 2
     assert "--format rttm: expected --speakers" in capsys.readouterr().err
+
+
+def test_a_server_without_the_model_says_how_to_install_it(triton_server, monkeypatch):
+    """Before the file is read."""
+    ready = ThreadedGrpcTransport.model_ready
+
+    async def without_speaker(self, name, timeout_s):
+        return name != "speaker" and await ready(self, name, timeout_s)
+
+    monkeypatch.setattr(ThreadedGrpcTransport, "model_ready", without_speaker)
+    with Client(triton_server.grpc_url) as client:
+        with pytest.raises(ModelNotFound, match=r"needs the model 'speaker'.*--from cam\+\+"):
+            client.transcribe_file(TALK, speakers="auto")
+        assert client.transcribe_file(SAMPLES / "zh_1.wav").sentences

@@ -18,8 +18,8 @@ from .windows import Window, windows_of
 class Diariser:
     """Embeds the windows of segments as they come, and finds the speakers at the end.
 
-    What it keeps of a window are its times and the number of a group: 24 bytes. The voices are
-    kept as means of groups (`gathering`), so that hours need no more memory than minutes.
+    What it keeps of a window are its times and the number of a group. The voices are kept as means
+    of groups (`gathering`): four hours of speech, 28,800 windows, take some 20 MB.
 
     Args:
         transport: to the server.

@@ -24,6 +24,8 @@ from asr_server.extras import MissingExtraError, require
 from asr_server.models import (
     default_repositories,
     empty_kinds,
+    is_installed,
+    lacking_files,
     missing_kinds,
     models_of,
     models_without,
@@ -95,9 +97,18 @@ def install_missing(repositories: Sequence[Path]) -> None:
         install_embedded(kinds, report_line)
     if outdated := outdated_kinds(repositories):
         names = ", ".join(kind.name for kind in outdated)
+        lacking = [
+            path
+            for kind in outdated
+            for repository in repositories
+            if is_installed(kind, repository)
+            for path in lacking_files(kind, repository)
+        ]
+        reason = f" (without {', '.join(lacking)})" if lacking else ""
         raise InstallError(
-            "installed by an older version, whose prepared graphs this one does not serve: "
-            f"{names}; install them again (triton-asr-server install KIND --from SOURCE)"
+            "damaged, or installed by an older version, whose prepared graphs this one does not "
+            f"serve{reason}: {names}; install them again (triton-asr-server install KIND --from "
+            "SOURCE)"
         )
 
 

@@ -66,13 +66,15 @@ def outdated_kinds(repositories: Collection[Path]) -> list[ModelKind]:
     ]
 
 
+def lacking_files(kind: ModelKind, repository: Path) -> list[str]:
+    """Return the files that a kind's models need and that are not there, as paths in it."""
+    paths = (f"{model}/{VERSION}/{name}" for model, names in kind.files.items() for name in names)
+    return [path for path in paths if not (repository / path).is_file()]
+
+
 def _is_outdated(kind: ModelKind, repository: Path) -> bool:
     """Return whether it was prepared, or put in, by an older version."""
-    if any(
-        not (repository / model / VERSION / name).is_file()
-        for model, names in kind.files.items()
-        for name in names
-    ):
+    if lacking_files(kind, repository):
         return True
     return any(one.get("format") != PREPARED_FORMAT for one in _manifests(kind, repository))
 

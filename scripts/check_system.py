@@ -35,8 +35,8 @@ def missing_packages(for_tests: bool) -> list[str]:
     """Return the Debian packages that are missing.
 
     Args:
-        for_tests: count the virtual sound card that the microphone is tested with, and the browser
-            for the gateway's page.
+        for_tests: count the virtual sound card that the microphone is tested with, the browser
+            for the gateway's page, and what checks alert rules.
     """
     missing = []
     if importlib.util.find_spec("ensurepip") is None:
@@ -45,6 +45,7 @@ def missing_packages(for_tests: bool) -> list[str]:
         missing.append(f"libpython{VERSION}")
     if for_tests:
         missing += missing_sound_packages() + missing_browser_packages()
+        missing += [] if shutil.which("promtool") else ["prometheus"]
     return missing
 
 

@@ -42,6 +42,8 @@ CASES: dict[str, Manifest] = {
         },
         "monitoring": {
             "serviceMonitor": True,
+            "rules": True,
+            "dashboard": True,
             "labels": {"release": "prometheus"},
             "prometheusUrl": "http://prometheus.monitoring:9090",
         },

@@ -95,7 +95,7 @@ def selected(release: Release, labels: dict[str, str]) -> list[str]:
 
 def test_selectors_find_one_part_each(release):
     for manifest in release.manifests:
-        spec = manifest["spec"]
+        spec = manifest.get("spec", {})
         selector = spec.get("podSelector") or spec.get("selector")
         if selector is None or manifest["kind"] == "ServiceMonitor":
             continue  # selects nothing, or services

@@ -18,6 +18,7 @@ OLDEST, NEWEST = CHART["kubeVersion"].strip(">=").rpartition(".")[0], "1.37"
 CUSTOM = {
     "ScaledObject": keda.ScaledObject,
     "ServiceMonitor": prometheus.ServiceMonitor,
+    "PrometheusRule": prometheus.PrometheusRule,
 }
 
 

@@ -13,7 +13,8 @@ SERVE_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+# Without bytecode: of the packages' thousands of modules few are imported, which write their own.
+INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 # One of onnxruntime and onnxruntime-gpu, the one for this machine, whatever an installation brought.
 SETTLE := $(BIN)/python -m scripts.settle_onnxruntime
 
@@ -40,7 +41,7 @@ lint: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	for model in model_repo_*/*/1/model.py; do $(BIN)/mypy $$model || exit 1; done
+	printf '%s\n' model_repo_*/*/1/model.py | xargs -P 2 -n 1 $(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/check_glue.py
 	cd backends/onnxruntime && $(CURDIR)/$(BIN)/mypy --strict --ignore-missing-imports *.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -41,10 +42,18 @@ class NoRoom(Exception):
 
 
 class Room:
-    """How many bytes of requests may be under way together. For one event loop."""
+    """How many bytes of requests may be under way together. For one event loop.
 
-    def __init__(self, max_bytes: int = MAX_WAITING_BYTES) -> None:
+    Args:
+        max_bytes: of those that are under way.
+        max_waiting_bytes: of those that wait for them, where these are in memory already.
+    """
+
+    def __init__(
+        self, max_bytes: int = MAX_WAITING_BYTES, max_waiting_bytes: float = math.inf
+    ) -> None:
         self._left = max_bytes
+        self._may_wait = max_waiting_bytes
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
@@ -52,15 +61,21 @@ class Room:
         """Hold room for so many bytes; waits for it for a while.
 
         Raises:
-            NoRoom: there was none.
+            NoRoom: there was none, or too many bytes wait for it.
         """
-        async with self._changed:
-            free = self._changed.wait_for(lambda: self._left >= count)
-            try:
-                await asyncio.wait_for(free, ROOM_TIMEOUT_S)
-            except (TimeoutError, asyncio.TimeoutError):
-                raise NoRoom from None
-            self._left -= count
+        if self._left < count and self._may_wait < count:
+            raise NoRoom
+        self._may_wait -= count
+        try:
+            async with self._changed:
+                free = self._changed.wait_for(lambda: self._left >= count)
+                try:
+                    await asyncio.wait_for(free, ROOM_TIMEOUT_S)
+                except (TimeoutError, asyncio.TimeoutError):
+                    raise NoRoom from None
+                self._left -= count
+        finally:
+            self._may_wait += count
         try:
             yield
         finally:

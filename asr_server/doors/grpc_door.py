@@ -14,7 +14,7 @@ import grpc
 from tritonclient.grpc import service_pb2
 
 from asr_server.doors.access import Access
-from asr_server.doors.body import MAX_BODY_BYTES, NoRoom, Room
+from asr_server.doors.body import MAX_BODY_BYTES, MAX_WAITING_BYTES, NoRoom, Room
 from asr_server.doors.http_door import RETRY_AFTER_S
 from asr_server.doors.tensors import (
     MAX_TENSORS,
@@ -81,7 +81,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._triton = grpc.aio.insecure_channel(f"unix:{triton}", options=_TRITON_OPTIONS)
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MAX_CALLS)
         self._server.add_generic_rpc_handlers((self,))
-        self._room = Room()
+        # gRPC hands over whole messages, so that those that wait are in memory, too.
+        self._room = Room(max_waiting_bytes=MAX_WAITING_BYTES)
 
     async def start(self, address: str) -> None:
         """Listen at `host:port`.

@@ -18,7 +18,7 @@ DEFAULT_TIMEOUT_S = 60.0  # enough for minutes of audio on a CPU
 READY_TIMEOUT_S = 5.0  # a healthy server says whether it is ready within milliseconds
 POLL_INTERVAL_S = 0.2  # between two looks at a server that is starting
 
-_KEY_VARIABLE = "TRITON_ASR_API_KEY"
+KEY_VARIABLE = "TRITON_ASR_API_KEY"
 
 
 def checked_timeout(timeout_s: float) -> float:
@@ -59,17 +59,21 @@ def checked_chunk_size(chunk_size: Sequence[int] | None) -> ChunkSize | None:
         raise OptionError(str(error)) from None
 
 
-def key_headers() -> dict[str, str]:
-    """Return what brings the API key of the environment, TRITON_ASR_API_KEY, to a server.
+def key_headers(api_key: str | None = None) -> dict[str, str]:
+    """Return what brings an API key to a server.
+
+    Args:
+        api_key: TRITON_ASR_API_KEY of the environment when left out; none is sent when empty.
 
     Raises:
         OptionError: it cannot stand in a header.
     """
-    key = os.environ.get(_KEY_VARIABLE, "")
+    name = KEY_VARIABLE if api_key is None else "api_key"
+    key = os.environ.get(KEY_VARIABLE, "") if api_key is None else api_key
+    if not isinstance(key, str) or not key.isascii() or not (key.isprintable() or not key):
+        raise OptionError(f"{name}: expected printable ASCII characters; got others")
     if not key:
         return {}
-    if not key.isascii() or not key.isprintable():
-        raise OptionError(f"{_KEY_VARIABLE}: expected printable ASCII characters; got others")
     return {"authorization": f"Bearer {key}"}
 
 

@@ -194,3 +194,25 @@ def test_where_there_is_no_terminal_nothing_is_drawn():
     line.draw("text")
     line.clear()
     assert plain.getvalue() == ""
+
+
+def test_raw_samples_are_recognised_while_they_come(arguments, toy):
+    """Text is there before the input ends; a frame may be cut anywhere."""
+    samples = (np.full((8000, 2), 0.1) * 32768).astype("<i2").tobytes()
+    options = ("--raw-rate", "16000", "--raw-channels", "2", "--format", "json")
+    with subprocess.Popen(
+        [*RUN, "stream", "-", *options, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdin.write(samples[:-1])
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["text"]
+        process.stdin.write(samples[-1:] + samples + b"x")  # and half a frame
+        process.stdin.close()
+        *_, result = process.stdout.read().splitlines()
+        assert process.wait(120) == 0
+    assert json.loads(result)["text"] == letters(16000)
+
+
+def test_a_codec_has_no_samples(arguments, capsys):
+    assert main(["stream", "-", "--raw-rate", "8000", "--raw-format", "gsm", *arguments]) == 2
+    assert "--raw-format gsm: expected samples" in capsys.readouterr().err

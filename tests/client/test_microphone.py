@@ -18,7 +18,8 @@ import pytest
 import soundfile
 
 from asr_client.cli import main
-from asr_client.cli.mic import level_meter, stopped_by_ctrl_c
+from asr_client.cli.ending import stopped_by_ctrl_c
+from asr_client.cli.mic import level_meter
 from asr_client.cli.microphone import MAX_BACKLOG_S, Microphone
 from tests.client import misbehaving
 from tests.client.toy_streaming import letters

@@ -296,7 +296,8 @@ def test_probes_metrics_and_the_page(gateway):
 def test_not_ready_without_triton():
     with running_gateway("grpc://127.0.0.1:1") as gateway:
         answer = requests.get(f"{gateway.http}/readyz", timeout=TIMEOUT_S)
-        assert answer.status_code == 503 and "127.0.0.1:1" in answer.json()["reason"]
+        assert answer.status_code == 503
+        assert answer.json() == {"status": "not ready", "reason": "Triton does not answer"}
         assert requests.get(f"{gateway.http}/healthz", timeout=TIMEOUT_S).ok
         answer = post(gateway, b"RIFF")
         assert answer.status_code == 503 and answer.headers["Retry-After"]

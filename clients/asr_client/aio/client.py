@@ -46,22 +46,29 @@ class AsyncClient(AsyncReadiness):
         url: `grpc://host:port`, `http://host:port`, or `grpcs://`, `https://` with TLS.
         timeout_s: seconds for a call that is not given its own.
         ca_file: PEM file of the authorities to trust with TLS; the system's when left out.
+        api_key: of a server that asks for one; TRITON_ASR_API_KEY of the environment when left
+            out, and none when empty.
 
     Raises:
-        OptionError: the URL, the timeout or the file makes no sense.
+        OptionError: the URL, the timeout, the file or the key makes no sense.
     """
 
     _grpc_transport: type[GrpcTransport] = GrpcTransport
 
     def __init__(
-        self, url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, ca_file: str | None = None
+        self,
+        url: str,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        ca_file: str | None = None,
+        api_key: str | None = None,
     ) -> None:
         endpoint = Endpoint.parse(url)
         self.url = endpoint.url
         self.timeout_s = checked_timeout(timeout_s)
         transport_class = self._grpc_transport if endpoint.uses_grpc else HttpTransport
         self._transport: Transport = transport_class(
-            endpoint, checked_ca_file(ca_file), key_headers()
+            endpoint, checked_ca_file(ca_file), key_headers(api_key)
         )
         self._recogniser = RemoteRecogniser(self._transport)
         self._sessions: weakref.WeakValueDictionary[

@@ -44,17 +44,24 @@ class Client(Aligning, Readiness):
         url: `grpc://host:port`, `http://host:port`, or `grpcs://`, `https://` with TLS.
         timeout_s: seconds for a call that is not given its own.
         ca_file: PEM file of the authorities to trust with TLS; the system's when left out.
+        api_key: of a server that asks for one; TRITON_ASR_API_KEY of the environment when left
+            out, and none when empty.
 
     Raises:
-        OptionError: the URL, the timeout or the file makes no sense.
+        OptionError: the URL, the timeout, the file or the key makes no sense.
     """
 
     _core: _Core
 
     def __init__(
-        self, url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, ca_file: str | None = None
+        self,
+        url: str,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        ca_file: str | None = None,
+        api_key: str | None = None,
     ) -> None:
-        self._core = _Core(url, timeout_s=timeout_s, ca_file=ca_file)
+        self._core = _Core(url, timeout_s=timeout_s, ca_file=ca_file, api_key=api_key)
         self.url = self._core.url
         self.timeout_s = self._core.timeout_s
         self._background = Background(self.url, self._core.close)

@@ -29,6 +29,7 @@ from .common import (
     connect,
     positive_count,
     positive_seconds,
+    use_key_file,
     vad_option,
 )
 from .ending import Terminated, signals_raise
@@ -44,8 +45,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="triton-asr",
         description="Speech recognition on a Triton Inference Server.",
         epilog="exit codes: 0 all done, 1 some files failed or no microphone, 2 wrong command "
-        "line, 3 server not reachable, not ready or lost, 4 results cannot be written, "
-        "130 interrupted, 143 terminated",
+        "line, 3 server not reachable, not ready or lost, 4 results cannot be written, 5 ffmpeg "
+        "was killed or crashed, 6 no room for temporary files, 7 too much is decoded at once (5 to "
+        "7: with each file that failed), 130 interrupted, 143 terminated",
     )
     parser.add_argument("--version", action="version", version=f"triton-asr {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str] | None = None, *, client_factory: ClientFactor
 def _run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Run a sub-command; return its exit code, or that of what it ended with."""
     try:
+        use_key_file(options)
         return int(options.run(options, client_factory))
     except Terminated as error:
         return error.exit_code

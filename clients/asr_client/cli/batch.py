@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from asr_contract import ErrorCount
 
-from .common import EXIT_FAILED, EXIT_OK
+from .common import exit_code_of
 from .input_files import InputFile
 from .references import Score, reference_for
 
@@ -33,6 +33,7 @@ class Batch:
         self.sources = sources
         self.succeeded = 0
         self.failures = 0
+        self._kinds: dict[type[Exception], Exception] = {}  # of failures, an example of each
         self._references = references
         self._progress = progress
         self._score = Score(ErrorCount())
@@ -49,6 +50,7 @@ class Batch:
         # Errors of the audio begin with the path, those of the server do not.
         message = str(error).removeprefix(f"{source.path}: ")
         tqdm.write(f"{source.shown}: {message}", file=sys.stderr)
+        self._kinds[type(error)] = error
         self.count(index, None)
 
     def count(self, index: int, text: str | None) -> None:
@@ -68,4 +70,4 @@ class Batch:
             print(self._score.summary(), file=sys.stderr)
         if self.failures and len(self.sources) > 1:
             print(f"{self.failures} of {len(self.sources)} files failed", file=sys.stderr)
-        return EXIT_FAILED if self.failures else EXIT_OK
+        return exit_code_of(self._kinds.values())

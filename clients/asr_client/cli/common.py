@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +15,8 @@ from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size, read_lang
 
 from ..audio import Channels, read_channels
 from ..blocking.client import Client
-from ..errors import OptionError
-from ..options import DEFAULT_TIMEOUT_S
+from ..errors import DecoderFailed, OptionError, Overloaded, StorageFull
+from ..options import DEFAULT_TIMEOUT_S, KEY_VARIABLE
 from ..speaker_count import SpeakerCount, read_speakers
 
 EXIT_OK = 0
@@ -24,10 +24,18 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2  # as argparse
 EXIT_SERVER = 3
 EXIT_OUTPUT = 4
+EXIT_DECODER = 5
+EXIT_STORAGE = 6
+EXIT_OVERLOADED = 7
 EXIT_INTERRUPTED = 130  # as shells: 128 + SIGINT
 
 DEFAULT_URL = "grpc://127.0.0.1:8001"
 URL_VARIABLE = "TRITON_ASR_URL"
+
+PASSING = (DecoderFailed, StorageFull, Overloaded)
+"""Failures of a file that another attempt may not have; they end neither a run nor its client."""
+
+_OF_PASSING = dict(zip(PASSING, (EXIT_DECODER, EXIT_STORAGE, EXIT_OVERLOADED), strict=True))
 
 # url, timeout_s, ca_file → client
 ClientFactory = Callable[[str, float, "str | None"], Client]
@@ -37,13 +45,21 @@ class UsageError(Exception):
     """The command line, or a list that it names, is wrong."""
 
 
+def exit_code_of(failures: Iterable[Exception]) -> int:
+    """Return what a run ends with: what all of its failures are, where they are of one kind."""
+    codes = {_OF_PASSING.get(type(error), EXIT_FAILED) for error in failures}
+    if not codes:
+        return EXIT_OK
+    return codes.pop() if len(codes) == 1 else EXIT_FAILED
+
+
 def connect(url: str, timeout_s: float, ca_file: str | None) -> Client:
     """Return a client of the real server."""
     return Client(url, timeout_s=timeout_s, ca_file=ca_file)
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    """Add --url, --timeout and --ca-file."""
+    """Add --url, --timeout, --ca-file and --api-key-file."""
     parser.add_argument(
         "--url",
         default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
@@ -58,6 +74,31 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         help="for each request (default: %(default)g)",
     )
     parser.add_argument("--ca-file", metavar="PEM", help="authorities to trust with TLS")
+    key_file = parser.add_argument(
+        "--api-key-file",
+        metavar="FILE",
+        help=f"file with the key of a server that asks for one (default: {KEY_VARIABLE} of the "
+        "environment)",
+    )
+    names_files(key_file)
+
+
+def use_key_file(options: argparse.Namespace) -> None:
+    """Put the key of --api-key-file into the environment, as clients and their children read it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = getattr(options, "api_key_file", None)
+    if path is None:
+        return
+    try:
+        key = read_text(path).strip()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--api-key-file {path}: {error}") from error
+    if not key or "\n" in key:
+        raise UsageError(f"--api-key-file {path}: expected one line with the key")
+    os.environ[KEY_VARIABLE] = key
 
 
 def add_hotword_option(parser: argparse.ArgumentParser) -> None:

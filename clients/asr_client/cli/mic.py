@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -25,6 +20,7 @@ from .common import (
     add_streaming_options,
     read_hotwords,
 )
+from .ending import stopped_by_ctrl_c
 from .live_output import LiveLine, LiveOutput
 from .microphone import Microphone, MicrophoneError, input_devices
 from .output import open_output
@@ -112,26 +108,6 @@ def level_meter(frames: NDArray[np.float32]) -> str:
     share = 1 - min(max(level_db / _METER_FLOOR_DB, 0.0), 1.0)
     cells = round(share * _METER_CELLS)
     return "#" * cells + " " * (_METER_CELLS - cells)
-
-
-@contextmanager
-def stopped_by_ctrl_c() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets; the second interrupts as always."""
-    stop = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        restore()
 
 
 def _device(text: str) -> int | str:

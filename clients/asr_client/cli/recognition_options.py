@@ -6,7 +6,6 @@ import argparse
 
 from asr_contract import LANGUAGE_IDS
 
-from ..audio.raw import PCM_FORMATS, RAW_CODECS
 from .common import (
     add_connection_options,
     add_hotword_option,
@@ -17,6 +16,7 @@ from .common import (
     speakers_word,
     vad_option,
 )
+from .raw_samples import add_raw_options
 
 SERVER_WAIT_S = 120.0  # a server on two cores is back after half a minute
 
@@ -91,15 +91,4 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         help="the mix of all channels, one of them (from 1), or each as a speaker of its own "
         "(default: %(default)s)",
     )
-    raw = parser.add_argument_group("raw samples (files without a header)")
-    raw.add_argument(
-        "--raw-rate", type=positive_count, metavar="HZ", help="files are raw, at this rate"
-    )
-    raw.add_argument(
-        "--raw-format",
-        choices=(*PCM_FORMATS, *RAW_CODECS),
-        default="s16le",
-        metavar="FORMAT",
-        help=f"{', '.join((*PCM_FORMATS, *RAW_CODECS))} (default: %(default)s)",
-    )
-    raw.add_argument("--raw-channels", type=positive_count, default=1, metavar="N")
+    add_raw_options(parser)

@@ -6,35 +6,41 @@ import argparse
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
 
 from ..audio.loading import load_recording
-from ..audio.waveform import Waveform
+from ..audio.samples import PcmFormat
+from ..audio.waveform import Pcm, Waveform
 from ..blocking.client import Client
 from ..blocking.session import StreamSession
 from ..errors import AsrError, AudioError, SessionLost
 from ..options import READY_TIMEOUT_S
 from ..results import StreamUpdate, Transcript
 from .common import (
-    EXIT_FAILED,
-    EXIT_OK,
+    PASSING,
     ClientFactory,
     add_connection_options,
     add_streaming_options,
+    exit_code_of,
     names_files,
     positive_count,
     read_hotwords,
 )
+from .ending import stopped_by_ctrl_c
 from .input_files import STDIN, save_stdin
 from .live_output import LiveLine, LiveOutput
 from .names import printable
 from .output import open_output
+from .raw_samples import add_raw_options, frames_as_they_come, sample_format
 
 
 def add_parser(commands: Any) -> None:
@@ -50,7 +56,8 @@ def add_parser(commands: Any) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="audio file, or - for one on standard input",
+        help="audio file, or - for one on standard input; with --raw-rate what comes there is "
+        "recognised while it comes, until it ends or Ctrl-C",
     )
     names_files(files)
     add_connection_options(parser)
@@ -67,12 +74,15 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="send at the speed of a live source, not as fast as possible",
     )
+    add_raw_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Recognise what the options name and return the exit code."""
-    failures = 0
+    failures: list[Exception] = []
+    raw = sample_format(options)
+    live = raw is not None and STDIN in options.files
     with (
         TemporaryDirectory(prefix="triton-asr-") as folder,
         client_factory(options.url, options.timeout, options.ca_file) as client,
@@ -84,9 +94,12 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             line = LiveLine(sys.stderr)
             for path in options.files:
                 try:
-                    transcript = _stream(client, path, folder, options, output, line)
-                except (AudioError, SessionLost) as error:
-                    failures += 1
+                    with stopped_by_ctrl_c() if live else nullcontext():
+                        transcript = _stream(
+                            client, _pieces(path, folder, raw, options), path, options, output, line
+                        )
+                except (AudioError, SessionLost, *PASSING) as error:
+                    failures.append(error)
                     message = str(error).removeprefix(f"{path}: ")
                     print(f"{printable(path)}: {message}", file=sys.stderr)
                     if isinstance(error, SessionLost) and error.text:
@@ -96,21 +109,45 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
                     for warning in transcript.warnings:
                         print(f"{printable(path)}: warning: {warning}", file=sys.stderr)
     if failures and len(options.files) > 1:
-        print(f"{failures} of {len(options.files)} files failed", file=sys.stderr)
-    return EXIT_FAILED if failures else EXIT_OK
+        print(f"{len(failures)} of {len(options.files)} files failed", file=sys.stderr)
+    return exit_code_of(failures)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What is sent of a file, piece by piece.
+
+    Attributes:
+        chunks: [samples] or [samples, channels], as they can be read.
+        sample_rate: of them, in Hz.
+        warnings: of the file.
+    """
+
+    chunks: Iterator[NDArray[np.float32]]
+    sample_rate: int
+    warnings: Sequence[str] = ()
+
+
+def _pieces(path: str, folder: str, raw: PcmFormat | None, options: argparse.Namespace) -> Pieces:
+    """Open a file, or samples that come on standard input; `folder` is for what must be stored."""
+    if raw is not None and path == STDIN:
+        return Pieces(frames_as_they_come(sys.stdin.buffer, raw, options.chunk_ms), raw.sample_rate)
+    if raw is not None:
+        loaded = load_recording(Pcm(path, raw.sample_rate, raw.sample_format, raw.channels))
+    else:
+        loaded = load_recording(save_stdin(folder) if path == STDIN else path)
+    return Pieces(cut(loaded.waveform, options.chunk_ms), SAMPLE_RATE, loaded.warnings)
 
 
 def _stream(
     client: Client,
+    pieces: Pieces,
     path: str,
-    folder: str,
     options: argparse.Namespace,
     output: LiveOutput,
     line: LiveLine,
 ) -> Transcript:
-    """Send one file in a session of its own; `folder` is for what must be stored."""
-    loaded = load_recording(save_stdin(folder) if path == STDIN else path)
-    chunks = cut(loaded.waveform, options.chunk_ms)
+    """Send one file in a session of its own."""
 
     def show(update: StreamUpdate) -> None:
         output.update(path, update)
@@ -126,14 +163,14 @@ def _stream(
     try:
         with session:
             start = time.monotonic()
-            for number, chunk in enumerate(chunks, 1):
+            for number, chunk in enumerate(pieces.chunks, 1):
                 if options.simulate:
                     # A live source has a chunk only when its last sample was heard.
                     due = start + number * options.chunk_ms / 1000
                     time.sleep(max(due - time.monotonic(), 0))
-                session.send(chunk)
+                session.send(chunk, sample_rate=pieces.sample_rate)
             transcript = session.finish()
-            return replace(transcript, warnings=[*loaded.warnings, *transcript.warnings])
+            return replace(transcript, warnings=[*pieces.warnings, *transcript.warnings])
     finally:
         watcher.join()
         line.clear()

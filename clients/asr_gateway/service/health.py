@@ -8,7 +8,7 @@ import time
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from asr_client import AsrError
+from asr_client import AsrError, ConnectionFailed, RequestTimeout
 from asr_contract import PUNCTUATION_MODEL, VAD_MODEL, triton_name
 
 from ..shared import Gateway, GatewaySettings
@@ -64,9 +64,11 @@ class Health:
 
     async def _look(self) -> str | None:
         client = self._gateway.client
-        try:
-            for name in needed_models(self._gateway.settings):
+        for name in needed_models(self._gateway.settings):
+            try:
                 await client.check_ready(name)
-        except AsrError as error:
-            return str(error)
+            except (ConnectionFailed, RequestTimeout):
+                return "Triton does not answer"
+            except AsrError:
+                return f"Triton's model {name} is not ready"
         return None

@@ -1,0 +1,67 @@
+"""Samples without a header: how they are described, and how they come while they are recorded."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import PCM_FORMATS, RAW_CODECS
+from ..audio.samples import PcmFormat
+from .common import UsageError, positive_count
+
+
+def add_raw_options(parser: argparse.ArgumentParser) -> None:
+    """Add --raw-rate, --raw-format and --raw-channels."""
+    raw = parser.add_argument_group("raw samples (files without a header)")
+    raw.add_argument(
+        "--raw-rate", type=positive_count, metavar="HZ", help="files are raw, at this rate"
+    )
+    raw.add_argument(
+        "--raw-format",
+        choices=(*PCM_FORMATS, *RAW_CODECS),
+        default="s16le",
+        metavar="FORMAT",
+        help=f"{', '.join((*PCM_FORMATS, *RAW_CODECS))} (default: %(default)s)",
+    )
+    raw.add_argument("--raw-channels", type=positive_count, default=1, metavar="N")
+
+
+def sample_format(options: argparse.Namespace) -> PcmFormat | None:
+    """Return what the options say of samples without a header; None of files that have one.
+
+    Raises:
+        UsageError: they are no samples but of a codec.
+    """
+    if options.raw_rate is None:
+        return None
+    if options.raw_format in RAW_CODECS:
+        raise UsageError(
+            f"--raw-format {options.raw_format}: expected samples, of {', '.join(PCM_FORMATS)}"
+        )
+    return PcmFormat(options.raw_format, options.raw_rate, options.raw_channels)
+
+
+def frames_as_they_come(
+    file: BinaryIO, samples: PcmFormat, chunk_ms: int
+) -> Iterator[NDArray[np.float32]]:
+    """Yield [frames, channels] as soon as they can be read, `chunk_ms` at most at a time.
+
+    What lies behind the last whole frame is left out.
+
+    Args:
+        file: buffered, such as standard input.
+        samples: how they are stored.
+        chunk_ms: at a time, at most.
+    """
+    wanted = max(samples.sample_rate * chunk_ms // 1000, 1) * samples.frame_bytes
+    held = b""
+    while data := file.read1(wanted - len(held)):  # type: ignore[attr-defined]
+        held += data
+        whole = len(held) - len(held) % samples.frame_bytes
+        if whole:
+            yield samples.decode(held[:whole])
+        held = held[whole:]

@@ -1,0 +1,37 @@
+"""What a run ends with when a file fails by something that may pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from asr_client import AudioError, DecoderFailed, Overloaded, StorageFull
+from asr_client.cli import main
+from tests.client.test_cli import FakeClient
+
+FAILURES = {"decoder": DecoderFailed, "storage": StorageFull, "busy": Overloaded, "bad": AudioError}
+
+
+class Failing(FakeClient):
+    """Fails for files whose name says how."""
+
+    def transcribe(self, audio, **options):
+        if audio in FAILURES:
+            raise FAILURES[audio](f"{audio}: no")
+        return super().transcribe(audio, **options)
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        (["fine"], 0),
+        (["fine", "bad"], 1),
+        (["decoder", "fine"], 5),
+        (["storage"], 6),
+        (["busy", "fine"], 7),
+        (["busy", "decoder"], 1),
+        (["busy", "bad"], 1),
+    ],
+)
+def test_each_kind_has_a_code_of_its_own(files, code, capsys):
+    client = Failing({"fine": "好"})
+    assert main(["transcribe", *files], client_factory=client) == code

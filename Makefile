@@ -41,7 +41,7 @@ lint: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	printf '%s\n' model_repo_*/*/1/model.py | xargs -P 2 -n 1 $(BIN)/mypy
+	for model in model_repo_*/*/1/model.py; do $(BIN)/mypy $$model || exit 1; done
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/check_glue.py
 	cd backends/onnxruntime && $(CURDIR)/$(BIN)/mypy --strict --ignore-missing-imports *.py

@@ -35,7 +35,9 @@ URL_VARIABLE = "TRITON_ASR_URL"
 PASSING = (DecoderFailed, StorageFull, Overloaded)
 """Failures of a file that another attempt may not have; they end neither a run nor its client."""
 
-_OF_PASSING = dict(zip(PASSING, (EXIT_DECODER, EXIT_STORAGE, EXIT_OVERLOADED), strict=True))
+_OF_PASSING: dict[type[Exception], int] = dict(
+    zip(PASSING, (EXIT_DECODER, EXIT_STORAGE, EXIT_OVERLOADED), strict=True)
+)
 
 # url, timeout_s, ca_file → client
 ClientFactory = Callable[[str, float, "str | None"], Client]

@@ -34,7 +34,7 @@ from asr_core.features import (
 from .augmentation import augment, set_peak
 from .corpus import LANGUAGES, Grammar, make_grammar
 from .invented_voices import invent_voices
-from .nonspeech import nonspeech_clip
+from .nonspeech import KINDS, nonspeech_clip
 from .sentence import Sentence
 from .synthesis import invented_voices_parent
 from .synthesiser import Synthesiser, SynthesisError
@@ -49,8 +49,9 @@ LANGUAGE_WEIGHTS = {"zh": 0.4, "en": 0.3, "yue": 0.1, "ja": 0.1, "ko": 0.1}
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 3.0
 SAME_VOICE_SHARE = 0.6
 SOUND_IN_PAUSE_SHARE = 0.3
-SOUNDS = ("noise_bursts", "clicks", "tones", "noise", "hum")
-NONSPEECH_SHARE = 0.15
+SOUNDS = tuple(kind for kind in KINDS if kind != "silence")
+NONSPEECH_SHARE = 0.35
+"""Of recordings, which are longer: a tenth of the audio."""
 
 SPEECH_FLOOR = 10**-3.5
 """Of the power of an utterance's loudest frame: what is weaker is a pause."""

@@ -30,5 +30,7 @@ def firing_frames(alphas: torch.Tensor, tokens: int) -> torch.Tensor:
     int64 [batch, tokens]; the last frame for what it never reaches.
     """
     sums = torch.cumsum(alphas.detach().double(), dim=1)
-    due = torch.arange(1, tokens + 1, dtype=torch.float64).expand(len(sums), -1) - 1e-6
-    return torch.searchsorted(sums, due.contiguous()).clamp(max=alphas.size(1) - 1)
+    due = torch.arange(1, tokens + 1, dtype=torch.float64, device=sums.device) - 1e-6
+    return torch.searchsorted(sums, due.expand(len(sums), -1).contiguous()).clamp(
+        max=alphas.size(1) - 1
+    )

@@ -19,6 +19,7 @@ JOIN_SHARE = 0.45
 JOINED_FRAMES = (1000, 3600)
 BATCH_LFR_FRAMES = 1600
 POOL_ITEMS = 600
+"""Of which batches of BATCH_LFR_FRAMES are made; of more for larger batches."""
 SILENT_GAP_SHARE = 0.3
 SILENT_LOG_ENERGY = -15.9424
 """Digital zero as the filter banks give it: the logarithm of float32's epsilon."""
@@ -114,7 +115,8 @@ class BatchStream:
     def __iter__(self) -> Iterator[list[Item]]:
         while True:
             self._shards.refresh()
-            pool = [self._draw() for _ in range(POOL_ITEMS)]
+            size = POOL_ITEMS * max(1, self._batch_frames // BATCH_LFR_FRAMES)
+            pool = [self._draw() for _ in range(size)]
             pool.sort(key=lambda drawn: sum(u.frames for u in drawn))
             batches: list[list[list[ShardUtterance]]] = [[]]
             for drawn in pool:

@@ -57,8 +57,9 @@ def local_attention_loss(
     losses = []
     for layer in _cross_attentions(model):
         attention, layer.attn = layer.attn, None
-        position = torch.arange(attention.size(-1))
+        position = torch.arange(attention.size(-1), device=attention.device)
         near = (position - frames[:, :, None]).abs() <= NEAR_FRAMES
         mass = (attention.float() * near[:, None]).sum(-1).clamp(min=LEAST_MASS)
-        losses.append(-mass.log().mean(1)[counted].mean())
+        logs = -mass.log().mean(1)
+        losses.append((logs * counted).sum() / counted.sum().clamp(min=1))
     return torch.stack(losses).mean()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,14 @@ from asr_core.features import stack_frames
 
 from .cmvn import estimate_cmvn, read_cmvn, write_cmvn
 from .corpus_zh import vocabulary
-from .dataset import Features, Item, Shards, pad_targets
+from .dataset import Features, Shards
 from .devset import DevSet
-from .frame_targets import IGNORED, class_weights, frame_targets
+from .frame_targets import IGNORED
+from .paraformer_batches import EOS, Batch
 from .workers import first_worker_first
 
 Transcriber = Callable[[Any, torch.Tensor, list[str]], str]
 """Text of a model for features [1, frames, 560] with these tokens."""
-EOS = 2
-FRAME_MS = 60.0
 ALIGNMENT_WEIGHT = 1.0
 FRAME_WEIGHT = 0.5
 LOCAL_WEIGHT = 0.5
@@ -46,83 +45,62 @@ def cif_weights(predictor: Any, hidden: torch.Tensor, mask: torch.Tensor) -> tor
 
     In float32 even under autocast: a sum over many frames must not lose a token.
     """
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(hidden.device.type, enabled=False):
         context = torch.relu(predictor.cif_conv1d(predictor.pad(hidden.transpose(1, 2))))
         alphas = torch.sigmoid(predictor.cif_output(context.transpose(1, 2)).squeeze(-1))
         return torch.relu(alphas * predictor.smooth_factor - predictor.noise_threshold) * mask
 
 
-def token_targets(
-    items: list[Item], token_ids: dict[str, int]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids [batch, tokens] of the items' texts with the end token, and their numbers."""
-    targets, lengths = pad_targets(
-        [
-            [token_ids[c] for r in item.records for c in r["spoken"] if c in token_ids] + [EOS]
-            for item in items
-        ]
-    )
-    return torch.from_numpy(targets), torch.from_numpy(lengths)
-
-
-def word_starts(items: list[Item], frames: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Frame index [batch, words] of each word start and the characters begun before it.
-
-    Rows are padded with frame -1.
-    """
-    rows: list[list[tuple[int, int]]] = []
-    for item in items:
-        row, characters = [], 0
-        for record, offset_ms in zip(item.records, item.offsets_ms, strict=True):
-            for text, start_ms in record["words"]:
-                frame = int((offset_ms + start_ms) / FRAME_MS)
-                if 0 <= frame < frames:
-                    row.append((frame, characters))
-                characters += len(text)
-        rows.append(row)
-    size = max(1, max(len(row) for row in rows))
-    frame_index = torch.full((len(rows), size), -1)
-    counts = torch.zeros(len(rows), size)
-    for index, row in enumerate(rows):
-        if row:
-            frame_index[index, : len(row)] = torch.tensor([frame for frame, _ in row])
-            counts[index, : len(row)] = torch.tensor([float(count) for _, count in row])
-    return frame_index, counts
-
-
-def alignment_loss(alphas: torch.Tensor, items: list[Item], first_sum: float = 0.5) -> torch.Tensor:
+def alignment_loss(alphas: torch.Tensor, batch: Batch, first_sum: float = 0.5) -> torch.Tensor:
     """Distance per token between the CIF sum from word start to word start and its due value.
 
     The sum is due to grow by the word's characters from one start to the next, and to be
     `first_sum` at the first; with a half a token fires near its middle. Differences under 0.15
     tokens are free, since starts are rounded to frames.
     """
-    frame_index, counts = word_starts(items, alphas.size(1))
-    valid = frame_index >= 0
-    sums = torch.cumsum(alphas, dim=1).gather(1, frame_index.clamp(min=0))
-    error = (sums - counts - first_sum) * valid
+    valid = batch.starts >= 0
+    sums = torch.cumsum(alphas, dim=1).gather(1, batch.starts.clamp(min=0))
+    error = (sums - batch.begun - first_sum) * valid
     steps = torch.cat([error[:, :1], (error[:, 1:] - error[:, :-1]) * valid[:, 1:]], dim=1)
-    characters = sum(len(r["spoken"]) for item in items for r in item.records)
+    characters = int((batch.ys_lengths - 1).sum())
     return (steps.abs() - 0.15).clamp(min=0).sum() / max(1, characters)
 
 
-class CharacterFrames:
-    """The loss of the frame head, which names the character that sounds in each frame."""
+def frame_loss(logits: torch.Tensor, batch: Batch, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted cross entropy of the frame head's logits [batch, frames, tokens].
 
-    def __init__(self, shards: Shards, token_ids: dict[str, int]) -> None:
-        self._token_ids = token_ids
-        known = shards.by_language["zh"]
-        self._weights = torch.from_numpy(class_weights(known, len(token_ids), self._tokens_of))
+    The head names the character that sounds in each frame.
+    """
+    return nn.functional.cross_entropy(
+        logits.float().transpose(1, 2), batch.frames, weights, ignore_index=IGNORED
+    )
 
-    def _tokens_of(self, text: str, _language: str) -> list[int]:
-        return [self._token_ids[character] for character in text]
 
-    def loss(self, logits: torch.Tensor, items: list[Item]) -> torch.Tensor:
-        """Weighted cross entropy of logits [batch, frames, tokens]."""
-        targets = torch.from_numpy(frame_targets(items, logits.size(1), self._tokens_of))
-        return nn.functional.cross_entropy(
-            logits.float().transpose(1, 2), targets, self._weights, ignore_index=IGNORED
-        )
+def glance(
+    model: Any,
+    memory: torch.Tensor,
+    memory_lengths: torch.Tensor,
+    batch: Batch,
+    acoustic: torch.Tensor,
+    *mask: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The decoder's input with some true tokens in it [batch, tokens, width]; the first pass's ids.
+
+    FunASR's `sampler` for all rows at once: of as many tokens as the first pass has wrong, times
+    the sampling ratio, the embedding replaces what was heard (Gao et al., "Paraformer", 2022, 3.4).
+    memory_lengths: with the host; mask: what each token sees of the memory, if not all.
+    """
+    lengths = torch.from_numpy(batch.ys_lengths)
+    valid = batch.ys >= 0
+    with torch.no_grad():
+        first_pass = model.decoder(memory, memory_lengths, acoustic, lengths, *mask)[0].argmax(-1)
+        wrong = ((first_pass != batch.ys) & valid).sum(1)
+        given = (wrong.float() * model.sampling_ratio).long()
+        order = torch.rand(valid.shape, device=valid.device).masked_fill(~valid, 2.0).argsort(1)
+        is_given = (order.argsort(1) < given[:, None]) & valid
+    known = model.decoder.embed(batch.ys.clamp(min=0))
+    mixed = torch.where(is_given[:, :, None], known, acoustic) * valid[:, :, None]
+    return mixed, first_pass
 
 
 @dataclass(frozen=True)
@@ -137,7 +115,7 @@ class Losses:
     alignment: torch.Tensor
     frame: torch.Tensor
     accuracy: torch.Tensor
-    local: torch.Tensor = field(default_factory=lambda: torch.zeros(()))
+    local: torch.Tensor
 
     def total(self) -> torch.Tensor:
         """What is minimised."""
@@ -149,15 +127,15 @@ class Losses:
             + LOCAL_WEIGHT * self.local
         )
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, torch.Tensor]:
         """The parts under the log's names."""
         return {
-            "ce": self.cross_entropy.item(),
-            "count": self.count.item(),
-            "align": self.alignment.item(),
-            "frame": self.frame.item(),
-            "local": self.local.item(),
-            "accuracy": self.accuracy.item(),
+            "ce": self.cross_entropy,
+            "count": self.count,
+            "align": self.alignment,
+            "frame": self.frame,
+            "local": self.local,
+            "accuracy": self.accuracy,
         }
 
 
@@ -167,8 +145,9 @@ def make_evaluation(
     """The small held-out check run during training."""
 
     def heard(model: nn.Module, fbank: Features) -> str:
-        features = (stack_frames(fbank) - mean) * scale
-        return transcriber(model, torch.from_numpy(features)[None], tokens)
+        features = torch.from_numpy((stack_frames(fbank) - mean) * scale)[None]
+        device = next(model.parameters()).device
+        return transcriber(model, features.to(device), tokens)
 
     def evaluate(model: nn.Module) -> dict[str, float]:
         noisy = [heard(model, fbank) for fbank in dev.noisy]

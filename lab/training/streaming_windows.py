@@ -8,7 +8,8 @@ as `funasr_onnx.paraformer_online_bin.Paraformer.add_overlap_chunk` does, repeat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,38 +45,32 @@ def window_sources(frames: int, ends_with_cache: bool = False) -> list[Indices]:
     return [np.maximum(window, ZERO_FRAME) for window in windows]
 
 
-@dataclass(frozen=True)
-class Windows:
-    """The windows of a batch of recordings.
+class WindowPlan(NamedTuple):
+    """Which frames of a batch of recordings stand in which window; made before the features are.
 
-    features: [windows, 20, size], zeros where nothing is; lengths: [windows].
+    frames: [windows, 20], of the recording, ZERO_FRAME where nothing is; lengths: [windows].
+    recordings: [windows], whose each is.
     first: [recordings + 1], where the windows of each recording begin among all.
     own: [recordings, frames], position of each owned frame among the windows' frames laid end to
         end, in order of time; the first LEADING_ZEROS are zeros. -1 past the recording's end.
+    most: windows of the recording that has most.
     """
 
-    features: torch.Tensor
+    frames: torch.Tensor
     lengths: torch.Tensor
+    recordings: torch.Tensor
     first: torch.Tensor
     own: torch.Tensor
-
-    def own_frames(self, values: torch.Tensor) -> torch.Tensor:
-        """Values [windows, 20, ...] of the owned frames [recordings, frames, ...], else zero."""
-        flat = values.flatten(0, 1)
-        chosen = flat[self.own.clamp(min=0)]
-        mask = self.own >= 0
-        return chosen * mask.view(*mask.shape, *[1] * (chosen.dim() - 2))
+    most: int
 
 
-def cut_windows(
-    features: torch.Tensor, lengths: torch.Tensor, ends_with_cache: bool = False
-) -> Windows:
-    """Windows of the recordings [batch, frames, size] of `lengths` frames."""
+def plan_windows(lengths: Sequence[int], ends_with_cache: bool = False) -> WindowPlan:
+    """The windows of recordings of so many frames."""
     sources: list[Indices] = []
     owners: list[int] = []
     own: list[list[int]] = []
     first = [0]
-    for row, frames in enumerate(lengths.tolist()):
+    for row, frames in enumerate(lengths):
         cut = window_sources(frames, ends_with_cache)
         own.append([])
         for window in cut:
@@ -88,14 +83,28 @@ def cut_windows(
     index = np.full((len(sources), WINDOW), ZERO_FRAME)
     for row_index, window in zip(index, sources, strict=True):
         row_index[: len(window)] = window
-    chosen = torch.from_numpy(index)
-    gathered = features[torch.tensor(owners)[:, None], chosen.clamp(min=0)]
     own_index = torch.full((len(own), max(map(len, own))), -1)
     for own_row, positions in zip(own_index, own, strict=True):
         own_row[: len(positions)] = torch.tensor(positions)
-    return Windows(
-        gathered * (chosen >= 0)[:, :, None],
+    return WindowPlan(
+        torch.from_numpy(index),
         torch.tensor([len(window) for window in sources]),
+        torch.tensor(owners),
         torch.tensor(first),
         own_index,
+        most=int(np.diff(first).max()),
     )
+
+
+def cut_windows(features: torch.Tensor, plan: WindowPlan) -> torch.Tensor:
+    """Windows [windows, 20, size] of the recordings [batch, frames, size], zeros where nothing."""
+    gathered = features[plan.recordings[:, None], plan.frames.clamp(min=0)]
+    return gathered * (plan.frames >= 0)[:, :, None]
+
+
+def own_frames(values: torch.Tensor, plan: WindowPlan) -> torch.Tensor:
+    """Values [windows, 20, ...] of the owned frames [recordings, frames, ...], else zero."""
+    flat = values.flatten(0, 1)
+    chosen = flat[plan.own.clamp(min=0)]
+    mask = plan.own >= 0
+    return chosen * mask.view(*mask.shape, *[1] * (chosen.dim() - 2))

@@ -11,6 +11,7 @@ recordings do not drift. Stopping and starting again resumes from the last check
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,25 @@ import torch
 from torch import nn
 
 from .cif import firing_frames, integrate, length_mask
-from .dataset import JOIN_SHARE, BatchStream, Item, Shards, pad_features
+from .dataset import JOIN_SHARE, BatchStream, Shards
 from .devset import load_dev_set
 from .dropout import use_byte_dropout
 from .fused_attention import use_fused_attention
+from .loading import load_batches
 from .local_attention import keep_attention, local_attention_loss
 from .models import WIDTH, build_model, count_parameters, paraformer_config
+from .paraformer_batches import Batch, Characters, make_batch
 from .paraformer_parts import (
-    CharacterFrames,
     Losses,
     alignment_loss,
     cif_weights,
+    frame_loss,
+    glance,
     make_evaluation,
     prepare_directory,
     text_of,
-    token_targets,
 )
+from .run_options import add_run_options, minutes_left
 from .training_loop import Schedule, Trainer
 
 
@@ -43,33 +47,29 @@ def masked_hidden(
     """Encoder output [batch, frames, width] with zeros past each length, and the mask."""
     hidden, _ = model.encode(features, lengths)
     hidden = hidden.float()
-    mask = length_mask(lengths, hidden.size(1))
+    mask = length_mask(lengths, hidden.size(1)).to(hidden.device)
     return hidden * mask[:, :, None], mask
 
 
-def paraformer_loss(
-    model: Any, items: list[Item], token_ids: dict[str, int], character_frames: CharacterFrames
-) -> Losses:
+def paraformer_loss(model: Any, batch: Batch, frame_weights: torch.Tensor) -> Losses:
     """Cross entropy after the sampler, token-count, word-start and frame losses of a batch."""
-    features, lengths = (torch.from_numpy(array) for array in pad_features(items))
-    ys, ys_lengths = token_targets(items, token_ids)
-    hidden, mask = masked_hidden(model, features, lengths)
+    lengths, on_host = torch.from_numpy(batch.lengths), torch.from_numpy(batch.ys_lengths)
+    ys_lengths, tokens = on_host.to(batch.ys.device), batch.ys.size(1)
+    hidden, mask = masked_hidden(model, batch.features, lengths)
     alphas = cif_weights(model.predictor, hidden, mask)
     scaled = alphas * (ys_lengths / alphas.sum(-1).clamp(min=1e-3))[:, None]
-    with torch.autocast("cpu", enabled=False):
-        acoustic = integrate(scaled, hidden, int(ys_lengths.max()))
-    mixed, first_pass = model.sampler(hidden, lengths, ys, ys_lengths, acoustic)
-    logits = model.decoder(hidden, lengths, mixed, ys_lengths)[0].float()
-    heard = (mixed == acoustic).all(-1) & length_mask(ys_lengths, mixed.size(1))
+    with torch.autocast(hidden.device.type, enabled=False):
+        acoustic = integrate(scaled, hidden, tokens)
+    mixed, first_pass = glance(model, hidden, lengths, batch, acoustic)
+    logits = model.decoder(hidden, lengths, mixed, on_host)[0].float()
+    heard = (mixed == acoustic).all(-1) & length_mask(ys_lengths, tokens)
     return Losses(
-        cross_entropy=model.criterion_att(logits, ys),
+        cross_entropy=model.criterion_att(logits, batch.ys),
         count=model.criterion_pre(ys_lengths.type_as(alphas), alphas.sum(-1)),
-        alignment=alignment_loss(alphas, items),
-        frame=character_frames.loss(model.frame_head(hidden), items),
-        local=local_attention_loss(
-            model.decoder, firing_frames(scaled, mixed.size(1)), counted=heard
-        ),
-        accuracy=(first_pass.argmax(-1) == ys).sum() / ys_lengths.sum(),
+        alignment=alignment_loss(alphas, batch),
+        frame=frame_loss(model.frame_head(hidden), batch, frame_weights),
+        local=local_attention_loss(model.decoder, firing_frames(scaled, tokens), counted=heard),
+        accuracy=(first_pass == batch.ys).sum() / ys_lengths.sum(),
     )
 
 
@@ -79,7 +79,7 @@ def transcribe(model: Any, features: torch.Tensor, tokens: list[str]) -> str:
     lengths = torch.tensor([features.size(1)])
     hidden, mask = masked_hidden(model, features, lengths)
     alphas = cif_weights(model.predictor, hidden, mask)
-    alphas = torch.cat([alphas, torch.full((1, 1), model.predictor.tail_threshold)], dim=1)
+    alphas = nn.functional.pad(alphas, (0, 1), value=model.predictor.tail_threshold)
     count = int(alphas.sum().floor())
     if count < 1:
         return ""
@@ -92,23 +92,20 @@ def transcribe(model: Any, features: torch.Tensor, tokens: list[str]) -> str:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=Path, default=Path(".cache/embedded/shards"))
+    add_run_options(parser, minutes=80.0)
     parser.add_argument("--directory", type=Path, default=Path(".cache/embedded/paraformer"))
-    parser.add_argument("--minutes", type=float, default=80.0)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--initial", type=Path, help="weights to continue from")
     parser.add_argument("--join-share", type=float, default=JOIN_SHARE)
-    parser.add_argument("--max-steps", type=int)
     parser.add_argument("--dropout", type=float, default=0.0, help="small models underfit")
-    parser.add_argument("--bfloat16", action="store_true", help="1.7 x faster with AVX512-BF16")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(1)
     shards = Shards(arguments.shards, ("zh",))
     shards.refresh()
     tokens, mean, scale = prepare_directory(arguments.directory, shards, arguments.initial)
-    token_ids = {token: index for index, token in enumerate(tokens)}
-    character_frames = CharacterFrames(shards, token_ids)
+    characters = Characters({token: index for index, token in enumerate(tokens)})
+    frame_weights = characters.weights(shards.by_language["zh"]).to(arguments.device)
     model = build_model(paraformer_config(), len(tokens))
     frozen = ("upsample_cnn", "blstm", "cif_output2")
     for name, parameter in model.named_parameters():
@@ -121,18 +118,28 @@ def main() -> None:
     use_fused_attention(model)
     keep_attention(model)
     warmup_steps = 100 if arguments.initial else 400
-    schedule = Schedule(arguments.minutes, arguments.rate, warmup_steps)
-    trainer = Trainer(model, arguments.directory, schedule)
-    stream = BatchStream(shards, mean, scale, trainer.seed + 1, {"zh": 1.0}, arguments.join_share)
+    schedule = Schedule(minutes_left(arguments), arguments.rate, warmup_steps)
+    device, save_every_s = arguments.device, arguments.save_every
+    trainer = Trainer(
+        model, arguments.directory, schedule, device=device, save_every_s=save_every_s
+    )
 
-    def loss_of(model: nn.Module, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):
-            losses = paraformer_loss(model, items, token_ids, character_frames)
+    def make(seed: int) -> Iterator[Batch]:
+        frames, share = arguments.batch_frames, arguments.join_share
+        stream = BatchStream(shards, mean, scale, seed, {"zh": 1.0}, share, frames)
+        return (make_batch(items, characters) for items in stream)
+
+    def loss_of(model: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        with torch.autocast(device.type, torch.bfloat16, enabled=arguments.bfloat16):
+            losses = paraformer_loss(model, batch, frame_weights)
             return losses.total(), losses.figures()
 
-    dev = load_dev_set(arguments.directory.parent / "dev", "zh")
-    evaluate = make_evaluation(dev, mean, scale, tokens, transcribe)
-    trainer.run(iter(stream), loss_of, evaluate, max_steps=arguments.max_steps)
+    evaluate = None
+    if not arguments.no_dev:
+        dev = load_dev_set(arguments.directory.parent / "dev", "zh")
+        evaluate = make_evaluation(dev, mean, scale, tokens, transcribe)
+    batches = load_batches(make, trainer.seed + 1, arguments.loaders, device)
+    trainer.run(batches, loss_of, evaluate, max_steps=arguments.max_steps)
 
 
 if __name__ == "__main__":

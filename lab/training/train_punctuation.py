@@ -156,7 +156,7 @@ class MarkLoss:
 
     def __call__(
         self, model: Any, examples: list[Example]
-    ) -> tuple[torch.Tensor, dict[str, float]]:
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The loss of a batch, and the share of right marks among those that are one."""
         words, marks, lengths = pad_examples(examples)
         logits = self.logits(model, words, lengths, [example.context for example in examples])
@@ -165,7 +165,7 @@ class MarkLoss:
         )
         set_marks = marks > PUNC_LIST.index("_")
         right = (logits.argmax(-1) == marks)[set_marks].float().mean()
-        return loss, {"loss": loss.item(), "right": float(right.nan_to_num())}
+        return loss, {"loss": loss, "right": right.nan_to_num()}
 
     def logits(
         self, model: Any, words: torch.Tensor, lengths: torch.Tensor, contexts: list[int]

@@ -10,8 +10,7 @@ the same layer names and shapes, so its weights load directly. Non-speech has th
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,18 @@ from asr_core.features import stack_frames
 
 from .cmvn import read_cmvn
 from .corpus import LANGUAGES
-from .dataset import BatchStream, Features, Item, Shards, pad_features, pad_targets
+from .dataset import BatchStream, Features, Shards
 from .deepen import silence_new_blocks
 from .devset import DevSet, load_dev_set
 from .dropout import use_byte_dropout
-from .frame_targets import IGNORED, class_weights, frame_targets
+from .frame_targets import IGNORED, class_weights
 from .fused_attention import use_fused_attention
+from .loading import load_batches
 from .models import WIDTH, build_model, count_parameters, sensevoice_config
+from .run_options import add_run_options, minutes_left
+from .sensevoice_batches import PREFIX_ROWS, SPOKEN_TAGS, Batch, make_batch
 from .tokens import (
     BLANK,
-    LANGUAGE_EMBEDDING,
     TEXTNORM_EMBEDDING,
     SenseVoiceTokenizer,
     write_sentencepiece_model,
@@ -42,41 +43,10 @@ from .training_loop import Schedule, Trainer
 from .workers import first_worker_first
 
 SPM_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
-PREFIX_ROWS = 4
-WITHITN_SHARE = 0.3
-AUTO_SHARE = 0.7
-"""Share of batches that are not told the language; FunASR's 20 % teach too little of it."""
-TAG_WEIGHT, FRAME_WEIGHT, LANGUAGE_WEIGHT = 2.0, 0.5, 0.3
-SPOKEN_TAGS = tuple(LANGUAGE_EMBEDDING)
-"""The classes of the language that every frame is asked for."""
+TAG_WEIGHT, FRAME_WEIGHT, LANGUAGE_WEIGHT = 4.0, 0.5, 0.3
 JOIN_SHARE = 0.15
 """Fewer than Paraformer's: a join is one example of its tag for the frames of seven."""
 LANGUAGE_WEIGHTS = {"zh": 0.22, "en": 0.30, "yue": 0.15, "ja": 0.14, "ko": 0.19}
-
-
-def item_target(item: Item, tokenizer: SenseVoiceTokenizer, itn: bool) -> list[int]:
-    """Language, emotion, event and ITN tags, then the text of the joined records."""
-    spoken = [record for record in item.records if record["spoken"]]
-    style = tokenizer.tag("withitn" if itn else "woitn")
-    if not spoken:
-        names = ("nospeech", "EMO_UNKNOWN", "Event_UNK")
-        return [*(tokenizer.tag(name) for name in names), style]
-    language = spoken[0]["language"]
-    target = [tokenizer.tag(name) for name in (language, "NEUTRAL", "Speech")] + [style]
-    for record in spoken:
-        target += tokenizer.encode(record["written" if itn else "spoken"], language)
-    return target
-
-
-def keep_alignable(items: list[Item], targets: list[list[int]]) -> list[int]:
-    """Indices of items whose frames suffice for CTC (one per token, one more per repeat)."""
-    kept = []
-    for index, (item, target) in enumerate(zip(items, targets, strict=True)):
-        text = target[PREFIX_ROWS:]
-        repeats = sum(a == b for a, b in pairwise(text))
-        if len(text) + repeats <= len(item.features):
-            kept.append(index)
-    return kept
 
 
 def keep_output(module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
@@ -84,67 +54,43 @@ def keep_output(module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
     vars(module)["kept"] = output
 
 
-def language_targets(items: list[Item], frames: int) -> torch.Tensor:
-    """Class of the language in each frame [batch, frames], IGNORED past an item's end.
-
-    One tag an utterance teaches the language of few voices; asked for in every frame before the
-    last block, its evidence is gathered where the tag's row finds it.
-    """
-    targets = torch.full((len(items), frames), IGNORED)
-    for row, item in zip(targets, items, strict=True):
-        spoken = [r["language"] for r in item.records if r["spoken"]]
-        row[: len(item.features)] = SPOKEN_TAGS.index(spoken[0] if spoken else "nospeech")
-    return targets
-
-
 def sensevoice_loss(
-    model: Any,
-    items: list[Item],
-    tokenizer: SenseVoiceTokenizer,
-    rng: np.random.Generator,
-    frame_weights: torch.Tensor,
-) -> tuple[torch.Tensor, dict[str, float]]:
+    model: Any, batch: Batch, frame_weights: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """CTC loss of the text per token, cross entropies of tags, frames and frames' language."""
-    targets = [item_target(item, tokenizer, rng.random() < WITHITN_SHARE) for item in items]
-    kept = keep_alignable(items, targets)
-    items, targets = [items[i] for i in kept], [targets[i] for i in kept]
-    features, lengths = (torch.from_numpy(array) for array in pad_features(items))
-    padded, target_lengths = (torch.from_numpy(array) for array in pad_targets(targets))
-    hidden, hidden_lengths = model.encode(features, lengths, padded)
+    lengths, text_lengths = torch.from_numpy(batch.lengths), torch.from_numpy(batch.text_lengths)
+    features, _ = model.specaug(batch.features, lengths)
+    speech = torch.cat([model.embed(batch.query), features], dim=1)
+    hidden, _ = model.encoder(speech, (lengths + PREFIX_ROWS).to(speech.device))
     logits = model.ctc.ctc_lo(hidden).float()
-    text_lengths = target_lengths - PREFIX_ROWS
     ctc = nn.functional.ctc_loss(
         logits[:, PREFIX_ROWS:].log_softmax(-1).transpose(0, 1),
-        padded[:, PREFIX_ROWS:].clamp(min=0) if padded.size(1) > PREFIX_ROWS else padded[:, :1],
-        (hidden_lengths - PREFIX_ROWS).long(),
+        batch.text.clamp(min=0),
+        lengths,
         text_lengths,
         blank=BLANK,
         reduction="none",
         zero_infinity=True,
     )
-    text_loss = ctc.sum() / (text_lengths + 1).sum()
-    tags = nn.functional.cross_entropy(
-        logits[:, :PREFIX_ROWS].reshape(-1, logits.size(-1)), padded[:, :PREFIX_ROWS].reshape(-1)
-    )
-    spoken_hidden = hidden[:, PREFIX_ROWS:]
-    frames = torch.from_numpy(frame_targets(items, spoken_hidden.size(1), tokenizer.encode))
+    text_loss = ctc.sum() / int((text_lengths + 1).sum())
+    tags = nn.functional.cross_entropy(logits[:, :PREFIX_ROWS].flatten(0, 1), batch.tags.flatten())
     frame_loss = nn.functional.cross_entropy(
-        model.frame_head(spoken_hidden).float().transpose(1, 2),
-        frames,
+        model.frame_head(hidden[:, PREFIX_ROWS:]).float().transpose(1, 2),
+        batch.frames,
         frame_weights,
         ignore_index=IGNORED,
     )
     language_loss = nn.functional.cross_entropy(
         model.language_head(model.encoder.after_norm.kept[:, PREFIX_ROWS:]).float().transpose(1, 2),
-        language_targets(items, spoken_hidden.size(1)),
+        batch.languages,
         ignore_index=IGNORED,
     )
     loss = text_loss + TAG_WEIGHT * tags + FRAME_WEIGHT * frame_loss
     return loss + LANGUAGE_WEIGHT * language_loss, {
-        "ctc": text_loss.item(),
-        "tags": tags.item(),
-        "frame": frame_loss.item(),
-        "language": language_loss.item(),
+        "ctc": text_loss,
+        "tags": tags,
+        "frame": frame_loss,
+        "language": language_loss,
     }
 
 
@@ -156,9 +102,10 @@ def recognise(
 
     language, textnorm: embedding rows, 0 meaning "auto".
     """
-    rows = model.embed(torch.tensor([[language, 1, 2, textnorm]]))
+    rows = model.embed(torch.tensor([[language, 1, 2, textnorm]], device=features.device))
     speech = torch.cat([rows, features], dim=1)
-    hidden, _ = model.encoder(speech, torch.tensor([speech.size(1)]))
+    lengths = torch.tensor([speech.size(1)], device=features.device)
+    hidden, _ = model.encoder(speech, lengths)
     ids = model.ctc.ctc_lo(hidden)[0].argmax(-1).tolist()
     text, previous = [], BLANK
     for token in ids[PREFIX_ROWS:]:
@@ -173,8 +120,9 @@ def make_evaluation(
 ) -> Callable[[nn.Module], dict[str, float]]:
     """The small held-out check run during training, with language "auto"."""
 
-    def heard(model: nn.Module, fbank: Features, itn: str = "woitn") -> tuple[int, str]:
-        features = torch.from_numpy((stack_frames(fbank) - mean) * scale)[None]
+    def heard(model: Any, fbank: Features, itn: str = "woitn") -> tuple[int, str]:
+        normalised = torch.from_numpy((stack_frames(fbank) - mean) * scale)
+        features = normalised[None].to(model.embed.weight.device)
         tags, text = recognise(model, features, 0, TEXTNORM_EMBEDDING[itn])
         return tags[0], tokenizer.decode(text)
 
@@ -200,15 +148,12 @@ def make_evaluation(
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=Path, default=Path(".cache/embedded/shards"))
+    add_run_options(parser, minutes=75.0)
     parser.add_argument("--directory", type=Path, default=Path(".cache/embedded/sensevoice"))
     parser.add_argument("--paraformer", type=Path, default=Path(".cache/embedded/paraformer"))
     parser.add_argument("--initial", type=Path, help="SenseVoice weights to go on from instead")
-    parser.add_argument("--minutes", type=float, default=75.0)
     parser.add_argument("--rate", type=float, default=1.2e-3)
-    parser.add_argument("--max-steps", type=int)
     parser.add_argument("--dropout", type=float, default=0.0, help="small models underfit")
-    parser.add_argument("--bfloat16", action="store_true", help="1.7 x faster with AVX512-BF16")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(2)
@@ -225,8 +170,6 @@ def main() -> None:
     model.frame_head = nn.Linear(WIDTH, tokenizer.size)
     model.language_head = nn.Linear(WIDTH, len(SPOKEN_TAGS))
     model.encoder.after_norm.register_forward_hook(keep_output)
-    languages = tokenizer.language_embeddings()
-    model.textnorm_int_dict = tokenizer.textnorm_embeddings()
     if not (directory / "checkpoint.pt").exists():
         weights = torch.load(initial, weights_only=True)
         fitting = {k: v for k, v in weights.items() if k in model.state_dict()}
@@ -238,24 +181,31 @@ def main() -> None:
     use_byte_dropout(model, arguments.dropout, seed=2)
     use_fused_attention(model)
     print(f"{count_parameters(model)} parameters, {tokenizer.size} pieces", flush=True)
-    warmup_steps = 60 if arguments.initial else 300
-    schedule = Schedule(arguments.minutes, arguments.rate, warmup_steps)
-    trainer = Trainer(model, directory, schedule)
     shards = Shards(arguments.shards, LANGUAGES)
     shards.refresh()
     known = [utterance for found in shards.by_language.values() for utterance in found]
     frame_weights = torch.from_numpy(class_weights(known, tokenizer.size, tokenizer.encode))
-    stream = BatchStream(shards, mean, scale, trainer.seed + 1, LANGUAGE_WEIGHTS, JOIN_SHARE)
-    rng = np.random.default_rng(trainer.seed + 5)
+    frame_weights = frame_weights.to(arguments.device)
+    warmup_steps = 60 if arguments.initial else 300
+    schedule = Schedule(minutes_left(arguments), arguments.rate, warmup_steps)
+    device, save_every_s = arguments.device, arguments.save_every
+    trainer = Trainer(model, directory, schedule, device=device, save_every_s=save_every_s)
 
-    def loss_of(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
-        model.lid_int_dict = {} if rng.random() < AUTO_SHARE else languages
-        with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):
-            return sensevoice_loss(model, items, tokenizer, rng, frame_weights)
+    def make(seed: int) -> Iterator[Batch]:
+        frames, rng = arguments.batch_frames, np.random.default_rng(seed + 4)
+        stream = BatchStream(shards, mean, scale, seed, LANGUAGE_WEIGHTS, JOIN_SHARE, frames)
+        return (make_batch(items, tokenizer, rng) for items in stream)
 
-    devs = {name: load_dev_set(directory.parent / "dev", name) for name in LANGUAGES}
-    evaluate = make_evaluation(devs, mean, scale, tokenizer)
-    trainer.run(iter(stream), loss_of, evaluate, 480.0, arguments.max_steps)
+    def loss_of(model: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        with torch.autocast(device.type, torch.bfloat16, enabled=arguments.bfloat16):
+            return sensevoice_loss(model, batch, frame_weights)
+
+    evaluate = None
+    if not arguments.no_dev:
+        devs = {name: load_dev_set(directory.parent / "dev", name) for name in LANGUAGES}
+        evaluate = make_evaluation(devs, mean, scale, tokenizer)
+    batches = load_batches(make, trainer.seed + 1, arguments.loaders, device)
+    trainer.run(batches, loss_of, evaluate, 480.0, arguments.max_steps)
 
 
 if __name__ == "__main__":

@@ -11,31 +11,42 @@ quarter at the end: with the runtime's tail of 0.45 that fires every character a
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from .cif import firing_frames, integrate
-from .dataset import BatchStream, Item, Shards, pad_features
+from .dataset import BatchStream, Item, Shards
 from .deepen import silence_new_blocks
 from .devset import load_dev_set
 from .dropout import use_byte_dropout
 from .fused_attention import use_fused_attention
+from .loading import load_batches, on_device
 from .models import WIDTH, build_model, count_parameters, streaming_config
+from .paraformer_batches import Batch, Characters, make_batch
 from .paraformer_parts import (
-    CharacterFrames,
     Losses,
     alignment_loss,
     cif_weights,
+    frame_loss,
+    glance,
     make_evaluation,
     prepare_directory,
     text_of,
-    token_targets,
 )
-from .streaming_windows import LEADING_ZEROS, WINDOW, Windows, cut_windows
+from .run_options import add_run_options, minutes_left
+from .streaming_windows import (
+    LEADING_ZEROS,
+    WINDOW,
+    WindowPlan,
+    cut_windows,
+    own_frames,
+    plan_windows,
+)
 from .training_loop import Schedule, Trainer
 
 FIRST_SUM = 0.25
@@ -47,23 +58,37 @@ JOIN_SHARE, BATCH_FRAMES = 0.25, 900
 """Little of either: windows know nothing of the rest, and are encoded twice over."""
 
 
-def window_features(
-    model: Any,
-    features: torch.Tensor,
-    lengths: torch.Tensor,
-    first_position: int = 0,
-    ends_with_cache: bool = False,
-) -> Windows:
-    """Windows of normalised features [batch, frames, 560], scaled and with position encodings."""
+class StreamingBatch(NamedTuple):
+    """A batch, how it is cut, and the position at which its recordings begin in their stream."""
+
+    batch: Batch
+    plan: WindowPlan
+    first_position: int
+
+
+def make_streaming_batch(
+    items: list[Item], characters: Characters, rng: np.random.Generator
+) -> StreamingBatch:
+    """Targets of items, at times late in a stream or ended by a piece too short for a frame."""
+    batch = make_batch(items, characters, LEADING_ZEROS)
+    late = int(rng.integers(LATE_START_FRAMES)) if rng.random() < LATE_START_SHARE else 0
+    plan = plan_windows(batch.lengths.tolist(), bool(rng.random() < CACHED_END_SHARE))
+    return StreamingBatch(batch, plan, late)
+
+
+def encode_windows(
+    model: Any, features: torch.Tensor, plan: WindowPlan, first_position: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Encoder output [windows, 20, width], zero past each window's length, and CIF weights.
+
+    features: normalised, [batch, frames, 560].
+    """
+    device = features.device
     positions = torch.arange(1, features.size(1) + 1)[None] + first_position
     encoding = model.encoder.embed.encode(positions, features.size(2), features.dtype)
-    return cut_windows(features * WIDTH**0.5 + encoding, lengths, ends_with_cache)
-
-
-def encode_windows(model: Any, windows: Windows) -> tuple[torch.Tensor, torch.Tensor]:
-    """Encoder output [windows, 20, width], zero past each window's length, and CIF weights."""
-    mask = torch.arange(WINDOW)[None] < windows.lengths[:, None]
-    hidden, keep = windows.features, mask[:, None].float()
+    hidden = cut_windows(features * WIDTH**0.5 + encoding.to(device), plan)
+    mask = torch.arange(WINDOW, device=device)[None] < plan.lengths[:, None]
+    keep = mask[:, None].float()
     for layer in (*model.encoder.encoders0, *model.encoder.encoders):
         hidden = layer(hidden, keep)[0]
     hidden = model.encoder.after_norm(hidden).float() * mask[:, :, None]
@@ -71,94 +96,72 @@ def encode_windows(model: Any, windows: Windows) -> tuple[torch.Tensor, torch.Te
 
 
 def decoder_memory(
-    windows: Windows, hidden: torch.Tensor, alphas: torch.Tensor, tokens: int
+    plan: WindowPlan, hidden: torch.Tensor, alphas: torch.Tensor, tokens: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What the decoder attends to: frames [batch, memory, width] and mask [batch, tokens, memory].
 
     alphas: [batch, frames] of the owned frames and the tail; a token sees the whole window in
     which the sum reaches its number, the last window when it never does.
     """
-    counts = windows.first[1:] - windows.first[:-1]
-    most = int(counts.max())
-    index = windows.first[:-1, None] + torch.arange(most)[None]
-    inside = torch.arange(most)[None] < counts[:, None]
-    index = torch.where(inside, index, 0)
+    device = hidden.device
+    counts = plan.first[1:] - plan.first[:-1]
+    position = torch.arange(plan.most, device=device)[None]
+    inside = position < counts[:, None]
+    index = torch.where(inside, plan.first[:-1, None] + position, 0)
     memory = hidden[index].flatten(1, 2)
-    fired = firing_frames(alphas, tokens).clamp(max=windows.own.size(1) - 1)
-    window = windows.own.gather(1, fired) // WINDOW
-    window = torch.where(window < 0, windows.first[1:, None] - 1, window)
+    fired = firing_frames(alphas, tokens).clamp(max=plan.own.size(1) - 1)
+    window = plan.own.gather(1, fired) // WINDOW
+    window = torch.where(window < 0, plan.first[1:, None] - 1, window)
     seen = (window[:, :, None] == index[:, None]) & inside[:, None]
-    frames = torch.arange(WINDOW)[None] < windows.lengths[:, None]
+    frames = torch.arange(WINDOW, device=device)[None] < plan.lengths[:, None]
     mask = seen[:, :, :, None] & frames[index][:, None]
     return memory, mask.flatten(2).float()
 
 
-def shifted(items: list[Item]) -> list[Item]:
-    """The items as the windows own them: the leading zeros come before the first frame."""
-    delay_ms = 60 * LEADING_ZEROS
-    zeros = np.zeros((LEADING_ZEROS, items[0].features.shape[1]), np.float32)
-    return [
-        Item(
-            np.concatenate([zeros, item.features]),
-            item.records,
-            [offset + delay_ms for offset in item.offsets_ms],
-        )
-        for item in items
-    ]
-
-
-def streaming_loss(
-    model: Any,
-    items: list[Item],
-    token_ids: dict[str, int],
-    character_frames: CharacterFrames,
-    rng: np.random.Generator,
-) -> Losses:
+def streaming_loss(model: Any, made: StreamingBatch, frame_weights: torch.Tensor) -> Losses:
     """Cross entropy after the sampler, CIF sum, word-start and frame losses of a batch."""
-    features, lengths = (torch.from_numpy(array) for array in pad_features(items))
-    ys, ys_lengths = token_targets(items, token_ids)
-    features, _ = model.specaug(features, lengths)
-    late = int(rng.integers(LATE_START_FRAMES)) if rng.random() < LATE_START_SHARE else 0
-    cached = rng.random() < CACHED_END_SHARE
-    windows = window_features(model, features, lengths, late, cached)
-    window_hidden, window_alphas = encode_windows(model, windows)
-    hidden, alphas = windows.own_frames(window_hidden), windows.own_frames(window_alphas)
-    owned = shifted(items)
+    batch, plan = made.batch, made.plan
+    on_host = torch.from_numpy(batch.ys_lengths)
+    ys_lengths, tokens = on_host.to(batch.ys.device), batch.ys.size(1)
+    features, _ = model.specaug(batch.features, torch.from_numpy(batch.lengths))
+    window_hidden, window_alphas = encode_windows(model, features, plan, made.first_position)
+    hidden, alphas = own_frames(window_hidden, plan), own_frames(window_alphas, plan)
     characters = (ys_lengths - 1).to(alphas.dtype)
     due = characters + FIRST_SUM * (characters > 0)
     total = alphas.sum(-1)
-    character_logits = model.frame_head(hidden)
+    frame = frame_loss(model.frame_head(hidden), batch, frame_weights)
     scaled = alphas * torch.where(characters > 0, due / total.clamp(min=1e-3), 1.0)[:, None]
     tail = (ys_lengths - scaled.sum(-1)).clamp(min=0)
     scaled = torch.cat([scaled, tail[:, None]], dim=1)
     hidden = torch.cat([hidden, torch.zeros_like(hidden[:, :1])], dim=1)
-    acoustic = integrate(scaled, hidden, ys.size(1))
-    memory, mask = decoder_memory(windows, window_hidden, scaled, ys.size(1))
+    acoustic = integrate(scaled, hidden, tokens)
+    memory, mask = decoder_memory(plan, window_hidden, scaled, tokens)
     memory_lengths = torch.full((len(memory),), memory.size(1))
-    mixed, first_pass = model.sampler(memory, memory_lengths, ys, ys_lengths, acoustic, mask)
-    logits = model.decoder(memory, memory_lengths, mixed, ys_lengths, mask)[0]
+    mixed, first_pass = glance(model, memory, memory_lengths, batch, acoustic, mask)
+    logits = model.decoder(memory, memory_lengths, mixed, on_host, mask)[0]
     return Losses(
-        cross_entropy=model.criterion_att(logits, ys),
+        cross_entropy=model.criterion_att(logits, batch.ys),
         count=(total - due).abs().sum() / ys_lengths.sum(),
-        alignment=alignment_loss(alphas, owned, FIRST_SUM),
-        frame=character_frames.loss(character_logits, owned),
-        accuracy=(first_pass.argmax(-1) == ys).sum() / ys_lengths.sum(),
+        alignment=alignment_loss(alphas, batch, FIRST_SUM),
+        frame=frame,
+        accuracy=(first_pass == batch.ys).sum() / ys_lengths.sum(),
+        local=torch.zeros((), device=alphas.device),
     )
 
 
 @torch.no_grad()
 def transcribe(model: Any, features: torch.Tensor, tokens: list[str]) -> str:
     """Greedy text of one recording's normalised features [1, frames, 560], as when streamed."""
-    windows = window_features(model, features, torch.tensor([features.size(1)]))
-    window_hidden, window_alphas = encode_windows(model, windows)
-    hidden, alphas = windows.own_frames(window_hidden), windows.own_frames(window_alphas)
-    alphas = torch.cat([alphas, torch.full((1, 1), model.predictor.tail_threshold)], dim=1)
+    plan = on_device(plan_windows([features.size(1)]), features.device)
+    window_hidden, window_alphas = encode_windows(model, features, plan)
+    hidden, alphas = own_frames(window_hidden, plan), own_frames(window_alphas, plan)
+    alphas = nn.functional.pad(alphas, (0, 1), value=model.predictor.tail_threshold)
     count = int(alphas.sum().floor())
     if count < 1:
         return ""
     hidden = torch.cat([hidden, torch.zeros_like(hidden[:, :1])], dim=1)
     acoustic = integrate(alphas, hidden, count)
-    memory, mask = decoder_memory(windows, window_hidden, alphas, count)
+    memory, mask = decoder_memory(plan, window_hidden, alphas, count)
     lengths = torch.tensor([memory.size(1)])
     logits = model.decoder(memory, lengths, acoustic, torch.tensor([count]), mask)[0]
     return text_of(logits[0].argmax(-1).tolist(), tokens)
@@ -167,20 +170,18 @@ def transcribe(model: Any, features: torch.Tensor, tokens: list[str]) -> str:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=Path, default=Path(".cache/embedded/shards"))
+    add_run_options(parser, 30.0, BATCH_FRAMES)
     parser.add_argument("--directory", type=Path, default=Path(".cache/embedded/streaming"))
     parser.add_argument("--initial", type=Path, required=True, help="the offline model's weights")
-    parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--max-steps", type=int)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(4)
     shards = Shards(arguments.shards, ("zh",))
     shards.refresh()
     tokens, mean, scale = prepare_directory(arguments.directory, shards, arguments.initial)
-    token_ids = {token: index for index, token in enumerate(tokens)}
-    character_frames = CharacterFrames(shards, token_ids)
+    characters = Characters({token: index for index, token in enumerate(tokens)})
+    frame_weights = characters.weights(shards.by_language["zh"]).to(arguments.device)
     model = build_model(streaming_config(), len(tokens))
     model.frame_head = nn.Linear(WIDTH, len(tokens))
     if not (arguments.directory / "checkpoint.pt").exists():
@@ -192,19 +193,30 @@ def main() -> None:
     print(f"{count_parameters(model)} parameters, {len(tokens)} tokens", flush=True)
     use_byte_dropout(model, 0.0)
     use_fused_attention(model)
-    trainer = Trainer(model, arguments.directory, Schedule(arguments.minutes, arguments.rate, 200))
-    stream = BatchStream(
-        shards, mean, scale, trainer.seed + 1, {"zh": 1.0}, JOIN_SHARE, BATCH_FRAMES
+    schedule = Schedule(minutes_left(arguments), arguments.rate, 200)
+    device, save_every_s = arguments.device, arguments.save_every
+    trainer = Trainer(
+        model, arguments.directory, schedule, device=device, save_every_s=save_every_s
     )
-    rng = np.random.default_rng(trainer.seed + 6)
 
-    def loss_of(model: nn.Module, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
-        losses = streaming_loss(model, items, token_ids, character_frames, rng)
-        return losses.total(), losses.figures()
+    def make(seed: int) -> Iterator[StreamingBatch]:
+        frames, rng = arguments.batch_frames, np.random.default_rng(seed + 5)
+        stream = BatchStream(shards, mean, scale, seed, {"zh": 1.0}, JOIN_SHARE, frames)
+        return (make_streaming_batch(items, characters, rng) for items in stream)
 
-    dev = load_dev_set(arguments.directory.parent / "dev", "zh")
-    evaluate = make_evaluation(dev, mean, scale, tokens, transcribe)
-    trainer.run(iter(stream), loss_of, evaluate, max_steps=arguments.max_steps)
+    def loss_of(
+        model: nn.Module, made: StreamingBatch
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        with torch.autocast(device.type, torch.bfloat16, enabled=arguments.bfloat16):
+            losses = streaming_loss(model, made, frame_weights)
+            return losses.total(), losses.figures()
+
+    evaluate = None
+    if not arguments.no_dev:
+        dev = load_dev_set(arguments.directory.parent / "dev", "zh")
+        evaluate = make_evaluation(dev, mean, scale, tokens, transcribe)
+    batches = load_batches(make, trainer.seed + 1, arguments.loaders, device)
+    trainer.run(batches, loss_of, evaluate, max_steps=arguments.max_steps)
 
 
 if __name__ == "__main__":

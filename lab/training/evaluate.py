@@ -22,6 +22,7 @@ from asr_core.features import Waveform
 from asr_core.paraformer import ParaformerRecogniser
 from asr_core.text import join_words
 
+from . import evaluate_hotwords, evaluate_language_models, evaluate_nonspeech
 from .cards import write_cards
 from .corpus import LANGUAGES
 from .heldout_sets import TestUtterance, joined_recordings, load_set, nonspeech_set
@@ -31,6 +32,8 @@ from .voices import HELD_OUT_ENGLISH_ENGINE
 MODELS = ("paraformer", "paraformer_online", "sensevoice")
 CONDITIONS = ("clean", "noisy")
 PER_LANGUAGE = 130
+CLIPS = 1000
+RATES = ("cer", "joined", "language", "recall")
 Figures = dict[str, float]
 
 
@@ -153,11 +156,39 @@ def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
     return rows
 
 
+def decoding_figures(name: str, models: Path, cache: Path) -> Figures:
+    """What hotwords and a language model do, and the 1,000 clips of `evaluate_nonspeech`."""
+    without, told = evaluate_hotwords.compare(
+        load_set(cache, "zh"), evaluate_hotwords.recognisers(models)[name]()
+    )
+    ngrams = evaluate_language_models.measure(
+        name, models, evaluate_language_models.load_material(cache)
+    )
+    hearing = evaluate_nonspeech.hearings(models)[name]
+    heard = evaluate_nonspeech.measure(hearing.model, hearing.words, CLIPS, ())
+    return {
+        "names": without.names,
+        "recall_without": without.recall,
+        "recall_told": told.recall,
+        "recall_gained": evaluate_hotwords.gained(without, told),
+        "cer_others_without": without.others.rate,
+        "cer_others_told": told.others.rate,
+        "ngram_weight": ngrams.weight,
+        "cer_without_ngrams": ngrams.without,
+        "cer_with_ngrams": ngrams.with_one,
+        "clips": heard.clips,
+        "clips_with_text": heard.with_text,
+        "clips_with_sure_text": heard.sure_text,
+    }
+
+
 def print_table(rows: dict[str, Figures]) -> None:
     """One line a figure; rates in per cent."""
     for name, row in rows.items():
         for figure, value in row.items():
-            is_rate = figure.startswith(("cer", "joined", "language")) and "ratio" not in figure
+            is_rate = (
+                figure.startswith(("cer", "joined", "language", "recall")) and "ratio" not in figure
+            )
             shown = f"{100 * value:7.2f} %" if is_rate else f"{value:7.2f}"
             print(f"{name:22s} {figure:28s} {shown}")
 
@@ -178,12 +209,17 @@ def main() -> None:
         model_dir: Path = arguments.models / name
         if name == "sensevoice":
             rows = evaluate_sensevoice(model_dir, arguments.cache)
-            report[name] = rows
+            report[name] = {**rows}
             print_table({f"{name} {key}": row for key, row in rows.items()})
         else:
             evaluate = evaluate_paraformer if name == "paraformer" else evaluate_streaming
-            report[name] = evaluate(model_dir, arguments.cache)
-            print_table({name: report[name]})
+            figures = evaluate(model_dir, arguments.cache)
+            report[name] = {**figures}
+            print_table({name: figures})
+        if arguments.cards:
+            decoding = decoding_figures(name, arguments.models, arguments.cache)
+            report[name]["decoding"] = decoding
+            print_table({f"{name} decoding": decoding})
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, indent=2)

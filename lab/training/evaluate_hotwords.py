@@ -106,6 +106,20 @@ def recognisers(models: Path) -> dict[str, Callable[[], Recogniser]]:
     return {"paraformer": paraformer, "paraformer_online": streaming, "sensevoice": sensevoice}
 
 
+def compare(
+    test: Sequence[TestUtterance], recognise: Recogniser, weight: float = DEFAULT_WEIGHT
+) -> tuple[HotwordFigures, HotwordFigures]:
+    """Measure without hotwords, and with every name of the grammar at a weight."""
+    names = all_names()
+    hotwords = "\n".join(f"{name} {weight}" for name in names)
+    return measure(test, recognise, names, ""), measure(test, recognise, names, hotwords)
+
+
+def gained(without: HotwordFigures, told: HotwordFigures) -> float:
+    """Return the share of the missing names that hotwords bring."""
+    return (told.found - without.found) / max(without.names - without.found, 1)
+
+
 def main() -> None:
     """Parse options, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -114,17 +128,13 @@ def main() -> None:
     parser.add_argument("--only", choices=MODELS)
     parser.add_argument("--weight", type=float, default=DEFAULT_WEIGHT, help="of each name")
     options = parser.parse_args()
-    test, names = load_set(options.cache, "zh"), all_names()
-    hotwords = "\n".join(f"{name} {options.weight}" for name in names)
+    test = load_set(options.cache, "zh")
     loaders = recognisers(options.models)
     for name in [options.only] if options.only else MODELS:
-        recognise = loaders[name]()
-        without = measure(test, recognise, names, "")
-        told = measure(test, recognise, names, hotwords)
-        missing = max(without.names - without.found, 1)
+        without, told = compare(test, loaders[name](), options.weight)
         print(
             f"{name}: recall of {without.names} names {without.recall:.1%} -> {told.recall:.1%} "
-            f"({(told.found - without.found) / missing:.0%} of what was missing); "
+            f"({gained(without, told):.0%} of what was missing); "
             f"sentences without names {without.others.rate:.2%} -> {told.others.rate:.2%}, "
             f"all {without.everything.rate:.2%} -> {told.everything.rate:.2%}"
         )

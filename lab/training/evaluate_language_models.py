@@ -92,39 +92,77 @@ def error_rate(
     return character_error_rate([text for text, _ in recordings], heard)
 
 
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """What a language model is made of and measured on.
+
+    texts: of the grammar. watched: recordings that choose its weight; reported: the others.
+    """
+
+    texts: Sequence[str]
+    watched: Recordings
+    reported: Recordings
+
+
+def load_material(cache: Path) -> Material:
+    """Return it; the held-out set comes from `cache`.
+
+    Raises:
+        RuntimeError: a held-out sentence is among those of the language model.
+    """
+    texts = training_sentences(SENTENCES)
+    held_out = held_out_utterances(LANGUAGE, DEV_UTTERANCES, DEV_SEED)
+    watched = [(utterance.spoken, utterance.noisy) for utterance in held_out]
+    reported = [
+        (str(one.record["spoken"]), one.waveform(CONDITION)) for one in load_set(cache, LANGUAGE)
+    ]
+    reported_texts = {text for text, _ in reported}
+    if not reported_texts.isdisjoint(texts):
+        raise RuntimeError("a held-out sentence is among those of the language model")
+    watched = [(text, waveform) for text, waveform in watched if text not in reported_texts]
+    return Material(texts, watched, reported)
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageModelFigures:
+    """The weight that was chosen, the CER at each weight that was tried, and of those reported."""
+
+    weight: float
+    watched: dict[float, float]
+    without: float
+    with_one: float
+
+
+def measure(name: str, models: Path, material: Material) -> LanguageModelFigures:
+    """Make a language model for a recogniser, choose its weight and measure."""
+    ngrams = build(name, models / name, material.texts)
+    rates = {
+        weight: error_rate(name, models, material.watched, ngrams, weight)
+        for weight in (0.0, *WEIGHTS)
+    }
+    best = min(WEIGHTS, key=rates.__getitem__)
+    without, with_one = (
+        error_rate(name, models, material.reported, ngrams, weight) for weight in (0.0, best)
+    )
+    return LanguageModelFigures(best, rates, without, with_one)
+
+
 def main() -> None:
-    """Parse options, choose the weight, measure, print."""
+    """Parse options, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=Path("embedded_models"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/heldout"))
     parser.add_argument("--only", choices=MODELS)
     options = parser.parse_args()
-    texts = training_sentences(SENTENCES)
-    held_out = held_out_utterances(LANGUAGE, DEV_UTTERANCES, DEV_SEED)
-    watched = [(utterance.spoken, utterance.noisy) for utterance in held_out]
-    reported = [
-        (str(one.record["spoken"]), one.waveform(CONDITION))
-        for one in load_set(options.cache, LANGUAGE)
-    ]
-    reported_texts = {text for text, _ in reported}
-    watched = [(text, waveform) for text, waveform in watched if text not in reported_texts]
-    if not reported_texts.isdisjoint(texts):
-        raise RuntimeError("a held-out sentence is among those of the language model")
+    material = load_material(options.cache)
     for name in [options.only] if options.only else MODELS:
-        ngrams = build(name, options.models / name, texts)
-        rates = {
-            weight: error_rate(name, options.models, watched, ngrams, weight)
-            for weight in (0.0, *WEIGHTS)
-        }
-        shown = ", ".join(f"{weight:g}: {rate:.2%}" for weight, rate in rates.items())
-        print(f"{name}: {len(watched)} watched recordings by weight {shown}", flush=True)
-        best = min(WEIGHTS, key=rates.__getitem__)
-        without, with_one = (
-            error_rate(name, options.models, reported, ngrams, weight) for weight in (0.0, best)
-        )
+        found = measure(name, options.models, material)
+        shown = ", ".join(f"{weight:g}: {rate:.2%}" for weight, rate in found.watched.items())
         print(
-            f"{name}: {len(reported)} reported recordings, weight {best:g}: "
-            f"CER {without:.2%} -> {with_one:.2%} ({with_one / without - 1:+.0%})",
+            f"{name}: {len(material.watched)} watched recordings by weight {shown}\n"
+            f"{name}: {len(material.reported)} reported recordings, weight {found.weight:g}: "
+            f"CER {found.without:.2%} -> {found.with_one:.2%} "
+            f"({found.with_one / found.without - 1:+.0%})",
             flush=True,
         )
 

@@ -83,6 +83,37 @@ def _is_doubted(model: str, words: Sequence[DecodedWord]) -> bool:
     return is_doubtful(geometric_mean([word.confidence for word in words]), model)
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """A recogniser: the served model whose bounds of doubt hold, its words, its languages."""
+
+    model: str
+    words: Words
+    languages: Sequence[str]
+
+
+def hearings(models: Path) -> dict[str, Hearing]:
+    """Return the embedded recognisers by the names of their folders."""
+    sensevoice = load_sensevoice(models / "sensevoice")
+    paraformer = load_paraformer(models / "paraformer")
+    streaming = load_streaming(models / "paraformer_online")
+    return {
+        "sensevoice": Hearing(
+            SENSEVOICE_MODEL,
+            lambda clip: sensevoice([clip], "auto", "woitn")[0].words,
+            LANGUAGES,
+        ),
+        "paraformer": Hearing(PARAFORMER_MODEL, lambda clip: paraformer([clip])[0], ("zh",)),
+        "paraformer_online": Hearing(STREAMING_MODEL, streaming, ("zh",)),
+    }
+
+
+def held_out(hearing: Hearing, cache: Path) -> list[TestUtterance]:
+    """Return the first held-out utterances of each language that a recogniser knows."""
+    speech = [one for language in hearing.languages for one in load_set(cache, language)]
+    return [one for one in speech if one.index < PER_LANGUAGE]
+
+
 def table(rows: dict[str, Row]) -> str:
     """Return the rows in Markdown."""
     lines = [
@@ -108,33 +139,15 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1000)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    models: Path = arguments.models
-    sensevoice = load_sensevoice(models / "sensevoice")
-    paraformer = load_paraformer(models / "paraformer")
-    streaming = load_streaming(models / "paraformer_online")
-    recognisers: dict[str, tuple[str, Words, Sequence[str]]] = {
-        "sensevoice": (
-            SENSEVOICE_MODEL,
-            lambda clip: sensevoice([clip], "auto", "woitn")[0].words,
-            LANGUAGES,
-        ),
-        "paraformer": (PARAFORMER_MODEL, lambda clip: paraformer([clip])[0], ("zh",)),
-        "paraformer_online": (STREAMING_MODEL, streaming, ("zh",)),
-    }
     rows = {}
-    for name, (model, words, languages) in recognisers.items():
-        speech = [one for language in languages for one in load_set(arguments.cache, language)]
-        rows[name] = measure(model, words, arguments.clips, _first(speech, PER_LANGUAGE))
+    for name, hearing in hearings(arguments.models).items():
+        speech = held_out(hearing, arguments.cache)
+        rows[name] = measure(hearing.model, hearing.words, arguments.clips, speech)
         print(name, rows[name], flush=True)
     print(table(rows))
     if arguments.json:
         report = {name: asdict(row) for name, row in rows.items()}
         arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-
-
-def _first(speech: Sequence[TestUtterance], count: int) -> list[TestUtterance]:
-    """Return the first utterances of each language."""
-    return [one for one in speech if one.index < count]
 
 
 if __name__ == "__main__":

@@ -152,6 +152,7 @@ def test_a_whole_recording_has_the_documented_form(capsys):
     assert records[0]["sentences"][0]["words"][0] == {
         **{"text": "你", "start_ms": 0, "end_ms": 60},
         "confidence": 0.5,
+        "speaker": None,
     }
     assert records[1]["sentences"] == []
     del records[0]["sentences"][0]["emotion"]

@@ -265,7 +265,7 @@ def test_tricks_with_paths_and_headers(gateway):
     ]
     for trick in tricks:
         with sockets.create_connection((host, int(port)), timeout=TIMEOUT_S) as raw:
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):  # it may have hung up on the first bytes
                 raw.sendall(trick)
                 raw.shutdown(sockets.SHUT_WR)
             answer = until_closed(raw)

@@ -242,10 +242,10 @@ class _Run:
                         self._stream(server, load, count)
 
     def _load(self, server: TritonServer, load: LoadProcesses, name: str, number: int) -> None:
-        load.recognise(server.grpc_url, name, number, 0, _WARM_UP_S)
+        load.recognise(server.grpc_url, name, number, _WARM_UP_S)
         counted, before = read_statistics(server.http_url), cpu_seconds(server.pid)
         with GpuWatch() as watch:
-            answered = load.recognise(server.grpc_url, name, number, 0, _LOAD_S)
+            answered = load.recognise(server.grpc_url, name, number, _LOAD_S)
         used = cpu_seconds(server.pid)
         measured = Measured(
             ServerLoad(

@@ -35,6 +35,10 @@ def gpu_markdown(report: GpuReport) -> str:
             "|---|---|---|---|---|---|",
             *map(_load_row, loads),
         ]
+        failed = {each.load.concurrency: each.failed for each in loads if each.failed}
+        lines += [
+            f"\n{count} requests failed, {number} at a time." for number, count in failed.items()
+        ]
     if report.streams:
         lines += [
             "",

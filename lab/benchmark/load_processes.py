@@ -81,19 +81,16 @@ class LoadProcesses:
             process.terminate()
             process.join()
 
-    def recognise(
-        self, grpc_url: str, model: str, concurrency: int, warm_up_s: float, seconds: float
-    ) -> Answered:
+    def recognise(self, grpc_url: str, model: str, concurrency: int, seconds: float) -> Answered:
         """Keep so many requests under way, each next one when an answer has come.
 
         Args:
             grpc_url: host:port.
             model: the client's name of it.
             concurrency: requests at a time, of all processes.
-            warm_up_s: time before what is measured.
             seconds: time that is measured; what is answered later is waited for and not counted.
         """
-        begin = time.monotonic() + _LEAD_S + warm_up_s
+        begin = time.monotonic() + _LEAD_S
         return self._all(_recognise, concurrency, grpc_url, model, begin, begin + seconds)
 
     def stream(self, grpc_url: str, streams: int, seconds: float) -> Answered:

@@ -23,7 +23,6 @@ from .dataset import JOIN_SHARE, BatchStream, Shards
 from .devset import load_dev_set
 from .dropout import use_byte_dropout
 from .fused_attention import use_fused_attention
-from .loading import load_batches
 from .local_attention import keep_attention, local_attention_loss
 from .models import WIDTH, build_model, count_parameters, paraformer_config
 from .paraformer_batches import Batch, Characters, make_batch
@@ -37,8 +36,7 @@ from .paraformer_parts import (
     prepare_directory,
     text_of,
 )
-from .run_options import add_run_options, minutes_left
-from .training_loop import Schedule, Trainer
+from .run_options import Evaluation, add_run_options, train
 
 
 def masked_hidden(
@@ -118,11 +116,6 @@ def main() -> None:
     use_fused_attention(model)
     keep_attention(model)
     warmup_steps = 100 if arguments.initial else 400
-    schedule = Schedule(minutes_left(arguments), arguments.rate, warmup_steps)
-    device, save_every_s = arguments.device, arguments.save_every
-    trainer = Trainer(
-        model, arguments.directory, schedule, device=device, save_every_s=save_every_s
-    )
 
     def make(seed: int) -> Iterator[Batch]:
         frames, share = arguments.batch_frames, arguments.join_share
@@ -130,16 +123,14 @@ def main() -> None:
         return (make_batch(items, characters) for items in stream)
 
     def loss_of(model: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        with torch.autocast(device.type, torch.bfloat16, enabled=arguments.bfloat16):
-            losses = paraformer_loss(model, batch, frame_weights)
-            return losses.total(), losses.figures()
+        losses = paraformer_loss(model, batch, frame_weights)
+        return losses.total(), losses.figures()
 
-    evaluate = None
-    if not arguments.no_dev:
+    def evaluation() -> Evaluation:
         dev = load_dev_set(arguments.directory.parent / "dev", "zh")
-        evaluate = make_evaluation(dev, mean, scale, tokens, transcribe)
-    batches = load_batches(make, trainer.seed + 1, arguments.loaders, device)
-    trainer.run(batches, loss_of, evaluate, max_steps=arguments.max_steps)
+        return make_evaluation(dev, mean, scale, tokens, transcribe)
+
+    train(model, arguments, warmup_steps, make, loss_of, evaluation)
 
 
 if __name__ == "__main__":

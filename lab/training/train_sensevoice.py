@@ -29,9 +29,8 @@ from .devset import DevSet, load_dev_set
 from .dropout import use_byte_dropout
 from .frame_targets import IGNORED, class_weights
 from .fused_attention import use_fused_attention
-from .loading import load_batches
 from .models import WIDTH, build_model, count_parameters, sensevoice_config
-from .run_options import add_run_options, minutes_left
+from .run_options import Evaluation, add_run_options, train
 from .sensevoice_batches import PREFIX_ROWS, SPOKEN_TAGS, Batch, make_batch
 from .tokens import (
     BLANK,
@@ -39,7 +38,6 @@ from .tokens import (
     SenseVoiceTokenizer,
     write_sentencepiece_model,
 )
-from .training_loop import Schedule, Trainer
 from .workers import first_worker_first
 
 SPM_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
@@ -187,9 +185,6 @@ def main() -> None:
     frame_weights = torch.from_numpy(class_weights(known, tokenizer.size, tokenizer.encode))
     frame_weights = frame_weights.to(arguments.device)
     warmup_steps = 60 if arguments.initial else 300
-    schedule = Schedule(minutes_left(arguments), arguments.rate, warmup_steps)
-    device, save_every_s = arguments.device, arguments.save_every
-    trainer = Trainer(model, directory, schedule, device=device, save_every_s=save_every_s)
 
     def make(seed: int) -> Iterator[Batch]:
         frames, rng = arguments.batch_frames, np.random.default_rng(seed + 4)
@@ -197,15 +192,13 @@ def main() -> None:
         return (make_batch(items, tokenizer, rng) for items in stream)
 
     def loss_of(model: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        with torch.autocast(device.type, torch.bfloat16, enabled=arguments.bfloat16):
-            return sensevoice_loss(model, batch, frame_weights)
+        return sensevoice_loss(model, batch, frame_weights)
 
-    evaluate = None
-    if not arguments.no_dev:
+    def evaluation() -> Evaluation:
         devs = {name: load_dev_set(directory.parent / "dev", name) for name in LANGUAGES}
-        evaluate = make_evaluation(devs, mean, scale, tokenizer)
-    batches = load_batches(make, trainer.seed + 1, arguments.loaders, device)
-    trainer.run(batches, loss_of, evaluate, 480.0, arguments.max_steps)
+        return make_evaluation(devs, mean, scale, tokenizer)
+
+    train(model, arguments, warmup_steps, make, loss_of, evaluation, evaluate_every_s=480.0)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from .deepen import silence_new_blocks
 from .devset import load_dev_set
 from .dropout import use_byte_dropout
 from .fused_attention import use_fused_attention
-from .loading import load_batches, on_device
+from .loading import on_device
 from .models import WIDTH, build_model, count_parameters, streaming_config
 from .paraformer_batches import Batch, Characters, make_batch
 from .paraformer_parts import (
@@ -38,7 +38,7 @@ from .paraformer_parts import (
     prepare_directory,
     text_of,
 )
-from .run_options import add_run_options, minutes_left
+from .run_options import Evaluation, add_run_options, train
 from .streaming_windows import (
     LEADING_ZEROS,
     WINDOW,
@@ -47,7 +47,6 @@ from .streaming_windows import (
     own_frames,
     plan_windows,
 )
-from .training_loop import Schedule, Trainer
 
 FIRST_SUM = 0.25
 """CIF sum due at the first word's start: a token fires when three quarters of it have sounded."""
@@ -193,11 +192,6 @@ def main() -> None:
     print(f"{count_parameters(model)} parameters, {len(tokens)} tokens", flush=True)
     use_byte_dropout(model, 0.0)
     use_fused_attention(model)
-    schedule = Schedule(minutes_left(arguments), arguments.rate, 200)
-    device, save_every_s = arguments.device, arguments.save_every
-    trainer = Trainer(
-        model, arguments.directory, schedule, device=device, save_every_s=save_every_s
-    )
 
     def make(seed: int) -> Iterator[StreamingBatch]:
         frames, rng = arguments.batch_frames, np.random.default_rng(seed + 5)
@@ -207,16 +201,14 @@ def main() -> None:
     def loss_of(
         model: nn.Module, made: StreamingBatch
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        with torch.autocast(device.type, torch.bfloat16, enabled=arguments.bfloat16):
-            losses = streaming_loss(model, made, frame_weights)
-            return losses.total(), losses.figures()
+        losses = streaming_loss(model, made, frame_weights)
+        return losses.total(), losses.figures()
 
-    evaluate = None
-    if not arguments.no_dev:
+    def evaluation() -> Evaluation:
         dev = load_dev_set(arguments.directory.parent / "dev", "zh")
-        evaluate = make_evaluation(dev, mean, scale, tokens, transcribe)
-    batches = load_batches(make, trainer.seed + 1, arguments.loaders, device)
-    trainer.run(batches, loss_of, evaluate, max_steps=arguments.max_steps)
+        return make_evaluation(dev, mean, scale, tokens, transcribe)
+
+    train(model, arguments, 200, make, loss_of, evaluation)
 
 
 if __name__ == "__main__":

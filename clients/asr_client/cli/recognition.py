@@ -96,12 +96,14 @@ class Recognition:
         vad = self.vad
         if vad is None:
             vad = client.is_ready(VAD_MODEL, timeout_s=timeout_s)
-        if self.vad_options and not vad:
-            raise UsageError("--vad-option: needs the model vad on the server, and not --no-vad")
-        if self.channels == "each" and not vad:
-            raise UsageError("--channels each: needs the model vad on the server, and not --no-vad")
-        if self.speakers is not None and not vad:
-            raise UsageError("--speakers: needs the model vad on the server, and not --no-vad")
+        needing = {
+            "--vad-option": bool(self.vad_options),
+            "--channels each": self.channels == "each",
+            "--speakers": self.speakers is not None,
+        }
+        for option, given in needing.items():
+            if given and not vad:
+                raise UsageError(f"{option}: needs the model vad on the server, and not --no-vad")
         return replace(self, vad=vad)
 
     @contextmanager

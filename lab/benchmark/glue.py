@@ -7,6 +7,7 @@ that takes a fixed time for a run, whatever the batch, as a GPU does.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -90,10 +91,16 @@ def measure_glue(
 
 
 def _with_stand_in(work: Path, max_batch: int, parameters: dict[str, str]) -> Path:
-    """Return SenseVoice's repository with the embedded model's tables and the stand-in."""
+    """Return SenseVoice's chain with the embedded model's tables and the stand-in."""
+    assert KIND.ensemble is not None
     repository = copy_repository(KIND, work / KIND.repository)
+    chain = (repository / KIND.ensemble / "config.pbtxt").read_text(encoding="utf-8")
+    parts = {KIND.ensemble, *re.findall(r'model_name: "(\w+)"', chain)}
+    for model in KIND.models:
+        if model not in parts:  # it would be a process that has nothing to do
+            shutil.rmtree(repository / model)
     for model, names in KIND.files.items():
-        for name in names:
+        for name in names if model in parts else ():
             shutil.copy(KIND.embedded / name, repository / model / VERSION)
     put_stand_in(repository / KIND.encoder, "offline.py", max_batch, parameters)
     return repository

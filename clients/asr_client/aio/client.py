@@ -11,6 +11,7 @@ from asr_contract import RECOGNISERS, STREAMING_MODEL
 
 from ..alignment import Alignment
 from ..audio import AudioInput, Channels, MediaSource, Pcm
+from ..cluster import read_endpoints, transport_of
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords, encode_hotwords
 from ..options import (
@@ -43,7 +44,8 @@ class AsyncClient(AsyncReadiness):
     request up at once. A process that has used one over gRPC must not fork.
 
     Args:
-        url: `grpc://host:port`, `http://host:port`, or `grpcs://`, `https://` with TLS.
+        url: `grpc://host:port`, `http://host:port`, or `grpcs://`, `https://` with TLS; several
+            with commas between them or in a list, or a name with several addresses.
         timeout_s: seconds for a call that is not given its own.
         ca_file: PEM file of the authorities to trust with TLS; the system's when left out.
         api_key: of a server that asks for one; TRITON_ASR_API_KEY of the environment when left
@@ -57,19 +59,23 @@ class AsyncClient(AsyncReadiness):
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         *,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         ca_file: str | None = None,
         api_key: str | None = None,
     ) -> None:
-        endpoint = Endpoint.parse(url)
-        self.url = endpoint.url
+        endpoints = read_endpoints(url)
+        self.url = ",".join(endpoint.url for endpoint in endpoints)
         self.timeout_s = checked_timeout(timeout_s)
-        transport_class = self._grpc_transport if endpoint.uses_grpc else HttpTransport
-        self._transport: Transport = transport_class(
-            endpoint, checked_ca_file(ca_file), key_headers(api_key)
-        )
+        checked_ca_file(ca_file)
+        headers = key_headers(api_key)
+
+        def make(endpoint: Endpoint) -> Transport:
+            transport_class = self._grpc_transport if endpoint.uses_grpc else HttpTransport
+            return transport_class(endpoint, ca_file, headers)
+
+        self._transport = transport_of(endpoints, make)
         self._recogniser = RemoteRecogniser(self._transport)
         self._sessions: weakref.WeakValueDictionary[
             int, AsyncStreamSession | AsyncStretchSession | AsyncFileTranscription

@@ -18,11 +18,11 @@ from ..diarisation import Diariser, label_sentences
 from ..errors import AsrError, ClientClosed
 from ..files.options import FileOptions
 from ..files.pieces import pieces_of
+from ..files.resuming import ResumingDetector
 from ..files.segments import Segment, SegmentCutter
 from ..files.sentences import SentenceMaker, recognised_segment, whole_transcript
 from ..files.served_models import ServedModels
 from ..files.speakers import SentenceOrder, Speaker
-from ..files.speech_detection import SpeechDetector
 from ..results import FileSummary, FileTimings, FileTranscript, Sentence, SpeakerTurn, Transcript
 from ..transport import Transport
 
@@ -206,7 +206,9 @@ class AsyncFileTranscription:
         options, models = self._options, self._models
         apart = options.channels == "each"
         for channel in range(1, (piece.shape[1] if piece.ndim == 2 else 1) + 1):
-            detector = SpeechDetector(self._transport, options.vad_parameters, self._timeout_s)
+            detector = ResumingDetector(
+                self._transport, options.vad_parameters, self._timeout_s, options.history_ms
+            )
             await stack.enter_async_context(detector)
             cutter = SegmentCutter(options.max_segment_ms, options.history_ms)
             maker = SentenceMaker(models.punctuate, models.itn_language, options.timestamps)

@@ -41,7 +41,9 @@ class Client(Aligning, Readiness):
     repeated. Make the client after a `fork`, not before.
 
     Args:
-        url: `grpc://host:port`, `http://host:port`, or `grpcs://`, `https://` with TLS.
+        url: `grpc://host:port`, `http://host:port`, or `grpcs://`, `https://` with TLS; several
+            with commas between them or in a list, or a name with several addresses, to use
+            several servers as one.
         timeout_s: seconds for a call that is not given its own.
         ca_file: PEM file of the authorities to trust with TLS; the system's when left out.
         api_key: of a server that asks for one; TRITON_ASR_API_KEY of the environment when left
@@ -55,7 +57,7 @@ class Client(Aligning, Readiness):
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         *,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         ca_file: str | None = None,

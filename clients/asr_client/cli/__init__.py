@@ -24,7 +24,9 @@ from .common import (
     EXIT_OUTPUT,
     EXIT_SERVER,
     EXIT_USAGE,
+    URL_VARIABLE,
     ClientFactory,
+    Joined,
     UsageError,
     connect,
     positive_count,
@@ -36,7 +38,15 @@ from .ending import Terminated, signals_raise
 from .microphone import MicrophoneError
 from .output import OutputError
 
-__all__ = ["build_parser", "main", "positive_count", "positive_seconds", "vad_option"]
+__all__ = [
+    "URL_VARIABLE",
+    "Joined",
+    "build_parser",
+    "main",
+    "positive_count",
+    "positive_seconds",
+    "vad_option",
+]
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -55,6 +55,21 @@ def exit_code_of(failures: Iterable[Exception]) -> int:
     return codes.pop() if len(codes) == 1 else EXIT_FAILED
 
 
+class Joined(argparse.Action):
+    """Joins the values of an option that is given several times with commas."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Take one more value; the first replaces the default."""
+        before = getattr(namespace, self.dest, self.default)
+        setattr(namespace, self.dest, values if before is self.default else f"{before},{values}")
+
+
 def connect(url: str, timeout_s: float, ca_file: str | None) -> Client:
     """Return a client of the real server."""
     return Client(url, timeout_s=timeout_s, ca_file=ca_file)
@@ -64,9 +79,11 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add --url, --timeout, --ca-file and --api-key-file."""
     parser.add_argument(
         "--url",
+        action=Joined,
         default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
-        help=f"grpc://host:port, http://host:port, grpcs://… or https://… (default: {URL_VARIABLE} "
-        f"of the environment, else {DEFAULT_URL})",
+        help="grpc://host:port, http://host:port, grpcs://… or https://…; several servers by "
+        "commas, by the option again, or by a name with several addresses (default: "
+        f"{URL_VARIABLE} of the environment, else {DEFAULT_URL})",
     )
     parser.add_argument(
         "--timeout",

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from ..audio.waveform import Waveform
 from ..results import Sentence
+from .resuming import ResumingDetector
 from .segments import Segment, SegmentCutter
 from .sentences import LONGEST_PAUSE_MS, RecognisedSegment, SentenceMaker
-from .speech_detection import Rows, SpeechDetector
+from .speech_detection import Rows
 
 
 class Speaker:
@@ -23,7 +24,7 @@ class Speaker:
 
     Args:
         channel: its number from 1; None for the mix.
-        detector: its sequence of the VAD.
+        detector: its VAD.
         cutter: of its audio.
         maker: of its sentences.
     """
@@ -31,7 +32,7 @@ class Speaker:
     def __init__(
         self,
         channel: int | None,
-        detector: SpeechDetector,
+        detector: ResumingDetector,
         cutter: SegmentCutter,
         maker: SentenceMaker,
     ) -> None:

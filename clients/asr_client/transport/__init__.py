@@ -3,17 +3,21 @@
 from ..time_limit import within
 from .endpoint import Endpoint
 from .grpc import GrpcTransport
+from .grpc_stream import GrpcRequestStream
 from .grpc_threads import ThreadedGrpcTransport
 from .http import HttpRequestStream, HttpTransport
 from .interface import RequestStream, Transport
+from .outages import is_outage
 
 __all__ = [
     "Endpoint",
+    "GrpcRequestStream",
     "GrpcTransport",
     "HttpRequestStream",
     "HttpTransport",
     "RequestStream",
     "ThreadedGrpcTransport",
     "Transport",
+    "is_outage",
     "within",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from ..errors import OptionError
@@ -20,11 +20,14 @@ class Endpoint:
         scheme: "grpc", "grpcs", "http", "https", or "unix" for gRPC over a Unix socket.
         address: `host:port` (IPv6 in brackets) or `unix:/path`, as tritonclient wants it.
         base_path: path in front of `/v2` for HTTP behind a proxy, "" or "/…" without a final "/".
+        authority: the `host:port` that the server is asked for by, where `address` is only one of
+            those that the name stands for; "" where it is the address.
     """
 
     scheme: str
     address: str
     base_path: str = ""
+    authority: str = ""
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
@@ -54,6 +57,17 @@ class Endpoint:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         port = _DEFAULT_PORTS[parts.scheme] if port is None else port
         return cls(parts.scheme, f"{host}:{port}", base_path)
+
+    @property
+    def host(self) -> str:
+        """The name or address of the machine, without brackets; "" for a Unix socket."""
+        return "" if self.scheme == "unix" else self.address.rpartition(":")[0].strip("[]")
+
+    def at(self, host: str) -> Endpoint:
+        """Return one of the servers that the name of this one stands for, by its address."""
+        port = self.address.rpartition(":")[2]
+        bracketed = f"[{host}]" if ":" in host else host
+        return replace(self, address=f"{bracketed}:{port}", authority=self.address)
 
     @property
     def url(self) -> str:

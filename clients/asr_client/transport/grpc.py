@@ -13,7 +13,13 @@ from ..results import ModelInfo
 from .calls import Calls
 from .endpoint import Endpoint
 from .failures import translated
-from .grpc_messages import grpc_arguments, grpc_metadata, grpc_outputs, grpc_ready_models
+from .grpc_messages import (
+    grpc_arguments,
+    grpc_metadata,
+    grpc_outputs,
+    grpc_queue_ns,
+    grpc_ready_models,
+)
 from .grpc_stream import GrpcRequestStream
 from .interface import RequestStream
 
@@ -76,7 +82,7 @@ class GrpcTransport:
             "url": self._endpoint.address,
             "ssl": self._endpoint.uses_tls,
             "root_certificates": self._ca_file,
-            "channel_args": _CHANNEL_OPTIONS,
+            "channel_args": [*_CHANNEL_OPTIONS, *_name_options(self._endpoint)],
         }
 
     async def _call(self, method: str, timeout_s: float, *arguments: Any, **options: Any) -> Any:
@@ -120,8 +126,24 @@ class GrpcTransport:
         with translated(self._url, "list of models", timeout_s):
             return grpc_ready_models(await self._call("get_inference_statistics", timeout_s))
 
+    async def queue_ns(self, timeout_s: float) -> int:
+        """Return how long all requests so far have waited in queues, in nanoseconds."""
+        with translated(self._url, "statistics", timeout_s):
+            return grpc_queue_ns(await self._call("get_inference_statistics", timeout_s))
+
     async def close(self) -> None:
         """Close the channel; calls under way end with `ClientClosed`."""
         self._calls.close()
         if self._opened is not None:
             await self._opened.close()
+
+
+def _name_options(endpoint: Endpoint) -> list[tuple[str, str]]:
+    """Return what asks the server by its name where the address is one of several behind it."""
+    if not endpoint.authority:
+        return []
+    options = [("grpc.default_authority", endpoint.authority)]
+    if endpoint.uses_tls:
+        name = endpoint.authority.rpartition(":")[0].strip("[]")
+        options.append(("grpc.ssl_target_name_override", name))
+    return options

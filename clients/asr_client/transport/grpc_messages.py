@@ -39,3 +39,8 @@ def grpc_metadata(answer: Any) -> ModelMetadata:
 def grpc_ready_models(answer: Any) -> list[ModelInfo]:
     """Return the models of a ModelStatisticsResponse: those that are ready."""
     return [ModelInfo(model.name, model.version) for model in answer.model_stats]
+
+
+def grpc_queue_ns(answer: Any) -> int:
+    """Return how long requests to all models of a ModelStatisticsResponse waited in queues."""
+    return sum(int(model.inference_stats.queue.ns) for model in answer.model_stats)

@@ -56,6 +56,8 @@ class HttpTransport:
     ) -> None:
         self._endpoint = endpoint
         self._headers = dict(headers or {})  # of every call
+        if endpoint.authority:
+            self._headers["host"] = endpoint.authority
         self._url = endpoint.url
         self._opened: triton.InferenceServerClient | None = None
         self._calls = Calls(self._url)
@@ -136,6 +138,14 @@ class HttpTransport:
                 ModelInfo(model["name"], model.get("version", ""))
                 for model in answer["model_stats"]
             ]
+
+    async def queue_ns(self, timeout_s: float) -> int:
+        """Return how long all requests so far have waited in queues, in nanoseconds."""
+        with translated(self._url, "statistics", timeout_s):
+            call = self._client().get_inference_statistics(headers=self._headers)
+            answer = await self._calls.run(call, timeout_s)
+            models = answer["model_stats"]
+            return sum(int(model["inference_stats"]["queue"]["ns"]) for model in models)
 
     async def close(self) -> None:
         """Close the connections; calls under way end with `ClientClosed`."""

@@ -27,7 +27,9 @@ class RequestStream(Protocol):
 
 
 class Transport(Protocol):
-    """Carries requests to one server; belongs to the event loop that runs at the first call.
+    """Carries requests to one server, or to several as one.
+
+    It belongs to the event loop that runs at the first call.
 
     Every call ends within `timeout_s` seconds (the whole exchange: connection, upload, work,
     answer) and raises only exceptions of `errors`.
@@ -47,6 +49,9 @@ class Transport(Protocol):
 
     async def ready_models(self, timeout_s: float) -> list[ModelInfo]:
         """Return the models that the server lists as ready."""
+
+    async def queue_ns(self, timeout_s: float) -> int:
+        """Return how long all requests so far have waited in queues, in nanoseconds."""
 
     def open_stream(self) -> RequestStream:
         """Return a way for the requests of one sequence."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_client import FileOptions, OptionError
-from asr_client.cli import positive_count, positive_seconds, vad_option
+from asr_client.cli import URL_VARIABLE, Joined, positive_count, positive_seconds, vad_option
 from asr_contract import read_text
 
 from ..shared import (
@@ -105,7 +105,16 @@ def _parser() -> argparse.ArgumentParser:
         "front of a Triton server.",
     )
     add = parser.add_argument
-    add("--triton", default=_DEFAULTS.triton_url, metavar="URL", help=_help("of the server"))
+    add(
+        "--triton",
+        action=Joined,
+        default=os.environ.get(URL_VARIABLE) or _DEFAULTS.triton_url,
+        metavar="URL",
+        help=_help(
+            "of the server; several by commas, by the option again, or by a name with several "
+            f"addresses; {URL_VARIABLE} of the environment names them, too"
+        ),
+    )
     add("--triton-timeout", type=_seconds, default=_DEFAULTS.triton_timeout_s, metavar="S")
     add("--host", "--listen-ip", default=_DEFAULTS.host, help=_help("where to listen"))
     add("--port", type=_port, default=_DEFAULTS.port, help=_help("0 picks a free one"))

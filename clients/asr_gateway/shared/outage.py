@@ -7,16 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from asr_client import (
-    AsrError,
-    AsyncClient,
-    ConnectionFailed,
-    RequestRejected,
-    ServerError,
-    ServerNotReady,
-    SessionLimitReached,
-    SessionLost,
-)
+from asr_client import AsrError, AsyncClient
+from asr_client.transport import is_outage as failed_for_the_server
 
 T = TypeVar("T")
 
@@ -27,11 +19,6 @@ _LOOK_S = 0.5
 _KEPT_S = 1.0  # so that new sessions, however many, are one question to Triton
 _READY_TIMEOUT_S = 2.0
 
-# What Triton says of a model whose process has died, of one that is loaded anew, and of a sequence
-# that began before it was.
-_DEAD_PROCESS = ("is not healthy", "stub process")
-_PASSING = ("has no available versions", "must specify the start flag", "no state for sequence")
-
 
 class TritonAway(ConnectionError):
     """Triton did not come back in time; the text says what a client has lost."""
@@ -39,18 +26,7 @@ class TritonAway(ConnectionError):
 
 def is_outage(error: BaseException) -> bool:
     """Return whether a failure passes when Triton, or a process of it, is back."""
-    if isinstance(error, SessionLost) and error.__cause__ is not None:
-        return is_outage(error.__cause__)
-    if isinstance(error, SessionLimitReached):
-        return False
-    if isinstance(error, (ConnectionFailed, ServerNotReady, TritonAway)):
-        return True
-    text = (getattr(error, "server_message", None) or "").lower()
-    if isinstance(error, (RequestRejected, ServerError)) and any(
-        words in text for words in _PASSING
-    ):
-        return True
-    return isinstance(error, ServerError) and any(words in text for words in _DEAD_PROCESS)
+    return isinstance(error, TritonAway) or failed_for_the_server(error)
 
 
 class TritonWatch:

@@ -28,7 +28,7 @@ class GatewaySettings:
     """How a gateway behaves.
 
     Attributes:
-        triton_url: as `AsyncClient` takes it.
+        triton_url: as `AsyncClient` takes it; several with commas between them.
         triton_timeout_s: for one request to Triton.
         host, port: where to listen; port 0 picks a free one.
         certfile, keyfile: PEM files for TLS; None without.

@@ -129,7 +129,7 @@ _CODECS = {
     **{"wv": [], "tta": [], "mov": ["-c:a", "pcm_s16be"], "ac3": [], "mp2": [], "avi": []},
     **{"adpcm.wav": ["-c:a", "adpcm_ms"], "alac.caf": ["-c:a", "alac"], "g722": ["-ac", "1"]},
 }
-_JOINABLE = ("mp3", "mp2", "aac", "ogg", "opus", "ts", "ac3")
+_JOINABLE = frozenset(_CODECS) - {"g722", "adpcm.wav"}
 
 
 def odd_file(seed: int, speech: np.ndarray, folder: Path) -> OddFile:
@@ -345,6 +345,13 @@ def cases(speech: np.ndarray, folder: Path) -> dict[str, OddFile]:
         ffmpeg("-i", source, "-ar", khz, "-c:a", "libmp3lame", folder / f"{khz}.mp3")
         joined += (folder / f"{khz}.mp3").read_bytes()
     put("joined_rates.mp3", joined, times=2, exact=False)
+    for name in ("joined.webm", "joined.m4a", "joined.flac", "joined.wma"):
+        ffmpeg("-i", source, folder / name)  # recordings that were appended to one another
+        put(name, (folder / name).read_bytes() * 2, times=2, exact=False)
+    ffmpeg("-i", source, folder / "length_of_first_second.flac")
+    flac = bytearray((folder / "length_of_first_second.flac").read_bytes())
+    flac[21:26] = (flac[21] >> 4 << 36 | 16000).to_bytes(5, "big")
+    put("length_of_first_second.flac", bytes(flac))
     ffmpeg("-i", source, "-c:a", "g722", folder / "spoken.g722")
     put("spoken.g722", (folder / "spoken.g722").read_bytes(), exact=False)
     return made

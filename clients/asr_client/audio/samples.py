@@ -34,6 +34,24 @@ _SAMPLE_TYPES = {
 SAMPLE_FORMATS = tuple(_SAMPLE_TYPES)
 
 
+def integer_name(size: int, end: str, *, unsigned_bytes: bool = False) -> str:
+    """Return the name of integers of `size` bytes; "" if there is none.
+
+    Args:
+        size: of a sample, in bytes.
+        end: "le" or "be".
+        unsigned_bytes: a single byte has its zero at 128.
+    """
+    if size == 1:
+        return "u8" if unsigned_bytes else "s8"
+    return f"s{8 * size}{end}" if size in (2, 3, 4) else ""
+
+
+def float_name(size: int, end: str) -> str:
+    """Return the name of floats of `size` bytes; "" if there is none."""
+    return f"f{8 * size}{end}" if size in (4, 8) else ""
+
+
 @dataclass(frozen=True)
 class PcmFormat:
     """How samples are stored.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..samples import PcmFormat
 
@@ -33,6 +34,29 @@ class Header:
     size: int | None
     chunks_end: int = 0
     fmt: bytes = field(default=b"", repr=False)
+
+
+def header_of(
+    form: PcmFormat | None, start: int, size: int | None, file_end: int | None, fmt: bytes = b""
+) -> Header:
+    """Return a header of a container that says where it ends.
+
+    Args:
+        form: as in `Header`.
+        start: as there.
+        size: as there.
+        file_end: where the header says that the file ends; None or a placeholder if it does not.
+        fmt: as there.
+    """
+    behind = 0
+    if size is not None and file_end is not None and not is_placeholder(file_end):
+        behind = max(file_end - start - size, 0)
+    return Header(form, start, size, behind, fmt)
+
+
+def stated_size(size: int, overhead: int = 0) -> int | None:
+    """Return the size of samples without what else a header counts; None for a placeholder."""
+    return None if is_placeholder(size) else max(size - overhead, 0)
 
 
 @dataclass(frozen=True)
@@ -110,3 +134,26 @@ def is_placeholder(size: int) -> bool:
 def is_chunk_name(name: bytes) -> bool:
     """Return whether four bytes may be the name of a chunk."""
     return len(name) == 4 and all(32 <= byte < 127 for byte in name) and name[:1] != b" "
+
+
+def trailing_chunk(
+    order: Literal["little", "big"], trailers: frozenset[bytes]
+) -> Callable[[bytes, int, int], int]:
+    """Return `Container.chunk_bytes` for chunks that are padded to two bytes.
+
+    Args:
+        order: of the bytes of a chunk's size.
+        trailers: names of chunks that stand there though no header counts them.
+    """
+
+    def chunk_bytes(data: bytes, chunks_end: int, size: int) -> int:
+        for pad in (size % 2, 0):
+            name = data[pad : pad + 4]
+            length = int.from_bytes(data[pad + 4 : pad + 8], order)
+            if name == b"data" and chunks_end:
+                return pad + 8  # samples again
+            if name in trailers or (is_chunk_name(name) and pad + 8 + length <= chunks_end):
+                return pad + 8 + length + length % 2
+        return 0
+
+    return chunk_bytes

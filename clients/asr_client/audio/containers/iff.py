@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 import struct
 
-from ..samples import MAX_CHANNELS, PcmFormat
+from ..samples import MAX_CHANNELS, PcmFormat, float_name, integer_name
 from .header import (
     MAX_HEADER_BYTES,
     Container,
     Header,
     NotUncompressed,
+    header_of,
     is_chunk_name,
     is_placeholder,
+    stated_size,
+    trailing_chunk,
 )
 
 _AIFF_TRAILERS = frozenset(
@@ -31,9 +34,9 @@ _CAF_TRAILERS = frozenset(
     )
 )
 
-# Compression type of AIFF-C → sample format; None: big-endian integers of the size that is said.
+# Compression type of AIFF-C → sample format; None: integers of the size that is said.
 _AIFF_CODECS = {
-    **{b"NONE": None, b"twos": None, b"sowt": "s16le", b"raw ": "u8", b"in24": "s24be"},
+    **{b"NONE": None, b"twos": None, b"sowt": None, b"raw ": "u8", b"in24": "s24be"},
     **{b"in32": "s32be", b"fl32": "f32be", b"FL32": "f32be", b"fl64": "f64be", b"FL64": "f64be"},
     **{b"ulaw": "mulaw", b"ULAW": "mulaw", b"alaw": "alaw", b"ALAW": "alaw"},
 }
@@ -58,11 +61,9 @@ def _read_aiff(data: bytes, is_all: bool) -> Header | None:
                 raise NotUncompressed("the samples stand before their description")
             skipped = 8 + _u32(data, body)
             start = body + (skipped if skipped < MAX_HEADER_BYTES else 8)
-            stated = None if is_placeholder(size) else max(size - (start - body), 0)
-            chunks_end = 0
-            if stated is not None and not is_placeholder(_u32(data, 4)):
-                chunks_end = max(_u32(data, 4) + 8 - start - stated, 0)
-            return Header(form, start, stated, chunks_end)
+            form_size = _u32(data, 4)
+            end = None if is_placeholder(form_size) else form_size + 8
+            return header_of(form, start, stated_size(size, start - body), end)
         if name == b"COMM":
             if body + min(size, 22) > len(data):
                 return None
@@ -79,23 +80,13 @@ def _aiff_format(body: bytes) -> PcmFormat | None:
         return None
     channels, _, bits = struct.unpack(">HIH", body[:8])
     exponent, mantissa = struct.unpack(">HQ", body[8:18])
-    rate = int(mantissa * 2.0 ** ((exponent & 0x7FFF) - 16383 - 63))
+    # The mantissa's first bit is the whole part: no rate needs a larger exponent than its own.
+    rate = int(mantissa * 2.0 ** (min(exponent & 0x7FFF, 16383 + 63) - 16383 - 63))
     codec = body[18:22] or b"NONE"
     name = _AIFF_CODECS.get(codec, "")
     if name is None:
-        name = {1: "s8", 2: "s16be", 3: "s24be", 4: "s32be"}.get((bits + 7) // 8, "")
-    if codec == b"sowt":
-        name = {1: "s8", 2: "s16le", 3: "s24le", 4: "s32le"}.get((bits + 7) // 8, "")
+        name = integer_name((bits + 7) // 8, "le" if codec == b"sowt" else "be")
     return PcmFormat(name, rate, channels) if name and 1 <= channels <= MAX_CHANNELS else None
-
-
-def _aiff_chunk_bytes(data: bytes, chunks_end: int, size: int) -> int:
-    """Return the length of the chunk that stands behind the samples; see `Container`."""
-    for pad in (size % 2, 0):
-        name, length = data[pad : pad + 4], _u32(data, pad + 4)
-        if name in _AIFF_TRAILERS or (is_chunk_name(name) and pad + 8 + length <= chunks_end):
-            return pad + 8 + length + length % 2
-    return 0
 
 
 def _read_au(data: bytes, is_all: bool) -> Header | None:
@@ -106,8 +97,7 @@ def _read_au(data: bytes, is_all: bool) -> Header | None:
     name = _AU_ENCODINGS.get(encoding)
     if name is None or not 1 <= channels <= MAX_CHANNELS or start > MAX_HEADER_BYTES:
         return Header(None, min(start, MAX_HEADER_BYTES), None)
-    stated = None if is_placeholder(size) else size
-    return Header(PcmFormat(name, rate, channels), max(start, 24), stated)
+    return Header(PcmFormat(name, rate, channels), max(start, 24), stated_size(size))
 
 
 def _no_chunk(data: bytes, chunks_end: int, size: int) -> int:
@@ -125,8 +115,7 @@ def _read_caf(data: bytes, is_all: bool) -> Header | None:
         body = position + 12
         if name == b"data":
             # A number of edits stands before the samples.
-            stated = None if size < 0 or is_placeholder(size) else max(size - 4, 0)
-            return Header(form, body + 4, stated)
+            return Header(form, body + 4, None if size < 0 else stated_size(size, 4))
         if name == b"desc" and body + 32 <= len(data):
             form = _caf_format(data[body : body + 32])
         if not is_chunk_name(name) or not 0 <= size <= MAX_HEADER_BYTES:
@@ -140,11 +129,9 @@ def _caf_format(body: bytes) -> PcmFormat | None:
     rate, codec, flags, _, _, channels, bits = struct.unpack(">d4sIIIII", body)
     end = "le" if flags & 2 else "be"
     size = (bits + 7) // 8
-    names = {2: f"s16{end}", 3: f"s24{end}", 4: f"s32{end}", 1: "s8"}
-    if flags & 1:
-        names = {4: f"f32{end}", 8: f"f64{end}"}
-    name = {b"lpcm": names.get(size), b"ulaw": "mulaw", b"alaw": "alaw"}.get(codec)
-    if name is None or not 1 <= channels <= MAX_CHANNELS or not 0 < rate < 1e9:
+    linear = float_name(size, end) if flags & 1 else integer_name(size, end)
+    name = {b"lpcm": linear, b"ulaw": "mulaw", b"alaw": "alaw"}.get(codec)
+    if not name or not 1 <= channels <= MAX_CHANNELS or not 0 < rate < 1e9:
         return None
     return PcmFormat(name, int(rate), channels)
 
@@ -169,7 +156,7 @@ AIFF = Container(
     anchor_at=8,
     leads=(b"FORM",),
     read=_read_aiff,
-    chunk_bytes=_aiff_chunk_bytes,
+    chunk_bytes=trailing_chunk("big", _AIFF_TRAILERS),
 )
 AU = Container(
     name="AU",

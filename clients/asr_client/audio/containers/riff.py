@@ -9,8 +9,17 @@ import re
 import struct
 from typing import Literal
 
-from ..samples import MAX_CHANNELS, PcmFormat
-from .header import MAX_HEADER_BYTES, Container, Header, is_chunk_name, is_placeholder
+from ..samples import MAX_CHANNELS, PcmFormat, float_name, integer_name
+from .header import (
+    MAX_HEADER_BYTES,
+    Container,
+    Header,
+    header_of,
+    is_chunk_name,
+    is_placeholder,
+    stated_size,
+    trailing_chunk,
+)
 
 _INTEGER, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 
@@ -43,14 +52,13 @@ def read_format(body: bytes, order: Literal["<", ">"] = "<") -> PcmFormat | None
     if block % channels == 0 and size <= block // channels <= 8:
         size = block // channels  # 24 bits may lie in 32
     end = "le" if order == "<" else "be"
-    names = {
-        _INTEGER: {1: "u8", 2: f"s16{end}", 3: f"s24{end}", 4: f"s32{end}"},
-        _FLOAT: {4: f"f32{end}", 8: f"f64{end}"},
-        _ALAW: {1: "alaw"},
-        _MULAW: {1: "mulaw"},
-    }
-    name = names.get(tag, {}).get(size)
-    return None if name is None else PcmFormat(name, rate, channels)
+    if tag == _INTEGER:
+        name = integer_name(size, end, unsigned_bytes=True)
+    elif tag == _FLOAT:
+        name = float_name(size, end)
+    else:
+        name = {_ALAW: "alaw", _MULAW: "mulaw"}.get(tag, "") if size == 1 else ""
+    return PcmFormat(name, rate, channels) if name else None
 
 
 def _read_wav(data: bytes, is_all: bool) -> Header | None:
@@ -81,25 +89,11 @@ def _read_wav(data: bytes, is_all: bool) -> Header | None:
             return None
         position, size, body = place, int.from_bytes(data[place + 4 : place + 8], byte_order), 0
         body = place + 8
-    stated: int | None = size
-    if is_placeholder(size):
+    stated = stated_size(size)
+    if stated is None:
         stated = long_size or None
-    chunks_end = 0
-    if stated is not None and not is_placeholder(riff_size):
-        chunks_end = max(riff_size + 8 - body - stated, 0)
-    return Header(read_format(fmt, order), body, stated, chunks_end, fmt)
-
-
-def _wav_chunk_bytes(data: bytes, chunks_end: int, size: int) -> int:
-    """Return the length of the chunk that stands behind the samples; see `Container`."""
-    for pad in (size % 2, 0):
-        name = data[pad : pad + 4]
-        length = int.from_bytes(data[pad + 4 : pad + 8], "little")
-        if name == b"data" and chunks_end:
-            return pad + 8  # samples again
-        if name in _TRAILERS or (is_chunk_name(name) and pad + 8 + length <= chunks_end):
-            return pad + 8 + length + length % 2
-    return 0
+    end = None if is_placeholder(riff_size) else riff_size + 8
+    return header_of(read_format(fmt, order), body, stated, end, fmt)
 
 
 def _read_wave64(data: bytes, is_all: bool) -> Header | None:
@@ -110,11 +104,7 @@ def _read_wave64(data: bytes, is_all: bool) -> Header | None:
         name, size = data[position : position + 4], _u64(data, position + 16)
         body = position + 24
         if name == b"data":
-            stated = None if is_placeholder(size) else max(size - 24, 0)
-            chunks_end = 0
-            if stated is not None:
-                chunks_end = max(_u64(data, 16) - body - stated, 0)
-            return Header(read_format(fmt), body, stated, chunks_end, fmt)
+            return header_of(read_format(fmt), body, stated_size(size, 24), _u64(data, 16), fmt)
         if name == b"fmt ":
             fmt = data[body : body + min(max(size - 24, 0), 64)]
         if not 24 <= size <= MAX_HEADER_BYTES:
@@ -143,7 +133,7 @@ WAV = Container(
     anchor_at=8,
     leads=(b"RIFF", b"RIFX", b"RF64", b"BW64"),
     read=_read_wav,
-    chunk_bytes=_wav_chunk_bytes,
+    chunk_bytes=trailing_chunk("little", _TRAILERS),
     inner=((b"LIST", b"INFO"), (b"LIST", b"adtl"), (b"id3 ", b"ID3")),
 )
 WAVE64 = Container(

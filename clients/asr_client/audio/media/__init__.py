@@ -6,12 +6,13 @@
 
 `command` says what ffmpeg is run with and why no file can make it read another one, `bounds` what
 it may take of the machine and `places` how many run at once, `log` what is understood of its
-messages, `decoder` how the process is supervised.
+messages, `process` how it is supervised; `joints` splits files that were joined.
 """
 
 from .command import find_ffmpeg
-from .decoder import BLOCK_SAMPLES, MediaDecoder, decode_whole, decode_whole_async
+from .decoder import BLOCK_SAMPLES, MediaDecoder
 from .source import MediaSource
+from .whole import decode_whole, decode_whole_async
 
 __all__ = [
     "BLOCK_SAMPLES",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _MB = 1_000_000
@@ -29,6 +29,7 @@ _ADDRESS_BYTES = 2_000 * _MB
 # A day of Opus takes 40 s. Formats that take long (Monkey's Audio) are large.
 _CPU_S = 120
 _CPU_S_PER_MB = 10
+_LEAST_CPU_S = 5
 
 _STACK_BYTES = 4 * _MB  # of a thread; a limit of its own, since the memory is shared by some ten
 _MAX_FILES = 32  # open at once
@@ -63,6 +64,10 @@ class Bounds:
             cpu_s=_CPU_S + _CPU_S_PER_MB * (size // _MB),
             output_s=max_duration_s + 1,
         )
+
+    def shared(self, share: float) -> Bounds:
+        """Return the bounds of a part of a file, which takes its share of the processor time."""
+        return replace(self, cpu_s=max(round(self.cpu_s * share), _LEAST_CPU_S))
 
     def command(self, command: Sequence[str]) -> list[str]:
         """Return a command that sets the system's limits and becomes another command.

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -24,6 +22,7 @@ from ..uncompressed import Frames, UncompressedFile, check_own_rate
 from ..waveform import Pcm, Waveform
 from .bounds import Bounds
 from .decoding import Decoding
+from .joints import JoinedDecoding, find_joints
 from .places import PLACES
 from .source import MediaSource, file_of, name_of
 
@@ -31,7 +30,6 @@ BLOCK_SAMPLES = SAMPLE_RATE  # one second
 
 STALL_TIMEOUT_S = 60.0  # without a sample; ffmpeg gives hundreds of seconds of audio in one
 MAX_DURATION_S = 24 * 3600.0
-MAX_WHOLE_S = 3600.0  # 230 MB; nothing longer should be held in one array
 
 _MIN_BYTES_PER_S = 10  # of a file that is what it says; silence in Opus takes 30
 
@@ -115,7 +113,7 @@ class MediaDecoder:
             path = await asyncio.to_thread(file_of, self._source, stack)
             self._frames = await asyncio.to_thread(self._open, path, stack)
             if self._frames is None:
-                self._frames = await stack.enter_async_context(await self._decoding(path, stack))
+                self._frames = await self._decoded(path, stack)
             self.duration_s = self._frames.duration_s
             self._check_claims(path.stat().st_size)
             self._cleanup = stack.pop_all()
@@ -137,12 +135,30 @@ class MediaDecoder:
             check_own_rate(self.name, opened.sample_rate)
         return _ReadHere(opened)
 
-    async def _decoding(self, path: Path, stack: contextlib.AsyncExitStack) -> Decoding:
-        """Return a decoder for a file, once there is a place for it."""
+    async def _decoded(self, path: Path, stack: contextlib.AsyncExitStack) -> _Frames:
+        """Begin to decode a file, or the files that it was joined of."""
+        joints = [] if self._raw else await asyncio.to_thread(find_joints, path)
+        if joints:
+            return JoinedDecoding(self.name, path, joints, self._decoding)
+        return await stack.enter_async_context(self._decoding(path))
+
+    @contextlib.asynccontextmanager
+    async def _decoding(self, path: Path, share: float = 1.0) -> AsyncGenerator[Decoding, None]:
+        """Decode a file, once there is a place for it.
+
+        Args:
+            path: absolute.
+            share: of the processor time that a file of its size may take.
+        """
         place = await PLACES.take(self._owner)
-        stack.callback(place.release)
-        bounds = Bounds.of_file(path, self._max_duration_s)
-        return Decoding(self.name, path, place, self._raw, bounds, self._stall_timeout_s)
+        try:
+            bounds = Bounds.of_file(path, self._max_duration_s).shared(share)
+            async with Decoding(
+                self.name, path, place, self._raw, bounds, self._stall_timeout_s
+            ) as decoding:
+                yield decoding
+        finally:
+            place.release()
 
     def _check_claims(self, size: int) -> None:
         """Refuse what the file says of itself before work is spent on it."""
@@ -265,36 +281,6 @@ class _ReadHere:
     async def check_end(self) -> list[str]:
         """As `_Frames.check_end`."""
         return self._file.warnings
-
-
-async def decode_whole_async(
-    source: MediaSource, *, channels: Channels = "mix", raw: RawFormat | None = None
-) -> tuple[Waveform, list[str]]:
-    """Decode a file at once to [samples] float32, 16 kHz, and what is to be said of it.
-
-    For recordings of up to an hour.
-
-    Raises:
-        AsrError: as `MediaDecoder`.
-    """
-    async with MediaDecoder(
-        source, channels=channels, raw=raw, max_duration_s=MAX_WHOLE_S
-    ) as media:
-        return np.concatenate([block async for block in media]), media.warnings
-
-
-def decode_whole(
-    source: MediaSource, *, channels: Channels = "mix", raw: RawFormat | None = None
-) -> tuple[Waveform, list[str]]:
-    """Decode a file at once; as `decode_whole_async`."""
-    whole = partial(decode_whole_async, source, channels=channels, raw=raw)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(whole())
-    # Called from inside a loop, as in a notebook: that loop stands still anyway.
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: asyncio.run(whole())).result()
 
 
 def _file_name(source: MediaSource) -> str:

@@ -1,0 +1,159 @@
+"""Coded files that were joined: each is decoded by itself, one after the other.
+
+Recorders append a new file to the one before, and pages glue the pieces that they were given. A
+decoder reads the first, and takes the rest for damage or for nothing. What ffmpeg reads on by
+itself is not split: Ogg, MPEG audio and transport streams, AC-3, DTS, WavPack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import re
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from ...errors import AudioError
+from ...storage import storing
+from ..containers.iff import AIFF, CAF
+from ..uncompressed import Frames
+from .decoding import Decoding
+
+MAX_PARTS = 200
+_COPY_BYTES = 1 << 20
+
+# How a file of each kind begins, strict enough to find one in the middle of another.
+_BEGINNINGS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rb"\x1aE\xdf\xa3[\x42\x80-\xff\x01\x10\x20].{0,40}?B\x82.{1,8}?(?:webm|matroska)",
+        rb"fLaC[\x00\x80]\x00\x00\x22",
+        rb"#!AMR(?:-WB)?(?:_MC1\.0)?\n",
+        rb"\x02?#!SILK_V3",
+        rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c",  # ASF
+        rb"FLV\x01[\x01\x04\x05]\x00\x00\x00\x09\x00{4}",
+        rb"TTA1[\x01-\x03]\x00[\x01-\x20]\x00[\x08\x10\x18\x20]\x00",
+        rb"\.RMF\x00\x00\x00[\x10-\x20]\x00[\x00\x01]",
+        rb"Creative Voice File\x1a",
+        CAF.pattern.pattern,
+        AIFF.pattern.pattern,
+    )
+)
+
+
+def find_joints(path: Path) -> list[int]:
+    """Return where in a file further files of its own kind begin, in bytes."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data[4:8] == b"ftyp":
+            return list(_mp4_joints(data))
+        for pattern in _BEGINNINGS:
+            if pattern.match(data):
+                return [match.start() for match in pattern.finditer(data) if match.start()]
+    return []
+
+
+def _mp4_joints(data: mmap.mmap) -> Iterator[int]:
+    """Yield where a second `ftyp` stands, going from box to box (ISO/IEC 14496-12, 4.2)."""
+    place = 0
+    while place + 8 <= len(data):
+        size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        if kind == b"ftyp" and place:
+            yield place
+        if size == 1:
+            size = int.from_bytes(data[place + 8 : place + 16], "big")
+        if size < 8:
+            return
+        place += size
+
+
+class JoinedDecoding:
+    """The frames of joined files, in order; as `Decoding`.
+
+    Args:
+        name: of the whole, for messages.
+        path: absolute.
+        joints: where the second and further files begin.
+        decoding: (path of a part, its share of the whole) → its decoder, in a context.
+    """
+
+    start_s = 0.0
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        joints: Sequence[int],
+        decoding: Callable[[Path, float], AbstractAsyncContextManager[Decoding]],
+    ) -> None:
+        self._name = name
+        self._path = path
+        self._begin = decoding
+        self._bounds = [0, *joints, path.stat().st_size]
+        self._warnings: list[str] = []
+        self.duration_s: float | None = None
+        self.decoded_s = 0.0
+
+    async def frames(self) -> AsyncGenerator[Frames, None]:
+        """Yield [samples, channels] float32 and their rate in Hz, as they come."""
+        count = len(self._bounds) - 1
+        failure: AudioError | None = None
+        decoded = False
+        for number in range(1, min(count, MAX_PARTS) + 1):
+            said = f"part {number} of {count}"
+            try:
+                async with contextlib.aclosing(self._part(number, said)) as part:
+                    async for frames in part:
+                        decoded = True
+                        yield frames
+            except AudioError as error:
+                failure = error
+                why = str(error).removeprefix(f"{self._name}: ")
+                self._warnings.append(f"{said} cannot be read: {why}")
+        if count > MAX_PARTS:
+            self._warnings.append(
+                f"{count} files are joined, of which the first {MAX_PARTS} were read"
+            )
+        if failure is not None and not decoded:
+            raise failure
+
+    async def _part(self, number: int, said: str) -> AsyncGenerator[Frames, None]:
+        """Yield the frames of one part, with silence where its sound begins later."""
+        first, end = self._bounds[number - 1 : number + 1]
+        with TemporaryDirectory(prefix="triton-asr-") as folder:
+            path = Path(folder, "part")
+            self._copy(path, first, end)
+            async with self._begin(path, (end - first) / self._bounds[-1]) as decoding:
+                lead_s = decoding.start_s
+                async with contextlib.aclosing(decoding.frames()) as stream:
+                    async for frames, rate in stream:
+                        if lead_s:
+                            yield (
+                                np.zeros((round(lead_s * rate), frames.shape[1]), np.float32),
+                                rate,
+                            )
+                            decoding.decoded_s += lead_s
+                            lead_s = 0.0
+                        decoding.decoded_s += len(frames) / rate
+                        yield frames, rate
+                self._warnings += [f"{said}: {warning}" for warning in await decoding.check_end()]
+
+    def _copy(self, path: Path, first: int, end: int) -> None:
+        """Write a part to a file of its own."""
+        with (
+            storing("a temporary file of the audio"),
+            self._path.open("rb") as whole,
+            path.open("wb") as part,
+        ):
+            whole.seek(first)
+            left = end - first
+            while left and (data := whole.read(min(left, _COPY_BYTES))):
+                part.write(data)
+                left -= len(data)
+
+    async def check_end(self) -> list[str]:
+        """Return what is to be said of the parts, which were read to their ends."""
+        return self._warnings

@@ -12,7 +12,16 @@ import re
 from .chinese_numbers import NUMERALS, parse_integer
 from .chinese_readings import reads_as
 from .chinese_rules import RULES
-from .chinese_words import CONNECTOR, FIXED, KILO, RANGE_UNIT, VAGUE_BEFORE, VAGUE_BEHIND
+from .chinese_words import (
+    CONNECTOR,
+    DAY_PART,
+    FIXED,
+    HALF_BEHIND,
+    KILO,
+    RANGE_UNIT,
+    VAGUE_BEFORE,
+    VAGUE_BEHIND,
+)
 from .replacement import Replacement
 
 # A letter or hyphen before it tells of a code: 京A一二三.
@@ -26,9 +35,12 @@ _BEGINNING = re.compile(f"负?[{NUMERALS}]")
 # A number that was not taken, with the parts that no rule may take by themselves.
 _WHOLE_STRETCH = re.compile(f"负?{_STRETCH}(?:(?:点|分之){_STRETCH})*")
 _LINK = re.compile(
-    f"(?<=[{NUMERALS}半刻])(?P<unit>{RANGE_UNIT}?)(?P<link>{CONNECTOR})第?(?=[{NUMERALS}])"
+    f"(?<=[{NUMERALS}半刻])(?P<unit>{RANGE_UNIT}?)(?P<link>{CONNECTOR})(?:{DAY_PART}|第)"
+    f"(?=[{NUMERALS}])"
 )
 _CONTINUED = re.compile(f"(?:点|分之)[{NUMERALS}]")
+# Behind seconds, which no rule writes with their parts: 二十秒五, 二十秒零五.
+_PART_BEHIND = re.compile(f"秒[{NUMERALS}](?![{NUMERALS}]*[个人位名元块年月日号岁次米斤度])")
 _KILO = re.compile(f"千{KILO}")
 _PAIRED = re.compile(f"(?:^|[^{NUMERALS}])[一二两三四五六七八九]、$")  # 二、三十个
 
@@ -86,8 +98,10 @@ def _number_at(run: str, start: int) -> Replacement | None:
 
 def _goes_on(run: str, end: int) -> bool:
     """Return whether what stands behind a number makes it another, or vague."""
+    if HALF_BEHIND.match(run, end):
+        return True
     if run[end - 1] not in NUMERALS:
-        return False
+        return _PART_BEHIND.match(run, end - 1) is not None
     if _BEGINNING.match(run, end) and not _KILO.match(run, end):
         return True
     if VAGUE_BEHIND.match(run, end):
@@ -105,12 +119,21 @@ def _write_alike(
     for link in [*links, *reversed(links)]:  # a change may reach the next link, forth and back
         left = ends.get(link.start(), ends.get(link.start("link")))
         right = link.end()
-        if left is None or (left in taken) == (right in taken):
+        if left is None:
+            continue
+        if left in taken and right in taken and _is_rate(taken[left]) > _is_rate(taken[right]):
+            for start in (left, right):  # 百分之五十到六十
+                kept[start] = taken.pop(start).end
+        if (left in taken) == (right in taken):
             continue
         words, figures = (left, right) if right in taken else (right, left)
         single = run[words : kept[words]]
         value = parse_integer(single) if len(single) == 1 else None
-        if value is None or words in fixed or taken[figures].written[-1] in "%‰":
+        if value is None or words in fixed or _is_rate(taken[figures]):
             kept[figures] = taken.pop(figures).end
         else:
             taken[words] = Replacement(words, kept.pop(words), str(value))
+
+
+def _is_rate(number: Replacement) -> bool:
+    return number.written[-1] in "%‰"

@@ -22,12 +22,18 @@ _FIXED_PHRASES = """
 千千万万 三三两两 十里 一五一十 正经八百 退六二五 板板六十四 行百里者半九十 半于九十 胜读十年书
 说一千道一万 一百单八 九万大山 六万大山 十滴水 五胡十六国 十二金钗 十二属相 十六铺 十三行 五十铃
 诗三百 唐诗三百首 八百壮士 八百孤寒 三十里铺 十二万分 十年怕井绳 大年三十 年三十
+六十甲子 八百里加急 二十五史 四十二章经 十六字令 十四行诗 十二时辰 二十八星宿 五百罗汉
+八万四千法门 八万四千烦恼 二十不惑 三十而已 六十耳顺 七十从心所欲 四十大盗 八百标兵 十二平均律
+三千烦恼丝 三千宠爱 三千越甲 三千大千 三百六十五里路 十五的月亮 十八里相送 八百里秦川
+五十肩 五十音 十三妹 黄金十二宫 十二道金牌 四百八十寺 三十功名 百儿八十 四十五度仰望
 """
 # Phrases that are made like these.
 _PATTERNS = (
     "[二三四五六七八九]零[一二三四五六七八九][落散碎]",
     "(?:女大)?十八(?:般|变|相送|弯|掌|拍|怪|摸|罗汉)",
     "[千万]儿[一二两三四五六七八九][百千]",
+    "[二三四五六七八九]点一线",
+    "[一二]百(?:二十)?个(?:不?放心|不?愿意|不?乐意|不?情愿|不?答应|不?满意|不?同意)",
     "以[十百千万亿]{1,3}计",
     "十年(?=树木|磨|寒窗|河东|如一日|生死|八年|一剑|动乱|浩劫|内乱|九[旱不]|窗下|读书|生聚)",
     "(?:路易|亨利|查理|爱德华|乔治|腓特烈)十[一二三四五六七八九]?",
@@ -38,6 +44,8 @@ _DAYS = (
     f"(?<![{NUMERALS}])[一二三四五六七八九十]{{2,4}}"
     "(?:事变|运动|惨案|事件|起义|政变|战役|会战|兵变|抗战|革命|大捷|指示|讲话|工程)"
 )
+# A power and a mixed number are one number, of which figures would write a part: 二的十次方.
+_JOINED = f"[{NUMERALS}]+的负?[{NUMERALS}]+次[方幂]|[{NUMERALS}]+又[{NUMERALS}]+分之[{NUMERALS}]+"
 _PHRASES = sorted(_FIXED_PHRASES.split(), key=len, reverse=True)
 # 十分 is a word, but 十分钟, 十分之一 and 十分二十秒 hold a number.
 _WORD_TEN = rf"(?<![{NUMERALS}点])十二?分(?!钟|之[{NUMERALS}]|[{NUMERALS}]+秒)"
@@ -56,12 +64,14 @@ _FEAST = (
     rf"(?![日号{NUMERALS}个天年岁元块人几多])"
 )
 
-FIXED = re.compile("|".join([_DAYS, _FEAST, _WORD_TEN, *map(_apart, [*_PATTERNS, *_PHRASES])]))
+FIXED = re.compile(
+    "|".join([_DAYS, _FEAST, _WORD_TEN, _JOINED, *map(_apart, [*_PATTERNS, *_PHRASES])])
+)
 
 # Behind or before a number these make it a vague one: 十几, 三十多, 好几十, 数百, 周一三五.
 VAGUE_BEHIND = re.compile(r"几|多|来(?![自到了说看电])|余|数|有余|出头|开外|[好大]几")
 VAGUE_BEFORE = re.compile(
-    r"(?:几|(?<![人分总次个件天户参读岁指函倍度位])数|若干|廿|卅|(?<![月年当最起])初|正月|腊月|冬月|周|星期|礼拜)$"
+    r"(?:几|(?<![人分总次个件天户参读岁指函倍度位])数|若干|廿|卅|(?<![大最老从])小|(?<![月年当最起])初|正月|腊月|冬月|周|星期|礼拜)$"
 )
 
 # What a lone 十 must count to be a number.
@@ -102,13 +112,19 @@ SPELT_BEFORE = re.compile(
 SPELT_PAIR_BEFORE = re.compile(r"(?:[尾房区座编工学]号|号码|密码|验证码|尾数)[是为]?$")
 
 # Behind a number and before a last figure these make both one amount: 三十七度五, 十二斤三两.
-SHARED_UNIT = re.compile(f"[块元毛度米斤](?=[{NUMERALS}])")
+SHARED_UNIT = re.compile(f"[块元毛度米斤秒](?=[{NUMERALS}])")
 
 # Between two numbers that are written alike: 三到二十个, 五到十分钟, 八点到十点半.
 CONNECTOR = "(?:到|至|比|加|减|选|除以|等于)"
 RANGE_UNIT = (
     r"(?:点钟|分钟|小时|公里|公斤|美元|[个人位名元块年天月日号岁次米斤度层楼章页点周级秒吨升步])"
 )
+
+# What makes a number and a half of it: 十二斤半, but 二十天半个月.
+HALF_BEHIND = re.compile(f"(?:{RANGE_UNIT}|[分年倍里亩尺寸磅])?半(?![天夜路个年月价数])")
+
+# The time of day between the two ends of a range: 早上八点到晚上十点.
+DAY_PART = "(?:早上|上午|中午|下午|晚上|夜里|凌晨|傍晚|清晨|次日|第二天|[今明后][天早晚])?"
 
 # What a unit may be followed by as its part: 三小时二十分钟.
 PARTS = {
@@ -122,6 +138,7 @@ PARTS = {
     "个小时": ("分钟", "分"),
     "分钟": ("秒",),
     "分": ("秒",),
+    "度": ("分",),
     "公里": ("米",),
     "米": ("厘米", "公分"),
     "公斤": ("克",),

@@ -75,7 +75,7 @@ def pair_readings(number: int) -> list[str]:
         return [f"{say_cardinal(high)} {say_cardinal(low)}"]
     if low:
         return [f"{say_cardinal(high)} zero {ONES[low]}"]
-    return [f"{say_cardinal(high)} hundred"] if high % 10 else []
+    return []
 
 
 def parse_cardinal(words: Sequence[str]) -> int | None:
@@ -103,7 +103,7 @@ def parse_cardinal(words: Sequence[str]) -> int | None:
             return None
     value = total + section
     spoken = " ".join(word for word in words if word != "and")
-    if value >= 10**15 or spoken not in (say_cardinal(value), *_hundreds(value)):
+    if value >= 10**15 or spoken not in (say_cardinal(value), *hundred_readings(value)):
         return None
     return value
 
@@ -115,8 +115,12 @@ def parse_ordinal(words: Sequence[str]) -> int | None:
     return parse_cardinal([*words[:-1], ORDINALS[words[-1]]])
 
 
-def _hundreds(value: int) -> list[str]:
-    return [words for words in pair_readings(value) if words.endswith("hundred")]
+def hundred_readings(value: int) -> list[str]:
+    """Return how a number from 1100 on is said by hundreds: twelve hundred fifty."""
+    high, low = divmod(value, 100)
+    if not 11 <= high <= 99 or not high % 10:
+        return []
+    return [f"{say_cardinal(high)} hundred" + (f" {say_cardinal(low)}" if low else "")]
 
 
 def split_pair(words: Sequence[str]) -> tuple[int, int] | None:

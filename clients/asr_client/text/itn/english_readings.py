@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from .english_numbers import (
     FRACTIONS,
     ONES,
+    hundred_readings,
     pair_readings,
     say_cardinal,
     say_digits,
@@ -86,7 +87,7 @@ def _number(figures: str) -> list[str]:
     readings = [say_digits(whole)]
     if not whole.startswith("0") and int(whole) < 10**15:
         readings += [say_cardinal(int(whole)), say_ordinal(int(whole))]
-        readings += pair_readings(int(whole))
+        readings += [*pair_readings(int(whole)), *hundred_readings(int(whole))]
     return readings
 
 
@@ -105,7 +106,9 @@ def _time(hour: int, minute: int) -> list[str]:
 def _money(token: re.Match[str]) -> list[str]:
     amount, cents, scale = int(token["amount"]), token["cents"], token["scale"] or ""
     singular, plural = _CURRENCIES[token["currency"]]
-    said = [say_cardinal(amount) + scale, *([] if scale else pair_readings(amount))]
+    said = [say_cardinal(amount) + scale]
+    if not scale:
+        said += [*pair_readings(amount), *hundred_readings(amount)]
     unit = singular if amount == 1 and not scale else plural
     if cents is None:
         return [f"{words} {unit}" for words in said]

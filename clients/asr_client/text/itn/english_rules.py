@@ -25,7 +25,9 @@ from .english_words import (
     DEGREES,
     MONTHS,
     NUMBER_BEFORE,
+    PARTS,
     PRICE_BEFORE,
+    SHARED_UNITS,
     VAGUE_BEHIND,
     YEAR_BEFORE,
 )
@@ -35,12 +37,46 @@ def propose(words: Sequence[str], start: int, end: int) -> list[Proposal]:
     """Return how a stretch may be written; nothing where any part of it is in doubt."""
     if end < len(words) and words[end] in VAGUE_BEHIND:
         return []
+    if _is_part_of_amount(words, start, end):
+        return []
     proposals = _parts(words, start, end) or []
     if proposals and start and words[start - 1] == "between":  # "five and ten"
         first = parse_cardinal(words[start : start + 1])
         if first is not None and proposals[0].start > start and words[start + 1] == "and":
             proposals.insert(0, Proposal(start, start + 1, str(first)))
     return proposals
+
+
+def _is_part_of_amount(words: Sequence[str], start: int, end: int) -> bool:
+    """Return whether figures would stand beside a rest of the same number in words.
+
+    "five foot eleven", "two dollars and fifty", "ten and a half", "ten to the sixth".
+    """
+    own, behind = words[start:end], list(words[end : end + 4])
+    if behind[:1] == ["and"] and any(word in PARTS for word in behind[1:3]):
+        return True
+    if behind[:2] == ["to", "the"] and behind[2:3] and behind[2] in ORDINALS:
+        return True
+    if start >= 3 and own[-1] in ORDINALS and list(words[start - 2 : start]) == ["to", "the"]:
+        return parse_cardinal(words[start - 3 : start - 2]) is not None
+    if "and" in own and (own[-1] in PARTS or (behind[:1] and behind[0] in PARTS)):
+        return True
+    before = start - (words[start - 1] == "and") if start else 0
+    if before >= 2 and words[before - 1] in SHARED_UNITS:
+        counted = words[before - 2] == "a" or parse_cardinal([words[before - 2]]) is not None
+        return counted and not _counts(words, end)
+    if behind and behind[0] in SHARED_UNITS:
+        rest = end + 1 + (behind[1:2] == ["and"])
+        after = rest
+        while after < len(words) and parse_cardinal(words[rest : after + 1]) is not None:
+            after += 1
+        return after > rest and not _counts(words, after)
+    return False
+
+
+def _counts(words: Sequence[str], end: int) -> bool:
+    """Return whether a number that ends here counts something of its own: cents, people."""
+    return end < len(words) and (words[end] in ("cent", "cents") or words[end].endswith("s"))
 
 
 def _parts(words: Sequence[str], start: int, end: int) -> list[Proposal] | None:

@@ -27,6 +27,10 @@ PRICE_BEFORE = _set("cost costs costing price priced pay paid for only just")
 CONNECTORS = _set("to or plus minus times")
 # Behind a number these make it a vague one: "twenty something".
 VAGUE_BEHIND = _set("something odd ish")
+# Behind a number and before another these make both one amount: "five foot eleven".
+SHARED_UNITS = _set("foot feet pound pounds dollar dollars euro euros buck bucks quid")
+# Behind "and" these are a part of the number before it: "ten and a half".
+PARTS = _set("half quarter third fifth tenth quarters thirds fifths eighths tenths")
 DEGREES = _set("degrees degree celsius fahrenheit")
 
 # Expressions and titles, also what looks like a time or a score and may be a range.
@@ -50,6 +54,8 @@ NOT_NUMBERS = (
     "twelve angry men",
     "twelve monkeys",
     "wild thirteen",
+    "forty niners",
+    "forty niner",
 )
 # Not pounds, which are a weight as well.
 CURRENCIES = {"dollar": "$", "dollars": "$", "euro": "€", "euros": "€"}

@@ -30,6 +30,7 @@ from asr_server.models import (
     Device,
     HubName,
     ModelKind,
+    OnnxRuntime,
     RecipeChoice,
     ServedPrecision,
     set_up_home,
@@ -106,6 +107,12 @@ def _add_model_options(parser: argparse.ArgumentParser, kind: ModelKind) -> None
         choices=get_args(Device),
         help="gpu puts a graph for GPUs beside the CPU's; default: gpu with fp16, else cpu",
     )
+    parser.add_argument(
+        "--onnxruntime",
+        choices=get_args(OnnxRuntime),
+        default="1.19",
+        help="the oldest that has to read the graph for GPUs; default: %(default)s",
+    )
     parser.add_argument("--name", help="in the store; default: made from the source")
     parser.add_argument(
         "--wav", type=Path, nargs="+", help="verify on these (16 kHz); default: the samples"
@@ -142,6 +149,7 @@ def _install(options: argparse.Namespace) -> None:
         from_checkpoint=options.checkpoint,
         row_by_row=options.row_by_row,
         device=options.device,
+        onnxruntime=options.onnxruntime,
         name=options.name,
         wavs=options.wav or (),
         proofs=[(Path(wav), text) for wav, text in options.proof],

@@ -17,7 +17,7 @@ from typing import get_args
 
 from asr_server.commands.output import report_error, report_line
 from asr_server.extras import require
-from asr_server.models import Device, GraphKindChoice
+from asr_server.models import Device, GraphKindChoice, OnnxRuntime
 
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -38,6 +38,12 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
         help="for graphs without the expected patterns: run the rows of a batch one by one",
     )
     parser.add_argument("--device", choices=get_args(Device), default="cpu", help="to be fast on")
+    parser.add_argument(
+        "--onnxruntime",
+        choices=get_args(OnnxRuntime),
+        default="1.19",
+        help="the oldest that has to read a graph for a GPU; default: %(default)s",
+    )
     parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
     options = parser.parse_args(arguments)
     try:
@@ -53,6 +59,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
             recordings=read_features(options.wav, am_mvn) if options.wav else (),
             row_by_row=options.row_by_row,
             device=options.device,
+            onnxruntime=options.onnxruntime,
             threads=options.threads,
         )
     except Exception as error:  # a graph is somebody's file: a refusal, never a traceback

@@ -10,6 +10,9 @@ SenseVoice in float16 took 550 to 1,000 ms, and 28 ms with sums of shifted produ
 which need no plan. Here the shifted frames are laid out by one operator, multiplied by one and
 summed by one, where slices for each tap take 23. The sum over eleven taps is a product with ones:
 `ReduceSum` took a quarter of the run there (H200, 64 rows: 115 ms, 77 ms with the product).
+
+ONNX Runtime 1.25 has a kernel for state-space models that is the same convolution, without a plan
+and without writing every frame eleven times: `CausalConvWithState`.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from asr_server.graphs.graph import MICROSOFT, Graph
 from asr_server.graphs.nodes import attribute_value
 
 _ZERO = np.zeros((), np.float32)
+_END = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,22 @@ def unfold_convolutions(graph: Graph) -> int:
     found = [match for match in found if _is_dense(match.node)]
     for match in found:
         _unfold(graph, match)
+    if found:
+        graph.use_domain(MICROSOFT)
+    graph.finish()
+    return len(found)
+
+
+def fuse_convolutions(graph: Graph) -> int:
+    """Let one operator of ONNX Runtime 1.25 do each depthwise convolution over time.
+
+    Returns:
+        How many there were. Those with strides or dilations stay.
+    """
+    found = [match for node in graph.nodes if (match := _match(graph, node)) is not None]
+    found = [match for match in found if _is_dense(match.node)]
+    for match in found:
+        _fuse(graph, match)
     if found:
         graph.use_domain(MICROSOFT)
     graph.finish()
@@ -150,6 +170,42 @@ def _widen(graph: Graph, match: _Convolution) -> None:
     graph.replace_uses(match.result, result)
 
 
+def _fuse(graph: Graph, match: _Convolution) -> None:
+    """Take a causal convolution: the one asked for, later by the columns that it looks ahead."""
+    columns = match.source
+    if match.from_frames:
+        columns = graph.add("Transpose", [columns], perm=[0, 2, 1])
+    before, ahead = match.pads
+    result, taps = _with_residual(graph, match)
+    early = taps.shape[1] - 1 - before  # columns that it gives before the first one wanted
+    if ahead or early < 0:
+        amounts = graph.constant([0, 0, max(0, -early), 0, 0, ahead], np.int64)
+        columns = graph.add("Pad", [columns, amounts])
+    weight = graph.constant(taps[:, np.newaxis], taps.dtype)
+    memory, _ = graph.add_several(
+        "CausalConvWithState", [columns, weight, *match.node.input[2:]], 2, domain=MICROSOFT
+    )
+    if early > 0:
+        bounds = [graph.constant([value], np.int64) for value in (early, _END, 2)]
+        memory = graph.add("Slice", [memory, *bounds])
+    if match.to_frames:
+        memory = graph.add("Transpose", [memory], perm=[0, 2, 1])
+    graph.replace_uses(result, memory)
+
+
+def _with_residual(graph: Graph, match: _Convolution) -> tuple[str, NDArray[Any]]:
+    """Return what to replace, and the taps [C, kernel] that give it.
+
+    Where the frame itself is added to the result, it is one more weight of its own tap.
+    """
+    taps, result = match.weight[:, 0].copy(), match.result
+    if len(match.node.input) == 2 and _adds_source(graph, match):
+        (residual,) = graph.consumers(result)
+        taps[:, match.pads[0]] += 1
+        result = _behind_mask(graph, residual.output[0], match.source)
+    return result, taps
+
+
 def _unfold(graph: Graph, match: _Convolution) -> None:
     frames = match.source
     if not match.from_frames:
@@ -158,18 +214,12 @@ def _unfold(graph: Graph, match: _Convolution) -> None:
         before, behind = match.pads
         amounts = graph.constant([0, before, 0, 0, behind, 0], np.int64)
         frames = graph.add("Pad", [frames, amounts])
-    taps = match.weight[:, 0]  # [C, kernel]
-    result, taken = match.result, taps.copy()
-    if len(match.node.input) == 2 and _adds_source(graph, match):
-        (residual,) = graph.consumers(match.result)
-        result = residual.output[0]  # the frame itself is one more weight of its own tap
-        taken[:, match.pads[0]] += 1
-        result = _behind_mask(graph, result, match.source)
+    result, taps = _with_residual(graph, match)
     windows = graph.add(
         "UnfoldTensor", [frames], domain=MICROSOFT, dim=1, size=taps.shape[1], step=1
     )  # [B, T, C, kernel]
-    products = graph.add("Mul", [windows, graph.constant(taken, taken.dtype)])
-    ones = graph.constant(np.ones((taps.shape[1], 1)), taken.dtype)
+    products = graph.add("Mul", [windows, graph.constant(taps, taps.dtype)])
+    ones = graph.constant(np.ones((taps.shape[1], 1)), taps.dtype)
     memory = graph.add("MatMul", [products, ones])  # [B, T, C, 1]
     memory = graph.add("Squeeze", [memory, graph.constant([3], np.int64)])
     for bias in match.node.input[2:]:

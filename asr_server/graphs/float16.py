@@ -40,6 +40,7 @@ HEADROOM = 4.0
 _OPERATORS = frozenset(
     [
         "Add",
+        "CausalConvWithState",
         "Concat",
         "Conv",
         "Div",

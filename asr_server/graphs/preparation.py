@@ -14,22 +14,19 @@ from onnx import ModelProto
 from asr_core.features import Features
 from asr_server.file_hashes import hash_file
 from asr_server.graphs import masks, patterns, verify
-from asr_server.graphs.attention import fuse_attention
-from asr_server.graphs.convolutions import unfold_convolutions, widen_convolutions
-from asr_server.graphs.dense_convolutions import flatten_columns, multiply_convolutions
+from asr_server.graphs.convolutions import widen_convolutions
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.external_data import MAX_BYTES, load_model, self_contained
+from asr_server.graphs.for_gpu import OLDEST, check_onnxruntime, rewrite_for_gpu
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.ragged import lay_rows_out
 from asr_server.graphs.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind, find_recipe
 from asr_server.graphs.report import Report, append_figures, is_prepared, write_metadata
 from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.session import Outputs
-from asr_server.graphs.simplify import simplify
-from asr_server.graphs.skip_norms import fuse_skip_norms
 from asr_server.graphs.versions import MIN_OPSET, MIN_SPEAKER_OPSET, limit_versions
 from asr_server.graphs.warm_up import warm_up_inputs
-from asr_server.models.names import Device, GraphKind, GraphKindChoice
+from asr_server.models.names import Device, GraphKind, GraphKindChoice, OnnxRuntime
 
 _ROW_BY_ROW = "the graph runs its rows one by one, each at its true length."
 _OUTPUTS = {"token_ids", "silence_probs", "punctuations"}  # that only prepared graphs have
@@ -50,6 +47,7 @@ def prepare(
     recordings: Sequence[Features] = (),
     row_by_row: bool = False,
     device: Device = "cpu",
+    onnxruntime: OnnxRuntime = "1.19",
     threads: int = 2,
 ) -> Report:
     """Rewrite `source`, prove the result and put it at `target`.
@@ -68,17 +66,21 @@ def prepare(
             the rows of a batch one by one inside the graph. Dynamic int8 always does so. Not for
             graphs with caches.
         device: what it shall be fast on; it runs on either, and the proof is on the CPU.
+        onnxruntime: the oldest that has to read a graph for a GPU.
         threads: CPU threads of the proof.
 
     Returns:
         What was found, changed and proved.
 
     Raises:
-        PrepareError: the graph is of another kind, lacks the expected patterns, or the prepared
-            one is not equal to it or depends on padding. `target` is untouched.
+        PrepareError: `onnxruntime` is not for this device, or newer than the one installed, which
+            proves the result; or the graph is of another kind, lacks the expected patterns, or the
+            prepared one is not equal to it or depends on padding. `target` is untouched.
         OSError: a file cannot be read or written.
     """
-    model, report, recipe = _rewrite(source, kind, row_by_row, device)
+    if onnxruntime != OLDEST:
+        check_onnxruntime(onnxruntime, device)
+    model, report, recipe = _rewrite(source, kind, row_by_row, device, onnxruntime)
     if recipe.prove is not None and recordings:
         raise PrepareError(f"{source}: {report.kind} is proved on made windows only")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,11 @@ def prepare(
 
 
 def _rewrite(
-    source: Path, kind: GraphKindChoice, row_by_row: bool, device: Device
+    source: Path,
+    kind: GraphKindChoice,
+    row_by_row: bool,
+    device: Device,
+    onnxruntime: OnnxRuntime,
 ) -> tuple[ModelProto, Report, Recipe]:
     model = load_model(source)
     outputs = {value.name for value in model.graph.output}
@@ -135,7 +141,10 @@ def _rewrite(
         computed = 0 if row_by_row else masks.compute_mask_tables(graph)
         edits = recipe.rewrite(graph, not row_by_row)
         if not row_by_row:
-            model, more = _FOR_DEVICE["cpu" if int8 else device](model, found)
+            if device == "gpu" and not int8:
+                model, more = rewrite_for_gpu(model, found, onnxruntime)
+            else:
+                more = {"convolutions": widen_convolutions(Graph(model))}
             edits |= more
     except PrepareError as error:
         refused = found in WITH_CACHES or found not in ROW_LOOPS
@@ -156,32 +165,11 @@ def _rewrite(
         mask_table_frames=frames,
         messages=tuple(_messages(found, int8, row_by_row, frames)),
         device=device,
+        onnxruntime=onnxruntime,
         warm_up=warm_up,
     )
     write_metadata(model, report)
     return model, report, recipe
-
-
-def _for_cpu(model: ModelProto, kind: GraphKind) -> tuple[ModelProto, dict[str, int]]:
-    return model, {"convolutions": widen_convolutions(Graph(model))}
-
-
-def _for_gpu(model: ModelProto, kind: GraphKind) -> tuple[ModelProto, dict[str, int]]:
-    model = simplify(model)
-    graph = Graph(model)
-    flatten_columns(graph)
-    return model, {
-        "convolutions": unfold_convolutions(graph),
-        "dense_convolutions": multiply_convolutions(graph),
-        "attentions": fuse_attention(graph, by_pair=kind == "punctuation_online"),
-        "skip_norms": fuse_skip_norms(graph),
-    }
-
-
-_FOR_DEVICE: dict[Device, Callable[[ModelProto, GraphKind], tuple[ModelProto, dict[str, int]]]] = {
-    "cpu": _for_cpu,
-    "gpu": _for_gpu,
-}
 
 
 def _messages(

@@ -11,7 +11,13 @@ import onnx
 from onnx import ModelProto
 
 from asr_server.graphs.warm_up import WarmUpInput
-from asr_server.models.names import PREPARED_FORMAT, Device, ExportedPrecision, GraphKind
+from asr_server.models.names import (
+    PREPARED_FORMAT,
+    Device,
+    ExportedPrecision,
+    GraphKind,
+    OnnxRuntime,
+)
 
 TAKES_HOTWORDS: frozenset[GraphKind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
 
@@ -38,6 +44,7 @@ class Report:
             none. With the masks rewritten the prepared file is free of it.
         messages: what a user should know, whole sentences.
         device: what it was prepared for.
+        onnxruntime: the oldest that reads it.
         warm_up: inputs of a run before it serves.
     """
 
@@ -50,6 +57,7 @@ class Report:
     mask_table_frames: int | None = None
     messages: tuple[str, ...] = ()
     device: Device = "cpu"
+    onnxruntime: OnnxRuntime = "1.19"
     warm_up: Mapping[str, WarmUpInput] = field(default_factory=dict)
 
 
@@ -60,6 +68,7 @@ def metadata(report: Report) -> dict[str, str]:
         "kind": report.kind,
         "precision": report.precision,
         "device": report.device,
+        "onnxruntime": report.onnxruntime,
         "row_by_row": "true" if report.row_by_row else "false",
         "source_sha256": report.source_sha256,
         "warm_up": json.dumps({name: each.dims for name, each in report.warm_up.items()}),

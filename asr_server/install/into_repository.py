@@ -24,6 +24,7 @@ from asr_server.models import (
     VERSION,
     Device,
     ModelKind,
+    OnnxRuntime,
     version_folder,
 )
 from asr_server.models.config_blocks import (
@@ -43,6 +44,7 @@ def install(
     onnx_name: str = "model.onnx",
     row_by_row: bool = False,
     device: Device = "cpu",
+    onnxruntime: OnnxRuntime = "1.19",
 ) -> list[Report]:
     """Prepare a model's graphs and put them with its tables into a model repository.
 
@@ -54,6 +56,7 @@ def install(
             decoder's is named alike: `decoder.onnx`, `decoder_quant.onnx`.
         row_by_row: as in `prepare`.
         device: as in `prepare`.
+        onnxruntime: as in `prepare`.
 
     Returns:
         For each graph, what the preparation found and proved.
@@ -84,6 +87,7 @@ def install(
                 kind=graph.kind,
                 row_by_row=row_by_row,
                 device=device,
+                onnxruntime=onnxruntime,
             )
             manifest = {
                 "format": PREPARED_FORMAT,

@@ -32,6 +32,7 @@ from asr_server.models import (
     Device,
     HubName,
     ModelKind,
+    OnnxRuntime,
     RecipeChoice,
     ServedPrecision,
 )
@@ -58,6 +59,7 @@ class Order:
         row_by_row: as in `prepare`.
         device: what the graphs shall be fast on; None is a GPU for fp16, else the CPU. Beside a
             GPU's graph, of that precision, lies the CPU's, in fp32.
+        onnxruntime: the oldest that has to read the graph for a GPU.
         name: in the store; None makes one from the source.
         wavs: recordings to verify it on (16 kHz); none takes the samples.
         proofs: recordings (16 kHz) and what is said in them, which the model must read, besides
@@ -76,6 +78,7 @@ class Order:
     from_checkpoint: bool = False
     row_by_row: bool = False
     device: Device | None = None
+    onnxruntime: OnnxRuntime = "1.19"
     name: str | None = None
     wavs: Sequence[Path] = ()
     proofs: Sequence[tuple[Path, str]] = ()
@@ -101,6 +104,8 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
             "--device gpu: expected --precision fp32 or fp16, got int8: on a GPU it "
             "is slower than fp32"
         )
+    if device == "cpu" and order.onnxruntime != "1.19":
+        raise InstallError(f"--onnxruntime {order.onnxruntime}: expected --device gpu")
     spoken = given_proofs(kind, order.proofs)
     recordings = read_recordings(order.wavs or sorted(SAMPLES.glob("*.wav")))
     material = Material(recordings, agreement.read_texts(SAMPLES / "transcripts.tsv"))
@@ -179,11 +184,12 @@ def _make(
         PrepareError: a graph cannot be served.
     """
     kind, cost = order.kind, None
+    oldest: OnnxRuntime = order.onnxruntime if device == "gpu" else "1.19"
     if choice.is_converted:
-        reports, cost = install_converted(kind, links, target, choice, material, device)
+        reports, cost = install_converted(kind, links, target, choice, material, device, oldest)
     else:
         first = graph_file(kind.graphs[0].stem, choice.of_files)
-        reports = install(kind, links, target, first, order.row_by_row, device)
+        reports = install(kind, links, target, first, order.row_by_row, device, oldest)
     _say_prepared(reports, say)
     if cost is not None:
         say(str(cost))

@@ -25,6 +25,7 @@ from asr_server.models import (
     ExportedPrecision,
     Int8Recipe,
     ModelKind,
+    OnnxRuntime,
     RecipeChoice,
     ServedPrecision,
 )
@@ -131,6 +132,7 @@ def install_converted(
     choice: Choice,
     material: Material,
     device: Device = "cpu",
+    onnxruntime: OnnxRuntime = "1.19",
 ) -> tuple[list[Report], PrecisionReport]:
     """Install a model in float32 elsewhere, and from there in another precision.
 
@@ -141,6 +143,7 @@ def install_converted(
         choice: the precision, one that is made here.
         material: its recordings calibrate float16, and are recognised in both precisions.
         device: what the graph shall be fast on.
+        onnxruntime: the oldest that has to read it on a GPU.
 
     Raises:
         InstallError: a file is missing, or nothing is recognised.
@@ -150,7 +153,7 @@ def install_converted(
         raise ValueError("expected another precision than fp32")
     with tempfile.TemporaryDirectory(prefix="fp32-") as work:
         fp32 = Path(work)
-        reports = install(kind, files, fp32, device=device)
+        reports = install(kind, files, fp32, device=device, onnxruntime=onnxruntime)
         shutil.copytree(fp32, repository, dirs_exist_ok=True)
         graph = Path(kind.encoder) / VERSION / "model.onnx"
         frontend = load_frontend(_feature_extractor(kind, fp32))

@@ -17,6 +17,7 @@ from asr_server.models.names import (
     GraphKindChoice,
     HubName,
     Int8Recipe,
+    OnnxRuntime,
     RecipeChoice,
     ServedPrecision,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "HubName",
     "Int8Recipe",
     "ModelKind",
+    "OnnxRuntime",
     "RecipeChoice",
     "ServedPrecision",
     "copy_repository",

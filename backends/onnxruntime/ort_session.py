@@ -22,6 +22,7 @@ from ort_workers import threads_beside_others
 # a run of 10 ms (SenseVoice in float16, H200, ONNX Runtime 1.31). Its other kernels are not.
 NO_PLAN_FOR_EACH_SHAPE = ("ORT_ENABLE_CUDNN_FLASH_ATTENTION", "0")
 # Metadata of graphs that this project prepared.
+_OLDER_OPERATORS = ". Where it was installed with --onnxruntime, do so again without"
 _PRECISION, _WARM_UP = "asr.precision", "asr.warm_up"
 
 
@@ -167,8 +168,9 @@ def _open_session(
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:
         # the classes of ONNX Runtime's errors have no public base but Exception
+        way_out = _OLDER_OPERATORS if "is not a registered function/op" in str(error) else ""
         raise ValueError(
-            f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {error}"
+            f"{path}: ONNX Runtime {onnxruntime.__version__} does not load it: {error}{way_out}"
         ) from None
     missing = {name for name, _ in providers} - set(session.get_providers())
     if missing:

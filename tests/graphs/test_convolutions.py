@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,12 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from asr_server.graphs import prepare, read_metadata
-from asr_server.graphs.convolutions import unfold_convolutions, widen_convolutions
+from asr_server.graphs import PrepareError, for_gpu, prepare, read_metadata
+from asr_server.graphs.convolutions import (
+    fuse_convolutions,
+    unfold_convolutions,
+    widen_convolutions,
+)
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.ragged import take_rows_padded
 from lab.benchmark.operators import count_operators
@@ -144,11 +149,13 @@ def test_a_widened_convolution_gives_what_it_gave(variation, has_pad):
             np.testing.assert_allclose(got, array, atol=1e-5)
 
 
+@pytest.mark.parametrize("rewrite", [unfold_convolutions, fuse_convolutions])
 @pytest.mark.parametrize(
     "variation",
     [
         {},
         {"pads": (0, 0, 4, 0, 0, 0)},
+        {"pads": (0, 0, 7, 0, 0, 1)},
         {"computed_pads": True},
         {"filler": None},
         {"pads": None, "attributes": {"pads": [3, 1]}},
@@ -158,7 +165,7 @@ def test_a_widened_convolution_gives_what_it_gave(variation, has_pad):
         {"filler": 1.0},
     ],
 )
-def test_a_sum_of_shifted_products_gives_what_the_convolution_gave(variation):
+def test_what_a_gpu_runs_gives_what_the_convolution_gave(variation, rewrite):
     model = make_model(**variation)
     rng = np.random.default_rng(4)
     transposed = variation.get("transposed", True)
@@ -168,7 +175,7 @@ def test_a_sum_of_shifted_products_gives_what_the_convolution_gave(variation):
     ]
     inputs = [x.astype(np.float32) for x in inputs]
     expected = [run(model, x) for x in inputs]
-    assert unfold_convolutions(Graph(model)) == 1
+    assert rewrite(Graph(model)) == 1
     onnx.checker.check_model(model)
     assert "Conv" not in operators(model)
     for x, wanted in zip(inputs, expected, strict=True):
@@ -176,24 +183,51 @@ def test_a_sum_of_shifted_products_gives_what_the_convolution_gave(variation):
             np.testing.assert_allclose(got, array, atol=1e-5)
 
 
-def test_a_convolution_with_strides_is_not_written_as_a_sum():
+@pytest.mark.parametrize("rewrite", [unfold_convolutions, fuse_convolutions])
+def test_a_convolution_with_strides_stays_for_a_gpu(rewrite):
     model = make_model(attributes={"strides": [2], "dilations": [2]}, pads=(0, 0, 8, 0, 0, 0))
-    assert unfold_convolutions(Graph(model)) == 0
+    assert rewrite(Graph(model)) == 0
     assert "Conv" in operators(model)
 
 
+@pytest.mark.parametrize("onnxruntime", ["1.19", "1.25"])
 @pytest.mark.parametrize(("export", "dense"), FOR_A_GPU.items())
-def test_for_a_gpu_no_convolution_is_left(tmp_path, export, dense):
+def test_for_a_gpu_no_convolution_is_left(tmp_path, export, dense, onnxruntime):
     """The proof of `prepare` holds it against the original, as on a CPU."""
     before = depthwise_ranks(MODELS / export)
-    report = prepare(MODELS / export, tmp_path / "model.onnx", device="gpu", threads=1)
+    report = prepare(
+        MODELS / export,
+        tmp_path / "model.onnx",
+        device="gpu",
+        onnxruntime=onnxruntime,
+        threads=1,
+    )
     assert report.edits["convolutions"] == len(before) > 0
     assert report.edits["dense_convolutions"] == dense
     found = count_operators(tmp_path / "model.onnx")
-    assert not {name for name in found if "Conv" in name}
+    newer = Counter(CausalConvWithState=len(before) if onnxruntime == "1.25" else 0)
+    assert Counter({name: n for name, n in found.items() if "Conv" in name}) == newer
     assert found["MultiHeadAttention"] == report.edits["attentions"]
     assert bool(found["MultiHeadAttention"]) == ("vad" not in export)
-    assert read_metadata(tmp_path / "model.onnx")["device"] == "gpu"
+    metadata = read_metadata(tmp_path / "model.onnx")
+    assert (metadata["device"], metadata["onnxruntime"]) == ("gpu", onnxruntime)
+
+
+@pytest.mark.parametrize(
+    ("device", "installed", "message"),
+    [
+        ("cpu", onnxruntime.__version__, "expected a graph for a GPU, got one for a CPU"),
+        ("gpu", "1.24.4", "expected ONNX Runtime 1.25 or newer, to prove .* got 1.24.4"),
+        ("gpu", "1.9.0", "expected ONNX Runtime 1.25 or newer, to prove .* got 1.9.0"),
+    ],
+)
+def test_newer_operators_are_refused_where_nothing_can_prove_them(
+    tmp_path, monkeypatch, device, installed, message
+):
+    monkeypatch.setattr(for_gpu.ort, "__version__", installed)
+    with pytest.raises(PrepareError, match=message):
+        prepare(MODELS / EXPORTS[0], tmp_path / "m.onnx", device=device, onnxruntime="1.25")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_no_depthwise_convolution_over_time_stays():

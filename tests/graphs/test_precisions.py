@@ -233,6 +233,20 @@ def test_models_with_hotwords(tmp_path, variant, precision):
     assert report.batch_changed_ids <= (0 if precision == "int8" else 0.02 * report.batch_tokens)
 
 
+def test_memory_blocks_of_one_operator_compute_in_float16(tmp_path):
+    source, target = tmp_path / "fp32.onnx", tmp_path / "converted.onnx"
+    folder = RANDOM_MODELS / "sensevoice-tiny-seed0"
+    prepared = prepare(folder / "model.onnx", source, device="gpu", onnxruntime="1.25", threads=1)
+    report = convert(source, target, "fp16", sample_features("sensevoice"), threads=1)
+    assert report.logits.mean < 0.01 * report.logits.spread
+    assert report.batch_changed_ids <= 0.02 * report.batch_tokens
+    graph = Graph(load(target))
+    types = element_types(graph)
+    blocks = [node for node in graph.nodes if node.op_type == "CausalConvWithState"]
+    assert len(blocks) == prepared.edits["convolutions"] > 0
+    assert {types[node.output[0]] for node in blocks} == {onnx.TensorProto.FLOAT16}
+
+
 def test_what_cannot_be_converted(tmp_path, capsys):
     source = EMBEDDED["sensevoice"] / "model.onnx"
     with pytest.raises(PrepareError, match="expected a file in fp32 written by"):

@@ -104,12 +104,16 @@ def test_a_graph_for_gpus_goes_with_its_configuration(tmp_path, capsys):
     assert main(["vad", *places]) == 0
     folder = repository / kind.encoder
     plain = (folder / "config.pbtxt").read_text()
-    assert main(["vad", "--device", "gpu", *places]) == 0
+    newer = ["--onnxruntime", "1.25"]
+    assert main(["vad", *newer, *places]) == 1
+    assert "--onnxruntime 1.25: expected --device gpu" in capsys.readouterr().err
+    assert main(["vad", "--device", "gpu", *newer, *places]) == 0
     both = (folder / "config.pbtxt").read_text()
     of_gpu, of_cpu = (
         read_metadata(folder / "1" / name) for name in ("model_gpu.onnx", "model.onnx")
     )
     assert (of_gpu["device"], of_cpu["device"]) == ("gpu", "cpu")
+    assert (of_gpu["onnxruntime"], of_cpu["onnxruntime"]) == ("1.25", "1.19")
     assert "cc_model_filenames" in both and "cc_model_filenames" not in plain
     manifest = json.loads((folder / "1" / MANIFEST).read_text())
     assert manifest["preparation"]["device"] == "cpu"

@@ -1,0 +1,62 @@
+"""What is done to a graph that shall be fast on a GPU."""
+
+from __future__ import annotations
+
+import onnxruntime as ort
+from onnx import ModelProto
+
+from asr_server.graphs.attention import fuse_attention
+from asr_server.graphs.convolutions import fuse_convolutions, unfold_convolutions
+from asr_server.graphs.dense_convolutions import flatten_columns, multiply_convolutions
+from asr_server.graphs.errors import PrepareError
+from asr_server.graphs.graph import Graph
+from asr_server.graphs.simplify import simplify
+from asr_server.graphs.skip_norms import fuse_skip_norms
+from asr_server.models.names import Device, GraphKind, OnnxRuntime
+
+OLDEST: OnnxRuntime = "1.19"
+
+
+def check_onnxruntime(oldest: OnnxRuntime, device: Device) -> None:
+    """Refuse operators that the device has no use for, or that cannot be proved here.
+
+    Args:
+        oldest: the release that the operators need, newer than `OLDEST`.
+        device: what the graph is for.
+
+    Raises:
+        PrepareError: the graph is for a CPU, or an older release is installed.
+    """
+    if device != "gpu":
+        raise PrepareError(f"ONNX Runtime {oldest}: expected a graph for a GPU, got one for a CPU")
+    if _release(ort.__version__) < _release(oldest):
+        raise PrepareError(
+            f"expected ONNX Runtime {oldest} or newer, to prove the graph with, got "
+            f"{ort.__version__}"
+        )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+def rewrite_for_gpu(
+    model: ModelProto, kind: GraphKind, oldest: OnnxRuntime
+) -> tuple[ModelProto, dict[str, int]]:
+    """Return the model with few, fast operators, and how often each edit was made.
+
+    Args:
+        model: with the edits that its kind needs; is changed.
+        kind: of graph.
+        oldest: ONNX Runtime that has to read it.
+    """
+    model = simplify(model)
+    graph = Graph(model)
+    flatten_columns(graph)
+    convolutions = unfold_convolutions if oldest == OLDEST else fuse_convolutions
+    return model, {
+        "convolutions": convolutions(graph),
+        "dense_convolutions": multiply_convolutions(graph),
+        "attentions": fuse_attention(graph, by_pair=kind == "punctuation_online"),
+        "skip_norms": fuse_skip_norms(graph),
+    }

@@ -140,8 +140,8 @@ def convert(
             loop_over_rows(model, loop)
         device: Device = "gpu" if metadata.get("device") == "gpu" else "cpu"
         lay_rows_out(model, loop, device)
-        _set_metadata(model, "precision", precision)
-        _set_metadata(model, "row_by_row", "true" if row_by_row else "false")
+        set_metadata(model, "precision", precision)
+        set_metadata(model, "row_by_row", "true" if row_by_row else "false")
         onnx.save(model, str(work))
         del model
         rows = verify.make_rows(recordings, hotword_dim)
@@ -168,7 +168,7 @@ def _copy(model: ModelProto) -> ModelProto:
     return copy
 
 
-def _set_metadata(model: ModelProto, key: str, value: str) -> None:
+def set_metadata(model: ModelProto, key: str, value: str) -> None:
     """Change what `prepare` stored in the model."""
     for entry in model.metadata_props:
         if entry.key.rpartition(".")[2] == key:

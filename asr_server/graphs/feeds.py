@@ -54,19 +54,21 @@ def make_feeds(model: ModelProto, recordings: Sequence[NDArray[np.float32]]) -> 
 
 
 def padded_batch(feeds: Sequence[Feed]) -> Feed:
-    """Return one batch of all: what is computed of padding and of missing tokens counts too."""
-    longest = max(feed["speech"].shape[1] for feed in feeds)
-    return {
-        name: np.concatenate(
-            [
-                np.pad(feed[name], [(0, 0), (0, longest - feed[name].shape[1]), (0, 0)])
-                if name == "speech"
-                else feed[name]
-                for feed in feeds
-            ]
-        )
-        for name in feeds[0]
-    }
+    """Return one batch of all: what is computed of padding and of missing tokens counts too.
+
+    Axis 1, that of time or tokens, is padded with zeros.
+    """
+    return {name: _pad_and_join([feed[name] for feed in feeds]) for name in feeds[0]}
+
+
+def _pad_and_join(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    if parts[0].ndim == 1:
+        return np.concatenate(parts)
+    longest = max(part.shape[1] for part in parts)
+    rest = [(0, 0)] * (parts[0].ndim - 2)
+    return np.concatenate(
+        [np.pad(part, [(0, 0), (0, longest - part.shape[1]), *rest]) for part in parts]
+    )
 
 
 def hotword_width(graph: Graph) -> int:

@@ -17,6 +17,9 @@ from asr_server.graphs.graph import DOUBLE, Graph
 # Outputs that the predictor alone makes, of whichever Paraformer; SenseVoice has none of them.
 _PREDICTIONS = ("token_num", "us_alphas", "us_cif_peak", "alphas")
 
+HIDDEN = "hidden"
+"""What a prepared streaming encoder gives and its decoder takes: [B, T, D]."""
+
 
 def predictor_nodes(graph: Graph) -> set[int]:
     """Return the indices of the nodes between the encoder's output and what CIF decides.
@@ -26,7 +29,9 @@ def predictor_nodes(graph: Graph) -> set[int]:
     sinks = [name for name in _PREDICTIONS if name in graph.output_names]
     if not sinks:
         return set()
-    source = patterns.encoder_output(graph, graph.output_names)
+    # A streaming encoder gives its output beside the weights; elsewhere it lies inside.
+    inside = HIDDEN not in graph.output_names
+    source = patterns.encoder_output(graph, graph.output_names) if inside else HIDDEN
     behind = values_behind(graph, [source])
     needed = set(sinks)
     found = set()

@@ -46,6 +46,7 @@ from asr_core.streaming import (
 )
 from asr_core.text import join_words
 from asr_core.vad import VAD_ENCODER_OUTPUTS, VadStream, load_vad, score_streams
+from asr_server.graphs.feeds import Feed
 from asr_server.graphs.session import Session
 
 Recogniser = Callable[[Waveform], str]
@@ -96,10 +97,23 @@ def write_segments(segments: Iterable[tuple[int, int]], samples: Waveform) -> st
     return " ".join(f"{start} {end}" for start, end in (*segments, (end_ms, end_ms)))
 
 
-def _open(folder: Path, outputs: Sequence[str], threads: int) -> Callable[..., list[NDArray[Any]]]:
+_Graph = Callable[..., list[NDArray[Any]]]
+
+
+def _open(folder: Path, outputs: Sequence[str], threads: int) -> _Graph:
     """Open an installed graph, as a function of its inputs, by name, to these outputs."""
     graph = Session(folder / "1" / "model.onnx", threads, optimise=True)
     return graph.function(outputs)
+
+
+def _recorded(graph: _Graph, feeds: list[Feed]) -> _Graph:
+    """Return the same function; it adds what it is asked to `feeds`."""
+
+    def run(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        feeds.append({name: np.array(value) for name, value in inputs.items()})
+        return graph(**inputs)
+
+    return run
 
 
 def sample_hotwords(model_dir: Path) -> str:
@@ -132,12 +146,31 @@ def load_sensevoice(repository: Path, threads: int = 2, text_norm: str = "withit
     return one_by_one(lambda samples: recogniser([samples], text_norm=text_norm)[0].transcript)
 
 
-def load_paraformer_online(repository: Path, threads: int = 2) -> Answers:
-    """Load an installed streaming Paraformer; gives a whole stream's text."""
+@dataclass(frozen=True)
+class StreamFeeds:
+    """What the graphs of a streaming Paraformer were asked, one window a run."""
+
+    encoder: list[Feed]
+    decoder: list[Feed]
+
+
+def load_paraformer_online(
+    repository: Path, threads: int = 2, feeds: StreamFeeds | None = None
+) -> Answers:
+    """Load an installed streaming Paraformer; gives a whole stream's text.
+
+    Args:
+        repository: where it is installed.
+        threads: CPU threads of each graph.
+        feeds: gets all inputs of both graphs.
+    """
+    feeds = feeds or StreamFeeds([], [])
+    encode = _open(repository / "streaming_encoder", ENCODER_OUTPUTS, threads)
+    decode = _open(repository / "streaming_decoder", DECODER_OUTPUTS, threads)
     recogniser = StreamingRecogniser(
         load_streaming_model(repository / "streaming_cif_search" / "1"),
-        _open(repository / "streaming_encoder", ENCODER_OUTPUTS, threads),
-        _open(repository / "streaming_decoder", DECODER_OUTPUTS, threads),
+        _recorded(encode, feeds.encoder),
+        _recorded(decode, feeds.decoder),
         max_batch_size=1,
     )
 

@@ -13,8 +13,9 @@ from asr_contract import character_error_rate
 from asr_core.features import load_frontend
 from asr_server.errors import InstallError
 from asr_server.graphs import ConversionReport, Report, convert
+from asr_server.graphs.streaming_float16 import convert_streaming
 from asr_server.install.agreement import LOADERS, Agreement, count_agreement
-from asr_server.install.installed import Material
+from asr_server.install.installed import Material, StreamFeeds, load_paraformer_online
 from asr_server.install.into_repository import install
 from asr_server.install.layout import graph_file, has_graphs
 from asr_server.install.rounding import check_scores, check_weights
@@ -31,6 +32,7 @@ from asr_server.models import (
 )
 
 CONVERTIBLE = ("sensevoice", "paraformer")
+STREAMING = "paraformer-online"  # whose two graphs become float16, and not int8, here
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,14 @@ def choose(
         raise InstallError(f"--recipe {recipe}: expected with --precision int8, got {precision}")
     if precision == "fp32":
         return Choice(precision)
+    if precision == "fp16" and kind.name in (*CONVERTIBLE, STREAMING):
+        return Choice(precision)
     if kind.name not in CONVERTIBLE:
         if precision == "fp16" or recipe not in (None, "published"):
             raise InstallError(
                 f"{kind.name}: is served in fp32 and in published int8; expected one of "
-                f"{', '.join(CONVERTIBLE)} for fp16 and other int8"
+                f"{', '.join(CONVERTIBLE)} for other int8, and of these and {STREAMING} for fp16"
             )
-        return Choice(precision)
-    if precision == "fp16":
         return Choice(precision)
     if recipe == "published" or (recipe is None and _holds_int8_only(kind, source)):
         return Choice(precision)
@@ -155,25 +157,42 @@ def install_converted(
         fp32 = Path(work)
         reports = install(kind, files, fp32, device=device, onnxruntime=onnxruntime)
         shutil.copytree(fp32, repository, dirs_exist_ok=True)
-        graph = Path(kind.encoder) / VERSION / "model.onnx"
-        frontend = load_frontend(_feature_extractor(kind, fp32))
-        features = [frontend(samples) for samples in material.recordings]
-        conversion = convert(
-            fp32 / graph,
-            repository / graph,
-            choice.precision,
-            features,
-            recipe=choice.recipe or DEFAULT_RECIPE,
-        )
-        check_weights(fp32 / graph, repository / graph)
-        check_scores(files / graph_file(kind.graphs[0].stem, "fp32"), repository / graph, features)
         load, _ = LOADERS[kind.name]
+        if kind.name == STREAMING:
+            conversion = _convert_stream(kind, fp32, repository, material)
+        else:
+            graph = Path(kind.encoder) / VERSION / "model.onnx"
+            frontend = load_frontend(_feature_extractor(kind, fp32))
+            features = [frontend(samples) for samples in material.recordings]
+            conversion = convert(
+                fp32 / graph,
+                repository / graph,
+                choice.precision,
+                features,
+                recipe=choice.recipe or DEFAULT_RECIPE,
+            )
+            check_weights(fp32 / graph, repository / graph)
+            original = files / graph_file(kind.graphs[0].stem, "fp32")
+            check_scores(original, repository / graph, features)
         expected = load(fp32)(material)
         texts = load(repository)(material)
     report = PrecisionReport(
         conversion, count_agreement(expected, texts), error_rate(expected, texts)
     )
     return reports, report
+
+
+def _convert_stream(
+    kind: ModelKind, fp32: Path, repository: Path, material: Material
+) -> ConversionReport:
+    graphs = [Path(graph.model) / VERSION / "model.onnx" for graph in kind.graphs]
+    feeds = StreamFeeds([], [])
+    load_paraformer_online(fp32, feeds=feeds)(material)
+    encoder, decoder = (repository / graph for graph in graphs)
+    conversion = convert_streaming(encoder, decoder, feeds.encoder, feeds.decoder)
+    for graph in graphs:
+        check_weights(fp32 / graph, repository / graph)
+    return conversion
 
 
 def _feature_extractor(kind: ModelKind, repository: Path) -> Path:

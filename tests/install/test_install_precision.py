@@ -26,6 +26,7 @@ SOURCE = RANDOM_MODELS / "paraformer-tiny-seed0"
         ("paraformer", "int8", "per_frame", Choice("int8", "per_frame"), "fp32"),
         ("paraformer", "int8", "published", Choice("int8"), "int8"),
         ("sensevoice", "fp16", None, Choice("fp16"), "fp32"),
+        ("paraformer-online", "fp16", None, Choice("fp16"), "fp32"),
         ("vad", "int8", None, Choice("int8"), "int8"),
     ],
 )
@@ -94,6 +95,30 @@ def test_an_embedded_model_in_another_precision(tmp_path, capsys, name, precisio
         assert report["conversion"]["batch_changed_ids"] == 0
     else:
         assert report["conversion"]["float16"]["largest"] < 65504 / 4
+
+
+def test_both_graphs_of_a_stream_in_float16(tmp_path, capsys):
+    kind = KINDS["paraformer-online"]
+    repository = copy_repository(kind, tmp_path / "repository")
+    places = ["--store", str(tmp_path / "store"), "--repository", str(repository)]
+    assert main([kind.name, "--precision", "fp16", *places]) == 0
+    assert capsys.readouterr().out.count("7 of 7 texts equal") >= 1
+    for graph in kind.graphs:
+        folder = repository / graph.model
+        on_gpu, on_cpu = (
+            read_metadata(folder / "1" / name) for name in ("model_gpu.onnx", "model.onnx")
+        )
+        assert (on_gpu["precision"], on_gpu["device"]) == ("fp16", "gpu")
+        assert (on_cpu["precision"], on_cpu["device"]) == ("fp32", "cpu")
+        assert '{ key: "9.0" value: "model_gpu.onnx" }' in (folder / "config.pbtxt").read_text()
+        size = (folder / "1" / "model_gpu.onnx").stat().st_size
+        assert size < 0.6 * (folder / "1" / "model.onnx").stat().st_size
+    report = json.loads((repository / kind.encoder / "1" / MANIFEST).read_text())
+    conversion = report["precision_report"]["conversion"]
+    assert conversion["logits"]["mean"] < 0.01 * conversion["logits"]["spread"]
+    assert conversion["batch_tokens"] > 50
+    assert conversion["batch_changed_ids"] <= 1
+    assert conversion["float16"]["too_large_nodes"] == 0
 
 
 def test_a_graph_for_gpus_goes_with_its_configuration(tmp_path, capsys):

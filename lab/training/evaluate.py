@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import statistics
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,28 +39,43 @@ RATES = ("cer", "joined", "language", "recall")
 Figures = dict[str, float]
 
 
+class Transcriber:
+    """A recogniser that hears each utterance once, however many figures need its text."""
+
+    def __init__(self, transcribe: Callable[[Waveform], str]) -> None:
+        self.transcribe = transcribe
+        self._texts: dict[tuple[Path, int, str], str] = {}
+
+    def text(self, utterance: TestUtterance, condition: str) -> str:
+        """Text of an utterance."""
+        key = utterance.directory, utterance.index, condition
+        if key not in self._texts:
+            self._texts[key] = self.transcribe(utterance.waveform(condition))
+        return self._texts[key]
+
+
 def error_rate(
     utterances: list[TestUtterance],
     condition: str,
-    transcribe: Callable[[Waveform], str],
+    transcriber: Transcriber,
     form: str = "spoken",
 ) -> float:
     """CER of single utterances against their `form` text."""
-    heard = [transcribe(utterance.waveform(condition)) for utterance in utterances]
+    heard = [transcriber.text(utterance, condition) for utterance in utterances]
     return character_error_rate([str(u.record[form]) for u in utterances], heard)
 
 
 def joined_figures(
-    utterances: list[TestUtterance], condition: str, transcribe: Callable[[Waveform], str]
+    utterances: list[TestUtterance], condition: str, transcriber: Transcriber
 ) -> Figures:
     """CER of 20 s joins, of the same utterances alone, and their ratio."""
     references, heard, members = [], [], []
     for waveform, parts in joined_recordings(utterances, condition):
         references.append(" ".join(str(part.record["spoken"]) for part in parts))
-        heard.append(transcribe(waveform))
+        heard.append(transcriber.transcribe(waveform))
         members += parts
     joined = character_error_rate(references, heard)
-    single = error_rate(members, condition, transcribe)
+    single = error_rate(members, condition, transcriber)
     return {
         f"joined_{condition}": joined,
         f"joined_{condition}_single": single,
@@ -84,10 +101,11 @@ def word_start_errors_ms(
 
 def mandarin_figures(test: list[TestUtterance], transcribe: Callable[[Waveform], str]) -> Figures:
     """What is measured of every Mandarin recogniser."""
+    transcriber = Transcriber(transcribe)
     figures: Figures = {"utterances": len(test)}
     for condition in CONDITIONS:
-        figures[f"cer_{condition}"] = error_rate(test, condition, transcribe)
-        figures |= joined_figures(test, condition, transcribe)
+        figures[f"cer_{condition}"] = error_rate(test, condition, transcriber)
+        figures |= joined_figures(test, condition, transcriber)
     clips = list(nonspeech_set())
     figures["nonspeech_empty"] = sum(transcribe(clip) == "" for clip in clips)
     figures["nonspeech_clips"] = len(clips)
@@ -115,23 +133,20 @@ def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
     recogniser = load_sensevoice(model_dir)
     rows: dict[str, Figures] = {}
 
-    def auto(waveform: Waveform) -> str:
-        return recogniser([waveform], "auto", "woitn")[0].text
+    def transcriber(language: str, text_norm: str = "woitn") -> Transcriber:
+        return Transcriber(lambda waveform: recogniser([waveform], language, text_norm)[0].text)
 
+    auto = transcriber("auto")
     for language in LANGUAGES:
         test = load_set(cache, language)[:PER_LANGUAGE]
-
-        def told(waveform: Waveform, language: str = language) -> str:
-            return recogniser([waveform], language, "woitn")[0].text
-
-        def itn(waveform: Waveform) -> str:
-            return recogniser([waveform], "auto", "withitn")[0].text
-
+        told = transcriber(language)
         row: Figures = {"utterances": len(test)}
         for condition in CONDITIONS:
             row[f"cer_auto_{condition}"] = error_rate(test, condition, auto)
             row[f"cer_told_{condition}"] = error_rate(test, condition, told)
-        row["cer_withitn_noisy"] = error_rate(test, "noisy", itn, "written")
+        row["cer_withitn_noisy"] = error_rate(
+            test, "noisy", transcriber("auto", "withitn"), "written"
+        )
         tags = [recogniser([u.waveform("noisy")], text_norm="woitn")[0].language for u in test]
         row["language_right"] = sum(tag == language for tag in tags) / len(test)
         row |= joined_figures(test, "noisy", auto)
@@ -182,6 +197,24 @@ def decoding_figures(name: str, models: Path, cache: Path) -> Figures:
     }
 
 
+def measure(name: str, models: Path, cache: Path, with_decoding: bool) -> dict[str, Any]:
+    """Measure one model and print it; `with_decoding` adds what the cards have besides."""
+    figures: dict[str, Any]
+    if name == "sensevoice":
+        rows = evaluate_sensevoice(models / name, cache)
+        figures = {**rows}
+        print_table({f"{name} {key}": row for key, row in rows.items()})
+    else:
+        evaluate = evaluate_paraformer if name == "paraformer" else evaluate_streaming
+        row = evaluate(models / name, cache)
+        figures = {**row}
+        print_table({name: row})
+    if with_decoding:
+        figures["decoding"] = decoding_figures(name, models, cache)
+        print_table({f"{name} decoding": figures["decoding"]})
+    return figures
+
+
 def print_table(rows: dict[str, Figures]) -> None:
     """One line a figure; rates in per cent."""
     for name, row in rows.items():
@@ -190,7 +223,7 @@ def print_table(rows: dict[str, Figures]) -> None:
                 figure.startswith(("cer", "joined", "language", "recall")) and "ratio" not in figure
             )
             shown = f"{100 * value:7.2f} %" if is_rate else f"{value:7.2f}"
-            print(f"{name:22s} {figure:28s} {shown}")
+            print(f"{name:22s} {figure:28s} {shown}", flush=True)
 
 
 def main() -> None:
@@ -203,23 +236,16 @@ def main() -> None:
     parser.add_argument(
         "--cards", action="store_true", help="write the figures into the cards and docs/models.md"
     )
+    parser.add_argument("--processes", type=int, default=1, help="models measured at a time")
     arguments = parser.parse_args()
     report: dict[str, Any] = {}
-    for name in [arguments.only] if arguments.only else MODELS:
-        model_dir: Path = arguments.models / name
-        if name == "sensevoice":
-            rows = evaluate_sensevoice(model_dir, arguments.cache)
-            report[name] = {**rows}
-            print_table({f"{name} {key}": row for key, row in rows.items()})
-        else:
-            evaluate = evaluate_paraformer if name == "paraformer" else evaluate_streaming
-            figures = evaluate(model_dir, arguments.cache)
-            report[name] = {**figures}
-            print_table({name: figures})
-        if arguments.cards:
-            decoding = decoding_figures(name, arguments.models, arguments.cache)
-            report[name]["decoding"] = decoding
-            print_table({f"{name} decoding": decoding})
+    with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("spawn")) as pool:
+        tasks = {
+            name: pool.submit(measure, name, arguments.models, arguments.cache, arguments.cards)
+            for name in ([arguments.only] if arguments.only else MODELS)
+        }
+        for name, task in tasks.items():
+            report[name] = task.result()
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, indent=2)

@@ -6,8 +6,10 @@ the streaming model.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from asr_core.streaming import (
     ENCODER_OUTPUTS,
     Step,
     StreamingFrontend,
+    StreamingModel,
     StreamingRecogniser,
     load_streaming_model,
 )
@@ -33,22 +36,31 @@ from asr_server.graphs.token_ids import CANDIDATES
 from asr_server.install import install
 from asr_server.models import KINDS, VERSION, copy_repository
 
+Graph = Callable[..., list[NDArray[Any]]]
+"""Runs a graph: its inputs by name to its outputs."""
+
 
 def load_paraformer(model_dir: Path) -> ParaformerRecogniser:
     """Load the exported BiCifParaformer, with its search for hotwords.
 
     Its graph takes one recording with a frame or more.
     """
-    graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
+    encode = _paraformer_graph((model_dir / "model.onnx").resolve())
+    decoder = load_paraformer_decoder(model_dir, HotwordSettings())
+    scoring = load_scoring(model_dir)
+    return ParaformerRecogniser(load_frontend(model_dir), encode, scoring, decoder=decoder)
+
+
+@cache
+def _paraformer_graph(path: Path) -> Graph:
+    graph = Session(path, threads=1, optimise=True)
 
     def encode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
         logits, *others = graph(inputs).values()
         # Paraformer's logits are log-probabilities
         return [*best_tokens(logits), *others, *best_candidates(logits)]
 
-    decoder = load_paraformer_decoder(model_dir, HotwordSettings())
-    scoring = load_scoring(model_dir)
-    return ParaformerRecogniser(load_frontend(model_dir), encode, scoring, decoder=decoder)
+    return remembering(encode)
 
 
 def load_sensevoice(model_dir: Path) -> SenseVoiceRecogniser:
@@ -56,16 +68,22 @@ def load_sensevoice(model_dir: Path) -> SenseVoiceRecogniser:
 
     Its graph takes one recording with a frame or more.
     """
-    graph = Session(model_dir / "model.onnx", threads=1, optimise=True)
+    encode = _sensevoice_graph((model_dir / "model.onnx").resolve())
+    scoring = SenseVoiceScoring(model_dir / TOKENIZER_NAME)
+    decoder = scoring.decoder(model_dir, HotwordSettings())
+    return SenseVoiceRecogniser(load_frontend(model_dir), encode, scoring, decoder)
+
+
+@cache
+def _sensevoice_graph(path: Path) -> Graph:
+    graph = Session(path, threads=1, optimise=True)
 
     def encode(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
         logits, lengths = graph(inputs).values()
         log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         return [*best_tokens(log_probs), lengths, *best_candidates(log_probs)]
 
-    scoring = SenseVoiceScoring(model_dir / TOKENIZER_NAME)
-    decoder = scoring.decoder(model_dir, HotwordSettings())
-    return SenseVoiceRecogniser(load_frontend(model_dir), encode, scoring, decoder)
+    return remembering(encode)
 
 
 def load_streaming(model_dir: Path) -> Callable[..., Sequence[DecodedWord]]:
@@ -74,21 +92,14 @@ def load_streaming(model_dir: Path) -> Callable[..., Sequence[DecodedWord]]:
     Returns:
         what gives a recording's words, and takes hotwords behind its waveform.
     """
-    kind = KINDS["paraformer-online"]
-    with tempfile.TemporaryDirectory() as scratch:
-        repository = copy_repository(kind, Path(scratch) / kind.repository)
-        install(kind, model_dir, repository)
-        graphs = [
-            Session(repository / name / VERSION / "model.onnx", threads=1, optimise=True)
-            for name in ("streaming_encoder", "streaming_decoder")
-        ]
-        recogniser = StreamingRecogniser(
-            load_streaming_model(repository / "streaming_cif_search" / VERSION),
-            graphs[0].function(ENCODER_OUTPUTS),
-            graphs[1].function(DECODER_OUTPUTS),
-            max_batch_size=1,
-            words=load_paraformer_decoder(model_dir, HotwordSettings()),
-        )
+    model, encode, decode = _streaming_graphs((model_dir / "model.onnx").resolve().parent)
+    recogniser = StreamingRecogniser(
+        model,
+        encode,
+        decode,
+        max_batch_size=1,
+        words=load_paraformer_decoder(model_dir, HotwordSettings()),
+    )
 
     def words(waveform: Waveform, hotwords: str = "") -> list[DecodedWord]:
         frontend = StreamingFrontend(make_streaming_fbank(), DEFAULT_CHUNK_SIZE)
@@ -101,6 +112,41 @@ def load_streaming(model_dir: Path) -> Callable[..., Sequence[DecodedWord]]:
         return heard
 
     return words
+
+
+@cache
+def _streaming_graphs(model_dir: Path) -> tuple[StreamingModel, Graph, Graph]:
+    kind = KINDS["paraformer-online"]
+    with tempfile.TemporaryDirectory() as scratch:
+        repository = copy_repository(kind, Path(scratch) / kind.repository)
+        install(kind, model_dir, repository)
+        encoder, decoder = (
+            Session(repository / name / VERSION / "model.onnx", threads=1, optimise=True)
+            for name in ("streaming_encoder", "streaming_decoder")
+        )
+        return (
+            load_streaming_model(repository / "streaming_cif_search" / VERSION),
+            remembering(encoder.function(ENCODER_OUTPUTS)),
+            remembering(decoder.function(DECODER_OUTPUTS)),
+        )
+
+
+def remembering(graph: Graph) -> Graph:
+    """Return what runs a graph once for the same inputs, however many searches follow it."""
+    known: dict[bytes, list[NDArray[Any]]] = {}
+
+    def run(**inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        digest = hashlib.blake2b(digest_size=16)
+        for name, array in inputs.items():
+            digest.update(f"{name} {array.shape}".encode() + array.tobytes())
+        key = digest.digest()
+        if key not in known:
+            known[key] = graph(**inputs)
+            for array in known[key]:
+                array.setflags(write=False)
+        return known[key]
+
+    return run
 
 
 def best_tokens(log_probs: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

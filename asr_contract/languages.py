@@ -34,6 +34,7 @@ LANGUAGE_NAMES = {
 # What else people write
 _OTHER_WORDS = {
     "zh": (
+        "cn",
         "zho",
         "chi",
         "cmn",
@@ -58,8 +59,8 @@ _OTHER_WORDS = {
         "广东话",
         "廣東話",
     ),
-    "ja": ("jpn", "日语", "日語", "日文", "日本語"),
-    "ko": ("kor", "韩语", "韓語", "韩文", "韓文", "한국어"),
+    "ja": ("jp", "jpn", "日语", "日語", "日文", "日本語"),
+    "ko": ("kr", "kor", "韩语", "韓語", "韩文", "韓文", "한국어"),
 }
 _LANGUAGES = {
     **{word: word for word in LANGUAGE_IDS},

@@ -35,6 +35,25 @@ def test_its_exit_status_is_the_command_lines():
     assert done.stderr.startswith("triton-asr models: ")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--vad-option", "detect_mode=0", "expected max_end_silence_time, "),
+        ("--vad-option", "max_end_silence_time=-1", "max_end_silence_time: expected "),
+        ("--vad-option", "max_end_silence_time=nan", "max_end_silence_time: expected "),
+        ("--raw-rate", "5", "expected 1000 to 768000 Hz; got 5"),
+        ("--raw-rate", "16k", "expected a whole number above 0; got '16k'"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_option(option, value, expected, capsys):
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args(["transcribe", "a.wav", option, value])
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert f"argument {option}: {expected}" in error
+    assert "vad_options" not in error and "sample_rate" not in error
+
+
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_ctrl_c_ends_a_real_run_at_once(scheme, tmp_path):
     """The server takes the connection and then never answers a request."""

@@ -48,7 +48,7 @@ class Batch:
         """Tell what a recording failed with."""
         source = self.sources[index]
         # Errors of the audio begin with the path, those of the server do not.
-        message = str(error).removeprefix(f"{source.path}: ")
+        message = str(error).removeprefix(f"{source.path}: ").removeprefix(f"{source.shown}: ")
         tqdm.write(f"{source.shown}: {message}", file=sys.stderr)
         self._kinds[type(error)] = error
         self.count(index, None)

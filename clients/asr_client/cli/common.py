@@ -16,6 +16,7 @@ from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size, read_lang
 from ..audio import Channels, read_channels
 from ..blocking.client import Client
 from ..errors import DecoderFailed, OptionError, Overloaded, StorageFull
+from ..files.options import check_vad_option
 from ..options import DEFAULT_TIMEOUT_S, KEY_VARIABLE
 from ..speaker_count import SpeakerCount, read_speakers
 
@@ -254,10 +255,15 @@ def channels_word(text: str) -> Channels:
 
 def vad_option(text: str) -> tuple[str, float]:
     """Parse NAME=VALUE, for argparse."""
-    name, _, value = text.partition("=")
+    name, _, word = text.partition("=")
     try:
-        return name, float(value)
+        value = float(word)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"expected NAME=VALUE with a number such as max_end_silence_time=500; got {text!r}"
         ) from None
+    try:
+        check_vad_option(name, value)
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("vad_options: ")) from None
+    return name, value

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from ..audio import PCM_FORMATS, RAW_CODECS
 from ..audio.samples import PcmFormat
+from ..audio.waveform import checked_rate
+from ..errors import AudioError
 from .common import UsageError, positive_count
 
 
 def add_raw_options(parser: argparse.ArgumentParser) -> None:
     """Add --raw-rate, --raw-format and --raw-channels."""
     raw = parser.add_argument_group("raw samples (files without a header)")
-    raw.add_argument(
-        "--raw-rate", type=positive_count, metavar="HZ", help="files are raw, at this rate"
-    )
+    raw.add_argument("--raw-rate", type=_rate, metavar="HZ", help="files are raw, at this rate")
     raw.add_argument(
         "--raw-format",
         choices=(*PCM_FORMATS, *RAW_CODECS),
@@ -28,6 +28,15 @@ def add_raw_options(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join((*PCM_FORMATS, *RAW_CODECS))} (default: %(default)s)",
     )
     raw.add_argument("--raw-channels", type=positive_count, default=1, metavar="N")
+
+
+def _rate(text: str) -> int:
+    """Parse a sample rate, for argparse."""
+    try:
+        return checked_rate(positive_count(text))
+    except AudioError as error:
+        message = str(error).removeprefix("sample_rate: ")
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def sample_format(options: argparse.Namespace) -> PcmFormat | None:

@@ -90,7 +90,7 @@ class FileOptions:
                 "each"
             )
         for name, value in self.vad_options.items():
-            _check_vad_option(name, value)
+            check_vad_option(name, value)
         count = self.in_flight
         if (
             isinstance(count, bool)
@@ -124,7 +124,7 @@ class FileOptions:
         return {name: f"{value:.10g}" for name, value in options.items()}
 
 
-def _check_vad_option(name: str, value: float) -> None:
+def check_vad_option(name: str, value: float) -> None:
     """Raise OptionError unless a VAD option is known and in its range."""
     if name not in _VAD_RANGES:
         raise OptionError(f"vad_options: expected {', '.join(VAD_OPTIONS)}; got {name!r}")

@@ -6,6 +6,7 @@ a recogniser here, or of the gateway's own; `--model-alias` adds others and repl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from asr_contract import RECOGNISERS, STREAMING_MODEL
@@ -23,15 +24,11 @@ DEFAULT_ALIASES: Mapping[str, str] = {
             "gpt-transcribe",
             "gpt-4o-transcribe",
             "gpt-4o-mini-transcribe",
-            "gpt-4o-mini-transcribe-2025-12-15",
             "gpt-realtime-whisper",
             "gpt-live-transcribe",
             "whisper-large-v2",
             "whisper-large-v3",
             "whisper-large-v3-turbo",
-            "openai/whisper-large-v3",
-            "openai/whisper-large-v3-turbo",
-            "Systran/faster-whisper-large-v3",
         ),
         _OWN,
     ),
@@ -42,12 +39,22 @@ DEFAULT_ALIASES: Mapping[str, str] = {
         (
             "paraformer-zh",
             "funasr/paraformer-zh",
-            "iic/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404-pytorch",
-            "iic/speech_seaco_paraformer_large_asr_nat-zh-cn-16k-common-vocab8404-pytorch",
         ),
         "paraformer",
     ),
 }
+
+
+# Kinds of names, whatever their case, owner ("Systran/…") and date: OpenAI's models that
+# transcribe, Whisper's checkpoints, their sizes alone, and the recognisers' checkpoints.
+_KINDS = (
+    (re.compile(r"gpt-[a-z0-9-]*?transcribe(?:-\d{4}-\d\d-\d\d)?"), _OWN),
+    (re.compile(r"(?:[a-z0-9.]+[-_])*whisper(?:[-_][a-z0-9.]+)*"), _OWN),
+    (re.compile(r"(?:tiny|base|small|medium|large(?:-v[123])?|turbo)(?:-turbo)?(?:\.en)?"), _OWN),
+    (re.compile(r"sense-?voice(?:-?small)?"), "sensevoice"),
+    (re.compile(r"(?:[a-z0-9.]+[-_])*paraformer(?:[-_][a-z0-9.]+)*"), "paraformer"),
+)
+_MOST_LETTERS = 200
 
 
 class ModelNames:
@@ -72,4 +79,14 @@ class ModelNames:
         if name in MODELS:
             return name
         target = self._aliases.get(name) if name else _OWN
+        if target is None:
+            target = _kind_of(name)
         return self._default if target == _OWN else target
+
+
+def _kind_of(name: str) -> str | None:
+    """Return what a name of a known kind means; None for another."""
+    last = name.lower().rpartition("/")[2]
+    if len(last) > _MOST_LETTERS or "streaming" in last or "online" in last:
+        return None
+    return next((target for kind, target in _KINDS if kind.fullmatch(last)), None)

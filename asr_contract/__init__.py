@@ -49,6 +49,7 @@ from .languages import (
     text_norm_id,
 )
 from .models import (
+    ALIGNER_MODEL,
     DEFAULT_RECOGNISER,
     PARAFORMER_MODEL,
     PUNCTUATION_MODEL,
@@ -66,6 +67,7 @@ from .scripts import UNSPACED, are_spaced
 from .text_files import read_text
 
 __all__ = [
+    "ALIGNER_MODEL",
     "CHUNK_SIZES",
     "DEFAULT_CHUNK_SIZE",
     "DEFAULT_RECOGNISER",

@@ -15,6 +15,7 @@ SENSEVOICE_ALIGNMENT_MODEL = "sensevoice_alignment"  # where a text is in frames
 PUNCTUATION_MODEL = "punctuation"  # of a whole text
 PUNCTUATION_ONLINE_MODEL = "punctuation_online"  # of a text that goes on
 SPEAKER_MODEL = "speaker"  # whose voice a recording holds
+ALIGNER_MODEL = "aligner"  # where a text is in a recording, by FunASR's fa-zh
 
 # What people call the recognisers of whole recordings → what Triton serves under.
 RECOGNISERS = {"sensevoice": SENSEVOICE_MODEL, "paraformer": PARAFORMER_MODEL}

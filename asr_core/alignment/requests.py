@@ -48,7 +48,7 @@ class AlignmentService:
         Raises:
             ValueError: an input is not what it should be.
         """
-        words = [_decoded(word) for word in inputs[WORDS]]
+        words = [decoded(word) for word in inputs[WORDS]]
         ids, scores, levels = (inputs[name] for name in (CANDIDATE_IDS, CANDIDATE_SCORES, LEVELS))
         if ids.shape != scores.shape:
             raise ValueError(
@@ -80,7 +80,12 @@ class AlignmentService:
         }
 
 
-def _decoded(word: object) -> str:
+def decoded(word: object) -> str:
+    """Return a word of a request.
+
+    Raises:
+        ValueError: it is no text.
+    """
     if isinstance(word, str):
         return word
     if not isinstance(word, bytes):

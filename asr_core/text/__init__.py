@@ -3,10 +3,16 @@
     pieces of a vocabulary ─ words ─ DecodedWord … ─ join_words ─ text
                                                    └ word_tensors ─ arrays of a response
 
-`timestamps` places tokens in time: by CIF fires (Paraformer), or by CTC frames (SenseVoice).
+`timestamps` places tokens in time: by CIF fires (Paraformer, fa-zh), or by CTC frames (SenseVoice).
 """
 
-from asr_core.text.timestamps import CIF_UPSAMPLING, LFR_FRAME_MS, cif_spans_ms, ctc_span_ms
+from asr_core.text.timestamps import (
+    CIF_UPSAMPLING,
+    LFR_FRAME_MS,
+    aligned_spans_ms,
+    cif_spans_ms,
+    ctc_span_ms,
+)
 from asr_core.text.word_tensors import pack_words
 from asr_core.text.words import (
     CONTINUES,
@@ -22,6 +28,7 @@ __all__ = [
     "CONTINUES",
     "LFR_FRAME_MS",
     "DecodedWord",
+    "aligned_spans_ms",
     "cif_spans_ms",
     "ctc_span_ms",
     "is_letter",

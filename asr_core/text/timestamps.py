@@ -13,6 +13,7 @@ CIF_FRAME_MS = LFR_FRAME_MS // CIF_UPSAMPLING  # 20 ms
 CIF_FIRE_THRESHOLD = 1.0 - 1e-4
 CIF_FIRE_OFFSET_FRAMES = -1.5  # the predictor fires this much after the token begins
 MAX_TOKEN_CIF_FRAMES = 30  # a longer gap between two fires ends in silence
+MAX_ALIGNED_CIF_FRAMES = 12  # the same in FunASR's PyTorch, by which fa-zh is run
 EDGE_SILENCE_CIF_FRAMES = 5  # a longer gap after the last fire holds silence as well
 
 NO_TIME = (-1, -1)
@@ -43,14 +44,42 @@ def cif_spans_ms(
     fires = np.flatnonzero(us_cif_peak > CIF_FIRE_THRESHOLD)
     if len(fires) != num_tokens + 1:
         fires = _fires_of_rescaled(us_alphas, num_tokens + 1)
+    return _spans_ms(fires, len(us_cif_peak), MAX_TOKEN_CIF_FRAMES)
+
+
+def aligned_spans_ms(us_alphas: NDArray[np.float32], num_tokens: int) -> list[tuple[int, int]]:
+    """Return token times from the weights of an aligner, whatever they sum to.
+
+    As `cif_spans_ms`, for a number of tokens that is known: the weights are always rescaled.
+
+    Args:
+        us_alphas: float32 [3T], weights at 20 ms steps; all zero (digital silence) counts as all
+            equal.
+        num_tokens: number of tokens to place.
+
+    Returns:
+        `num_tokens` pairs (start, end).
+
+    Source: FunASR `funasr/models/monotonic_aligner/model.py`, `inference`, and
+    `funasr/utils/timestamp_tools.py`, `ts_prediction_lfr6_standard`.
+    """
+    if num_tokens == 0:
+        return []
+    weights = us_alphas if us_alphas.any() else np.ones_like(us_alphas)
+    fires = _fires_of_rescaled(weights, num_tokens + 1)
+    spans = _spans_ms(fires, len(us_alphas), MAX_ALIGNED_CIF_FRAMES)
+    if fires[-1] - fires[-2] > MAX_ALIGNED_CIF_FRAMES:  # the last token's, too
+        start_ms, _ = spans[-1]
+        end = fires[-2] + CIF_FIRE_OFFSET_FRAMES + MAX_ALIGNED_CIF_FRAMES
+        spans[-1] = start_ms, int(end * CIF_FRAME_MS)
+    return spans
+
+
+def _spans_ms(fires: NDArray[np.int64], num_frames: int, longest: int) -> list[tuple[int, int]]:
+    """Return the time from each fire to the next; at most `longest` frames but for the last."""
     bounds = fires + CIF_FIRE_OFFSET_FRAMES
     starts, ends = bounds[:-1], bounds[1:].copy()
-    ends[:-1] = np.where(
-        ends[:-1] - starts[:-1] < MAX_TOKEN_CIF_FRAMES,
-        ends[:-1],
-        starts[:-1] + MAX_TOKEN_CIF_FRAMES,
-    )
-    num_frames = len(us_cif_peak)
+    ends[:-1] = np.where(ends[:-1] - starts[:-1] < longest, ends[:-1], starts[:-1] + longest)
     if num_frames - bounds[-1] > EDGE_SILENCE_CIF_FRAMES:
         ends[-1] = (num_frames + bounds[-1]) / 2
     else:

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 from funasr import AutoModel
+from funasr.models.monotonic_aligner.model import MonotonicAligner
 
+from asr_server.export.aligner_export import AlignerForm
 from asr_server.export.funasr_export import export_onnx, quantize_like_funasr
 from asr_server.export.speaker_export import load_speaker_form
 from asr_server.models import KINDS
@@ -27,17 +29,21 @@ def main() -> None:
         name = form.export_name if isinstance(form.export_name, str) else form.export_name()
         graph = target / f"{name.removesuffix('.onnx')}.onnx"
         export_onnx(form, graph)
+        if isinstance(form, AlignerForm):
+            form.check(graph)
         if precision == "int8":
             quantize_like_funasr(graph, graph.with_name(f"{graph.stem}_quant.onnx"))
             graph.unlink()
 
 
 def funasr_forms(source: Path) -> Any:
-    """Return the forms that FunASR exports of a model: one, or several."""
+    """Return the forms of a model of FunASR's that are exported: one, or several."""
     auto = AutoModel(model=str(source.resolve()), device="cpu", disable_update=True)
     settings = {key: value for key, value in auto.kwargs.items() if key != "model"}
     settings |= {"type": "onnx", "device": "cpu", "max_seq_len": MAX_FRAMES}
     auto.model.eval()
+    if isinstance(auto.model, MonotonicAligner):
+        return AlignerForm(auto.model)
     with torch.no_grad():
         return auto.model.export(**settings)
 

@@ -56,8 +56,8 @@ def prepare(
         source: FunASR's `model.onnx` or `model_quant.onnx` of Paraformer, BiCifParaformer,
             ContextualParaformer, SeacoParaformer, SenseVoiceSmall or ParaformerStreaming, and the
             latter's `decoder.onnx` or `decoder_quant.onnx`; or of FSMN-VAD or CT-Transformer; or
-            CAM++, exported here or by 3D-Speaker. The streaming encoder needs `config.yaml` and
-            `am.mvn` beside it, the VAD `config.yaml`.
+            CAM++, exported here or by 3D-Speaker; or `fa-zh`, exported here. The streaming
+            encoder needs `config.yaml` and `am.mvn` beside it, the VAD `config.yaml`.
         target: is replaced in one step, after the proof.
         kind: what `source` must be; "auto" takes any.
         recordings: features [T, 560] of real recordings to prove it on, besides made ones; for

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr_server.graphs.aligner import ALIGNER_OUTPUTS, prepare_aligner
 from asr_server.graphs.front_end import load_front_end
 from asr_server.graphs.graph import Graph
 from asr_server.graphs.hotwords import BIAS_EMBED, BIAS_EMBED_LENGTHS, hotword_dim
@@ -22,6 +23,7 @@ from asr_server.graphs.streaming import (
 )
 from asr_server.graphs.token_ids import token_widths
 from asr_server.graphs.vad import VAD_LOOP, load_silence_ids, prepare_vad
+from asr_server.graphs.verify_aligner import prove_aligner
 from asr_server.graphs.verify_punctuation import prove_punctuation
 from asr_server.graphs.verify_speaker import prove_speaker
 from asr_server.graphs.verify_streaming_decoder import prove_decoder
@@ -87,6 +89,8 @@ def find_kind(graph: Graph) -> GraphKind:
         return "vad"
     if outputs == SPEAKER_OUTPUTS:
         return "speaker"
+    if outputs == ALIGNER_OUTPUTS:
+        return "aligner"
     if "ctc_logits" in outputs:
         return "sensevoice"
     if "enc" in outputs and "alphas" in outputs:
@@ -127,6 +131,8 @@ def find_recipe(kind: GraphKind, model_dir: Path, graph: Graph) -> Recipe:
         return Recipe(prepare_punctuation, prove_punctuation)
     if kind == "speaker":
         return Recipe(lambda graph, _: prepare_speaker(graph), prove_speaker)
+    if kind == "aligner":
+        return Recipe(lambda graph, _: prepare_aligner(graph), prove_aligner)
     if kind == "sensevoice":
         return Recipe(prepare_sensevoice)
     return Recipe(prepare_paraformer, hotword_dim=hotword_dim(graph))

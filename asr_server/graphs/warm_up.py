@@ -62,6 +62,8 @@ def warm_up_inputs(kind: GraphKind, source: Graph) -> dict[str, WarmUpInput]:
         return words | context if kind == "punctuation_online" else words
     if kind == "speaker":
         return {"features": WarmUpInput(_FP32, (_SPEAKER_FRAMES, _MELS))}
+    if kind == "aligner":
+        return {"speech": WarmUpInput(_FP32, (_FRAMES, _FEATURES))}
     speech = {
         "speech": WarmUpInput(_FP32, (_FRAMES, _FEATURES)),
         "speech_lengths": _length(_FRAMES),

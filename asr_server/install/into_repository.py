@@ -102,6 +102,7 @@ def install(
             for name in names:
                 shutil.copy(source / name, version_folder(repository, model) / name)
         put_hotword_files(kind, repository, hotword_files)
+        put_optional_files(kind, source, repository)
         write_limits(kind, repository, reports[0])
         for graph in kind.graphs:
             for path in (Path(scratch) / graph.model).iterdir():
@@ -200,6 +201,16 @@ def put_hotword_files(kind: ModelKind, repository: Path, files: Mapping[str, Pat
         (folder / name).unlink(missing_ok=True)
         if name in files:
             shutil.copy(files[name], folder / name)
+
+
+def put_optional_files(kind: ModelKind, source: Path, repository: Path) -> None:
+    """Put the files that not every model of a kind has, and take away a former model's."""
+    for model, names in kind.optional.items():
+        for name in names:
+            path = version_folder(repository, model) / name
+            path.unlink(missing_ok=True)
+            if (source / name).is_file():
+                shutil.copy(source / name, path)
 
 
 def write_limits(kind: ModelKind, repository: Path, report: Report) -> None:

@@ -90,6 +90,11 @@ def _check_speaker(source: Path, encoder: Path) -> None:
     """There is no table; what the graph takes is compared when it is prepared."""
 
 
+def _check_aligner(source: Path, encoder: Path) -> None:
+    _check_front_end(source, encoder)
+    load_segmentation(source / SEGMENTATION_FILE)
+
+
 def _check_front_end(source: Path, encoder: Path) -> None:
     load_frontend(source)
     values = len(load_cmvn(source / "am.mvn").shift)
@@ -104,6 +109,7 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "punctuation": _check_punctuation,
     "punctuation-online": _check_punctuation,
     "speaker": _check_speaker,
+    "aligner": _check_aligner,
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from asr_contract import (
+    ALIGNER_MODEL,
     PARAFORMER_MODEL,
     PUNCTUATION_MODEL,
     PUNCTUATION_ONLINE_MODEL,
@@ -48,6 +49,7 @@ class ModelKind:
         repository: the model repository, relative to the project.
         graphs: the exported graphs; the first is the encoder.
         files: for each other model, the files it needs.
+        optional: for other models, files that go beside theirs where the model has them.
         unsupported: files of which each means a model that cannot be served, and why.
         ensemble: the Triton model that chains the others, where there is one.
         more_ensembles: further chains of the same models.
@@ -62,10 +64,12 @@ class ModelKind:
         "punctuation",
         "punctuation-online",
         "speaker",
+        "aligner",
     ]
     repository: str
     graphs: tuple[ExportedGraph, ...]
     files: dict[str, tuple[str, ...]]
+    optional: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)
     ensemble: str | None = None
     more_ensembles: tuple[str, ...] = ()
@@ -145,14 +149,14 @@ KINDS: dict[str, ModelKind] = {
             "model_repo_auxiliary",
             (ExportedGraph("punctuation_encoder", "model", "punctuation"),),
             {PUNCTUATION_MODEL: ("tokens.json", "config.yaml")},
-            _WORD_LEVEL,
+            unsupported=_WORD_LEVEL,
         ),
         ModelKind(
             "punctuation-online",
             "model_repo_auxiliary",
             (ExportedGraph("punctuation_online_encoder", "model", "punctuation_online"),),
             {PUNCTUATION_ONLINE_MODEL: ("tokens.json", "config.yaml")},
-            _WORD_LEVEL,
+            unsupported=_WORD_LEVEL,
         ),
         ModelKind(
             "speaker",
@@ -160,6 +164,13 @@ KINDS: dict[str, ModelKind] = {
             (ExportedGraph("speaker_encoder", "model", "speaker"),),
             {SPEAKER_MODEL: ()},
             checkpoint="campplus_cn_common.bin",
+        ),
+        ModelKind(
+            "aligner",
+            "model_repo_auxiliary",
+            (ExportedGraph("aligner_encoder", "model", "aligner"),),
+            {ALIGNER_MODEL: ("am.mvn", "config.yaml")},
+            optional={ALIGNER_MODEL: ("seg_dict",)},
         ),
     )
 }

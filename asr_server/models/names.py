@@ -16,6 +16,7 @@ GraphKind = Literal[
     "punctuation",
     "punctuation_online",
     "speaker",
+    "aligner",
 ]
 """Architecture of a prepared graph."""
 
@@ -29,6 +30,7 @@ GraphKindChoice = Literal[
     "punctuation",
     "punctuation_online",
     "speaker",
+    "aligner",
 ]
 """What a graph is said to be before it is prepared; the Paraformers tell themselves apart."""
 

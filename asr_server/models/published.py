@@ -144,6 +144,14 @@ PUBLISHED_MODELS = (
         None,
         "funasr/campplus",
     ),
+    PublishedModel(
+        "aligner",
+        "",
+        ("fa-zh",),
+        "iic/speech_timestamp_prediction-v1-16k-offline",
+        None,
+        "funasr/fa-zh",
+    ),
 )
 
 

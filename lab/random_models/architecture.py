@@ -13,7 +13,14 @@ RecogniserKind = Literal[
     "sensevoice",
     "paraformer_online",
 ]
-Kind = Literal[RecogniserKind, "fsmn_vad", "ct_transformer", "ct_transformer_streaming", "campplus"]
+Kind = Literal[
+    RecogniserKind,
+    "fsmn_vad",
+    "ct_transformer",
+    "ct_transformer_streaming",
+    "campplus",
+    "monotonic_aligner",
+]
 SizeName = Literal["tiny", "small", "full"]
 
 FEATURE_DIM = 560  # 7 stacked frames of 80 mel bins
@@ -197,20 +204,28 @@ def _seaco_decoder(size: Size) -> dict[str, Any]:
 
 
 def _predictor(kind: RecogniserKind, size: Size) -> dict[str, Any]:
-    predictor_conf: dict[str, Any] = {
-        "idim": size.hidden,
+    if kind in ("bicif_paraformer", "seaco_paraformer"):
+        conf = upsampling_predictor_conf(size.hidden)
+        return {"predictor": "CifPredictorV3", "predictor_conf": conf}
+    return {"predictor": "CifPredictorV2", "predictor_conf": _predictor_conf(size.hidden)}
+
+
+def _predictor_conf(hidden: int) -> dict[str, Any]:
+    return {
+        "idim": hidden,
         "threshold": 1.0,
         "l_order": 1,
         "r_order": 1,
         "tail_threshold": 0.45,
     }
-    if kind not in ("bicif_paraformer", "seaco_paraformer"):
-        return {"predictor": "CifPredictorV2", "predictor_conf": predictor_conf}
-    predictor_conf |= {
+
+
+def upsampling_predictor_conf(hidden: int) -> dict[str, Any]:
+    """Return `predictor_conf` of the predictor that places tokens in time."""
+    return _predictor_conf(hidden) | {
         "smooth_factor2": 0.25,
         "noise_threshold2": 0.01,
         "upsample_times": 3,
         "use_cif1_cnn": False,
         "upsample_type": "cnn_blstm",
     }
-    return {"predictor": "CifPredictorV3", "predictor_conf": predictor_conf}

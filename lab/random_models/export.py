@@ -14,10 +14,11 @@ from typing import Any
 import torch
 import yaml
 
+from asr_server.export.aligner_export import AlignerForm
 from asr_server.export.funasr_export import export_onnx, quantize_like_funasr
 from asr_server.export.speaker_export import SpeakerForm, build_speaker
 from asr_server.models import KINDS
-from lab.random_models import campplus, ct_transformer, fsmn_vad
+from lab.random_models import campplus, ct_transformer, fsmn_vad, monotonic_aligner
 from lab.random_models.architecture import (
     FEATURE_DIM,
     SIZES,
@@ -31,6 +32,7 @@ from lab.random_models.front_end_files import cmvn_text
 from lab.random_models.torch_files import write_torch_files
 from lab.random_models.vocabulary import paraformer_tokens, sensevoice_tokenizer
 from lab.random_models.weights import (
+    calibrate_aligner,
     calibrate_paraformer,
     calibrate_paraformer_online,
     calibrate_sensevoice,
@@ -87,6 +89,8 @@ def export_random_model(
             export = _write_vad(size_name, seed, work)
         elif kind == "campplus":
             export = _write_speaker(size_name, seed, work)
+        elif kind == "monotonic_aligner":
+            export = _write_aligner(size_name, seed, work)
         elif kind == "ct_transformer" or kind == "ct_transformer_streaming":
             export = _write_punctuation(kind, size_name, seed, work)
         else:
@@ -152,6 +156,19 @@ def _write_speaker(size_name: SizeName, seed: int, work: Path) -> Export:
     model = build_speaker(config)
     campplus.calibrate_campplus(model, seed)
     return Export({"model": SpeakerForm(model)}, model.state_dict())
+
+
+def _write_aligner(size_name: SizeName, seed: int, work: Path) -> Export:
+    """Write an aligner's tables and return the rest."""
+    config = monotonic_aligner.model_config(size_name)
+    _write_tokens(work, paraformer_tokens(monotonic_aligner.VOCABULARY[size_name]))
+    _write_config(work, config)
+    (work / "am.mvn").write_text(cmvn_text(), encoding="utf-8")
+    model = monotonic_aligner.build_aligner(config, seed)
+    weights = model.state_dict(keep_vars=True)  # by the names before the form changes them
+    form = AlignerForm(model)
+    calibrate_aligner(form, seed)
+    return Export({"model": form}, weights)
 
 
 def _write_punctuation(

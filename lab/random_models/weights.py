@@ -55,6 +55,18 @@ def calibrate_paraformer(model: Any, seed: int) -> None:
         )
 
 
+def calibrate_aligner(form: Any, seed: int) -> None:
+    """Shift and scale the predictor's output of a MonotonicAligner in its export form."""
+    features = speech_like_features(np.random.default_rng(seed), _CALIBRATION_LENGTHS[0])
+
+    def run() -> None:
+        with torch.no_grad():
+            form(torch.from_numpy(features)[None])
+
+    _standardise(form.predictor.cif_output2, run, _ALPHA_DEVIATION)
+    form.predictor.cif_output2.bias.data -= 1.0
+
+
 def _listen_to_hotwords(model: Any) -> None:
     """Let the layers that attend to hotwords, if there are any, change the text."""
     if hasattr(model, "seaco_decoder"):

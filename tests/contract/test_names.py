@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from asr_contract import (
+    ALIGNER_MODEL,
     PARAFORMER_MODEL,
     PUNCTUATION_MODEL,
     PUNCTUATION_ONLINE_MODEL,
@@ -45,6 +46,7 @@ WORDS = {tensors.TRANSCRIPTS, tensors.TOKENS, tensors.TIMESTAMPS, tensors.CONFID
         (STREAMING_MODEL, {*AUDIO, *WORDS, tensors.TEXT, tensors.IS_FINAL}),
         (VAD_MODEL, {*AUDIO, tensors.SEGMENTS, tensors.IS_FINAL}),
         (SPEAKER_MODEL, {*AUDIO, tensors.EMBEDDING}),
+        (ALIGNER_MODEL, {*AUDIO, tensors.WORDS, tensors.TIMESTAMPS}),
         (PUNCTUATION_MODEL, {tensors.TEXT}),
         (PUNCTUATION_ONLINE_MODEL, {tensors.TEXT, tensors.CACHE}),
     ],

@@ -64,6 +64,7 @@ def test_a_text_may_be_a_file(gateway, spoken):
         ({"text": "!?"}, None),
         ({"text": "yes", "response_format": "vtt"}, "response_format"),
         ({"text": "yes", "language": "klingon"}, "language"),
+        ({"text": "yes", "model": "whisper-1"}, "model"),
         ({"text": "yes", "channels": "each"}, None),
         ({"text": "yes", "channels": "0"}, "channels"),
     ],

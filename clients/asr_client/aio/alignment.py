@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 
 import numpy as np
 
-from asr_contract import SAMPLE_RATE, SENSEVOICE_ALIGNMENT_MODEL, SENSEVOICE_FRAMES_MODEL
+from asr_contract import (
+    ALIGNER_MODEL,
+    SAMPLE_RATE,
+    SENSEVOICE_ALIGNMENT_MODEL,
+    SENSEVOICE_FRAMES_MODEL,
+)
 
+from ..alignment.choice import ALIGNMENT_MODELS, is_chinese
 from ..alignment.requests import (
     FrameCandidates,
     PlacedWord,
@@ -28,9 +34,16 @@ from ..audio.waveform import Waveform
 from ..errors import AsrError, AudioError, ModelNotFound, OptionError
 from ..options import checked_language
 from ..transport import Transport
+from .aligning_phrases import KeptRecording, PhraseAligner
 
 _IN_FLIGHT = 4  # windows
-_HOW_TO_INSTALL = "install SenseVoice with `triton-asr-server install sensevoice`, and serve it"
+_SENSEVOICE = (SENSEVOICE_FRAMES_MODEL, SENSEVOICE_ALIGNMENT_MODEL)
+_HOW_TO_INSTALL = {
+    **dict.fromkeys(
+        _SENSEVOICE, "install SenseVoice with `triton-asr-server install sensevoice`, and serve it"
+    ),
+    ALIGNER_MODEL: "install it with `triton-asr-server install aligner --from fa-zh`, and serve it",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,7 @@ class AlignmentOptions:
     channels: Channels = "mix"
     file_name: str | None = None
     owner: str = ""
+    model: str = "auto"
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -49,6 +63,10 @@ class AlignmentOptions:
             OptionError: one makes no sense.
         """
         checked_language(self.language)
+        if self.model not in ALIGNMENT_MODELS:
+            raise OptionError(
+                f"model: expected one of {', '.join(ALIGNMENT_MODELS)}; got {self.model!r}"
+            )
         if self.channels == "each":
             raise OptionError("channels: expected mix or the number of one for a text; got each")
 
@@ -70,10 +88,33 @@ class Aligner:
     ) -> Alignment:
         """Align a text with a recording; as `Client.align`."""
         sentences = await asyncio.to_thread(text_sentences, text)
-        await self._check()
         words = [unit.text for sentence in sentences for unit in sentence.words]
-        figures = any(char.isdigit() for char in text)
+        models = await self._choose(words, options)
         recording = _Recording(audio, sample_rate, options)
+        with ExitStack() as stack:
+            kept = stack.enter_context(KeptRecording()) if ALIGNER_MODEL in models else None
+            placed = None
+            if SENSEVOICE_ALIGNMENT_MODEL in models:
+                figures = any(char.isdigit() for char in text)
+                placed = await self._by_frames(recording, words, figures, options.language, kept)
+            if kept is not None:
+                placed = await self._by_phrases(recording, words, placed, kept)
+        return Alignment(
+            aligned_sentences(sentences, placed or []),
+            recording.duration_s,
+            models[-1],
+            recording.warnings,
+        )
+
+    async def _by_frames(
+        self,
+        recording: _Recording,
+        words: Sequence[str],
+        figures: bool,
+        language: str,
+        kept: KeptRecording | None,
+    ) -> list[PlacedWord]:
+        """Place words by SenseVoice, window by window; the audio is kept for who needs it again."""
         meter, cutter = LevelMeter(), WindowCutter()
         frames: list[asyncio.Task[FrameCandidates]] = []
         slots = asyncio.Semaphore(_IN_FLIGHT)
@@ -84,7 +125,7 @@ class Aligner:
                 if task.done():
                     task.result()  # what failed need not go on
             start_s = len(frames) * KEPT_S
-            task = asyncio.create_task(self._frames(window, start_s, figures, options.language))
+            task = asyncio.create_task(self._frames(window, start_s, figures, language))
             task.add_done_callback(lambda _: slots.release())
             frames.append(task)
 
@@ -92,6 +133,8 @@ class Aligner:
             async with aclosing(recording.blocks()) as blocks:
                 async for block in blocks:
                     meter.accept(block)
+                    if kept is not None:
+                        kept.accept(block)
                     for window in cutter.accept(block):
                         await submit(window)
             await submit(cutter.finish())
@@ -102,26 +145,53 @@ class Aligner:
             await asyncio.gather(*frames, return_exceptions=True)
         request = alignment_request(words, candidates, meter.levels)
         outputs = await self._transport.infer(request, self._timeout_s)
-        placed = parse_alignment(request.model_name, len(words), outputs)
-        return Alignment(
-            aligned_sentences(sentences, placed),
-            recording.duration_s,
-            request.model_name,
-            recording.warnings,
-        )
+        return parse_alignment(request.model_name, len(words), outputs)
 
-    async def _check(self) -> None:
-        """Say before anything is decoded that a model is missing."""
-        for name in (SENSEVOICE_FRAMES_MODEL, SENSEVOICE_ALIGNMENT_MODEL):
-            try:
-                ready = await self._transport.model_ready(name, self._timeout_s)
-            except ModelNotFound:
-                ready = False
-            if not ready:
-                raise ModelNotFound(
-                    f"{self._url}: alignment needs the model {name!r}, which this server does not "
-                    f"have ready; {_HOW_TO_INSTALL}"
-                )
+    async def _by_phrases(
+        self,
+        recording: _Recording,
+        words: Sequence[str],
+        placed: Sequence[PlacedWord] | None,
+        kept: KeptRecording,
+    ) -> list[PlacedWord]:
+        """Place words by `fa-zh`: where they are about known phrase by phrase, else all at once."""
+        aligner = PhraseAligner(self._transport, self._timeout_s)
+        if placed is not None:
+            return await aligner.refine(words, placed, kept)
+        async with aclosing(recording.blocks()) as blocks:
+            async for block in blocks:
+                kept.accept(block)
+        return await aligner.align(words, kept)
+
+    async def _choose(self, words: Sequence[str], options: AlignmentOptions) -> list[str]:
+        """Return the models to ask, the one that has the last word at the end.
+
+        Raises:
+            ModelNotFound: one is missing; said before anything is decoded.
+        """
+        if options.model == "fa-zh":
+            await self._need(ALIGNER_MODEL)
+            return [ALIGNER_MODEL]
+        is_for_aligner = options.model == "auto" and is_chinese(words, options.language)
+        if is_for_aligner and await self._is_ready(ALIGNER_MODEL):
+            ready = [await self._is_ready(name) for name in _SENSEVOICE]
+            return [*_SENSEVOICE, ALIGNER_MODEL] if all(ready) else [ALIGNER_MODEL]
+        for name in _SENSEVOICE:
+            await self._need(name)
+        return [*_SENSEVOICE]
+
+    async def _need(self, name: str) -> None:
+        if not await self._is_ready(name):
+            raise ModelNotFound(
+                f"{self._url}: alignment needs the model {name!r}, which this server does not "
+                f"have ready; {_HOW_TO_INSTALL[name]}"
+            )
+
+    async def _is_ready(self, name: str) -> bool:
+        try:
+            return await self._transport.model_ready(name, self._timeout_s)
+        except ModelNotFound:
+            return False
 
     async def _frames(
         self, window: Window, start_s: float, figures: bool, language: str

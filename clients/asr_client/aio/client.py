@@ -279,12 +279,13 @@ class AsyncClient(AsyncReadiness):
         text: str,
         *,
         language: str = "auto",
+        model: str = "auto",
         channels: Channels = "mix",
         sample_rate: int | None = None,
         timeout_s: float | None = None,
     ) -> Alignment:
         """Say when each word of a text is heard; as `Client.align`."""
-        options = AlignmentOptions(language, channels)
+        options = AlignmentOptions(language, channels, model=model)
         return await self.aligner(timeout_s).align(audio, text, sample_rate, options)
 
     def aligner(self, timeout_s: float | None = None) -> Aligner:

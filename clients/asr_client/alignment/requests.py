@@ -5,18 +5,19 @@ sensevoice_frames     as a recogniser; CANDIDATE_IDS INT32 and CANDIDATE_SCORES 
                       FRAMES INT32 [1, 1], of which behind it there is padding
 sensevoice_alignment  WORDS STRING [w], the frames of the whole recording [n, k] and
                       LEVELS FP32 [l]; TIMESTAMPS INT32 [w, 2] and CONFIDENCE FP32 [w]
+aligner               (fa-zh) as a recogniser, and WORDS STRING [1, w]; TIMESTAMPS INT32 [1, w, 2]
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract import SENSEVOICE_ALIGNMENT_MODEL, SENSEVOICE_FRAMES_MODEL
+from asr_contract import ALIGNER_MODEL, SENSEVOICE_ALIGNMENT_MODEL, SENSEVOICE_FRAMES_MODEL
 from asr_contract.tensors import (
     AUDIO_INPUTS,
     CANDIDATE_IDS,
@@ -29,11 +30,13 @@ from asr_contract.tensors import (
     WORDS,
 )
 
+from ..audio.waveform import Waveform
 from ..errors import ProtocolError
 from ..protocol import InferRequest, ModelInterface, build_request
 from .windows import Window
 
 _FRAMES_INTERFACE = ModelInterface(SENSEVOICE_FRAMES_MODEL, AUDIO_INPUTS | PROMPT_INPUTS)
+_ALIGNER_INTERFACE = ModelInterface(ALIGNER_MODEL, AUDIO_INPUTS)
 _TAG_FRAMES = 4
 
 
@@ -97,12 +100,37 @@ def alignment_request(
     return InferRequest(
         SENSEVOICE_ALIGNMENT_MODEL,
         {
-            WORDS: np.array([word.encode() for word in words], np.object_),
+            WORDS: _encoded(words),
             CANDIDATE_IDS: np.concatenate([part.ids for part in frames]),
             CANDIDATE_SCORES: np.concatenate([part.scores for part in frames]),
             LEVELS: levels,
         },
     )
+
+
+def aligner_request(words: Sequence[str], waveform: Waveform) -> InferRequest:
+    """Ask `fa-zh` when words are said in [samples] float32, all of which it must be given."""
+    request = build_request(_ALIGNER_INTERFACE, [waveform])
+    return replace(request, inputs={**request.inputs, WORDS: _encoded(words)[None]})
+
+
+def _encoded(words: Sequence[str]) -> NDArray[np.object_]:
+    return np.array([word.encode() for word in words], np.object_)
+
+
+def parse_aligner(count: int, outputs: Mapping[str, NDArray[Any]]) -> list[tuple[int, int]]:
+    """Return begin and end of each of so many words, in ms.
+
+    Raises:
+        ProtocolError: the output is missing or misshaped.
+    """
+    times = outputs.get(TIMESTAMPS)
+    if times is None or times.shape != (1, count, 2):
+        got = sorted(outputs) if times is None else list(times.shape)
+        raise ProtocolError(
+            f"model {ALIGNER_MODEL!r}: expected {TIMESTAMPS} [1, {count}, 2]; got {got}"
+        )
+    return [(start_ms, end_ms) for start_ms, end_ms in times[0].tolist()]
 
 
 def parse_alignment(

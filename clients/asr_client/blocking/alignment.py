@@ -20,6 +20,7 @@ class Aligning:
         text: str,
         *,
         language: str = "auto",
+        model: str = "auto",
         channels: Channels = "mix",
         sample_rate: int | None = None,
         timeout_s: float | None = None,
@@ -32,6 +33,9 @@ class Aligning:
                 in the audio is marked by its confidence, and what is in the audio beside it is
                 passed over.
             language: of the audio, as `transcribe`.
+            model: "sensevoice"; "fa-zh", FunASR's aligner for Mandarin with English in it, which
+                places every word as if it were said; or "auto": `fa-zh` for Chinese where the
+                server has it, of what SenseVoice hears where it has that too, else SenseVoice.
             channels: "mix", or the number of one (from 1).
             sample_rate: of an array.
             timeout_s: seconds for each request; the client's when left out. The whole has none.
@@ -47,6 +51,7 @@ class Aligning:
                 audio,
                 text,
                 language=language,
+                model=model,
                 channels=channels,
                 sample_rate=sample_rate,
                 timeout_s=timeout_s,

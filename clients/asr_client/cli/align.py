@@ -11,7 +11,7 @@ from typing import Any
 
 from asr_contract import read_text
 
-from ..alignment import ALIGNMENT_FORMATS, format_alignment
+from ..alignment import ALIGNMENT_FORMATS, ALIGNMENT_MODELS, format_alignment
 from ..errors import AudioError
 from .common import (
     EXIT_FAILED,
@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
         help="say when each word of a text is heard",
         description="Align a text with a recording of any length: when each of its words is heard, "
         "and how surely. What of the text is not in the recording is marked by its confidence. "
-        "The server needs SenseVoice.",
+        "The server needs SenseVoice, or fa-zh for Chinese.",
     )
     audio = parser.add_argument(
         "audio", metavar="FILE", help="audio or video file, or - for standard input"
@@ -50,6 +50,14 @@ def add_parser(commands: Any) -> None:
         metavar="LANGUAGE",
         help="zh, en, yue, ja, ko, or a tag or name such as zh-CN or Chinese (default: "
         "%(default)s)",
+    )
+    parser.add_argument(
+        "--model",
+        default="auto",
+        choices=ALIGNMENT_MODELS,
+        help="sensevoice; fa-zh (FunASR's, Mandarin with English in it, every word of the text is "
+        "taken for said); or auto: fa-zh for Chinese where the server has it, of what sensevoice "
+        "hears (default: %(default)s)",
     )
     parser.add_argument(
         "--format",
@@ -87,7 +95,11 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         client = stack.enter_context(client_factory(options.url, options.timeout, options.ca_file))
         try:
             alignment = client.align(
-                path, text, language=options.language, channels=options.channels
+                path,
+                text,
+                language=options.language,
+                model=options.model,
+                channels=options.channels,
             )
         except AudioError as error:
             print(f"triton-asr align: {error}", file=sys.stderr)

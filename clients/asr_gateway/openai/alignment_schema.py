@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asr_client.alignment import ALIGNMENT_FORMATS
+from asr_client.alignment import ALIGNMENT_FORMATS, ALIGNMENT_MODELS
 
 _MS = {"type": "integer", "minimum": 0}
 _WORD: dict[str, Any] = {
@@ -60,6 +60,11 @@ ALIGNMENT_FORM: dict[str, Any] = {
         },
         "text": {"type": "string", "description": "what is said, as a field or a text file"},
         "language": {"type": "string", "description": "as of transcriptions"},
+        "model": {
+            "enum": [*ALIGNMENT_MODELS],
+            "default": "auto",
+            "description": "auto: fa-zh for Chinese where the server has it, else sensevoice",
+        },
         "response_format": {"enum": [*ALIGNMENT_FORMATS], "default": "json"},
         "channels": {
             "type": "string",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from starlette.types import Receive
 
 from asr_client import Alignment
 from asr_client.aio.alignment import AlignmentOptions
-from asr_client.alignment import ALIGNMENT_FORMATS, format_alignment
+from asr_client.alignment import ALIGNMENT_FORMATS, ALIGNMENT_MODELS, format_alignment
 from asr_client.audio import Channels
 
 from .answer import WARNINGS_HEADER
@@ -34,6 +35,7 @@ class AlignmentForm:
         file: the recording.
         text: what is said in it: a field, or an upload of a text file.
         language: a word of `asr_contract.languages`.
+        model: one of `ALIGNMENT_MODELS`.
         response_format: one of `ALIGNMENT_FORMATS`.
         channels: "mix" or one.
     """
@@ -41,6 +43,7 @@ class AlignmentForm:
     file: UploadFile
     text: str
     language: str
+    model: str
     response_format: str
     channels: Channels
 
@@ -64,6 +67,7 @@ class AlignmentEndpoint(UploadEndpoint):
             form.channels,
             file_name=form.file.filename,
             owner=gateway.keys.client(request),
+            model=form.model,
         )
 
         async def align() -> Response:
@@ -82,21 +86,26 @@ async def read_alignment_form(form: FormData) -> AlignmentForm:
     Raises:
         ApiError: one makes no sense.
     """
-    response_format = read_text_field(form, "response_format") or "json"
-    if response_format not in ALIGNMENT_FORMATS:
-        raise ApiError(
-            400,
-            f"response_format: expected one of {', '.join(ALIGNMENT_FORMATS)}; got "
-            f"{response_format[:80]!r}",
-            param="response_format",
-        )
+    model = _choice(form, "model", ALIGNMENT_MODELS, "auto")
+    response_format = _choice(form, "response_format", ALIGNMENT_FORMATS, "json")
     return AlignmentForm(
         file=read_audio_file(form),
         text=await _text(form),
         language=read_language_field(form),
+        model=model,
         response_format=response_format,
         channels=read_channels_field(form),
     )
+
+
+def _choice(form: FormData, name: str, words: Sequence[str], default: str) -> str:
+    """Return a field that is one of a few words."""
+    word = read_text_field(form, name) or default
+    if word not in words:
+        raise ApiError(
+            400, f"{name}: expected one of {', '.join(words)}; got {word[:80]!r}", param=name
+        )
+    return word
 
 
 async def _text(form: FormData) -> str:

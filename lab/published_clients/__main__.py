@@ -136,7 +136,7 @@ def tapped(
     """Give where the gateway is for a case, behind taps if its exchanges are to be recorded."""
     if not record or not case.recorded:
         port = gateway.address.rpartition(":")[2]
-        yield {"ws": gateway.ws, "http": gateway.http, "port": port}
+        yield {"ws": gateway.ws, "http": gateway.http, "realtime": gateway.http, "port": port}
         return
     spoken: list[str] = []
     asked: list[str] = []
@@ -147,6 +147,7 @@ def tapped(
         yield {
             "ws": f"ws://127.0.0.1:{ws_port}",
             "http": f"http://127.0.0.1:{http_port}",
+            "realtime": f"http://127.0.0.1:{ws_port}",
             "port": str(ws_port),
         }
     for suffix, exchanges in (("jsonl", spoken), ("json", asked)):

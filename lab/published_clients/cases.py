@@ -17,7 +17,8 @@ class Case:
         client: its name, and the version where a package says it.
         what: for the table.
         environment: whose interpreter runs it: a key of `install.PYTHON`, or "node".
-        command: arguments behind the interpreter; `{ws}`, `{http}`, `{host}`, `{port}`, `{triton}`
+        command: arguments behind the interpreter; `{ws}`, `{http}`, `{realtime}`
+            (as `{http}`, for websockets), `{host}`, `{port}`, `{triton}`
             (host:port of its gRPC), `{triton_port}`, `{wav}`, `{manifest}`, `{funasr}`,
             `{triton_asr_client}` and `{certificate}` stand for what their names say.
         expects: which texts it has to print, keys of what `expected_texts` gives.
@@ -224,8 +225,9 @@ CASES = (
         "livekit-plugins-openai 1.8.9",
         "Realtime API (`use_realtime`), at the speed of speech",
         "openai",
-        (str(DRIVERS / "livekit_realtime.py"), "{http}", "{wav}"),
+        (str(DRIVERS / "livekit_realtime.py"), "{realtime}", "{wav}"),
         ("chinese",),
+        recorded="livekit_realtime",
         also=("interim_transcript", "start_of_speech"),
     ),
     Case(

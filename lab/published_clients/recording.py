@@ -1,11 +1,13 @@
 """Taps between a published client and the gateway: what each says, for the tests to replay.
 
-Audio is kept as its length, a file as `FILE`: the tests have the recording that was sent.
+Audio is kept as its length, a file as `FILE`: the tests have the recording that was sent. A
+connection to another path than the gateway's first has that in its first line.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import http.client
 import json
 import threading
@@ -39,8 +41,14 @@ def websocket_tap(gateway: str, exchanges: list[str]) -> Iterator[int]:
     async def serve(client: websockets.ServerConnection) -> None:
         lines: list[dict[str, Any]] = []
         subprotocols = [client.subprotocol] if client.subprotocol else None
+        path = client.request.path if client.request else "/"
+        if path != "/":
+            lines.append({"path": path})
         async with websockets.connect(
-            f"ws://{gateway}/", subprotocols=subprotocols, max_size=MAX_BYTES, ping_interval=None
+            f"ws://{gateway}{path}",
+            subprotocols=subprotocols,
+            max_size=MAX_BYTES,
+            ping_interval=None,
         ) as behind:
             ways = (
                 asyncio.create_task(_pass("client", client, behind, lines)),
@@ -78,8 +86,18 @@ def websocket_tap(gateway: str, exchanges: list[str]) -> Iterator[int]:
 async def _pass(who: str, source: Any, target: Any, lines: list[dict[str, Any]]) -> None:
     with suppress(websockets.ConnectionClosed):
         async for message in source:
-            lines.append({who: message if isinstance(message, str) else len(message)})
+            lines.append({who: _kept(message)})
             await target.send(message)
+
+
+def _kept(message: str | bytes) -> str | int:
+    """Return what is kept of a message: audio, in the Realtime API's events too, as its length."""
+    if not isinstance(message, str):
+        return len(message)
+    if '"input_audio_buffer.append"' not in message:
+        return message
+    event = json.loads(message)
+    return json.dumps({**event, "audio": len(base64.b64decode(event["audio"]))})
 
 
 @contextmanager

@@ -66,13 +66,24 @@ _FAILURES = (
 )
 
 
+class _Stop(threading.Event):
+    """Tells to end; SIGTERM, by which a server is replaced, lets what is under way finish."""
+
+    drain_s = 0.0
+
+    def after(self, drain_s: float) -> None:
+        """End when what is under way has, or has had so long."""
+        self.drain_s = drain_s
+        self.set()
+
+
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command line; return the exit status."""
     command = parser(prog, __doc__)
     options = command.parse_args(arguments)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _Stop()
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: stop.after(options.drain_s))
     try:
         settings = door_settings(options)
         if options.docker:
@@ -112,7 +123,7 @@ def install_missing(repositories: Sequence[Path]) -> None:
         )
 
 
-def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: threading.Event) -> int:
+def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop) -> int:
     """Serve until told to stop; return the exit status."""
     if options.gateway:
         require("gateway")
@@ -125,6 +136,7 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: threa
     flags = replace(
         _load_what_is_installed(repositories, options.load),
         pinned_memory_pool_bytes=options.pinned_memory_mb << 20,
+        exit_timeout_s=max(round(options.drain_s), 1),
     )
     http_port = doors.http_port if doors else options.http_port
     folder = make_socket_folder(http_port)
@@ -146,7 +158,8 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: threa
         addresses = doors.addresses() if doors else ports.addresses()
         if options.gateway:
             url = f"unix:{folder / GRPC_SOCKET}" if doors else f"grpc://{ports.url(1)}"
-            parts.append(gateway_part(url, options.gateway_option, addresses.append))
+            words, drain_s = options.gateway_option, options.drain_s
+            parts.append(gateway_part(url, words, drain_s, addresses.append))
         if not doors:
             report_line(OPEN_WARNING)
         return _supervise(parts, addresses, stop)
@@ -156,9 +169,7 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: threa
             doors.close()
 
 
-def _serve_in_container(
-    options: argparse.Namespace, settings: DoorSettings, stop: threading.Event
-) -> int:
+def _serve_in_container(options: argparse.Namespace, settings: DoorSettings, stop: _Stop) -> int:
     """Serve in a container until told to stop; return the exit status."""
     require("docker")
     if not IS_CHECKOUT:
@@ -179,11 +190,11 @@ def _serve_in_container(
     return _supervise([server], server.addresses(), stop)
 
 
-def _supervise(parts: Sequence[Part], addresses: Sequence[str], stop: threading.Event) -> int:
+def _supervise(parts: Sequence[Part], addresses: Sequence[str], stop: _Stop) -> int:
     """Serve parts until told to stop; return the exit status."""
     lines = patient_lines()
     try:
-        return serve(parts, addresses, stop, lines.put)
+        return serve(parts, addresses, stop, lines.put, lambda: stop.drain_s)
     finally:
         lines.flush()
 

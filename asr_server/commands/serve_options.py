@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -67,6 +68,14 @@ def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser
         help="of Triton; - is standard error; default: %(default)s",
     )
     add("--pinned-memory-mb", type=int, default=256, help="pinned pool, default: %(default)s")
+    add(
+        "--drain-s",
+        type=_seconds,
+        default=20.0,
+        metavar="S",
+        help="how long open sessions and requests may take to finish after SIGTERM; Ctrl-C does "
+        "not wait; default: %(default)g",
+    )
     add("--gateway", action="store_true", help="run the gateway beside Triton")
     add(
         "--gateway-option",
@@ -106,3 +115,14 @@ def _add_access(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="open Triton's own ports in place of bounded ones: one small request can end it",
     )
+
+
+def _seconds(text: str) -> float:
+    """Parse a number of seconds, 0 or more, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, 0 or more; got {text!r}")
+    return value

@@ -27,10 +27,11 @@ from asr_server.doors.tensors import (
 )
 
 _SERVICE = "/inference.GRPCInferenceService/"
+_LIVE = f"{_SERVICE}ServerLive"
 # What a method takes; a check of health has a name as its first field, too.
 _HEALTH = {
     "/grpc.health.v1.Health/Check": service_pb2.ModelReadyRequest,
-    f"{_SERVICE}ServerLive": service_pb2.ServerLiveRequest,
+    _LIVE: service_pb2.ServerLiveRequest,
     f"{_SERVICE}ServerReady": service_pb2.ServerReadyRequest,
 }
 _QUERIES = {
@@ -120,6 +121,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
             await self._admit(method, context)
             try:
                 check(request)
+                if method == _LIVE:  # as over HTTP: what watches Triton lives
+                    return bytes(service_pb2.ServerLiveResponse(live=True).SerializeToString())
                 async with self._room.reserved(len(request)):
                     answer: bytes = await call(request, timeout=context.time_remaining())
             except Refused as error:

@@ -31,7 +31,8 @@ _IDLE_S = 75.0  # of a connection between requests, and for the headers of one
 _MAX_CONNECTIONS = 2048
 _QUERY_TIMEOUT_S = 30.0
 _CLOSED = "open are health, metadata, config, stats and infer of KServe v2; this is none of them"
-_OPEN = ("/v2/health/live", "/v2/health/ready")  # to probes, which have no key
+_LIVE = "/v2/health/live"
+_OPEN = (_LIVE, "/v2/health/ready")  # to probes, which have no key
 _SAFE = {"Server": "triton-asr", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -59,13 +60,14 @@ class HttpDoor:
                 auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None),
             )
-        queries = ["/v2", "/v2/models/stats", *_OPEN]
+        queries = ["/v2", "/v2/models/stats", "/v2/health/ready"]
         for place in (_MODEL, _VERSIONED):
             queries += [place, *(f"{place}/{what}" for what in ("ready", "config", "stats"))]
         infer = [f"{place}/infer" for place in (_MODEL, _VERSIONED)]
         await self._listen(
             http,
             [
+                web.get(_LIVE, self._live),
                 *(web.get(path, self._query) for path in queries),
                 *(web.post(path, self._infer) for path in infer),
             ],
@@ -134,6 +136,14 @@ class HttpDoor:
             raise web.HTTPMethodNotAllowed(request.method, ["GET", "POST"])
         if request.method == "GET" and (request.can_read_body or request.body_exists):
             raise TooLarge("expected a GET without a body")
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        """Say that this server lives: what watches Triton starts it anew where it does not.
+
+        While models load, Triton itself answers nothing; whoever ended the server for that would
+        do it again and again.
+        """
+        return web.Response(headers=_SAFE)
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
         return await self._passed(request, "http", b"", {}, _QUERY_TIMEOUT_S)

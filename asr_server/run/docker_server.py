@@ -41,6 +41,7 @@ class DockerServer:
     name = "the container"
     start_timeout_s = READY_TIMEOUT_S
     stop_timeout_s = float(STOP_TIMEOUT_S)
+    drain_s = 0.0
 
     def __init__(
         self,
@@ -163,7 +164,7 @@ class DockerServer:
         if self._container is None:
             return
         try:
-            self._container.stop(timeout=0 if at_once else STOP_TIMEOUT_S)
+            self._container.stop(timeout=0 if at_once else STOP_TIMEOUT_S + round(self.drain_s))
         except NotFound:
             pass
         finally:

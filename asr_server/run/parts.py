@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -22,11 +23,13 @@ class Part(Protocol):
         name: for messages.
         start_timeout_s: it is ready within, or something is wrong.
         stop_timeout_s: it may take so long to end.
+        drain_s: and what is under way so long to finish before that.
     """
 
     name: str
     start_timeout_s: float
     stop_timeout_s: float
+    drain_s: float
 
     def start(self) -> None:
         """Start it, and return at once.
@@ -76,9 +79,11 @@ class ProcessPart:
         inherited: file descriptors that it is given.
         stop_timeout_s: as `Part.stop_timeout_s`.
         say: is told what it prints, line by line, by whoever calls `is_ready`.
+        drains: whether SIGTERM lets it finish what is under way, and SIGINT ends it sooner.
     """
 
     start_timeout_s = 60.0
+    drain_s = 0.0
 
     def __init__(
         self,
@@ -89,6 +94,7 @@ class ProcessPart:
         inherited: Sequence[int] = (),
         stop_timeout_s: float = 5.0,
         say: Callable[[str], None] | None = None,
+        drains: bool = False,
     ) -> None:
         self.name = name
         self.stop_timeout_s = stop_timeout_s
@@ -97,6 +103,7 @@ class ProcessPart:
         self._env = dict(env or {})
         self._inherited = tuple(inherited)
         self._say = say
+        self._drains = drains
         self._printed: deque[str] = deque()
         self._process: subprocess.Popen[str] | None = None
         self._is_ready = False
@@ -157,9 +164,10 @@ class ProcessPart:
         if at_once:
             process.kill()
         else:
-            process.terminate()
+            sooner = self._drains and not self.drain_s
+            process.send_signal(signal.SIGINT if sooner else signal.SIGTERM)
         try:
-            process.wait(self.stop_timeout_s)
+            process.wait(self.stop_timeout_s + (self.drain_s if self._drains else 0.0))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

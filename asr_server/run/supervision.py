@@ -173,7 +173,11 @@ class Watched:
 
 
 def serve(
-    parts: Sequence[Part], addresses: Sequence[str], stop: threading.Event, report: Report
+    parts: Sequence[Part],
+    addresses: Sequence[str],
+    stop: threading.Event,
+    report: Report,
+    drain_s: Callable[[], float] = lambda: 0.0,
 ) -> int:
     """Start parts, say where they are, and keep them running until told to stop.
 
@@ -182,6 +186,7 @@ def serve(
         addresses: lines that say where clients find them.
         stop: ends it, at any time.
         report: is told lines, by this thread only.
+        drain_s: asked when it stops: how long what is under way may take to finish.
 
     Returns:
         Exit status: 0 if it was stopped, 1 if something did not start or was given up.
@@ -212,4 +217,5 @@ def serve(
         return 0
     finally:
         for each in reversed(watched):
+            each.part.drain_s = drain_s()
             each.end()

@@ -25,6 +25,7 @@ class TritonPart:
     name = "tritonserver"
     start_timeout_s = READY_TIMEOUT_S
     stop_timeout_s = 4.0
+    drain_s = 0.0
 
     def __init__(self, server: TritonServer, models: Collection[str], folder: Path) -> None:
         self._server = server
@@ -69,5 +70,5 @@ class TritonPart:
             self._server.reload(lost, READY_TIMEOUT_S)
 
     def stop(self, at_once: bool = False) -> None:
-        """As `Part.stop`."""
-        self._server.stop(0.0 if at_once else self.stop_timeout_s)
+        """As `Part.stop`: Triton takes no new sequence then, and waits for those that are open."""
+        self._server.stop(0.0 if at_once else self.stop_timeout_s + self.drain_s)

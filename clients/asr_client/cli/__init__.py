@@ -31,6 +31,7 @@ from .common import (
     connect,
     positive_count,
     positive_seconds,
+    seconds,
     use_key_file,
     vad_option,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "main",
     "positive_count",
     "positive_seconds",
+    "seconds",
     "vad_option",
 ]
 

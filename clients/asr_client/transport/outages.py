@@ -11,10 +11,15 @@ from ..errors import (
     SessionLost,
 )
 
-# What Triton says of a model whose process has died, of one that is loaded anew, and of a sequence
-# that began before it was.
+# What Triton says of a model whose process has died, of one that is loaded anew, of a sequence that
+# began before it was, and when it stops.
 _DEAD_PROCESS = ("is not healthy", "stub process")
-_PASSING = ("has no available versions", "must specify the start flag", "no state for sequence")
+_PASSING = (
+    "has no available versions",
+    "must specify the start flag",
+    "no state for sequence",
+    "server is stopping",
+)
 
 
 def is_outage(error: BaseException) -> bool:

@@ -56,7 +56,8 @@ class Connection(LiveSession):
 
     async def _end_audio(self) -> None:
         if self._listener is not None:
-            self._end(self._listener)
+            self._listener.hand_over()
+            self._listener, self._announced = None, False
 
     async def _on_text(self, text: str) -> None:
         """Take in what a text message says."""

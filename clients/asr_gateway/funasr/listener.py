@@ -44,6 +44,9 @@ class Listener(Utterance, Protocol):
     def end(self) -> None:
         """Say that the audio is complete."""
 
+    def hand_over(self) -> None:
+        """End it where it is, as the gateway stops; another may hear the rest."""
+
 
 def is_live(options: UtteranceOptions) -> bool:
     """Return whether an utterance is heard while it is spoken."""
@@ -126,6 +129,11 @@ class RecordingListener:
         """Say that the audio is complete."""
         self._ended.set()
 
+    def hand_over(self) -> None:
+        """End it where it is."""
+        self._notices.append(f"{SHUTDOWN_MESSAGE}: this is the text of what had come")
+        self.end()
+
     async def run(self) -> None:
         """Recognise; as `Listener.run`."""
         settings = self._gateway.settings
@@ -189,6 +197,8 @@ class LiveListener:
         self._latencies = TextLatencies(gateway)
         self._ended = False
         self._held: dict[str, Any] | None = None  # a result that may be the last
+        self._committed = {"ms": 0, "stretches": 0}  # what the VAD itself has ended
+        self._handed_over = False
         self.mode = options.mode
 
     @property
@@ -206,6 +216,11 @@ class LiveListener:
         """Say that the audio is complete."""
         self._ended = True
         self._inbox.end()
+
+    def hand_over(self) -> None:
+        """End it where it is."""
+        self._handed_over = True
+        self.end()
 
     async def run(self) -> None:
         """Recognise; as `Listener.run`."""
@@ -234,7 +249,10 @@ class LiveListener:
         self._notices += self._inbox.warnings
         if self._gateway.limits.draining:
             self._notices.append(SHUTDOWN_MESSAGE)
-        await self._send(self._last(self._held, _joined(self._notices, warning)))
+        last = self._last(self._held, _joined(self._notices, warning))
+        if self._handed_over:
+            last |= {"committed": self._committed}
+        await self._send(last)
 
     def _chunk_size(self) -> ChunkSize:
         """Return a chunk size that is served, and note where that is not what was asked for."""
@@ -252,6 +270,8 @@ class LiveListener:
             await self._release()
         self._latencies.sent(event)
         if isinstance(event, Bound):
+            if event.kind == "ended" and not self._ended:
+                self._committed = {"ms": event.at_ms, "stretches": event.index + 1}
             return
         reply = self._reply(event)
         if self._ended and self._may_be_last(event):

@@ -30,6 +30,8 @@ from .channel import (
     close_code,
 )
 
+_STOP_LOOK_S = 0.05  # until an utterance is seen to have ended, when the gateway stops
+
 
 class _Stopped(Exception):
     """The gateway ends the session."""
@@ -89,7 +91,7 @@ class LiveSession:
         self._work: asyncio.Task[None] | None = None  # recognition of this utterance, or the last
         self._last_message_s = self._begun_s = time.monotonic()
         self._has_message = False
-        self._stopping = asyncio.Event()
+        self._leaving, self._stopping = asyncio.Event(), asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
@@ -140,9 +142,11 @@ class LiveSession:
         )
         self._give_place_back()
 
-    def stop(self) -> None:
-        """End the audio; what is there is still recognised and reported."""
-        self._stopping.set()
+    def stop(self, *, at_once: bool) -> None:
+        """End with the utterance that is open, or cut it: what is there is still recognised."""
+        self._leaving.set()
+        if at_once:
+            self._stopping.set()
 
     async def _on_text(self, text: str) -> None:
         """Take a text message."""
@@ -238,7 +242,9 @@ class LiveSession:
 
     async def _stop_when_told(self) -> None:
         """Finish the utterance that is open, and raise _Stopped."""
-        await self._stopping.wait()
+        await self._leaving.wait()
+        while self._expects_audio() and not self._stopping.is_set():
+            await asyncio.sleep(_STOP_LOOK_S)
         await self._end_audio()
         await self._previous_done()
         raise _Stopped(SHUTDOWN_MESSAGE)

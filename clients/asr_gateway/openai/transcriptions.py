@@ -13,7 +13,7 @@ from starlette.types import Receive
 from asr_client import AsrError, AsyncFileTranscription, FileOptions, FileTranscript, Sentence
 from asr_client.files import join_texts, whole_transcript
 
-from ..shared import MODELS, Gateway, log_event
+from ..shared import MODELS, Gateway, TooManySessions, log_event
 from .answer import delta_event, done_event, error_event, transcription_response
 from .api_errors import ApiError, api_error
 from .form import TranscriptionForm, read_form
@@ -84,7 +84,7 @@ class TranscriptionEndpoint(UploadEndpoint):
         sentences: list[Sentence] = []
         before, begun_s = "", time.monotonic()
         try:
-            async for sentence in file:
+            while (sentence := await self.gateway.unless_ended(anext(file, None))) is not None:
                 separator = join_texts([before, sentence.text])[len(before) : -len(sentence.text)]
                 yield delta_event(form, sentence, separator=separator)
                 sentences.append(sentence)
@@ -92,7 +92,7 @@ class TranscriptionEndpoint(UploadEndpoint):
             result = whole_transcript(sentences, file.summary)
             self._count(result, time.monotonic() - begun_s)
             yield done_event(form, result, _warnings(warning, result))
-        except AsrError as error:
+        except (AsrError, TooManySessions) as error:
             self.count_failure(error)
             yield error_event(api_error(error).body())
 

@@ -49,7 +49,7 @@ class UploadEndpoint(ABC):
                 self.gateway.make_room(client)
                 stack.enter_context(self.gateway.limits.session(client))
                 await self.gateway.check_triton()
-                response = await self.answer(request, receive, stack)
+                response = await self.gateway.unless_ended(self.answer(request, receive, stack))
                 if response is not None:
                     await response(scope, receive, send)
                     outcome = "ok"

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_client import FileOptions, OptionError
-from asr_client.cli import URL_VARIABLE, Joined, positive_count, positive_seconds, vad_option
+from asr_client.cli import (
+    URL_VARIABLE,
+    Joined,
+    positive_count,
+    positive_seconds,
+    seconds,
+    vad_option,
+)
 from asr_contract import read_text
 
 from ..shared import (
@@ -83,6 +90,7 @@ def read_settings(options: argparse.Namespace) -> GatewaySettings:
         send_timeout_s=options.send_timeout,
         header_timeout_s=options.header_timeout,
         upload_idle_timeout_s=options.upload_idle_timeout,
+        drain_s=options.drain_s,
         shutdown_grace_s=options.shutdown_grace,
         log_text=options.log_text,
     )
@@ -214,7 +222,20 @@ def _parser() -> argparse.ArgumentParser:
         default=_DEFAULTS.upload_idle_timeout_s,
         metavar="S",
     )
-    add("--shutdown-grace", type=_seconds, default=_DEFAULTS.shutdown_grace_s, metavar="S")
+    add(
+        "--drain-s",
+        type=seconds,
+        default=_DEFAULTS.drain_s,
+        metavar="S",
+        help=_help("how long utterances and files may go on after SIGTERM"),
+    )
+    add(
+        "--shutdown-grace",
+        type=_seconds,
+        default=_DEFAULTS.shutdown_grace_s,
+        metavar="S",
+        help=_help("for the results of what is cut then, or by Ctrl-C"),
+    )
     parser.add_argument("--log-text", action="store_true", help="log recognised text")
     return parser
 

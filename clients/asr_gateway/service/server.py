@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -37,6 +39,7 @@ class GatewayServer(uvicorn.Server):
     ) -> None:
         self.gateway = Gateway(settings)
         self._on_started = on_started
+        self._finish_s = 0.0
         config = uvicorn.Config(
             Visitors(make_application(self.gateway), self.gateway),
             host=settings.host,
@@ -58,6 +61,12 @@ class GatewayServer(uvicorn.Server):
         )
         super().__init__(config)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; SIGTERM, by which a server is replaced, lets sessions go on for a while."""
+        if sig == signal.SIGTERM:
+            self._finish_s = self.gateway.settings.drain_s
+        super().handle_exit(sig, frame)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
         await super().startup(sockets)
@@ -66,6 +75,6 @@ class GatewayServer(uvicorn.Server):
             self._on_started(host, port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let sessions finish, then close all."""
-        await self.gateway.drain()
+        """Let sessions finish, then close all; a second Ctrl-C waits no longer."""
+        await self.gateway.drain(self._finish_s, lambda: self.force_exit)
         await super().shutdown(sockets)

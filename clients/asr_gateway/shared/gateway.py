@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from asr_client import AsyncClient
 
@@ -17,14 +18,16 @@ from .model_names import ModelNames
 from .outage import RETRY_AFTER_S, TritonWatch
 from .settings import GatewaySettings
 
+T = TypeVar("T")
+
 SHUTDOWN_MESSAGE = "the gateway is shutting down"
 
 
 class Stoppable(Protocol):
     """A session that can be asked to finish."""
 
-    def stop(self) -> None:
-        """End the audio; what is there is still recognised and reported."""
+    def stop(self, *, at_once: bool) -> None:
+        """End with the utterance that is open, or cut it: what is there is still recognised."""
 
     @property
     def client(self) -> str:
@@ -61,6 +64,7 @@ class Gateway:
         self.metrics.max_sessions.set(settings.max_sessions)
         self.sessions: set[Stoppable] = set()
         self._numbers = itertools.count(1)
+        self._ended = asyncio.Event()
 
     async def check_triton(self) -> None:
         """Refuse a session that could not begin.
@@ -92,15 +96,41 @@ class Gateway:
             _, oldest = min(idle, key=lambda entry: entry[0])
             oldest.make_way()
 
-    async def drain(self) -> None:
-        """Take nothing new, and let what is under way finish for a while."""
+    async def drain(self, finish_s: float, is_hurried: Callable[[], bool] = lambda: False) -> None:
+        """Take nothing new, let what is under way finish, and then hand over what is left.
+
+        Args:
+            finish_s: how long sessions may go on as they are; those between utterances end.
+            is_hurried: whether nobody wants to wait any more.
+        """
         self.limits.draining = True
-        log_event("shutdown", open_sessions=self.limits.open)
-        for session in list(self.sessions):
-            session.stop()
-        deadline = asyncio.get_running_loop().time() + self.settings.shutdown_grace_s
-        while self.limits.open and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.05)
+        log_event("shutdown", open_sessions=self.limits.open, finish_s=finish_s)
+        for grace_s, at_once in ((finish_s, False), (self.settings.shutdown_grace_s, True)):
+            for session in list(self.sessions):
+                session.stop(at_once=at_once)
+            deadline = asyncio.get_running_loop().time() + grace_s
+            while self.limits.open and asyncio.get_running_loop().time() < deadline:
+                if is_hurried():
+                    break
+                await asyncio.sleep(0.05)
+        self._ended.set()
+
+    async def unless_ended(self, work: Awaitable[T]) -> T:
+        """Do something, as long as the gateway runs.
+
+        Raises:
+            TooManySessions: the gateway ends.
+        """
+        working, ending = asyncio.ensure_future(work), asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise TooManySessions(self.limits.shutdown_message, "shutdown")
+        finally:
+            working.cancel()
+            ending.cancel()
+            await asyncio.gather(working, ending, return_exceptions=True)
 
     async def close(self) -> None:
         """Close the connection to Triton."""

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .outage import RETRY_AFTER_S
+
 
 class TooManySessions(Exception):
     """No more sessions are taken for now; the text says why, `reason` in one word."""
@@ -21,7 +23,10 @@ class SessionLimits:
     Attributes:
         open: sessions under way.
         draining: the gateway stops; nothing new is taken.
+        shutdown_message: what clients are told then.
     """
+
+    shutdown_message = f"the gateway is shutting down; come again in {RETRY_AFTER_S} s"
 
     def __init__(self, max_sessions: int, max_per_client: int) -> None:
         self._max_sessions = max_sessions
@@ -47,7 +52,7 @@ class SessionLimits:
             TooManySessions: there is none.
         """
         if self.draining:
-            raise TooManySessions("the gateway is shutting down", "shutdown")
+            raise TooManySessions(self.shutdown_message, "shutdown")
         if self.open >= self._max_sessions:
             raise TooManySessions(
                 f"the gateway has {self.open} sessions open and takes no more", "sessions"

@@ -60,7 +60,8 @@ class GatewaySettings:
         send_timeout_s: so is one, or an HTTP connection, whose client does not read for so long.
         header_timeout_s: an HTTP request has to arrive within, without its body.
         upload_idle_timeout_s: longest pause within an upload.
-        shutdown_grace_s: how long sessions may take to finish when the gateway stops.
+        drain_s: on SIGTERM utterances and files may go on for so long before they are cut.
+        shutdown_grace_s: how long the results of what was cut may take.
         log_text: whether logs hold recognised text.
     """
 
@@ -91,6 +92,7 @@ class GatewaySettings:
     send_timeout_s: float = 60.0
     header_timeout_s: float = 15.0
     upload_idle_timeout_s: float = 30.0
+    drain_s: float = 20.0
     shutdown_grace_s: float = 10.0
     log_text: bool = False
 

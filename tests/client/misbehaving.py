@@ -8,6 +8,10 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
 
 Handler = Callable[[socket.socket, threading.Event], None]
 
@@ -137,3 +141,23 @@ def read_http_request(connection: socket.socket) -> None:
         if not part:
             return
         body += part
+
+
+@contextlib.contextmanager
+def refusing_every_call(code: grpc.StatusCode) -> Iterator[int]:
+    """A gRPC server that ends every call with a status; yields its port."""
+
+    class Refusing(grpc.GenericRpcHandler):
+        def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+            def refuse(_requests: Any, context: grpc.ServicerContext) -> None:
+                context.abort(code, "the server is leaving")
+
+            return grpc.stream_stream_rpc_method_handler(refuse)
+
+    server = grpc.server(ThreadPoolExecutor(4), handlers=[Refusing()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(None).wait()

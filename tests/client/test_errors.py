@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import grpc
 import numpy as np
 import pytest
 
@@ -105,6 +106,15 @@ def test_a_grpc_server_that_dies_during_the_call():
             caller = Caller("grpc", asynchronous)
             error = error_of(lambda: caller.transcribe(port))  # noqa: B023
             assert type(error) is ConnectionFailed
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_call_that_the_server_cancels_has_failed_for_its_sake(asynchronous):
+    """As one that leaves does; this client was not closed."""
+    with misbehaving.refusing_every_call(grpc.StatusCode.CANCELLED) as port:
+        error = error_of(lambda: Caller("grpc", asynchronous).transcribe(port))
+    assert type(error) is ConnectionFailed
+    assert "the server is leaving" in str(error)
 
 
 def test_a_server_that_speaks_something_else(caller):

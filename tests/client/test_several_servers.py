@@ -9,6 +9,7 @@ import socket
 import time
 from contextlib import ExitStack
 
+import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +113,16 @@ def test_a_server_that_is_not_there_costs_nobody_anything(toys, scheme):
             assert not await client.is_ready()
 
     asyncio.run(run())
+
+
+def test_what_a_server_that_leaves_cancels_is_done_by_another(toys):
+    async def run(leaving: str) -> None:
+        async with AsyncClient([leaving, urls(toys, "grpc")[0]]) as client:
+            texts = await asyncio.gather(*(transcribe(client, 100 + i) for i in range(10)))
+            assert texts == [str(100 + i) for i in range(10)]
+
+    with misbehaving.refusing_every_call(grpc.StatusCode.CANCELLED) as port:
+        asyncio.run(run(f"grpc://127.0.0.1:{port}"))
 
 
 @pytest.mark.parametrize("scheme", ["grpc", pytest.param("http", marks=pytest.mark.soak)])

@@ -128,8 +128,8 @@ def _from_triton(error: InferenceServerException, where: str, timeout_s: float) 
     text = message.lower()
     if status == "DEADLINE_EXCEEDED":
         return RequestTimeout(_timeout_message(where, timeout_s))
-    if status == "CANCELLED":
-        return ClientClosed(f"{where}: the client was closed during the call")
+    if status == "CANCELLED":  # by the other side: what we end ourselves is told by `Calls`
+        return ConnectionFailed(f"{where}: the server gave the call up ({message})")
     if not status:
         # Raised by tritonclient itself, before or after the exchange.
         return ProtocolError(f"{where}: {message}")

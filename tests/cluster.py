@@ -96,6 +96,12 @@ class GatewayProcess:
         self.seen = RunningGateway(f"127.0.0.1:{self._port}", GatewaySettings())
         self._process: subprocess.Popen[str] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and wait until it listens."""
         with self.log.open("a") as log:

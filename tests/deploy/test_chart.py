@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from asr_gateway.service import command_line, server
+from asr_server.commands.serve_options import parser as serve_parser
 from asr_server.places import ROOT
 from asr_server.run.triton_part import TritonPart
 from tests.deploy.charts import CASES, OPEN, Release, containers, releases, render
@@ -41,6 +42,7 @@ def test_the_gateway_takes_its_command_line(release):
         if each["metadata"]["name"] == options.triton.split("//")[1].split(":")[0]
     ]
     assert service["metadata"]["labels"]["app.kubernetes.io/component"] == "triton"
+    assert service["spec"]["clusterIP"] == "None"  # the gateway chooses among the pods itself
     assert options.no_api_key != bool(options.api_key_file)
 
 
@@ -68,9 +70,11 @@ def test_what_stops_gets_the_time_it_takes(release):
     pod = release.pod("gateway")
     options = command_line._parser().parse_args(release.words("gateway")[1:])
     pause_s = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
-    needed_s = pause_s + options.shutdown_grace + server._CLOSING_S
+    needed_s = pause_s + options.drain_s + options.shutdown_grace + server._CLOSING_S
     assert pod["terminationGracePeriodSeconds"] > needed_s
-    assert release.pod("triton")["terminationGracePeriodSeconds"] > 2 * TritonPart.stop_timeout_s
+    serving = serve_parser(None, None).parse_args(release.words("triton")[2:])
+    needed_s = serving.drain_s + 2 * TritonPart.stop_timeout_s
+    assert release.pod("triton")["terminationGracePeriodSeconds"] > needed_s
 
 
 def test_probes_ask_ports_that_are_open(release):

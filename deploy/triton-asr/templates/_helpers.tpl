@@ -83,5 +83,5 @@ capabilities:
 
 {{/* Where the gateways find Triton. */}}
 {{- define "triton-asr.tritonUrl" -}}
-grpc://{{ include "triton-asr.fullname" . }}-triton:8001
+grpc://{{ include "triton-asr.fullname" . }}-triton-pods:8001
 {{- end -}}

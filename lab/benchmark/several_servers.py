@@ -1,0 +1,164 @@
+"""What several servers cost a gateway, and what a second server adds.
+
+    python -m lab.benchmark.several_servers cost --sessions 40 --turns 5
+    python -m lab.benchmark.several_servers carry --turns 3
+
+`cost`: the same live sessions, at the speed of speech, through a gateway that knows one Triton and
+through one that knows three, in turns; what counts is the processor time of the gateways.
+
+`carry`: requests to SenseVoice, as many as get through: a Triton that is pinned to the first core,
+with a client pinned to it, too; and two Tritons, each pinned to a core of its own, with a client
+that may use both. So both have all that is needed for a request on their cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+
+from asr_client import AsyncClient
+from asr_client.audio import Waveform
+from asr_contract import SAMPLE_RATE
+from asr_server.run import TritonServer
+from tests.cluster import GatewayProcess, running_cluster, speak
+from tests.gateway.gateways import spoken_pcm
+from tests.recordings import heldout
+from tests.serving import EMBEDDED, install_models, running
+
+IN_FLIGHT = 8  # requests for each server
+WARM_UP_S = 2.0
+MODELS = ("vad", "sensevoice")
+
+
+async def _sessions(gateway: GatewayProcess, audios: Sequence[bytes], count: int) -> None:
+    """Let people speak, who begin at different times."""
+
+    async def person(number: int) -> None:
+        await asyncio.sleep(number % 20 * 0.1)
+        heard = await speak([gateway.seen], audios[number % len(audios)])
+        if heard.moves or heard.errors:
+            raise RuntimeError(f"a session did not go through: {heard}")
+
+    await asyncio.gather(*(person(number) for number in range(count)))
+
+
+def cost(folder: Path, sessions: int, turns: int) -> None:
+    """Print the processor time of both gateways per second of audio, and their ratio."""
+    audios = [spoken_pcm(4, seed=seed) for seed in range(6)]
+    audio_s = sum(len(audios[number % len(audios)]) for number in range(sessions)) / 32_000
+    repositories = install_models(folder, {name: EMBEDDED[name] for name in MODELS})
+    options = ("--online-model=sensevoice", "--max-sessions-per-client=512")
+    with ExitStack() as stack:
+        cluster = stack.enter_context(running_cluster(repositories, folder, 3, 0))
+        gateways = []
+        for number, urls in enumerate((cluster.urls[:1], cluster.urls)):
+            gateway = GatewayProcess(urls, folder, number, *options)
+            gateway.start()
+            stack.callback(gateway.stop)
+            gateways.append(gateway)
+        for gateway in gateways:
+            asyncio.run(_sessions(gateway, audios, len(audios)))
+        ratios = []
+        for turn in range(turns):
+            used: dict[int, float] = {}
+            for which in (0, 1) if turn % 2 else (1, 0):
+                before = psutil.Process(gateways[which].pid).cpu_times()
+                asyncio.run(_sessions(gateways[which], audios, sessions))
+                after = psutil.Process(gateways[which].pid).cpu_times()
+                used[which] = after.user + after.system - before.user - before.system
+            one, three = (1000 * used[which] / audio_s for which in (0, 1))
+            ratios.append(three / one)
+            print(
+                f"processor ms per second of audio: one {one:.2f}, three {three:.2f}, "
+                f"{100 * (three / one - 1):+.1f} %",
+                flush=True,
+            )
+        print(f"median {100 * (statistics.median(ratios) - 1):+.1f} %")
+
+
+async def _ask(urls: Sequence[str], waveforms: Sequence[Waveform], seconds: float) -> float:
+    """Return how many seconds of audio are recognised in a second."""
+    begun_s = time.perf_counter() + WARM_UP_S
+    end_s, heard = begun_s + seconds, 0.0
+
+    async def one(client: AsyncClient, number: int) -> None:
+        nonlocal heard
+        while time.perf_counter() < end_s:
+            waveform = waveforms[number % len(waveforms)]
+            await client.transcribe(waveform, sample_rate=SAMPLE_RATE, model="sensevoice")
+            if begun_s < time.perf_counter() < end_s:
+                heard += waveform.size / SAMPLE_RATE
+            number += IN_FLIGHT + 1
+
+    async with AsyncClient(urls) as client:
+        await asyncio.gather(*(one(client, number) for number in range(IN_FLIGHT * len(urls))))
+    return heard / seconds
+
+
+def _client(urls: list[str], seconds: float) -> float:
+    """Ask, in a process of its own."""
+    waveforms = [samples for _, text, samples in heldout() if text]
+    return asyncio.run(_ask(urls, waveforms, seconds))
+
+
+def carry(folder: Path, seconds: float, turns: int) -> None:
+    """Print what one Triton on one core carries, and two on two."""
+    all_cores = os.sched_getaffinity(0)
+    first, second = sorted(all_cores)[:2]
+    repositories = install_models(folder, {"sensevoice": EMBEDDED["sensevoice"]})
+    with ExitStack() as stack:
+        urls = []
+        for core in (first, second):
+            os.sched_setaffinity(0, {core})  # what is started now stays there
+            server = TritonServer(repositories, log=folder / f"log{core}")
+            urls.append(f"grpc://{stack.enter_context(running(server)).grpc_url}")
+        os.sched_setaffinity(0, all_cores)
+        ratios = []
+        for _ in range(turns):
+            one = _measured({first}, urls[:1], seconds)
+            two = _measured({first, second}, urls, seconds)
+            ratios.append(two / one)
+            print(
+                f"seconds of audio a second: one {one:.1f}, two {two:.1f}, {two / one:.2f} times",
+                flush=True,
+            )
+        print(f"median {statistics.median(ratios):.2f} times")
+
+
+def _measured(cores: set[int], urls: list[str], seconds: float) -> float:
+    """Run a client on some cores only."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, os.sched_setaffinity, (0, cores)) as pool:
+        return pool.submit(_client, urls, seconds).result()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description="Several servers beside one.")
+    parser.add_argument("what", choices=["cost", "carry"])
+    parser.add_argument("--sessions", type=int, default=40, help="of cost, at a time")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of carry, for each figure")
+    parser.add_argument("--turns", type=int, default=5)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        if options.what == "cost":
+            cost(Path(folder), options.sessions, options.turns)
+        else:
+            carry(Path(folder), options.seconds, options.turns)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

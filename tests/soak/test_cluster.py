@@ -126,7 +126,7 @@ def beside(cluster: Cluster, files, disturb: Callable[[], None]) -> tuple[list, 
 
 
 def check(outcome, expected, *, told: bool) -> None:
-    """See that every word is there; `told`: whether clients may hear of failures, and go on then."""
+    """See that every word is there; `told`: whether clients may hear of failures on the way."""
     said, written = outcome
     texts, file_texts = expected
     wrong = [(texts[index], heard) for index, heard in said if heard.sentences != texts[index]]

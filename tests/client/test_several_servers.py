@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack
 
 import grpc
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from asr_client import (
     Client,
     ConnectionFailed,
     OptionError,
+    RequestTimeout,
     SessionLimitReached,
     SessionLost,
 )
@@ -27,7 +29,7 @@ from asr_client.files.resuming import ToldSegments
 from asr_server.run import ServerFlags, TritonServer
 from tests.client import misbehaving, toy_repository, toy_streaming
 from tests.client.sides import NOISE, SECOND, until
-from tests.client.toy_streaming import SESSION_LIMIT, Received, Toy, letters
+from tests.client.toy_streaming import SESSION_LIMIT, TROUBLE, Received, Toy, letters
 from tests.serving import READY_TIMEOUT_S
 
 SCHEMES = ("grpc", "http")
@@ -167,6 +169,36 @@ def test_a_server_that_stops_in_its_tracks_is_left_out_and_given_up(toys, monkey
                 both.add(await served_by(toys, client))
             for session in sessions:
                 await session.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["late", "cancelled"])
+def test_the_server_learns_that_nobody_waits_any_more(toys, how):
+    """Of a deadline that has passed, and of a cancellation, while a request waits there."""
+    toy = toys[0]
+
+    async def run() -> None:
+        toy.received.hold()
+        async with (
+            AsyncClient(urls(toys[:1], "grpc")) as client,
+            AsyncClient(urls(toys[:1], "grpc"), timeout_s=0.5) as impatient,
+        ):
+            holding = client.stream(model="toy_stream_core")
+            await holding.open()
+            await holding.send(np.full(SECOND, TROUBLE["hold"], np.float32))
+            await until(lambda: len(toy.received.events(holding.sequence_id)) == 2)
+            waiting = (impatient if how == "late" else client).stream(model="toy_stream_core")
+            opening = asyncio.create_task(waiting.open())
+            if how == "cancelled":
+                await asyncio.sleep(0.5)
+                opening.cancel()
+            with pytest.raises(asyncio.CancelledError if how == "cancelled" else RequestTimeout):
+                await opening
+            toy.received.release()
+            await holding.finish()
+            await until(lambda: bool(toy.received.events(waiting.sequence_id)))
+            assert toy.received.events(waiting.sequence_id)[0]["cancelled"]
 
     asyncio.run(run())
 

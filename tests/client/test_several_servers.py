@@ -109,6 +109,14 @@ def test_a_server_that_is_not_there_costs_nobody_anything(toys, scheme):
                 async with client.stream(model="toy_stream") as session:
                     await session.send(NOISE[:SECOND])
                     assert (await session.finish()).text == letters(SECOND)
+        async with AsyncClient([nobody, urls(toys, scheme)[0]]) as client:
+            sessions = [client.stream(model="toy_stream") for _ in range(SESSION_LIMIT)]
+            for session in sessions:
+                await session.open()
+            with pytest.raises(SessionLimitReached):  # not that nobody is there
+                await client.stream(model="toy_stream").open()
+            for session in sessions:
+                await session.close()
         async with AsyncClient([nobody, nobody.replace("127.0.0.1", "127.0.0.2")]) as client:
             with pytest.raises(ConnectionFailed):
                 await transcribe(client, 100)

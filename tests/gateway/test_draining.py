@@ -29,6 +29,7 @@ from tests.gateway.realtime_client import COMPLETED, at_24_khz, of_type, realtim
 AUDIO = spoken_pcm(2)
 LONG = spoken_pcm(4, seed=2)
 PATIENCE_S = 120
+PACE = 6.0  # times as fast as speech
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,8 @@ def test_what_is_cut_goes_on_elsewhere_from_what_is_committed(triton_url, gatewa
     alone = texts(asyncio.run(recognise(gateway, LONG)), "2pass-offline")
 
     async def run(leaving) -> None:
-        speaking = asyncio.create_task(speak([leaving, gateway], LONG, pace=2.0))
-        await asyncio.sleep(at_s / 2)
+        speaking = asyncio.create_task(speak([leaving, gateway], LONG, pace=PACE))
+        await asyncio.sleep(at_s / PACE)
         terminate(leaving)
         heard = await speaking
         assert heard.sentences == alone

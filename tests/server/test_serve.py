@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,7 +18,9 @@ import numpy as np
 import psutil
 import pytest
 
-from asr_client import AsrError, Client, RequestRejected
+from asr_client import AsrError, AsyncClient, Client, RequestRejected, ServerNotReady
+from asr_client.files import SpeechDetector
+from asr_contract import SAMPLE_RATE
 from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
@@ -95,6 +98,33 @@ def test_what_is_not_installed_is_not_served(start, repository):
     process.communicate(timeout=END_TIMEOUT_S)
     assert {"sensevoice", "vad"} <= ready
     assert "punctuation" not in ready
+
+
+def test_sigterm_lets_open_streams_end_and_takes_none(start, repository):
+    copy_repository(KINDS["vad"], repository)
+    install(KINDS["vad"], RANDOM_MODELS / "fsmn_vad-tiny-seed0", repository)
+    ports, process = start("--drain-s", str(END_TIMEOUT_S))
+    read_until(process, "ready")
+    second = np.zeros(SAMPLE_RATE, np.float32)
+
+    async def run() -> None:
+        async with (
+            AsyncClient(f"grpc://127.0.0.1:{ports[1]}") as client,
+            SpeechDetector(client._transport, {}, END_TIMEOUT_S) as detector,
+        ):
+            await detector.accept(second)
+            process.terminate()
+            while await client.is_ready():
+                await asyncio.sleep(0.05)
+            live = f"http://127.0.0.1:{ports[0]}/v2/health/live"
+            assert (await asyncio.to_thread(urlopen, live, timeout=END_TIMEOUT_S)).status == 200
+            with pytest.raises(ServerNotReady):
+                async with SpeechDetector(client._transport, {}, END_TIMEOUT_S) as late:
+                    await late.accept(second)
+            await detector.accept(second, is_last=True)
+
+    asyncio.run(run())
+    assert process.wait(END_TIMEOUT_S) == 0
 
 
 def test_nothing_to_serve(start, repository):

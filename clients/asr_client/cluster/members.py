@@ -78,12 +78,15 @@ class Members:
 
         Args:
             model: that is to be asked.
-            other_than: one that has failed; then None where no other is usable.
+            other_than: one that has failed.
+
+        Returns:
+            None where there is no other; one that is thought to be lost where all are.
         """
         best: Server | None = None
         least: tuple[bool, bool, float, int] | None = None
         for server in self._servers.values():
-            if server is other_than or (other_than is not None and not server.is_usable):
+            if server is other_than:
                 continue
             rank = (not server.is_usable, server.avoids(model), server.load, server.chosen)
             if least is None or rank < least:

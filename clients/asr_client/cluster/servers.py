@@ -46,8 +46,11 @@ def transport_of(endpoints: Sequence[Endpoint], make: Callable[[Endpoint], Trans
 
 
 def has_another(transport: Transport) -> bool:
-    """Return whether what has failed on one server may be begun anew on another."""
-    return isinstance(transport, Servers) and transport.has_ready
+    """Return whether what has failed on one server may be begun anew on another.
+
+    Whether that is ready shows when it is asked: busy servers answer late that they are.
+    """
+    return isinstance(transport, Servers) and transport.has_several
 
 
 class Servers:
@@ -69,6 +72,11 @@ class Servers:
         if self._found is None:  # belongs to the event loop that runs at the first call
             self._found = Members(self._endpoints, self._make)
         return self._found
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there is more than one server."""
+        return len(self._members.all) > 1
 
     @property
     def has_ready(self) -> bool:
@@ -104,9 +112,9 @@ class Servers:
         try:
             server.check_same(transport)
             return await server.ask(model, call)
-        except ModelNotFound:
+        except ModelNotFound as error:  # it was there when the sequence began: the server leaves
             self._forget(step)
-            raise
+            raise ConnectionFailed(f"the server has let go of a sequence ({error})") from error
         finally:
             if step.end:
                 self._forget(step)
@@ -131,7 +139,13 @@ class Servers:
             left_s = deadline_s - time.monotonic()
             if other is None or left_s <= 0:
                 raise
-        return await self._of(other, model, left_s, call, step)
+            failure, was_usable = error, other.is_usable
+        try:
+            return await self._of(other, model, left_s, call, step)
+        except AsrError as error:
+            if not was_usable and is_outage(error):  # the first knew more of what is wrong
+                raise failure from error
+            raise
 
     async def _of(
         self,

@@ -136,7 +136,6 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop
     flags = replace(
         _load_what_is_installed(repositories, options.load),
         pinned_memory_pool_bytes=options.pinned_memory_mb << 20,
-        exit_timeout_s=max(round(options.drain_s), 1),
     )
     http_port = doors.http_port if doors else options.http_port
     folder = make_socket_folder(http_port)

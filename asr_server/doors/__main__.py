@@ -1,4 +1,7 @@
-"""Runs one of the doors until SIGTERM; `asr_server.run.doors` starts it.
+"""Runs one of the doors until SIGTERM; `asr_server.run.door_parts` starts it.
+
+SIGUSR1 says that the server stops: a door is not ready any more, and that of gRPC takes no new
+sequence, and ends when those that are open have.
 
     python -m asr_server.doors http --sockets DIR --http-fd N --metrics-fd N
     python -m asr_server.doors grpc --sockets DIR --address HOST:PORT
@@ -37,6 +40,7 @@ async def run(options: argparse.Namespace) -> None:
         await http.start(
             socket.socket(fileno=options.http_fd), socket.socket(fileno=options.metrics_fd)
         )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, http.leave)
         await stop.wait()
         await http.close()
     else:
@@ -44,7 +48,17 @@ async def run(options: argparse.Namespace) -> None:
 
         door = GrpcDoor(access, options.sockets / GRPC_SOCKET)
         await door.start(options.address)
+        leaving = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leaving.set)
+
+        async def leave() -> None:
+            await leaving.wait()
+            await door.left()
+            stop.set()
+
+        waiting = asyncio.create_task(leave())
         await stop.wait()
+        waiting.cancel()
         await door.close()
 
 

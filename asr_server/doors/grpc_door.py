@@ -6,7 +6,9 @@ their size, and 64 MB can hold 64 GB.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,16 @@ from asr_server.doors.tensors import (
 _SERVICE = "/inference.GRPCInferenceService/"
 _LIVE = f"{_SERVICE}ServerLive"
 # What a method takes; a check of health has a name as its first field, too.
+_CHECK = "/grpc.health.v1.Health/Check"
+_READY = f"{_SERVICE}ServerReady"
 _HEALTH = {
-    "/grpc.health.v1.Health/Check": service_pb2.ModelReadyRequest,
+    _CHECK: service_pb2.ModelReadyRequest,
     _LIVE: service_pb2.ServerLiveRequest,
-    f"{_SERVICE}ServerReady": service_pb2.ServerReadyRequest,
+    _READY: service_pb2.ServerReadyRequest,
+}
+_NOT_READY = {
+    _CHECK: b"\x08\x02",  # HealthCheckResponse with NOT_SERVING
+    _READY: service_pb2.ServerReadyResponse(ready=False).SerializeToString(),
 }
 _QUERIES = {
     **_HEALTH,
@@ -69,6 +77,10 @@ _TRITON_OPTIONS = [
 ]
 
 
+_LEAVING = f"the server stops; come again in {RETRY_AFTER_S} s, or ask another"
+_LEFT_S = 1.0  # a sequence has nothing under way for a moment
+
+
 class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Serves clients at an address.
 
@@ -84,6 +96,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._server.add_generic_rpc_handlers((self,))
         # gRPC hands over whole messages, so that those that wait are in memory, too.
         self._room = Room(max_waiting_bytes=MAX_WAITING_BYTES)
+        self._leaving = False
+        self._under_way = 0  # requests for models, and streams
 
     async def start(self, address: str) -> None:
         """Listen at `host:port`.
@@ -93,6 +107,24 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         """
         self._server.add_insecure_port(address)
         await self._server.start()
+
+    async def left(self) -> None:
+        """Say that the server is not ready, take no new sequence, and wait for what is open."""
+        self._leaving = True
+        empty_s = 0.0
+        while empty_s < _LEFT_S:
+            await asyncio.sleep(_LEFT_S / 10)
+            empty_s = 0.0 if self._under_way else empty_s + _LEFT_S / 10
+
+    @contextmanager
+    def _counted(self, method: str) -> Iterator[None]:
+        """Note what has to finish before this door may go."""
+        counts = method in (_INFER, _STREAM)
+        self._under_way += counts
+        try:
+            yield
+        finally:
+            self._under_way -= counts
 
     async def close(self) -> None:
         """End, with what is under way."""
@@ -111,20 +143,25 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _unary(self, method: str) -> Any:
         call = self._triton.unary_unary(method)
 
-        def check(request: bytes) -> None:
+        def check(request: bytes) -> bool:
             if method == _INFER:
-                check_infer(request)
-            else:
-                _check_query(_QUERIES[method], request)
+                return check_infer(request)
+            _check_query(_QUERIES[method], request)
+            return False
 
         async def handle(request: bytes, context: Any) -> bytes:
             await self._admit(method, context)
             try:
-                check(request)
+                begins = check(request)
                 if method == _LIVE:  # as over HTTP: what watches Triton lives
                     return bytes(service_pb2.ServerLiveResponse(live=True).SerializeToString())
+                if self._leaving and method in _NOT_READY:
+                    return bytes(_NOT_READY[method])
+                if self._leaving and begins:
+                    await context.abort(grpc.StatusCode.UNAVAILABLE, _LEAVING)
                 async with self._room.reserved(len(request)):
-                    answer: bytes = await call(request, timeout=context.time_remaining())
+                    with self._counted(method):
+                        answer: bytes = await call(request, timeout=context.time_remaining())
             except Refused as error:
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except NoRoom:
@@ -155,8 +192,9 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
 
             answers = call(checked(), timeout=context.time_remaining())
             try:
-                async for answer in answers:
-                    yield answer
+                with self._counted(method):
+                    async for answer in answers:
+                        yield answer
             except grpc.aio.AioRpcError as error:
                 await self._pass_failure(error, context)
             except BaseException:
@@ -189,8 +227,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         await context.abort(code, details)
 
 
-def check_infer(message: bytes) -> None:
-    """Check a ModelInferRequest.
+def check_infer(message: bytes) -> bool:
+    """Check a ModelInferRequest, and return whether a sequence begins with it.
 
     Raises:
         Refused: it is none, or one that is not open to clients.
@@ -213,6 +251,9 @@ def check_infer(message: bytes) -> None:
             check_bytes(tensor.name, tensor.datatype, tensor.shape, raw[index])
         else:
             _check_contents(tensor)
+    return "sequence_start" in request.parameters and bool(
+        request.parameters["sequence_start"].bool_param
+    )
 
 
 def _check_contents(tensor: Any) -> None:

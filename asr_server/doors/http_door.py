@@ -32,7 +32,8 @@ _MAX_CONNECTIONS = 2048
 _QUERY_TIMEOUT_S = 30.0
 _CLOSED = "open are health, metadata, config, stats and infer of KServe v2; this is none of them"
 _LIVE = "/v2/health/live"
-_OPEN = (_LIVE, "/v2/health/ready")  # to probes, which have no key
+_READY = "/v2/health/ready"
+_OPEN = (_LIVE, _READY)  # to probes, which have no key
 _SAFE = {"Server": "triton-asr", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -51,6 +52,7 @@ class HttpDoor:
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._room = Room()
         self._runners: list[web.AppRunner] = []
+        self._leaving = False
 
     async def start(self, http: socket.socket, metrics: socket.socket) -> None:
         """Listen."""
@@ -60,7 +62,7 @@ class HttpDoor:
                 auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None),
             )
-        queries = ["/v2", "/v2/models/stats", "/v2/health/ready"]
+        queries = ["/v2", "/v2/models/stats"]
         for place in (_MODEL, _VERSIONED):
             queries += [place, *(f"{place}/{what}" for what in ("ready", "config", "stats"))]
         infer = [f"{place}/infer" for place in (_MODEL, _VERSIONED)]
@@ -68,11 +70,16 @@ class HttpDoor:
             http,
             [
                 web.get(_LIVE, self._live),
+                web.get(_READY, self._ready),
                 *(web.get(path, self._query) for path in queries),
                 *(web.post(path, self._infer) for path in infer),
             ],
         )
         await self._listen(metrics, [web.get("/metrics", self._metrics)])
+
+    def leave(self) -> None:
+        """Say from now on that the server is not ready."""
+        self._leaving = True
 
     async def close(self) -> None:
         """End, with what is under way."""
@@ -144,6 +151,9 @@ class HttpDoor:
         do it again and again.
         """
         return web.Response(headers=_SAFE)
+
+    async def _ready(self, request: web.Request) -> web.StreamResponse:
+        return _later("the server stops") if self._leaving else await self._query(request)
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
         return await self._passed(request, "http", b"", {}, _QUERY_TIMEOUT_S)

@@ -41,7 +41,7 @@ class DockerServer:
     name = "the container"
     start_timeout_s = READY_TIMEOUT_S
     stop_timeout_s = float(STOP_TIMEOUT_S)
-    drain_s = 0.0
+    drains = False
 
     def __init__(
         self,
@@ -159,12 +159,16 @@ class DockerServer:
         except NotFound:
             return "ended, and is gone"
 
+    def drain(self) -> bool:
+        """As `Part.drain`; what runs in the container does when that is stopped."""
+        return False
+
     def stop(self, at_once: bool = False) -> None:
         """Stop the container; harmless if it never started or is gone."""
         if self._container is None:
             return
         try:
-            self._container.stop(timeout=0 if at_once else STOP_TIMEOUT_S + round(self.drain_s))
+            self._container.stop(timeout=0 if at_once else STOP_TIMEOUT_S)
         except NotFound:
             pass
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ class Doors:
                 env=env,
                 inherited=descriptors,
                 stop_timeout_s=_STOP_S,
+                drain_signal=signal.SIGUSR1,
             ),
             ProcessPart(
                 "the gRPC door",
@@ -95,6 +97,8 @@ class Doors:
                 address=(self._reachable, _port(self._grpc)),
                 env=env,
                 stop_timeout_s=_STOP_S,
+                drain_signal=signal.SIGUSR1,
+                ends_drained=True,
             ),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 
 from asr_server.run.parts import ProcessPart
@@ -25,5 +26,6 @@ def gateway_part(
         ["asr_gateway", "--triton", triton_url, f"--drain-s={drain_s:g}", *arguments],
         stop_timeout_s=_STOP_S,
         say=say,
-        drains=True,
+        drain_signal=signal.SIGTERM,
+        ends_drained=True,
     )

@@ -23,13 +23,13 @@ class Part(Protocol):
         name: for messages.
         start_timeout_s: it is ready within, or something is wrong.
         stop_timeout_s: it may take so long to end.
-        drain_s: and what is under way so long to finish before that.
+        drains: it can let what is under way finish; nobody starts it anew then.
     """
 
     name: str
     start_timeout_s: float
     stop_timeout_s: float
-    drain_s: float
+    drains: bool
 
     def start(self) -> None:
         """Start it, and return at once.
@@ -60,6 +60,9 @@ class Part(Protocol):
             TritonServerError: that cannot be done.
         """
 
+    def drain(self) -> bool:
+        """Let it take nothing new, and return whether it ends by itself when all has finished."""
+
     def stop(self, at_once: bool = False) -> None:
         """End it; harmless if it does not run.
 
@@ -79,11 +82,11 @@ class ProcessPart:
         inherited: file descriptors that it is given.
         stop_timeout_s: as `Part.stop_timeout_s`.
         say: is told what it prints, line by line, by whoever calls `is_ready`.
-        drains: whether SIGTERM lets it finish what is under way, and SIGINT ends it sooner.
+        drain_signal: lets it take nothing new; where that is SIGTERM, SIGINT ends it sooner.
+        ends_drained: it ends by itself then.
     """
 
     start_timeout_s = 60.0
-    drain_s = 0.0
 
     def __init__(
         self,
@@ -94,7 +97,8 @@ class ProcessPart:
         inherited: Sequence[int] = (),
         stop_timeout_s: float = 5.0,
         say: Callable[[str], None] | None = None,
-        drains: bool = False,
+        drain_signal: signal.Signals | None = None,
+        ends_drained: bool = False,
     ) -> None:
         self.name = name
         self.stop_timeout_s = stop_timeout_s
@@ -103,14 +107,17 @@ class ProcessPart:
         self._env = dict(env or {})
         self._inherited = tuple(inherited)
         self._say = say
-        self._drains = drains
+        self._drain_signal = drain_signal
+        self._ends_drained = ends_drained
+        self._is_draining = False
+        self.drains = drain_signal is not None
         self._printed: deque[str] = deque()
         self._process: subprocess.Popen[str] | None = None
         self._is_ready = False
 
     def start(self) -> None:
         """As `Part.start`."""
-        self._is_ready = False
+        self._is_ready = self._is_draining = False
         self._process = subprocess.Popen(
             bound_to_starter(self._command),
             stdin=subprocess.DEVNULL,
@@ -156,6 +163,14 @@ class ProcessPart:
         """As `Part.mend`; never called."""
         raise TritonServerError(f"{self.name}: {lost}")
 
+    def drain(self) -> bool:
+        """As `Part.drain`."""
+        if self._process is None or self._drain_signal is None:
+            return False
+        self._process.send_signal(self._drain_signal)
+        self._is_draining = True
+        return self._ends_drained
+
     def stop(self, at_once: bool = False) -> None:
         """As `Part.stop`."""
         process, self._process = self._process, None
@@ -164,10 +179,10 @@ class ProcessPart:
         if at_once:
             process.kill()
         else:
-            sooner = self._drains and not self.drain_s
+            sooner = self._drain_signal == signal.SIGTERM and not self._is_draining
             process.send_signal(signal.SIGINT if sooner else signal.SIGTERM)
         try:
-            process.wait(self.stop_timeout_s + (self.drain_s if self._drains else 0.0))
+            process.wait(self.stop_timeout_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -65,6 +65,12 @@ class Watched:
         """Start it, and look after it from now on."""
         self._thread.start()
 
+    def drain(self) -> bool:
+        """Let it finish what is under way; returns whether it ends by itself then."""
+        with self._starting:
+            self._ending = self.part.drains
+            return self.part.drain()
+
     def end(self) -> None:
         """Stop it for good."""
         with self._starting:
@@ -216,6 +222,16 @@ def serve(
                 report(f"{state} ({told_s - begun_s:.0f} s)")
         return 0
     finally:
+        _drain(watched, drain_s())
         for each in reversed(watched):
-            each.part.drain_s = drain_s()
             each.end()
+
+
+def _drain(watched: Sequence[Watched], drain_s: float) -> None:
+    """Let parts finish what is under way, for so long; what they need goes on meanwhile."""
+    if not drain_s:
+        return
+    ending = [each for each in watched if each.drain()]
+    deadline_s = time.monotonic() + drain_s
+    while any(each.part.is_running() for each in ending) and time.monotonic() < deadline_s:
+        time.sleep(POLL_S)

@@ -12,13 +12,14 @@ from ..errors import (
 )
 
 # What Triton says of a model whose process has died, of one that is loaded anew, of a sequence that
-# began before it was, and when it stops.
+# began before it was, and when it stops: of what it is asked, and of what its models ask it.
 _DEAD_PROCESS = ("is not healthy", "stub process")
 _PASSING = (
     "has no available versions",
     "must specify the start flag",
     "no state for sequence",
     "server is stopping",
+    "server not ready",
 )
 
 

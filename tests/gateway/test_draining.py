@@ -42,6 +42,12 @@ def terminate(gateway) -> None:
     gateway.server.handle_exit(signal.SIGTERM, None)
 
 
+async def until_heard(gateway) -> None:
+    """Wait until a session has audio."""
+    while all(session.idle_since_s is not None for session in gateway.server.gateway.sessions):
+        await asyncio.sleep(0.02)
+
+
 async def until_gone(gateway) -> None:
     """Wait until nobody listens any more."""
     deadline_s = time.monotonic() + PATIENCE_S
@@ -71,6 +77,7 @@ def test_what_is_open_goes_on_and_nothing_new_is_taken(triton_url, expected):
             assert await state(http, gateway) == (200, 200)
             await socket.send(begin())
             await socket.send(AUDIO[: 10 * FRAME])
+            await until_heard(gateway)
             async with client_of(gateway) as idle:
                 terminate(gateway)
                 await idle.wait_closed()
@@ -182,7 +189,7 @@ def test_ctrl_c_does_not_wait_for_who_speaks(triton_url):
             await socket.send(begin())
             await socket.send(AUDIO[: 10 * FRAME])
             json_reply = asyncio.create_task(socket.recv())
-            await asyncio.sleep(0.2)
+            await until_heard(gateway)
             gateway.server.handle_exit(signal.SIGINT, None)
             last = json.loads(await json_reply)
             while not last["is_final"]:

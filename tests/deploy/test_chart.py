@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import yaml
 
 from asr_gateway.service import command_line, server
 from asr_server.commands.serve_options import parser as serve_parser
+from asr_server.models import KINDS
 from asr_server.places import ROOT
 from asr_server.run.triton_part import TritonPart
 from tests.deploy.charts import CASES, OPEN, Release, containers, releases, render
@@ -30,6 +32,12 @@ def release(request) -> Release:
 def test_the_chart_is_of_this_version():
     chart = yaml.safe_load((ROOT / "deploy/triton-asr/Chart.yaml").read_text())
     assert chart["appVersion"] == VERSION
+
+
+def test_every_kind_of_model_can_be_installed():
+    schema = (ROOT / "deploy/triton-asr/values.schema.json").read_text()
+    (kinds,) = re.findall(r'"kind":\s*\{\s*"enum":\s*(\[[^]]*"vad"[^]]*\])', schema)
+    assert json.loads(kinds) == list(KINDS)
 
 
 def test_the_gateway_takes_its_command_line(release):

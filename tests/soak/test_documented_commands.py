@@ -46,6 +46,8 @@ NOT_RUN = {
     "tritonserver --model-repository": "needs NVIDIA's container",
     "--from fsmn-vad": "needs a model hub",
     "--from ct-punc-c": "needs a model hub",
+    "--from fa-zh": "needs a model hub",
+    "--model fa-zh": "tests/client/test_align_by_fa_zh.py does it",
     "--from DIRECTORY": "stands for any directory",
     "--from .cache/finetuned": "tests/soak/test_finetune.py does it",
     "scripts.finetune": "tests/soak/test_finetune.py does it",

@@ -21,11 +21,13 @@ from asr_client import (
     ConnectionFailed,
     OptionError,
     RequestTimeout,
+    ServerError,
     SessionLimitReached,
     SessionLost,
 )
 from asr_client.cluster import read_endpoints
 from asr_client.files.resuming import ToldSegments
+from asr_client.transport import is_outage
 from asr_server.run import ServerFlags, TritonServer
 from tests.client import misbehaving, toy_repository, toy_streaming
 from tests.client.sides import NOISE, SECOND, until
@@ -123,6 +125,14 @@ def test_a_server_that_is_not_there_costs_nobody_anything(toys, scheme):
             assert not await client.is_ready()
 
     asyncio.run(run())
+
+
+def test_what_a_server_cannot_do_any_more_as_it_stops_is_its_failure():
+    """Triton 24.10's words, of a model that asked another."""
+    words = "vad_encoder: Model vad_encoder - Error when running inference: Server not ready"
+    assert is_outage(ServerError("grpc://a:8001: model 'vad': " + words, server_message=words))
+    words = "vad_encoder: expected [T, 400]; got [3]"
+    assert not is_outage(ServerError("grpc://a:8001: model 'vad': " + words, server_message=words))
 
 
 def test_what_a_server_that_leaves_cancels_is_done_by_another(toys):

@@ -30,7 +30,7 @@ from asr_core.decoding.scorers import (
     TokenScorer,
     WeighedLanguageModel,
 )
-from asr_core.decoding.spelling import PieceSpeller, SentencePieceSpeller, Speller
+from asr_core.decoding.spelling import Joints, PieceSpeller, SentencePieceSpeller, Speller
 
 __all__ = [
     "DEFAULT_WEIGHT",
@@ -42,6 +42,7 @@ __all__ = [
     "HotwordSettings",
     "HotwordTrie",
     "JoinedScorers",
+    "Joints",
     "LanguageModel",
     "PieceSpeller",
     "PositionSearch",

@@ -121,7 +121,7 @@ class HotwordLists:
 
     def _scorer(self, tries: Iterable[HotwordTrie]) -> HotwordScorer | None:
         filled = [trie for trie in tries if len(trie)]
-        return HotwordScorer(filled, self._increment) if filled else None
+        return HotwordScorer(filled, self._increment, self._spell.joints) if filled else None
 
 
 def repeat_left_out(problems: Sequence[str], num_rows: int) -> NDArray[np.object_]:

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 Ids = tuple[int, ...]
-Speller = Callable[[str], list[Ids]]
-"""Returns the spellings of a word, at least one; raises ValueError where there is none."""
+
+
+@dataclass(frozen=True)
+class Joints:
+    """Where two tokens are of one word of letters: one that goes on, and one that continues it.
+
+    Attributes:
+        goes_on: tokens that what follows may continue.
+        continues: tokens that continue the one before, if it goes on.
+    """
+
+    goes_on: frozenset[int] = frozenset()
+    continues: frozenset[int] = frozenset()
+
+
+class Speller(Protocol):
+    """Writes words with the tokens of a recogniser."""
+
+    @property
+    def joints(self) -> Joints:
+        """Where tokens are of one word."""
+
+    def __call__(self, word: str) -> list[Ids]:
+        """Return the spellings of a word, at least one.
+
+        Raises:
+            ValueError: the vocabulary cannot write it.
+        """
+
 
 CONTINUES = "@@"
 SPACE_MARK = "\u2581"  # SentencePiece's
@@ -36,6 +64,10 @@ class PieceSpeller:
         self._segmentation = segmentation or {}
         stems = (piece.removesuffix(CONTINUES) for piece in pieces)
         self._longest = max((len(stem) for stem in stems if stem.isascii()), default=1)
+        self.joints = Joints(
+            frozenset(n for n, piece in enumerate(pieces) if piece.endswith(CONTINUES)),
+            frozenset(range(len(pieces))),
+        )
 
     def __call__(self, word: str) -> list[Ids]:
         """Return the spellings of one hotword.
@@ -96,6 +128,11 @@ class SentencePieceSpeller:
         self._tokenizer = tokenizer
         self._unknown = tokenizer.unk_id()
         self._mark = tokenizer.piece_to_id(SPACE_MARK)
+        pieces = [(n, tokenizer.id_to_piece(n)) for n in range(tokenizer.get_piece_size())]
+        self.joints = Joints(
+            frozenset(n for n, piece in pieces if _is_alphanumeric(piece[-1:])),
+            frozenset(n for n, piece in pieces if _is_alphanumeric(piece[:1])),
+        )
 
     def __call__(self, word: str) -> list[Ids]:
         """Return the spellings of one hotword.
@@ -123,3 +160,8 @@ class SentencePieceSpeller:
         if not first.startswith(SPACE_MARK) or first[1:].isascii():
             return ()
         return (self._tokenizer.piece_to_id(first[1:]), *ids[1:])
+
+
+def _is_alphanumeric(character: str) -> bool:
+    """Return whether words of such characters are told apart by spaces; Korean adds endings."""
+    return character.isascii() and character.isalnum()

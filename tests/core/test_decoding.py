@@ -17,6 +17,7 @@ from asr_core.decoding import (
     HotwordScorer,
     HotwordTrie,
     JoinedScorers,
+    Joints,
     PositionSearch,
     TokenScorer,
     WeighedLanguageModel,
@@ -30,6 +31,7 @@ VOCABULARY = 5
 BLANK, SILENT = 0, 1
 UNLIMITED = DecodingOptions(beam=10**6, prune=math.inf, lm_weight=0.7, insertion_bonus=0.4)
 Word = tuple[int, ...]
+APART = Joints()
 
 
 class Bigrams:
@@ -85,14 +87,24 @@ class Nothing:
         return 0.0
 
 
-def earned(text: Sequence[int], words: Mapping[Word, float], increment: float) -> float:
+def earned(
+    text: Sequence[int], words: Mapping[Word, float], increment: float, joints: Joints = APART
+) -> float:
     """Return what a text earns by the definition in `hotword_trie`."""
+
+    def joined(place: int) -> bool:
+        """Return whether the tokens before and at a place are of one word."""
+        if not 0 < place < len(text):
+            return False
+        return text[place - 1] in joints.goes_on and text[place] in joints.continues
+
     covered: set[int] = set()
     bonus = 0.0
     for word, weight in words.items():
         for start in range(len(text) - len(word) + 1):
-            if tuple(text[start : start + len(word)]) == word:
-                covered.update(range(start, start + len(word)))
+            end = start + len(word)
+            if tuple(text[start:end]) == word and not joined(start) and not joined(end):
+                covered.update(range(start, end))
                 bonus += weight / 10
     return bonus + increment / 10 * len(covered)
 
@@ -102,6 +114,8 @@ WORDS = st.dictionaries(
     st.floats(-40, 60),
     max_size=5,
 )
+_SOME = st.frozensets(st.integers(2, 4))
+JOINTS = st.one_of(st.just(APART), st.builds(Joints, _SOME, _SOME))
 INCREMENTS = st.sampled_from([0.0, 7.0, 20.0])
 LANGUAGE_MODELS: st.SearchStrategy[type[Bigrams] | type[Ngrams] | None]
 LANGUAGE_MODELS = st.sampled_from([None, Bigrams, Ngrams])
@@ -117,27 +131,30 @@ def grid(seed: int, length: int, width: int) -> tuple[NDArray[np.int32], NDArray
 
 
 def scorer_of(
-    words: Mapping[Word, float], increment: float, language_model: Bigrams | Ngrams | None
+    words: Mapping[Word, float],
+    increment: float,
+    joints: Joints,
+    language_model: Bigrams | Ngrams | None,
 ) -> TokenScorer:
     half = len(words) // 2
     layers = [HotwordTrie([*words.items()][:half]), HotwordTrie([*words.items()][half:])]
-    hotwords = HotwordScorer(layers, increment)
+    hotwords = HotwordScorer(layers, increment, joints)
     if language_model is None:
         return hotwords
     return JoinedScorers(hotwords, WeighedLanguageModel(language_model, UNLIMITED))
 
 
 @settings(max_examples=1000, deadline=None)
-@given(st.lists(st.integers(2, 4), max_size=12), WORDS, INCREMENTS)
+@given(st.lists(st.integers(2, 4), max_size=12), WORDS, INCREMENTS, JOINTS)
 def test_hotwords_earn_what_their_definition_says(
-    text: list[int], words: dict[Word, float], increment: float
+    text: list[int], words: dict[Word, float], increment: float, joints: Joints
 ) -> None:
-    scorer = scorer_of(words, increment, None)
+    scorer = scorer_of(words, increment, joints, None)
     state, total = scorer.begin(), 0.0
     for token in text:
         state, added = scorer.score(state, token)
         total += added
-    assert total + scorer.end(state) == pytest.approx(earned(text, words, increment))
+    assert total + scorer.end(state) == pytest.approx(earned(text, words, increment, joints))
 
 
 @given(WORDS, WORDS)
@@ -156,7 +173,13 @@ def test_the_later_trie_decides_on_a_word_of_both(
 
 @settings(max_examples=1000, deadline=None)
 @given(
-    st.integers(0, 10**6), st.integers(0, 4), st.integers(1, 4), WORDS, INCREMENTS, LANGUAGE_MODELS
+    st.integers(0, 10**6),
+    st.integers(0, 4),
+    st.integers(1, 4),
+    WORDS,
+    INCREMENTS,
+    JOINTS,
+    LANGUAGE_MODELS,
 )
 def test_the_best_of_positions_is_that_of_all(
     seed: int,
@@ -164,11 +187,12 @@ def test_the_best_of_positions_is_that_of_all(
     width: int,
     words: dict[Word, float],
     increment: float,
+    joints: Joints,
     make: type[Bigrams] | type[Ngrams] | None,
 ) -> None:
     ids, log_probs = grid(seed, length, width)
     language_model = make(seed) if make else None
-    scorer = scorer_of(words, increment, language_model)
+    scorer = scorer_of(words, increment, joints, language_model)
     search = PositionSearch(scorer, UNLIMITED, {SILENT})
     search.accept(ids, log_probs)
     score, tokens = search.best(is_final=True)
@@ -178,7 +202,7 @@ def test_the_best_of_positions_is_that_of_all(
         text = [token for token in chosen if token != SILENT]
         acoustic = sum(float(row[k]) for row, k in zip(log_probs, choice, strict=True))
         lm = language_model.total(text) if language_model else 0.0
-        return acoustic + earned(text, words, increment) + lm
+        return acoustic + earned(text, words, increment, joints) + lm
 
     choices = [*itertools.product(range(width), repeat=length)]
     assert score == pytest.approx(max(map(total, choices)))
@@ -190,7 +214,13 @@ def test_the_best_of_positions_is_that_of_all(
 
 @settings(max_examples=1000, deadline=None)
 @given(
-    st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 4), WORDS, INCREMENTS, LANGUAGE_MODELS
+    st.integers(0, 10**6),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    WORDS,
+    INCREMENTS,
+    JOINTS,
+    LANGUAGE_MODELS,
 )
 def test_the_best_of_frames_is_that_of_all_paths(
     seed: int,
@@ -198,17 +228,18 @@ def test_the_best_of_frames_is_that_of_all_paths(
     width: int,
     words: dict[Word, float],
     increment: float,
+    joints: Joints,
     make: type[Bigrams] | type[Ngrams] | None,
 ) -> None:
     ids, log_probs = grid(seed, length, width)
     language_model = make(seed) if make else None
-    scorer = scorer_of(words, increment, language_model)
+    scorer = scorer_of(words, increment, joints, language_model)
     path, scores = search_frames(ids, log_probs, scorer, UNLIMITED, {SILENT}, BLANK)
 
     def total(frames: Sequence[int], acoustic: float) -> float:
         text = [token for token, _ in itertools.groupby(frames) if token not in (BLANK, SILENT)]
         lm = language_model.total(text) if language_model else 0.0
-        return acoustic + earned(text, words, increment) + lm
+        return acoustic + earned(text, words, increment, joints) + lm
 
     best = max(
         total(

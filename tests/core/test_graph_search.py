@@ -7,16 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr_core.decoding import Decoder, HotwordLists, search_positions
+from asr_core.decoding import Decoder, HotwordLists, Joints, search_positions
 from asr_core.language_models import TlgDecoder, TlgOptions
 from tests.tlg import TOKENS, write_graph
 
 SILENT = (0, 1, 2)
 
 
-def spell(word: str) -> list[tuple[int, ...]]:
-    """Return a word's one spelling: a token each, `he@@` for h and `llo` for l."""
-    return [tuple(TOKENS.index({"h": "he@@", "l": "llo"}.get(one, one)) for one in word)]
+class Spell:
+    """Writes a word in one way: a token each, `he@@` for h and `llo` for l."""
+
+    joints = Joints(frozenset({TOKENS.index("he@@")}), frozenset(range(len(TOKENS))))
+
+    def __call__(self, word: str) -> list[tuple[int, ...]]:
+        return [tuple(TOKENS.index({"h": "he@@", "l": "llo"}.get(one, one)) for one in word)]
+
+
+spell = Spell()
 
 
 @pytest.fixture(scope="module")

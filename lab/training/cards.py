@@ -138,7 +138,8 @@ def _decoding(figures: Report) -> list[str]:
         f"{_percent(figures['recall_without'])} ({100 * figures['recall_gained']:.0f} % of the "
         f"missing); errors in sentences without names {100 * figures['cer_others_without']:.2f} to "
         f"{100 * figures['cer_others_told']:.2f} %.",
-        f"- A 3-gram of the grammar, weight {figures['ngram_weight']:g}, on the same set: "
+        f"- A {figures['ngram_order']:g}-gram of the grammar, weight "
+        f"{figures['ngram_weight']:g}, on the same set: "
         f"{100 * figures['cer_without_ngrams']:.2f} to {100 * figures['cer_with_ngrams']:.2f} % "
         f"errors, {100 * fewer:.0f} % fewer.",
     ]

@@ -174,7 +174,8 @@ def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
 def decoding_figures(name: str, models: Path, cache: Path) -> Figures:
     """What hotwords and a language model do, and the 1,000 clips of `evaluate_nonspeech`."""
     without, told = evaluate_hotwords.compare(
-        load_set(cache, "zh"), evaluate_hotwords.recognisers(models)[name]()
+        evaluate_hotwords.reported_recordings(cache),
+        evaluate_hotwords.recognisers(models)[name](),
     )
     ngrams = evaluate_language_models.measure(
         name, models, evaluate_language_models.load_material(cache)
@@ -188,7 +189,8 @@ def decoding_figures(name: str, models: Path, cache: Path) -> Figures:
         "recall_gained": evaluate_hotwords.gained(without, told),
         "cer_others_without": without.others.rate,
         "cer_others_told": told.others.rate,
-        "ngram_weight": ngrams.weight,
+        "ngram_order": evaluate_language_models.ORDER,
+        "ngram_weight": ngrams.counts.weight,
         "cer_without_ngrams": ngrams.without,
         "cer_with_ngrams": ngrams.with_one,
         "clips": heard.clips,

@@ -2,9 +2,10 @@
 
     python -m lab.training.evaluate_language_models --models embedded_models
 
-The model is a 3-gram of sentences that the training texts' grammar says, made as `build-lm` makes
-one; none of them is one of the held-out. Its weight is the best of a few on the recordings that
-training watched, with other texts than those reported: the held-out noisy set of `evaluate`.
+The model is of n-grams of sentences that the training texts' grammar says, made as `build-lm` makes
+one; none of them is one of the held-out. Its weight and insertion bonus are the best of a few on
+the recordings that training watched, with other texts than those reported: the held-out noisy set
+of `evaluate`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import json
 import random
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import product, starmap
 from pathlib import Path
+from typing import NamedTuple
 
 from asr_contract import character_error_rate
 from asr_core.features import Waveform
@@ -34,17 +37,30 @@ from asr_server.models import KINDS, copy_repository
 
 from .corpus import make_grammar
 from .devset import DEV_SEED, DEV_UTTERANCES
-from .evaluate_hotwords import CONDITION, MODELS, recognisers
-from .heldout import held_out_utterances
-from .heldout_sets import load_set
+from .evaluate_hotwords import (
+    LANGUAGE,
+    MODELS,
+    Recordings,
+    development_recordings,
+    recognisers,
+    reported_recordings,
+)
 
-LANGUAGE = "zh"
-SENTENCES = 50_000
+SENTENCES = 200_000
 SEED = "language model"  # training draws from other seeds
-ORDER = 3
-WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.8)
-Recordings = Sequence[tuple[str, Waveform]]
-"""What is said, and the recording of it."""
+ORDER = 5
+WEIGHTS = (0.2, 0.3, 0.5, 0.7)
+BONUSES = {"sensevoice": (0.0, 1.0)}  # the others' texts have one length
+
+
+class Counts(NamedTuple):
+    """How much a language model counts."""
+
+    weight: float
+    insertion_bonus: float
+
+
+NOTHING = Counts(0.0, 0.0)
 
 
 def training_sentences(count: int) -> list[str]:
@@ -69,23 +85,23 @@ def build(name: str, model_dir: Path, texts: Sequence[str]) -> Ngrams:
     return dataclasses.replace(ngrams, made_for=tokens.made_for)
 
 
-def beside(model_dir: Path, target: Path, ngrams: Ngrams, weight: float) -> None:
+def beside(model_dir: Path, target: Path, ngrams: Ngrams, counts: Counts) -> None:
     """Fill a folder with a model's files and a language model beside them."""
     (target / FOLDER).mkdir(parents=True)
     for file in model_dir.iterdir():
         (target / file.name).symlink_to(file.resolve())
     save_ngrams(ngrams, target / FOLDER)
-    settings = LanguageModelSettings("ngram", weight, 0.0, TlgOptions(), ngrams.made_for, {})
+    settings = LanguageModelSettings("ngram", *counts, TlgOptions(), ngrams.made_for, {})
     (target / FOLDER / SETTINGS_FILE).write_text(json.dumps(settings.as_dict()))
 
 
 def error_rate(
-    name: str, models: Path, recordings: Recordings, ngrams: Ngrams, weight: float
+    name: str, models: Path, recordings: Recordings, ngrams: Ngrams, counts: Counts
 ) -> float:
-    """Return the CER with a language model, without one where the weight is 0."""
+    """Return the CER with a language model, without one where its weight is 0."""
     with tempfile.TemporaryDirectory() as scratch:
-        if weight:
-            beside(models / name, Path(scratch) / name, ngrams, weight)
+        if counts.weight:
+            beside(models / name, Path(scratch) / name, ngrams, counts)
             models = Path(scratch)
         recognise: Callable[[Waveform, str], str] = recognisers(models)[name]()
         heard = [recognise(waveform, "") for _, waveform in recordings]
@@ -111,38 +127,34 @@ def load_material(cache: Path) -> Material:
         RuntimeError: a held-out sentence is among those of the language model.
     """
     texts = training_sentences(SENTENCES)
-    held_out = held_out_utterances(LANGUAGE, DEV_UTTERANCES, DEV_SEED)
-    watched = [(utterance.spoken, utterance.noisy) for utterance in held_out]
-    reported = [
-        (str(one.record["spoken"]), one.waveform(CONDITION)) for one in load_set(cache, LANGUAGE)
-    ]
-    reported_texts = {text for text, _ in reported}
-    if not reported_texts.isdisjoint(texts):
+    reported = reported_recordings(cache)
+    if not {text for text, _ in reported}.isdisjoint(texts):
         raise RuntimeError("a held-out sentence is among those of the language model")
-    watched = [(text, waveform) for text, waveform in watched if text not in reported_texts]
+    watched = development_recordings(cache, DEV_UTTERANCES, DEV_SEED)
     return Material(texts, watched, reported)
 
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelFigures:
-    """The weight that was chosen, the CER at each weight that was tried, and of those reported."""
+    """What was chosen, the CER of each choice that was tried, and of those reported."""
 
-    weight: float
-    watched: dict[float, float]
+    counts: Counts
+    watched: dict[Counts, float]
     without: float
     with_one: float
 
 
 def measure(name: str, models: Path, material: Material) -> LanguageModelFigures:
-    """Make a language model for a recogniser, choose its weight and measure."""
+    """Make a language model for a recogniser, choose how much it counts and measure."""
     ngrams = build(name, models / name, material.texts)
+    tried = [*starmap(Counts, product(WEIGHTS, BONUSES.get(name, (0.0,))))]
     rates = {
-        weight: error_rate(name, models, material.watched, ngrams, weight)
-        for weight in (0.0, *WEIGHTS)
+        counts: error_rate(name, models, material.watched, ngrams, counts)
+        for counts in (NOTHING, *tried)
     }
-    best = min(WEIGHTS, key=rates.__getitem__)
+    best = min(tried, key=rates.__getitem__)
     without, with_one = (
-        error_rate(name, models, material.reported, ngrams, weight) for weight in (0.0, best)
+        error_rate(name, models, material.reported, ngrams, counts) for counts in (NOTHING, best)
     )
     return LanguageModelFigures(best, rates, without, with_one)
 
@@ -157,10 +169,13 @@ def main() -> None:
     material = load_material(options.cache)
     for name in [options.only] if options.only else MODELS:
         found = measure(name, options.models, material)
-        shown = ", ".join(f"{weight:g}: {rate:.2%}" for weight, rate in found.watched.items())
+        shown = ", ".join(
+            f"{weight:g}+{bonus:g}: {rate:.2%}" for (weight, bonus), rate in found.watched.items()
+        )
         print(
-            f"{name}: {len(material.watched)} watched recordings by weight {shown}\n"
-            f"{name}: {len(material.reported)} reported recordings, weight {found.weight:g}: "
+            f"{name}: {len(material.watched)} watched recordings by weight and bonus {shown}\n"
+            f"{name}: {len(material.reported)} reported recordings, weight "
+            f"{found.counts.weight:g}, bonus {found.counts.insertion_bonus:g}: "
             f"CER {found.without:.2%} -> {found.with_one:.2%} "
             f"({found.with_one / found.without - 1:+.0%})",
             flush=True,

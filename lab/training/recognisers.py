@@ -7,6 +7,7 @@ the streaming model.
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -35,18 +36,23 @@ from asr_server.graphs.session import Session
 from asr_server.graphs.token_ids import CANDIDATES
 from asr_server.install import install
 from asr_server.models import KINDS, VERSION, copy_repository
+from asr_server.places import ROOT
+
+_INCREMENT = re.compile(r'key: "hotword_increment" value: \{ string_value: "([\d.]+)" \}')
 
 Graph = Callable[..., list[NDArray[Any]]]
 """Runs a graph: its inputs by name to its outputs."""
 
 
-def load_paraformer(model_dir: Path) -> ParaformerRecogniser:
+def load_paraformer(model_dir: Path, increment: float | None = None) -> ParaformerRecogniser:
     """Load the exported BiCifParaformer, with its search for hotwords.
 
-    Its graph takes one recording with a frame or more.
+    Its graph takes one recording with a frame or more. What a hotword's tokens earn is as served
+    unless `increment` says otherwise.
     """
     encode = _paraformer_graph((model_dir / "model.onnx").resolve())
-    decoder = load_paraformer_decoder(model_dir, HotwordSettings())
+    settings = _hotwords("paraformer", "paraformer_scoring", increment)
+    decoder = load_paraformer_decoder(model_dir, settings)
     scoring = load_scoring(model_dir)
     return ParaformerRecogniser(load_frontend(model_dir), encode, scoring, decoder=decoder)
 
@@ -63,14 +69,15 @@ def _paraformer_graph(path: Path) -> Graph:
     return remembering(encode)
 
 
-def load_sensevoice(model_dir: Path) -> SenseVoiceRecogniser:
+def load_sensevoice(model_dir: Path, increment: float | None = None) -> SenseVoiceRecogniser:
     """Load the exported SenseVoiceSmall, with its search for hotwords.
 
-    Its graph takes one recording with a frame or more.
+    Its graph takes one recording with a frame or more; `increment` as for `load_paraformer`.
     """
     encode = _sensevoice_graph((model_dir / "model.onnx").resolve())
     scoring = SenseVoiceScoring(model_dir / TOKENIZER_NAME)
-    decoder = scoring.decoder(model_dir, HotwordSettings())
+    settings = _hotwords("sensevoice", "sensevoice_scoring", increment)
+    decoder = scoring.decoder(model_dir, settings)
     return SenseVoiceRecogniser(load_frontend(model_dir), encode, scoring, decoder)
 
 
@@ -86,19 +93,22 @@ def _sensevoice_graph(path: Path) -> Graph:
     return remembering(encode)
 
 
-def load_streaming(model_dir: Path) -> Callable[..., Sequence[DecodedWord]]:
-    """Prepare the exported ParaformerStreaming.
+def load_streaming(
+    model_dir: Path, increment: float | None = None
+) -> Callable[..., Sequence[DecodedWord]]:
+    """Prepare the exported ParaformerStreaming; `increment` as for `load_paraformer`.
 
     Returns:
         what gives a recording's words, and takes hotwords behind its waveform.
     """
+    settings = _hotwords("paraformer-online", "streaming_cif_search", increment)
     model, encode, decode = _streaming_graphs((model_dir / "model.onnx").resolve().parent)
     recogniser = StreamingRecogniser(
         model,
         encode,
         decode,
         max_batch_size=1,
-        words=load_paraformer_decoder(model_dir, HotwordSettings()),
+        words=load_paraformer_decoder(model_dir, settings),
     )
 
     def words(waveform: Waveform, hotwords: str = "") -> list[DecodedWord]:
@@ -112,6 +122,17 @@ def load_streaming(model_dir: Path) -> Callable[..., Sequence[DecodedWord]]:
         return heard
 
     return words
+
+
+def _hotwords(kind: str, model: str, increment: float | None) -> HotwordSettings:
+    """Return the settings of a served model, or those with another increment."""
+    if increment is None:
+        path = ROOT / KINDS[kind].repository / model / "config.pbtxt"
+        found = _INCREMENT.search(path.read_text(encoding="utf-8"))
+        if found is None:
+            raise ValueError(f"{path}: expected the parameter hotword_increment")
+        increment = float(found[1])
+    return HotwordSettings(increment)
 
 
 @cache

@@ -11,8 +11,8 @@ from lab.training.cards import BEGIN, END, write_cards
 
 DECODING = {
     **{"names": 180, "recall_without": 0.9, "recall_told": 0.95, "recall_gained": 0.5},
-    **{"cer_others_without": 0.03, "cer_others_told": 0.031, "ngram_weight": 0.3},
-    **{"cer_without_ngrams": 0.06, "cer_with_ngrams": 0.03},
+    **{"cer_others_without": 0.03, "cer_others_told": 0.031, "ngram_order": 5},
+    **{"ngram_weight": 0.3, "cer_without_ngrams": 0.06, "cer_with_ngrams": 0.03},
     **{"clips": 1000, "clips_with_text": 82, "clips_with_sure_text": 4},
 }
 MANDARIN = {

@@ -1,6 +1,6 @@
 """Where Triton's own front ends listen when they are not open: Unix sockets in a private folder.
 
-    <temporary folder>/triton-asr-<user id>/<HTTP port>/{http,grpc:0,metrics}
+    <temporary folder>/triton-asr-<user id>/<HTTP port>/{http,grpc:0,metrics,grpc-door}
 
 The folder is named by the port of the door, so that commands find a server that runs here. Only
 its owner can enter it: that is what keeps Triton's own front ends, and its control of models, from
@@ -20,9 +20,10 @@ from pathlib import Path
 HTTP_SOCKET = "http"
 GRPC_SOCKET = "grpc:0"  # Triton puts the port behind an address, whatever it is
 METRICS_SOCKET = "metrics"
+GRPC_DOOR_SOCKET = "grpc-door"  # of our own gRPC server, behind what bounds its connections
 KEY_FILE = "control-key"  # of a server whose own ports are open
 
-_FILES = (HTTP_SOCKET, GRPC_SOCKET, METRICS_SOCKET, KEY_FILE)
+_FILES = (HTTP_SOCKET, GRPC_SOCKET, METRICS_SOCKET, GRPC_DOOR_SOCKET, KEY_FILE)
 
 _MAX_PATH = 107  # bytes of a Unix socket's name (man 7 unix)
 
@@ -35,7 +36,7 @@ def socket_folder(http_port: int) -> Path:
     """Return the folder of the server whose HTTP door is at a port; it need not exist."""
     name = f"triton-asr-{os.getuid()}/{http_port}"
     folder = Path(tempfile.gettempdir()).resolve() / name
-    too_long = len(os.fsencode(folder / METRICS_SOCKET)) > _MAX_PATH
+    too_long = len(os.fsencode(folder / GRPC_DOOR_SOCKET)) > _MAX_PATH
     return Path("/tmp") / name if too_long else folder
 
 

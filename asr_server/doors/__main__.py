@@ -21,9 +21,10 @@ import socket
 from pathlib import Path
 
 from asr_server.doors.access import Access
-from asr_server.sockets import GRPC_SOCKET, HTTP_SOCKET, METRICS_SOCKET
+from asr_server.sockets import GRPC_DOOR_SOCKET, GRPC_SOCKET, HTTP_SOCKET, METRICS_SOCKET
 
 KEYS_VARIABLE = "TRITON_ASR_DOOR_KEYS"
+_BACKLOG = 512
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -46,8 +47,8 @@ async def run(options: argparse.Namespace) -> None:
     else:
         from asr_server.doors.grpc_door import GrpcDoor
 
-        door = GrpcDoor(access, options.sockets / GRPC_SOCKET)
-        await door.start(options.address)
+        door = GrpcDoor(access, options.sockets / GRPC_SOCKET, options.sockets / GRPC_DOOR_SOCKET)
+        await door.start(_listening(options.address))
         leaving = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leaving.set)
 
@@ -60,6 +61,18 @@ async def run(options: argparse.Namespace) -> None:
         await stop.wait()
         waiting.cancel()
         await door.close()
+
+
+def _listening(address: str) -> socket.socket:
+    """Return a socket that listens at `host:port`; "::" is all interfaces, of IPv4 too."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    return socket.create_server(
+        (host, int(port)),
+        family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+        backlog=_BACKLOG,
+        dualstack_ipv6=host == "::",
+    )
 
 
 def main() -> None:

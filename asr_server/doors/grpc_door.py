@@ -7,6 +7,7 @@ their size, and 64 MB can hold 64 GB.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,9 @@ from tritonclient.grpc import service_pb2
 
 from asr_server.doors.access import Access
 from asr_server.doors.body import MAX_BODY_BYTES, MAX_WAITING_BYTES, NoRoom, Room
+from asr_server.doors.grpc_relay import Relay
 from asr_server.doors.http_door import RETRY_AFTER_S
+from asr_server.doors.shares import Shares
 from asr_server.doors.tensors import (
     MAX_TENSORS,
     STRINGS,
@@ -56,6 +59,7 @@ _QUERY_BYTES = 65_536
 _STREAM_BYTES = 8 << 20  # of a message; the 120 s of audio that `vad` takes in one
 
 _MAX_CALLS = 4096  # the streams of `max_sessions` twice, as `run.flags.GRPC_POOL` says
+_BUSY = "as many calls or bytes are under way as this door takes together, or of one client"
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_BODY_BYTES),
     ("grpc.max_send_message_length", -1),
@@ -82,31 +86,32 @@ _LEFT_S = 1.0  # a sequence has nothing under way for a moment
 
 
 class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """Serves clients at an address.
+    """Serves clients on a listening socket.
 
     Args:
         access: who is let in; gRPC knows no pages.
         triton: Triton's own socket.
+        own: where gRPC's server of this door listens, behind the relay.
     """
 
-    def __init__(self, access: Access, triton: Path) -> None:
+    def __init__(self, access: Access, triton: Path, own: Path) -> None:
         self._access = access
+        self._own = own
+        self._relay = Relay(own)
+        self._shares = Shares(_MAX_CALLS)
         self._triton = grpc.aio.insecure_channel(f"unix:{triton}", options=_TRITON_OPTIONS)
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MAX_CALLS)
         self._server.add_generic_rpc_handlers((self,))
-        # gRPC hands over whole messages, so that those that wait are in memory, too.
+        # Messages are whole when they are handed over: those that wait are in memory, too.
         self._room = Room(max_waiting_bytes=MAX_WAITING_BYTES)
         self._leaving = False
         self._under_way = 0  # requests for models, and streams
 
-    async def start(self, address: str) -> None:
-        """Listen at `host:port`.
-
-        Raises:
-            RuntimeError: the port is in use.
-        """
-        self._server.add_insecure_port(address)
+    async def start(self, listening: socket.socket) -> None:
+        """Take connections."""
+        self._server.add_insecure_port(f"unix:{self._own}")
         await self._server.start()
+        await self._relay.start(listening)
 
     async def left(self) -> None:
         """Say that the server is not ready, take no new sequence, and wait for what is open."""
@@ -129,6 +134,7 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def close(self) -> None:
         """End, with what is under way."""
         await self._server.stop(grace=1.0)
+        await self._relay.close()
         await self._triton.close()
 
     def service(self, details: Any) -> Any:
@@ -137,7 +143,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         if method == _STREAM:
             return grpc.stream_stream_rpc_method_handler(self._stream(method))
         if method == _INFER or method in _QUERIES:
-            return grpc.unary_unary_rpc_method_handler(self._unary(method))
+            # By its shape it may have several messages: so it is admitted before the first is read.
+            return grpc.stream_unary_rpc_method_handler(self._unary(method))
         return None
 
     def _unary(self, method: str) -> Any:
@@ -149,9 +156,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
             _check_query(_QUERIES[method], request)
             return False
 
-        async def handle(request: bytes, context: Any) -> bytes:
-            await self._admit(method, context)
-            try:
+        async def answer(requests: AsyncIterator[bytes], context: Any) -> bytes:
+            async for request in requests:
                 begins = check(request)
                 if method == _LIVE:  # as over HTTP: what watches Triton lives
                     return bytes(service_pb2.ServerLiveResponse(live=True).SerializeToString())
@@ -161,14 +167,17 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
                     await context.abort(grpc.StatusCode.UNAVAILABLE, _LEAVING)
                 async with self._room.reserved(len(request)):
                     with self._counted(method):
-                        answer: bytes = await call(request, timeout=context.time_remaining())
-            except Refused as error:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-            except NoRoom:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "too many bytes are under way")
-            except grpc.aio.AioRpcError as error:
+                        return bytes(await call(request, timeout=context.time_remaining()))
+            raise Refused("expected a message")
+
+        async def handle(requests: AsyncIterator[bytes], context: Any) -> bytes:
+            await self._admit(method, context)
+            try:
+                with self._shares.held(self._relay.address_of(context.peer())):
+                    return await answer(requests, context)
+            except (Refused, NoRoom, grpc.aio.AioRpcError) as error:
                 await self._pass_failure(error, context)
-            return answer
+                raise
 
         return handle
 
@@ -177,33 +186,35 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
 
         async def handle(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
             await self._admit(method, context)
-            refused: list[Refused] = []
+            failures: list[Exception] = []
 
             async def checked() -> AsyncIterator[bytes]:
-                async for request in requests:
-                    try:
+                try:
+                    async for request in requests:
                         _check_size(request, _STREAM_BYTES)
                         check_infer(request)
-                    except Refused as error:
-                        refused.append(error)
-                        answers.cancel()
-                        return
-                    yield request
+                        async with self._room.reserved(len(request)):
+                            yield request
+                except (Refused, NoRoom) as error:
+                    failures.append(error)
+                    answers.cancel()
 
-            answers = call(checked(), timeout=context.time_remaining())
             try:
-                with self._counted(method):
-                    async for answer in answers:
-                        yield answer
-            except grpc.aio.AioRpcError as error:
-                await self._pass_failure(error, context)
+                client = self._relay.address_of(context.peer())
+                with self._shares.held(client), self._counted(method):
+                    answers = call(checked(), timeout=context.time_remaining())
+                    try:
+                        async for answer in answers:
+                            yield answer
+                    finally:
+                        answers.cancel()
+            except (NoRoom, grpc.aio.AioRpcError) as error:
+                failures.append(error)
             except BaseException:
-                if not refused:
+                if not failures:
                     raise
-            finally:
-                answers.cancel()
-            if refused:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(refused[0]))
+            if failures:
+                await self._pass_failure(failures[0], context)
 
         return handle
 
@@ -215,8 +226,13 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
                 grpc.StatusCode.UNAUTHENTICATED, "expected the metadata authorization: Bearer KEY"
             )
 
-    async def _pass_failure(self, error: grpc.aio.AioRpcError, context: Any) -> None:
-        """End a call as Triton ended it, or say that Triton is not there."""
+    async def _pass_failure(self, error: Exception, context: Any) -> None:
+        """End a call as Triton ended it, or say that Triton is not there, or what was refused."""
+        if isinstance(error, Refused):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if not isinstance(error, grpc.aio.AioRpcError):
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _BUSY)
+            return
         code, details = error.code(), error.details() or ""
         ready = grpc.ChannelConnectivity.READY
         if code is grpc.StatusCode.UNAVAILABLE and self._triton.get_state() is not ready:

@@ -9,16 +9,19 @@ import struct
 from tests.gateway.gateways import RunningGateway
 
 TIMEOUT_S = 60
+CONTINUATION, TEXT, BINARY, PING = 0, 1, 2, 9  # opcodes
+
+HANDSHAKE = (
+    "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n{more}\r\n"
+)
 
 
 def handshake(gateway: RunningGateway, path: str = "/") -> sockets.socket:
     """A raw connection that speaks websocket."""
     host, port = gateway.address.split(":")
     raw = sockets.create_connection((host, int(port)), timeout=TIMEOUT_S)
-    raw.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
-    )
+    raw.sendall(HANDSHAKE.format(path=path, more="").encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
         answer += some(raw, 1)
@@ -36,7 +39,12 @@ def some(raw: sockets.socket, most: int = 65536) -> bytes:
 def frame(opcode: int, payload: bytes, final: bool = True) -> bytes:
     """A masked frame, the mask being zero."""
     size = len(payload)
-    length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + struct.pack(">H", size)
+    if size < 126:
+        length = bytes([0x80 | size])
+    elif size < 1 << 16:
+        length = bytes([0x80 | 126]) + struct.pack(">H", size)
+    else:
+        length = bytes([0x80 | 127]) + struct.pack(">Q", size)
     return bytes([(0x80 if final else 0) | opcode]) + length + bytes(4) + payload
 
 

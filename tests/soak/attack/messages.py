@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tests.client.test_media_bounds import BOMBS
 from tests.gateway.gateways import END, begin
+from tests.gateway.raw_websocket import BINARY, CONTINUATION, PING, TEXT, frame
 from tests.hostile_requests import BODIES, CLOSED, GRPC_MESSAGES
 
 _WORDS = ("is_speaking", "mode", "chunk_size", "hotwords", "wav_format", "audio_fs", "itn")
@@ -51,6 +52,22 @@ def websocket_message(choice: random.Random) -> str | bytes:
     if roll < 0.97:
         return json.dumps({word: value(choice) for word in choice.sample(_WORDS, 2)})
     return choice.choice(_DEEP) if roll < 0.998 else choice.choice(BOMBS)
+
+
+def websocket_frame(choice: random.Random) -> bytes:
+    """The same as bytes; now and then no text in a frame of text, a piece of one, or no frame."""
+    roll = choice.random()
+    if roll < 0.01:
+        return frame(choice.randrange(16), choice.randbytes(9), final=choice.random() < 0.5)
+    if roll < 0.012:
+        return choice.randbytes(9)
+    message = websocket_message(choice)
+    opcode, data = (BINARY, message) if isinstance(message, bytes) else (TEXT, message.encode())
+    if roll < 0.05:
+        return (
+            frame(opcode, data[:3], final=False) + frame(PING, b"") + frame(CONTINUATION, data[3:])
+        )
+    return frame(opcode, data)
 
 
 def http_request(choice: random.Random, host: str) -> bytes:
@@ -111,6 +128,6 @@ def grpc_message(choice: random.Random) -> bytes:
 
 
 def _request(method: str, path: str, host: str, body: bytes, *head: str) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *head]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *head]
     lines.append(f"Content-Length: {len(body)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body

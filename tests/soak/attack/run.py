@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
-
-import psutil
 
 from asr_gateway.shared.settings import GatewaySettings
 from tests.gateway.gateways import RunningGateway
 from tests.serve_command import Serving
 from tests.soak.attack.faults import Faults
+from tests.soak.attack.footprint import Footprint, settled
 from tests.soak.attack.senders import Attack
 from tests.soak.attack.users import Users
 
 FAULT_PAUSE_S = 15.0
-SETTLED_S = 90.0  # longer than the idle time of a sequence
 _SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """What a server holds of the machine."""
-
-    memory_mb: float
-    descriptors: int
-    sequences: float
-    files: int
-
-    @classmethod
-    def of(cls, server: Serving, temporary: Path) -> Footprint:
-        """Look at it now."""
-        descriptors = 0
-        for process in server.family():
-            try:
-                descriptors += process.num_fds()
-            except psutil.Error:
-                continue  # it ended meanwhile
-        with urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=30) as page:
-            lines = page.read().decode().splitlines()
-        sequences = sum(
-            float(line.split()[-1]) for line in lines if line.startswith("asr_open_sessions{")
-        )
-        files = sum(1 for path in temporary.rglob("*") if path.is_file())
-        return cls(server.memory_mb(), descriptors, sequences, files)
 
 
 def attack(
@@ -78,20 +45,18 @@ def attack(
     before = Footprint.of(server, temporary)
     injected = Faults(server, disk, random.Random(seed))
     sending = Attack(server, seed, messages)
-    sender = threading.Thread(target=lambda: asyncio.run(sending.run()))
     users.start()
     begun_s = time.monotonic()
-    sender.start()
+    sending.start()
     slowest_s = 0.0
-    while sender.is_alive() and time.monotonic() - begun_s < duration_s:
+    while time.monotonic() - begun_s < duration_s:
+        pause_s = FAULT_PAUSE_S * random.Random(f"{seed}{slowest_s}").random() if faults else 1.0
+        if sending.wait(pause_s):
+            break
         if faults:
-            sender.join(FAULT_PAUSE_S * random.Random(f"{seed}{slowest_s}").random())
             injected.inject()
             slowest_s = max(slowest_s, users.wait_until_all_answer())
-        else:
-            sender.join(1)
-    sending.over = True
-    sender.join()
+    sending.stop()
     elapsed_s = time.monotonic() - begun_s
     users.stop()
     unexplained = users.unexplained(injected.periods, slowest_s)
@@ -116,24 +81,3 @@ def attack(
         assert slowest_s < 1.2 * cold_s + 10  # and the requests themselves, beside the attack
     after = settled(server, temporary, before)
     print(f"before {before}\nafter  {after}")
-
-
-def settled(server: Serving, temporary: Path, before: Footprint) -> Footprint:
-    """Wait until a server holds what it held before.
-
-    Raises:
-        AssertionError: it does not.
-    """
-    deadline = time.monotonic() + SETTLED_S
-    while True:
-        after = Footprint.of(server, temporary)
-        same = (
-            after.sequences == 0
-            and after.files <= before.files
-            and after.descriptors < before.descriptors + 50
-            and after.memory_mb < 1.3 * before.memory_mb + 200
-        )
-        if same:
-            return after
-        assert time.monotonic() < deadline, f"before {before}, after {after}"
-        time.sleep(1)

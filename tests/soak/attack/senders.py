@@ -1,134 +1,211 @@
-"""Sends hostile messages at every door, each from many connections, until a number is reached."""
+"""Sends hostile messages at every door, each from many connections, until a number is reached.
+
+The senders are processes of their own and write bytes to sockets: what a client's library would
+cost is left to the server. A message counts when it was written to a connection that was open
+(frames), or when it was answered or cut off (requests).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
 import random
 import socket
 import struct
+import time
+from collections.abc import Callable
+from typing import Any
 
 import grpc
-import websockets
 
+from tests.gateway.raw_websocket import HANDSHAKE
 from tests.serve_command import Serving
 from tests.soak.attack.messages import (
     grpc_message,
     http_request,
     kserve_request,
-    websocket_message,
+    websocket_frame,
 )
 
 # Addresses of their own, as attackers have; what one may do at a time is bounded.
 ATTACKERS = [(f"127.0.0.{number}", 0) for number in range(66, 78)]
 CONNECTIONS = 12  # at a time and door
 FRAMES = 150  # on a websocket
+_TOGETHER = 10  # frames in one write
+_REQUESTS = 8  # on a connection, one behind the other without waiting
+_CALLS = 40  # on a channel of gRPC
 _PATIENCE_S = 5.0
 _RESETS = 0.2  # of connections
 _BREATH_S = 0.05  # after what was refused at once
 
 # Which share of the messages goes where; frames are the cheapest.
 SHARES = {"websocket": 0.9, "http": 0.02, "kserve": 0.04, "metrics": 0.01, "grpc": 0.03}
+_LINGER_0 = struct.pack("ii", 1, 0)  # close by a reset
 
 
 class Attack:
-    """Messages that are left to send, by door.
+    """Messages that are left to send, by door; each door has a process that sends.
 
-    Attributes:
-        sent: how many were, by door.
+    Args:
+        server: with a gateway.
+        seed: of the messages.
+        messages: how many.
     """
 
     def __init__(self, server: Serving, seed: int, messages: int) -> None:
-        self._server = server
-        self._seed = seed
-        self._left = {door: round(share * messages) for door, share in SHARES.items()}
-        self.sent = dict.fromkeys(SHARES, 0)
-        self.over = False
-
-    async def run(self) -> None:
-        """Send all, or what can be until `over`."""
-        workers = [
-            self._work(door, random.Random(f"{self._seed} {door} {number}"))
-            for door in SHARES
-            for number in range(CONNECTIONS)
+        context = multiprocessing.get_context("spawn")
+        ports = {
+            "websocket": server.gateway_port,
+            "http": server.gateway_port,
+            "kserve": server.http_port,
+            "metrics": server.metrics_port,
+            "grpc": server.grpc_port,
+        }
+        self._over = context.Event()
+        self._counters = {door: context.Value("q", 0) for door in SHARES}
+        self._processes = [
+            context.Process(
+                target=_send,
+                args=(door, port, seed, round(SHARES[door] * messages), counter, self._over),
+            )
+            for (door, port), counter in zip(ports.items(), self._counters.values(), strict=True)
         ]
-        await asyncio.gather(*workers)
 
-    async def _work(self, door: str, choice: random.Random) -> None:
-        send = {
-            "websocket": self._websocket,
-            "http": lambda choice: self._raw(choice, self._server.gateway_port, http_request),
-            "kserve": lambda choice: self._raw(choice, self._server.http_port, kserve_request),
-            "metrics": lambda choice: self._raw(choice, self._server.metrics_port, kserve_request),
-            "grpc": self._grpc,
-        }[door]
-        while self._left[door] > self.sent[door] and not self.over:
+    @property
+    def sent(self) -> dict[str, int]:
+        """How many were sent, by door."""
+        return {door: counter.value for door, counter in self._counters.items()}
+
+    def start(self) -> None:
+        """Begin."""
+        for process in self._processes:
+            process.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a while; returns whether all were sent."""
+        deadline = time.monotonic() + timeout_s
+        for process in self._processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+        return not any(process.is_alive() for process in self._processes)
+
+    def stop(self) -> None:
+        """End, all sent or not.
+
+        Raises:
+            RuntimeError: a sender failed.
+        """
+        self._over.set()
+        for process in self._processes:
+            process.join()
+        if failed := [each.exitcode for each in self._processes if each.exitcode]:
+            raise RuntimeError(f"senders ended with {failed}")
+
+
+def _send(door: str, port: int, seed: int, messages: int, sent: Any, over: Any) -> None:
+    """Send to one door, in a process of its own, until so many are sent or it is `over`."""
+    send: Callable[[random.Random, int], Any] = {
+        "websocket": _websocket,
+        "http": lambda choice, port: _requests(choice, port, http_request),
+        "kserve": lambda choice, port: _requests(choice, port, kserve_request),
+        "metrics": lambda choice, port: _requests(choice, port, kserve_request),
+        "grpc": _grpc,
+    }[door]
+
+    async def work(choice: random.Random) -> None:
+        while sent.value < messages and not over.is_set():
             try:
-                self.sent[door] += await send(choice)
-            except (OSError, TimeoutError, asyncio.TimeoutError, websockets.WebSocketException):
-                self.sent[door] += 1
+                sent.value += await send(choice, port)
+            except (OSError, TimeoutError, asyncio.TimeoutError):
+                sent.value += 1
                 await asyncio.sleep(_BREATH_S)
 
-    async def _websocket(self, choice: random.Random) -> int:
-        """Open a websocket, send frames until it is closed; returns how many."""
-        sent = 0
-        url = f"ws://127.0.0.1:{self._server.gateway_port}/{choice.choice(('', 'ws', 'v1/x'))}"
-        origin = choice.choice((None, None, None, "https://evil.example"))
-        connecting = websockets.connect(
-            url,
-            origin=origin,
-            local_addr=choice.choice(ATTACKERS),
-            ping_interval=None,
-            open_timeout=_PATIENCE_S,
-            close_timeout=1,
-            compression=None,
-        )
-        async with connecting as websocket:
-            reading = asyncio.create_task(_drain(websocket))
-            try:
-                for _ in range(FRAMES):
-                    message = websocket_message(choice)
-                    await asyncio.wait_for(websocket.send(message), _PATIENCE_S)
-                    sent += 1
-            except (websockets.ConnectionClosed, UnicodeError, TimeoutError, asyncio.TimeoutError):
-                sent += 1
-            finally:
-                reading.cancel()
-                if choice.random() < _RESETS:
-                    websocket.transport.abort()
-        return max(sent, 1)
+    async def work_together() -> None:
+        choices = [random.Random(f"{seed} {door} {number}") for number in range(CONNECTIONS)]
+        await asyncio.gather(*(work(choice) for choice in choices))
 
-    async def _raw(self, choice: random.Random, port: int, make: object) -> int:
-        request = make(choice, f"127.0.0.1:{port}")  # type: ignore[operator]
-        opening = asyncio.open_connection("127.0.0.1", port, local_addr=choice.choice(ATTACKERS))
-        reader, writer = await asyncio.wait_for(opening, _PATIENCE_S)
-        try:
-            writer.write(request)
-            if choice.random() < _RESETS:
-                linger = struct.pack("ii", 1, 0)
-                writer.get_extra_info("socket").setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, linger
-                )
-            else:
-                await asyncio.wait_for(reader.read(1 << 16), _PATIENCE_S)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-        return 1
-
-    async def _grpc(self, choice: random.Random) -> int:
-        target = f"127.0.0.1:{self._server.grpc_port}"
-        async with grpc.aio.insecure_channel(target) as channel:
-            methods = ("ModelInfer", "ModelConfig", "RepositoryModelUnload", "LogSettings", "x")
-            for _ in range(20):
-                path = f"/inference.GRPCInferenceService/{choice.choice(methods)}"
-                with contextlib.suppress(grpc.RpcError):
-                    await channel.unary_unary(path)(grpc_message(choice), timeout=_PATIENCE_S)
-        return 20
+    asyncio.run(work_together())
 
 
-async def _drain(websocket: websockets.ClientConnection) -> None:
-    with contextlib.suppress(websockets.ConnectionClosed):
-        async for _ in websocket:
+async def _websocket(choice: random.Random, port: int) -> int:
+    """Open a websocket, send frames until it is closed; returns how many."""
+    reader, writer = await _connected(choice, port)
+    sent = 1
+    try:
+        foreign = choice.random() < 0.25
+        origin = "Origin: https://evil.example\r\n" if foreign else ""
+        path = choice.choice(("", "ws", "v1/x"))
+        writer.write(HANDSHAKE.format(path=f"/{path}", more=origin).encode())
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE_S)
+        if b" 101 " not in answer:
+            return sent
+        reading = asyncio.create_task(_drain(reader))
+        for _ in range(FRAMES // _TOGETHER):
+            writer.write(b"".join(websocket_frame(choice) for _ in range(_TOGETHER)))
+            await asyncio.wait_for(writer.drain(), _PATIENCE_S)
+            if reading.done():
+                break
+            sent += _TOGETHER
+        reading.cancel()
+    except asyncio.IncompleteReadError:
+        pass
+    finally:
+        await _close(choice, writer)
+    return sent
+
+
+async def _requests(choice: random.Random, port: int, make: Callable[..., bytes]) -> int:
+    """Send requests on one connection; returns how many were answered, one at the least."""
+    reader, writer = await _connected(choice, port)
+    answered = 0
+    try:
+        count = choice.randrange(1, _REQUESTS)
+        writer.write(b"".join(make(choice, f"127.0.0.1:{port}") for _ in range(count)))
+        if choice.random() > _RESETS:
+            while answered < count:
+                answer = await asyncio.wait_for(reader.read(1 << 16), _PATIENCE_S)
+                if not answer:
+                    break
+                answered += answer.count(b"HTTP/1.1 ")
+    finally:
+        await _close(choice, writer)
+    return max(answered, 1)
+
+
+async def _grpc(choice: random.Random, port: int) -> int:
+    """Call methods on one channel, some together; returns how many calls."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+        methods = ("ModelInfer", "ModelConfig", "RepositoryModelUnload", "LogSettings", "x")
+
+        async def call() -> None:
+            path = f"/inference.GRPCInferenceService/{choice.choice(methods)}"
+            with contextlib.suppress(grpc.RpcError):
+                await channel.unary_unary(path)(grpc_message(choice), timeout=_PATIENCE_S)
+
+        for _ in range(_CALLS // 4):
+            await asyncio.gather(*(call() for _ in range(4)))
+    return _CALLS
+
+
+async def _connected(
+    choice: random.Random, port: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    opening = asyncio.open_connection("127.0.0.1", port, local_addr=choice.choice(ATTACKERS))
+    return await asyncio.wait_for(opening, _PATIENCE_S)
+
+
+async def _close(choice: random.Random, writer: asyncio.StreamWriter) -> None:
+    if choice.random() < _RESETS:
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+        writer.transport.abort()
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+async def _drain(reader: asyncio.StreamReader) -> None:
+    with contextlib.suppress(OSError):
+        while await reader.read(1 << 16):
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -39,7 +40,8 @@ def http_protocol(header_timeout_s: float, send_timeout_s: float) -> type[asynci
 
     uvicorn limits the time between requests, not that of a request's first line and headers: a
     client that sends a byte now and then would hold its connection for ever. So would one that
-    does not read a streamed answer, and with it what makes the answer.
+    does not read a streamed answer, and with it what makes the answer. One whose body is no HTTP is
+    told so, once.
 
     Args:
         header_timeout_s: for the first headers of a connection.
@@ -81,6 +83,17 @@ def http_protocol(header_timeout_s: float, send_timeout_s: float) -> type[asynci
         def resume_writing(self) -> None:
             self._stop_send_timer()
             super().resume_writing()
+
+        def send_400_response(self, msg: str) -> None:
+            # Where it is a body that goes wrong, the request that it is of ends here: uvicorn
+            # would let its application answer once more, which is an error in the log.
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                super().send_400_response(msg)
+            else:  # an answer has begun
+                self.transport.close()
 
         def _stop_header_timer(self) -> None:
             waiting.pop(self, None)

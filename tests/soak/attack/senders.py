@@ -14,7 +14,8 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import grpc
@@ -45,7 +46,7 @@ _LINGER_0 = struct.pack("ii", 1, 0)  # close by a reset
 
 
 class Attack:
-    """Messages that are left to send, by door; each door has a process that sends.
+    """Messages that are left to send, by door; the senders are processes of their own.
 
     Args:
         server: with a gateway.
@@ -64,12 +65,14 @@ class Attack:
         }
         self._over = context.Event()
         self._counters = {door: context.Value("q", 0) for door in SHARES}
+        doors = [
+            (door, ports[door], round(SHARES[door] * messages), self._counters[door])
+            for door in SHARES
+        ]
+        # Frames are most of it, and have a process of their own.
         self._processes = [
-            context.Process(
-                target=_send,
-                args=(door, port, seed, round(SHARES[door] * messages), counter, self._over),
-            )
-            for (door, port), counter in zip(ports.items(), self._counters.values(), strict=True)
+            context.Process(target=_send, args=(seed, some, self._over))
+            for some in (doors[:1], doors[1:])
         ]
 
     @property
@@ -102,27 +105,21 @@ class Attack:
             raise RuntimeError(f"senders ended with {failed}")
 
 
-def _send(door: str, port: int, seed: int, messages: int, sent: Any, over: Any) -> None:
-    """Send to one door, in a process of its own, until so many are sent or it is `over`."""
-    send: Callable[[random.Random, int], Any] = {
-        "websocket": _websocket,
-        "http": lambda choice, port: _requests(choice, port, http_request),
-        "kserve": lambda choice, port: _requests(choice, port, kserve_request),
-        "metrics": lambda choice, port: _requests(choice, port, kserve_request),
-        "grpc": _grpc,
-    }[door]
+def _send(seed: int, doors: list[tuple[str, int, int, Any]], over: Any) -> None:
+    """Send to doors, in a process of its own, until so many are sent to each or it is `over`."""
 
-    async def work(choice: random.Random) -> None:
+    async def work(door: str, port: int, messages: int, sent: Any, number: int) -> None:
+        choice = random.Random(f"{seed} {door} {number}")
         while sent.value < messages and not over.is_set():
             try:
-                sent.value += await send(choice, port)
+                sent.value += await _SENDERS[door](choice, port)
             except (OSError, TimeoutError, asyncio.TimeoutError):
                 sent.value += 1
                 await asyncio.sleep(_BREATH_S)
 
     async def work_together() -> None:
-        choices = [random.Random(f"{seed} {door} {number}") for number in range(CONNECTIONS)]
-        await asyncio.gather(*(work(choice) for choice in choices))
+        workers = [work(*door, number) for door in doors for number in range(CONNECTIONS)]
+        await asyncio.gather(*workers)
 
     asyncio.run(work_together())
 
@@ -209,3 +206,12 @@ async def _drain(reader: asyncio.StreamReader) -> None:
     with contextlib.suppress(OSError):
         while await reader.read(1 << 16):
             pass
+
+
+_SENDERS: dict[str, Callable[[random.Random, int], Coroutine[Any, Any, int]]] = {
+    "websocket": _websocket,
+    "http": partial(_requests, make=http_request),
+    "kserve": partial(_requests, make=kserve_request),
+    "metrics": partial(_requests, make=kserve_request),
+    "grpc": _grpc,
+}

@@ -15,10 +15,12 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from asr_server.doors.access import Access
 from asr_server.doors.body import NoRoom, Room, TooLarge, announced_bytes, read_body
 from asr_server.doors.infer_body import rewritten
+from asr_server.doors.silent import SilentConnections
 from asr_server.doors.tensors import Refused
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -27,8 +29,7 @@ _NAME = r"[A-Za-z0-9_.\-]{1,200}"
 _MODEL = rf"/v2/models/{{model:{_NAME}}}"
 _VERSIONED = rf"{_MODEL}/versions/{{version:\d{{1,18}}}}"
 _ANSWER_HEADERS = ("Content-Type", "Content-Encoding", HEADER_LENGTH)
-_IDLE_S = 75.0  # of a connection between requests, and for the headers of one
-_MAX_CONNECTIONS = 2048
+_IDLE_S = 75.0  # of a connection between requests
 _QUERY_TIMEOUT_S = 30.0
 _CLOSED = "open are health, metadata, config, stats and infer of KServe v2; this is none of them"
 _LIVE = "/v2/health/live"
@@ -53,6 +54,8 @@ class HttpDoor:
         self._room = Room()
         self._runners: list[web.AppRunner] = []
         self._leaving = False
+        self._silent = SilentConnections(self._connections, _IDLE_S)
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self, http: socket.socket, metrics: socket.socket) -> None:
         """Listen."""
@@ -76,6 +79,7 @@ class HttpDoor:
             ],
         )
         await self._listen(metrics, [web.get("/metrics", self._metrics)])
+        self._watching = asyncio.create_task(self._silent.watch())
 
     def leave(self) -> None:
         """Say from now on that the server is not ready."""
@@ -83,6 +87,8 @@ class HttpDoor:
 
     async def close(self) -> None:
         """End, with what is under way."""
+        if self._watching is not None:
+            self._watching.cancel()
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))
         await asyncio.gather(*(session.close() for session in self._sessions.values()))
 
@@ -101,12 +107,17 @@ class HttpDoor:
         self._runners.append(runner)
         await web.SockSite(runner, listening).start()
 
+    def _connections(self) -> list[RequestHandler]:
+        servers = [runner.server for runner in self._runners]
+        return [each for server in servers if server for each in server.connections]
+
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """Serve a request, or say why not."""
         try:
-            self._admit(request)
-            response: web.StreamResponse = await handler(request)
+            with self._silent.in_use(request.protocol):
+                self._admit(request)
+                response: web.StreamResponse = await handler(request)
         except web.HTTPException as error:
             reason = _CLOSED if error.status in (404, 405) else error.reason
             response = _refusal(error.status, reason)
@@ -127,9 +138,6 @@ class HttpDoor:
             web.HTTPException, Refused: it does.
         """
         headers = request.headers
-        servers = [runner.server for runner in self._runners]
-        if sum(len(each.connections) for each in servers if each) > _MAX_CONNECTIONS:
-            raise NoRoom
         host = headers.get("Host", "")
         if not self._access.knows_host(host):
             raise web.HTTPMisdirectedRequest(

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asr_server.doors.access import Access
 from asr_server.doors.body import NoRoom
+from asr_server.doors.grpc_door import GrpcDoor
 from asr_server.doors.grpc_relay import Relay
 from asr_server.doors.http2_messages import PREFACE, Frames, Messages
 from asr_server.doors.shares import Shares
@@ -34,16 +36,19 @@ def header(name: bytes, value: bytes) -> bytes:
     return bytes([0, len(name)]) + name + bytes([len(value)]) + value
 
 
-CALL = b"".join(
-    [
-        header(b":method", b"POST"),
-        header(b":scheme", b"http"),
-        header(b":path", METHOD.encode()),
-        header(b":authority", b"x"),
-        header(b"content-type", b"application/grpc"),
-        header(b"te", b"trailers"),
-    ]
-)
+def headers_of(method: str) -> bytes:
+    fields = {
+        b":method": b"POST",
+        b":scheme": b"http",
+        b":path": method.encode(),
+        b":authority": b"x",
+        b"content-type": b"application/grpc",
+        b"te": b"trailers",
+    }
+    return b"".join(header(name, value) for name, value in fields.items())
+
+
+CALL = headers_of(METHOD)
 HELLO = PREFACE + frame(SETTINGS, 0, 0)
 
 
@@ -51,11 +56,11 @@ def message(size: int) -> bytes:
     return b"\0" + size.to_bytes(4, "big") + bytes(size)
 
 
-def unfinished(stream: int = 1) -> bytes:
+def unfinished(stream: int = 1, call: bytes = CALL) -> bytes:
     """A call, and the beginning of a message of 1 MB."""
     begun = message(1 << 20)[:BEGUN]
     pieces = [begun[first : first + 16_384] for first in range(0, BEGUN, 16_384)]
-    return frame(HEADERS, END_HEADERS, stream, CALL) + b"".join(
+    return frame(HEADERS, END_HEADERS, stream, call) + b"".join(
         frame(DATA, 0, stream, piece) for piece in pieces
     )
 
@@ -156,15 +161,14 @@ def test_what_holds_most_is_cut_and_usual_calls_are_answered(tmp_path):
             assert relay._arriving <= 5 * BEGUN
             assert (await good.unary_unary(METHOD)(bytes(BEGUN))).startswith(b"40000 ")
             # Another's message that is on its way is not the one to be cut.
-            slow = await opened(port, HELLO + unfinished(), "127.0.0.2")
-            many = b"".join(unfinished(stream) for stream in (1, 3))
-            await opened(port, HELLO + many)
-            await until(lambda: relay._arriving <= 5 * BEGUN and len(relay._connections) > 2)
-            slow[1].write(frame(RST, 0, 1, bytes(4)))
-            await until(lambda: "127.0.0.2" in {c.address for c in relay._connections.values()})
-            for _, writer in hostile:
-                writer.close()
-            await until(lambda: relay._arriving == 0 or len(relay._connections) <= 3)
+            other = await opened(port, HELLO + unfinished(), "127.0.0.2")
+            many = HELLO + unfinished(1) + unfinished(3)
+            hostile += [await opened(port, many) for _ in range(3)]
+            for connection in hostile[-3:]:
+                assert await is_cut(connection)
+            assert 0 < relay._arriving <= 5 * BEGUN
+            assert "127.0.0.2" in {each.address for each in relay._connections.values()}
+            assert not other[0].at_eof()
 
     run(test())
 
@@ -196,6 +200,29 @@ def test_what_is_no_grpc_is_cut(tmp_path, words):
         async with relayed(tmp_path) as (relay, port):
             assert await is_cut(await opened(port, words))
             assert not relay._connections
+
+    run(test())
+
+
+@pytest.mark.parametrize("method", ["ModelInfer", "ModelStreamInfer", "ModelConfig"])
+def test_a_key_is_asked_for_before_a_message_is_there(tmp_path, method):
+    async def test() -> None:
+        door = GrpcDoor(Access(keys=["secret"]), tmp_path / "nobody", tmp_path / "own")
+        listening = socket.create_server(("127.0.0.1", 0))
+        await door.start(listening)
+        path = f"/inference.GRPCInferenceService/{method}"
+        port = listening.getsockname()[1]
+        raw = await opened(port, HELLO + unfinished(call=headers_of(path)))
+        unauthenticated = header(b"grpc-status", b"16")[1:]
+        await asyncio.wait_for(raw[0].readuntil(unauthenticated), 30)  # though it is not whole
+        async with channel(port) as client:
+            for metadata, status in (
+                ([], grpc.StatusCode.UNAUTHENTICATED),
+                ([("authorization", "Bearer secret")], grpc.StatusCode.INVALID_ARGUMENT),
+            ):
+                call = client.stream_stream(path)([b"\xff"], metadata=metadata)
+                assert await call.code() is status
+        await door.close()
 
     run(test())
 

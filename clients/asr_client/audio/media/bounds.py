@@ -4,7 +4,8 @@ A small file can ask for much: a header of 44 bytes for gigabytes (1 Hz, resampl
 megabytes of silence for a day of samples. So memory and processor time grow with the bytes that
 were sent, and the rest is fixed. ffmpeg gets its own options for it, and the system's limits on
 top, which hold whatever is wrong in ffmpeg; a shell sets them before it becomes ffmpeg. Windows
-has no such limits, there the options remain.
+has no such limits, there the options remain. Processes have none: the system counts those of a user
+together, with all threads. ffmpeg starts none, and has a thread for each stage.
 """
 
 from __future__ import annotations

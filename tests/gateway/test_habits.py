@@ -48,6 +48,17 @@ def test_who_takes_the_final_message_gets_the_last_sentence(gateway, expected, a
     assert len(sentences(received)) == len(expected)
 
 
+def test_a_file_that_is_called_samples_is_decoded_or_told(gateway):
+    file, samples = io.BytesIO(), np.frombuffer(AUDIO, "<i2")
+    soundfile.write(file, samples, SAMPLE_RATE, format="FLAC")
+    received = asyncio.run(recognise(gateway, file.getvalue(), mode="offline", wav_format="pcm"))
+    asked = asyncio.run(recognise(gateway, AUDIO, mode="offline", wav_format="pcm"))
+    assert texts(received, "offline") == texts(asked, "offline") != [""]
+    live = asyncio.run(recognise(gateway, file.getvalue(), wav_format="pcm"))
+    assert "begins as a file does" in live[-1]["warning"]
+    assert "warning" not in asyncio.run(recognise(gateway, AUDIO))[-1]
+
+
 @pytest.mark.parametrize("audio", [AUDIO, SPEECH])
 def test_who_takes_the_final_message_gets_the_last_words(gateway, audio):
     received = asyncio.run(recognise(gateway, audio, mode="online"))

@@ -61,10 +61,11 @@ def test_options_travel_whole():
     assert recorded(SAMPLES.tobytes(), [100], 16_000).options is OPTIONS
 
 
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "AIFF"])
 @pytest.mark.parametrize("rate", [None, 8000])
-def test_a_file_stays_as_it_is(rate):
+def test_a_file_stays_as_it_is(rate, kind):
     file = io.BytesIO()
-    soundfile.write(file, SAMPLES, 16_000, format="WAV")
+    soundfile.write(file, SAMPLES, 16_000, format=kind)
     assert recorded(file.getvalue(), [3, 1], rate).data == file.getvalue()
 
 

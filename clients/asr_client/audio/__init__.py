@@ -9,7 +9,7 @@ from .containers import HEADERS
 from .conversion import Channels, Converter, read_channels
 from .loading import AudioWarning, LoadedAudio, load_audio, load_recording, load_recording_async
 from .media import BLOCK_SAMPLES, MediaDecoder, MediaSource, find_ffmpeg
-from .raw import PCM_FORMATS, RAW_CODECS, raw_format_of_name
+from .raw import PCM_FORMATS, RAW_CODECS, begins_as_file, raw_format_of_name
 from .samples import PcmFormat
 from .waveform import (
     MAX_SAMPLE_RATE,
@@ -36,6 +36,7 @@ __all__ = [
     "Pcm",
     "PcmFormat",
     "Waveform",
+    "begins_as_file",
     "find_ffmpeg",
     "load_audio",
     "load_recording",

@@ -76,6 +76,11 @@ def raw_format_of_name(name: str, beginning: bytes) -> RawFormat | None:
         beginning: of the file; it goes before the name where it says what it is.
     """
     suffix = os.path.basename(name).rpartition(".")[2].lower()
-    if suffix not in _BY_SUFFIX or beginning.startswith(_MAGIC) or beginning[4:8] == b"ftyp":
+    if suffix not in _BY_SUFFIX or begins_as_file(beginning):
         return None
     return RawFormat(*_BY_SUFFIX[suffix])
+
+
+def begins_as_file(beginning: bytes) -> bool:
+    """Return whether these bytes, 8 or more, begin a file that says itself what it is."""
+    return beginning.startswith(_MAGIC) or beginning[4:8] == b"ftyp"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from asr_client import AudioError, FileOptions
-from asr_client.audio import raw_format_of_name
+from asr_client.audio import HEADERS, begins_as_file, raw_format_of_name
 from asr_contract import SAMPLE_RATE, STREAMING_MODEL, ChunkSize, nearest_served_chunk_size
 
 from ..live import (
@@ -31,6 +31,11 @@ from .replies import closing_reply, made_final, partial_reply, recording_reply, 
 
 # How replies to recordings are labelled; a file may come in a mode for live audio.
 _RECORDED_MODES = {"offline": "offline", "online": "online", "2pass": "2pass-offline"}
+
+_NOT_SAMPLES = (
+    "wav_format: expected samples; got audio that begins as a file does, which is decoded where "
+    "wav_format says so, such as mp3 or others"
+)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -209,6 +214,8 @@ class LiveListener:
     async def put(self, data: bytes) -> None:
         """Take audio in; waits when too much of it waits."""
         now = time.monotonic()
+        if not self.audio_s and begins_as_file(data) and not data.startswith(HEADERS):
+            self._notices.append(_NOT_SAMPLES)
         await self._inbox.put(data)
         self._latencies.arrived(1000 * self.audio_s, now)
 

@@ -11,9 +11,9 @@ from types import TracebackType
 import numpy as np
 
 from asr_client import AsyncClient, AudioError, FileOptions, FileTranscript
-from asr_client.audio import HEADERS
+from asr_client.audio import HEADERS, begins_as_file
 
-_BEGINNING = 4  # bytes, by which a header is told
+_BEGINNING = 12  # bytes, by which a file is told
 _PIECE = 1 << 20  # bytes
 _LOOKED_AT = 1 << 20  # bytes of a file, to see whether they are samples
 _LIKENESS = 0.3
@@ -46,7 +46,7 @@ class Recording:
         pcm_rate: sample rate of 16-bit mono PCM, in Hz.
         is_file: whether it should be a file in any container. Clients say so of headerless PCM,
             too: what is no file that can be read, and looks like samples, is taken as PCM.
-            Otherwise it is PCM, which gets a header here unless it brings one.
+            Otherwise it is PCM, which gets a header here, unless it begins as a file does.
         max_bytes: what the gateway takes.
         suffix: of the file's name, where that says the format of audio without a header.
     """
@@ -124,6 +124,7 @@ class Recording:
     def _begin(self, start: bytes) -> bytes:
         """See whether a header is needed; returns what is to be written first."""
         self._start = None
+        self._is_file |= begins_as_file(start)
         if not self._is_file and not start.startswith(HEADERS):
             self._wave = wave.Wave_write(self._file)
             self._wave.setparams((1, 2, self._pcm_rate, 0, "NONE", ""))

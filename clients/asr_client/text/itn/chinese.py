@@ -13,6 +13,7 @@ from .chinese_numbers import NUMERALS, parse_integer
 from .chinese_readings import reads_as
 from .chinese_rules import RULES
 from .chinese_words import (
+    AMOUNT_ENDS,
     CONNECTOR,
     DAY_PART,
     FIXED,
@@ -39,8 +40,8 @@ _LINK = re.compile(
     f"(?=[{NUMERALS}])"
 )
 _CONTINUED = re.compile(f"(?:点|分之)[{NUMERALS}]")
-# Behind seconds, which no rule writes with their parts: 二十秒五, 二十秒零五.
-_PART_BEHIND = re.compile(f"秒[{NUMERALS}](?![{NUMERALS}]*[个人位名元块年月日号岁次米斤度])")
+# A last figure behind the unit of a number that no rule writes with it: 二十秒五, 三十公里五.
+_PART_BEHIND = re.compile(f"[秒里斤米克升吨]零?[一二三四五六七八九](?:{AMOUNT_ENDS.pattern})")
 _KILO = re.compile(f"千{KILO}")
 _PAIRED = re.compile(f"(?:^|[^{NUMERALS}])[一二两三四五六七八九]、$")  # 二、三十个
 

@@ -60,6 +60,17 @@ NOT_RUN = {
     "python3 -m venv": "done for all",
     "mic --list-devices": "depends on the sound card",
     "triton-asr mic": "needs a microphone",
+    "arecord": "needs a microphone",
+    "kubectl": "needs a cluster",
+    "helm install": "needs a cluster",
+    "Bearer $KEY": "needs a cluster, whose key it is",
+    "s3://": "needs an object store",
+    "grpc://a:8001": "needs three machines",
+    "kill -TERM $PID": "stands for any process",
+    "--ray": "tests/soak/test_archive_on_ray.py does it",
+    "[ray]": "hundreds of megabytes for it",
+    "--from cam++": "needs a model hub",
+    "--from exported/": "stands for any export",
 }
 SERVERS = ("triton-asr-server serve", "triton-asr-gateway", "make serve")
 
@@ -106,6 +117,9 @@ def folder(tmp_path_factory) -> Iterator[Path]:
     (folder / "recordings").mkdir()
     shutil.copy(SAMPLES / "en_1.wav", folder / "recordings")
     (folder / "wav.scp").write_text("utt1 speech.wav\n")
+    (folder / "text.txt").write_text("帮我把报告发送给李明\n", encoding="utf-8")
+    (folder / "manifest.jsonl").write_text('{"audio": "speech.wav"}\n')
+    ffmpeg("-i", SAMPLES / "talk.ogg", "-t", "20", folder / "meeting.mp3")
     (folder / "text").write_text("utt1 帮我把报告发送给李明\n", encoding="utf-8")
     yield folder
 
@@ -113,7 +127,7 @@ def folder(tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def served(folder) -> Iterator[Path]:
     """The folder, with the server that its own command starts."""
-    with running(folder, "triton-asr-server serve"):
+    with running(folder, "triton-asr-server serve --gateway"):
         yield folder
 
 

@@ -22,7 +22,7 @@ from asr_server.places import ROOT
 from tests.gateway.gateways import RunningGateway, recognise, running_gateway
 from tests.serving import EMBEDDED, serve_models
 
-from .cases import CASES, Case
+from .cases import CASES, HOTWORDS, Case
 from .install import node_folder, python_of
 from .material import write_certificate, write_recordings
 from .recording import http_tap, websocket_tap
@@ -103,10 +103,13 @@ def expected_texts(
     samples, _ = soundfile.read(files["wav"], dtype="float32")
     with Client(triton_url) as client:
         file = client.transcribe_file(files["wav"])
+        told = client.transcribe_file(files["wav"], hotwords=HOTWORDS)
         texts = {
             "sensevoice": file.text,
             "sentence 1": file.sentences[0].text,
             "sentence 2": file.sentences[1].text,
+            "hotwords 1": told.sentences[0].text,
+            "hotwords 2": told.sentences[1].text,
             "mp3": client.transcribe_file(files["mp3"]).text,
             "chinese": client.transcribe_file(files["wav"], language="zh").text,
             "whole": client.transcribe(samples, sample_rate=SAMPLE_RATE).text,

@@ -57,6 +57,7 @@ def _library(client: str, what: str, environment: str, driver: str, *arguments: 
 _WSS = "{funasr}/runtime/python/websocket/funasr_wss_client.py"
 _TRITON = "{funasr}/runtime/triton_gpu/client"
 _NANO = "{funasr}/examples/industrial_data_pretraining/fun_asr_nano"
+HOTWORDS = "王芳 南京"
 _MODES = {"offline": "sensevoice", "2pass": "sensevoice", "online": "online 5,10,5"}
 
 
@@ -119,9 +120,9 @@ CASES = (
         "funasr",
         (
             f"{_NANO}/client_test.py",
-            *("--server", "{ws}", "--file", "{wav}", "--hotwords", "王芳,南京"),
+            *("--server", "{ws}", "--file", "{wav}", "--hotwords", HOTWORDS.replace(" ", ",")),
         ),
-        ("sentence 1", "sentence 2"),
+        ("hotwords 1", "hotwords 2"),
         also=("3 passed, 0 failed",),
         needs=("funasr",),
     ),

@@ -13,7 +13,10 @@ from ..transport import Endpoint, Transport
 from .addresses import addresses_of, may_be_several
 from .server import Server
 
-LOOK_S = 0.5  # between two looks at a server
+# Between two looks at a server. With a look's timeout it is less than two seconds, so that nobody
+# new goes to one that is lost after that.
+LOOK_S = 0.75
+_LOOKS_FOR_QUEUES = 4  # its queues are asked for at every so many looks
 RESOLVE_S = 5.0  # between two look-ups of a name
 RESOLVE_TIMEOUT_S = 5.0
 
@@ -160,14 +163,14 @@ async def _watch(weak: weakref.ref[Members]) -> None:
 
 
 async def _look_after(weak: weakref.ref[Members], weak_server: weakref.ref[Server]) -> None:
-    """Look at one server again and again, at its queues every other time."""
+    """Look at one server again and again, at its queues now and then."""
     count = 0
     while True:
         members, server = weak(), weak_server()
         if members is None or server is None or not members.is_used:
             return
         with suppress(AsrError):
-            if await server.look() and count % 2 == 0:
+            if await server.look() and count % _LOOKS_FOR_QUEUES == 0:
                 await server.look_at_queues()
         await members.give_up_if_silent(server)
         count += 1

@@ -113,6 +113,7 @@ def test_both_protocols_refuse(gateway):
             timeout=TIMEOUT_S,
         )
         assert answer.status_code == 403
+        assert answer.headers["x-request-id"].startswith("req_")
         assert "expected" in answer.json()["error"]["message"]
     assert requests.options(gateway.http, headers=foreign, timeout=TIMEOUT_S).status_code == 403
 

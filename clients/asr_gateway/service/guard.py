@@ -29,6 +29,11 @@ _PROBES = ("/healthz", "/health", "/readyz", "/metrics")  # which come all the t
 REQUEST_ID = "x-request-id"  # in each answer, and in the log
 
 
+def new_request_id() -> str:
+    """Return what an answer is called in its header and in the log."""
+    return f"req_{secrets.token_hex(16)}"
+
+
 class Guard:
     """ASGI middleware for HTTP; websockets pass to their endpoint, which does the same."""
 
@@ -44,7 +49,7 @@ class Guard:
         metrics, path = self._gateway.metrics, scope["path"]
         route = next((route for route in _ROUTES if _is_under(path, route)), "other")
         status, begun_s = 0, time.monotonic()
-        request_id = f"req_{secrets.token_hex(16)}"
+        request_id = new_request_id()
 
         async def send_noting_status(message: Message) -> None:
             nonlocal status

@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket
 
 from ..openai import ApiError
 from ..shared import Gateway, GatewaySettings, is_loopback, log_event
+from .guard import REQUEST_ID, new_request_id
 
 # The page needs nothing from elsewhere, and may not be framed.
 HEADERS = {
@@ -63,9 +64,16 @@ class Visitors:
             return
         kind, text = problem
         self._gateway.metrics.refused.labels(kind).inc()
-        log_event("visitor refused", level=logging.WARNING, reason=kind, told=text)
+        request_id = new_request_id()
+        log_event(
+            "visitor refused",
+            level=logging.WARNING,
+            reason=kind,
+            told=text,
+            request_id=request_id,
+        )
         body = ApiError(403, text, code=f"{kind}_not_allowed").body()
-        response = JSONResponse(body, 403)
+        response = JSONResponse(body, 403, {REQUEST_ID: request_id})
         if scope["type"] == "websocket":
             websocket = WebSocket(scope, receive, send_with_headers)
             await websocket.send_denial_response(response)

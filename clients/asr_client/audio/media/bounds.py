@@ -68,7 +68,8 @@ class Bounds:
 
     def shared(self, share: float) -> Bounds:
         """Return the bounds of a part of a file, which takes its share of the processor time."""
-        return replace(self, cpu_s=max(round(self.cpu_s * share), _LEAST_CPU_S))
+        least_s = min(_LEAST_CPU_S, self.cpu_s)
+        return replace(self, cpu_s=max(round(self.cpu_s * share), least_s))
 
     def command(self, command: Sequence[str]) -> list[str]:
         """Return a command that sets the system's limits and becomes another command.

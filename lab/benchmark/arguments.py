@@ -75,7 +75,7 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     accuracy.add_argument(
         "--peers", nargs="*", choices=ACCURACY_PEERS, default=ACCURACY_PEERS, help="default: all"
     )
-    decoding = commands.add_parser("decoding", help="the search for hotwords")
+    decoding = commands.add_parser("decoding", help="the search for hotwords and with n-grams")
     decoding.add_argument("--held-out", type=Path, default=ROOT / "tests/data/heldout")
     decoding.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     gpu = commands.add_parser("gpu", help="all there is to know of a machine with a GPU")

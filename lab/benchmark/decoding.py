@@ -1,4 +1,6 @@
-"""What a search for hotwords costs behind the embedded models, in processor time of one thread.
+"""What a search costs behind the embedded models, in processor time of one thread.
+
+For hotwords, for a language model of a million n-grams, and for both.
 
 Behind these, since random weights give flat candidates, of which a search keeps more than of a
 model's that was trained.
@@ -28,6 +30,7 @@ from asr_core.decoding import (
     search_positions,
 )
 from asr_core.features import load_frontend
+from asr_core.language_models import NgramModel
 from asr_core.paraformer import (
     ParaformerOutputs,
     load_pieces,
@@ -44,6 +47,7 @@ from asr_core.sensevoice import (
 from asr_server.graphs.session import Session
 from asr_server.install import install
 from asr_server.models import KINDS, VERSION, copy_repository
+from lab.benchmark.large_ngrams import make_large_ngrams
 from lab.benchmark.workload import Recording, total_seconds
 
 REQUEST_WORDS, SERVER_WORDS = 100, 10_000
@@ -59,6 +63,11 @@ class DecodingResult:
         best_ms: of scoring without a search, per second of audio.
         request_ms: with `REQUEST_WORDS` hotwords of the request.
         server_ms: with `SERVER_WORDS` of the server besides.
+        ngrams_ms: with the request's hotwords and a large language model.
+        all_ms: with all three.
+        entries: n-grams of the model.
+        mapped_mb: its files, one copy for all processes.
+        own_kb: what a process has of them for itself.
         compile_ms: of a request's words, the first time they come.
         again_ms: when they come again.
     """
@@ -67,6 +76,11 @@ class DecodingResult:
     best_ms: float
     request_ms: float
     server_ms: float
+    ngrams_ms: float
+    all_ms: float
+    entries: int
+    mapped_mb: float
+    own_kb: int
     compile_ms: float
     again_ms: float
 
@@ -88,26 +102,34 @@ def measure_decoding(kind: str, recordings: Sequence[Recording], rounds: int) ->
         features = [[frontend(recording)] for recording in recordings]
         folder = repository / f"{kind}_scoring" / VERSION
         score, make, characters = _PARTS[kind](folder, graph, features)
-    rng = np.random.default_rng(0)
-    words = ["".join(rng.choice(characters, 2 + n % 3)) for n in range(SERVER_WORDS)]
-    request = "\n".join(f"{word} 20" for word in words[:REQUEST_WORDS])
-    alone, full = make([]), make([Hotword(word, 20.0) for word in words[REQUEST_WORDS:]])
-    compiled = _spent_ms(lambda: full.row_search(request))
-    again = [_spent_ms(lambda: full.row_search(request)) for _ in range(rounds)]
-    seconds = total_seconds(recordings)
+        ngrams = make_large_ngrams(kind, repository, Path(work) / "ngrams")
+        rng = np.random.default_rng(0)
+        words = ["".join(rng.choice(characters, 2 + n % 3)) for n in range(SERVER_WORDS)]
+        request = "\n".join(f"{word} 20" for word in words[:REQUEST_WORDS])
+        server = [Hotword(word, 20.0) for word in words[REQUEST_WORDS:]]
+        full = make(server, None)
+        compiled = _spent_ms(lambda: full.row_search(request))
+        again = [_spent_ms(lambda: full.row_search(request)) for _ in range(rounds)]
+        seconds = total_seconds(recordings)
 
-    def per_second(search: RowSearch | None) -> float:
-        score(search)
-        return statistics.median(_spent_ms(lambda: score(search)) for _ in range(rounds)) / seconds
+        def per_second(search: RowSearch | None) -> float:
+            score(search)
+            spent = [_spent_ms(lambda: score(search)) for _ in range(rounds)]
+            return statistics.median(spent) / seconds
 
-    return DecodingResult(
-        seconds,
-        per_second(None),
-        per_second(alone.row_search(request)),
-        per_second(full.row_search(request)),
-        compiled,
-        statistics.median(again),
-    )
+        return DecodingResult(
+            seconds,
+            per_second(None),
+            per_second(make([], None).row_search(request)),
+            per_second(full.row_search(request)),
+            per_second(make([], ngrams.model).row_search(request)),
+            per_second(make(server, ngrams.model).row_search(request)),
+            ngrams.entries,
+            ngrams.mapped_mb(),
+            ngrams.own_kb(),
+            compiled,
+            statistics.median(again),
+        )
 
 
 def _spent_ms(work: Callable[[], Any]) -> float:
@@ -116,7 +138,7 @@ def _spent_ms(work: Callable[[], Any]) -> float:
     return 1e3 * (time.process_time() - begun)
 
 
-_Parts = tuple[Score, Callable[[Sequence[Hotword]], Decoder], list[str]]
+_Parts = tuple[Score, Callable[[Sequence[Hotword], NgramModel | None], Decoder], list[str]]
 
 
 def _paraformer(folder: Path, graph: Any, features: Sequence[Any]) -> _Parts:
@@ -130,9 +152,9 @@ def _paraformer(folder: Path, graph: Any, features: Sequence[Any]) -> _Parts:
         for one, lengths in outputs:
             scoring.score_rows(one, lengths, search)
 
-    def make(server: Sequence[Hotword]) -> Decoder:
+    def make(server: Sequence[Hotword], ngrams: NgramModel | None) -> Decoder:
         lists = HotwordLists(PieceSpeller(pieces), server)
-        return Decoder(search_positions, silent_ids(pieces), lists)
+        return Decoder(search_positions, silent_ids(pieces), lists, ngrams)
 
     return score, make, [piece for piece in pieces if "一" <= piece <= "龥"]
 
@@ -146,9 +168,9 @@ def _sensevoice(folder: Path, graph: Any, features: Sequence[Any]) -> _Parts:
         for one in outputs:
             scoring.score_rows(one, search)
 
-    def make(server: Sequence[Hotword]) -> Decoder:
+    def make(server: Sequence[Hotword], ngrams: NgramModel | None) -> Decoder:
         lists = HotwordLists(SentencePieceSpeller(scoring.tokenizer), server)
-        return Decoder(search_frames, scoring.tag_ids, lists)
+        return Decoder(search_frames, scoring.tag_ids, lists, ngrams)
 
     return score, make, [piece for piece in scoring.pieces if "一" <= piece <= "龥"]
 
@@ -161,17 +183,24 @@ _PARTS: dict[str, Callable[[Path, Any, Sequence[Any]], _Parts]] = {
 
 def decoding_markdown(results: dict[str, DecodingResult]) -> str:
     """Return a table of all."""
+    first = next(iter(results.values()))
     lines = [
-        f"{next(iter(results.values())).audio_s:.0f} s of audio; scoring in ms of processor time "
-        "per second of audio, a request's words in ms.",
+        f"{first.audio_s:.0f} s of audio; scoring in ms of processor time per second of audio, a "
+        "request's words in ms.",
         "",
         f"| | best tokens | {REQUEST_WORDS} hotwords | and {SERVER_WORDS} of the server | "
-        "words read first | words known |",
-        "|---|---|---|---|---|---|",
+        f"{REQUEST_WORDS} hotwords and n-grams | all three | words read first | words known |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {kind} | {one.best_ms:.3f} | {one.request_ms:.3f} | {one.server_ms:.3f} | "
-        f"{one.compile_ms:.2f} | {one.again_ms:.3f} |"
+        f"{one.ngrams_ms:.3f} | {one.all_ms:.3f} | {one.compile_ms:.2f} | {one.again_ms:.3f} |"
+        for kind, one in results.items()
+    ]
+    lines += [""]
+    lines += [
+        f"- {kind}: {one.entries:,} n-grams of one to three tokens, {one.mapped_mb:.1f} MB mapped "
+        f"by all processes, of which {one.own_kb} kB are a process's own."
         for kind, one in results.items()
     ]
     return "\n".join(lines)

@@ -1,10 +1,13 @@
 """A small TLG.fst in FunASR's form, made by the steps of its `runtime/tools/fst`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import kaldi_decoder
 import kaldifst
+import numpy as np
+from numpy.typing import NDArray
 
 TOKENS = ["<blank>", "<s>", "</s>", "今", "天", "气", "好", "he@@", "llo", "你", "<unk>"]
 LEXICON = {
@@ -16,14 +19,28 @@ PROBS = {"今天": 0.2, "天气": 0.3, "好": 0.15, "天": 0.05, "hello": 0.1, "
 PAIRS = {("今天", "天气"): 0.6, ("天气", "好"): 0.7, ("你", "好"): 0.5}
 
 
-def write_graph(folder: Path, tokens: Sequence[str] = TOKENS) -> None:
+Spellings = Mapping[str, str]
+Probs = Mapping[str, float]
+Pairs = Mapping[tuple[str, str], float]
+
+
+def write_graph(
+    folder: Path,
+    tokens: Sequence[str] = TOKENS,
+    spellings: Spellings = LEXICON,
+    probs: Probs = PROBS,
+    pairs: Pairs = PAIRS,
+) -> None:
     """Write TLG.fst, lexicon.txt and config.yaml.
 
     Args:
         folder: to put them in.
         tokens: of the recogniser; words that they cannot spell are left out.
+        spellings: words to tokens with spaces between.
+        probs: of words.
+        pairs: probabilities of words after others.
     """
-    lexicon = {word: text for word, text in LEXICON.items() if set(text.split()) <= set(tokens)}
+    lexicon = {word: text for word, text in spellings.items() if set(text.split()) <= set(tokens)}
     words = ["<eps>", *lexicon, "#0", "<s>", "</s>"]
     # Every word that spells the beginning of another, or the same, is told apart by a symbol.
     disambiguation = ["#0", "#1", "#2"]
@@ -31,7 +48,7 @@ def write_graph(folder: Path, tokens: Sequence[str] = TOKENS) -> None:
     word_labels = {name: number for number, name in enumerate(words)}
     token_fst = kaldifst.compile(_token_lines(labels), acceptor=False)
     lexicon_fst = kaldifst.compile(_lexicon_lines(lexicon, labels, word_labels), acceptor=False)
-    grammar_fst = kaldifst.compile(_grammar_lines(word_labels), acceptor=False)
+    grammar_fst = kaldifst.compile(_grammar_lines(word_labels, probs, pairs), acceptor=False)
     for one in (token_fst, lexicon_fst):
         kaldifst.arcsort(one, sort_type="olabel")
     kaldifst.arcsort(grammar_fst, sort_type="ilabel")
@@ -46,6 +63,19 @@ def write_graph(folder: Path, tokens: Sequence[str] = TOKENS) -> None:
     (folder / "lexicon.txt").write_text(lines, encoding="utf-8")
     listed = "".join(f'- "{word}"\n' for word in words)
     (folder / "config.yaml").write_text(f"token_list:\n{listed}", encoding="utf-8")
+
+
+def direct(graph: Path, log_probs: NDArray[np.float32]) -> list[int]:
+    """Return the tokens of the best path, by `kaldi-decoder` on all log-probabilities [N, V]."""
+    options = kaldi_decoder.FasterDecoderOptions(beam=3.0, min_active=200)
+    read, weighed = kaldifst.StdVectorFst.read(str(graph)), log_probs * np.float32(10)
+    decoder = kaldi_decoder.FasterDecoder(read, options)
+    decoder.decode(kaldi_decoder.DecodableCtc(weighed))
+    ok, lattice = decoder.get_best_path()
+    if not ok:
+        raise ValueError(f"{graph}: expected a path, found none")
+    _, labels, _, _ = kaldifst.get_linear_symbol_sequence(lattice)
+    return [label - 1 for label in labels]
 
 
 def _token_lines(labels: dict[str, int]) -> str:
@@ -76,16 +106,16 @@ def _lexicon_lines(
     return "\n".join([*lines, "0"]) + "\n"
 
 
-def _grammar_lines(word_labels: dict[str, int]) -> str:
+def _grammar_lines(word_labels: dict[str, int], probs: Probs, pairs: Pairs) -> str:
     """State 0 after a back-off, one for each word that pairs begin with; all may end."""
-    states = {word: 1 + i for i, word in enumerate(dict.fromkeys(first for first, _ in PAIRS))}
+    states = {word: 1 + i for i, word in enumerate(dict.fromkeys(first for first, _ in pairs))}
     lines = []
-    for word, prob in PROBS.items():
+    for word, prob in probs.items():
         if word not in word_labels:
             continue
         label = word_labels[word]
         lines.append(f"0 {states.get(word, 0)} {label} {label} {-math.log(prob)}")
-    for (first, second), prob in PAIRS.items():
+    for (first, second), prob in pairs.items():
         label = word_labels[second]
         lines.append(f"{states[first]} {states.get(second, 0)} {label} {label} {-math.log(prob)}")
     for state in states.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import Hotword, parse_hotwords
-from asr_core.decoding import SERVER_LIST, read_server_list
+from asr_core.decoding import DEFAULT_WEIGHT, SERVER_LIST, read_server_list
 from asr_core.paraformer.hotword_embedder import EMBEDDER_FILE, HotwordEmbedder, load_embedder
 from asr_core.paraformer.hotword_tokenizer import (
     SEGMENTATION_FILE,
@@ -29,16 +29,15 @@ Ids = tuple[int, ...]
 class HotwordBias:
     """Embeds the hotwords of requests, those of the server's own list with them.
 
-    A word that the vocabulary cannot write is left out, and `left_out` tells.
+    A word that the vocabulary cannot write is left out, and `left_out` tells. Of more words than
+    the encoder is to attend to, a request's come before the server's, and of either the heaviest;
+    the search behind the graph knows all of them.
 
     Args:
         tokenizer: word to token ids.
         embedder: token ids to embeddings.
         server_words: added to every request's.
-        max_hotwords: of both together.
-
-    Raises:
-        ValueError: the server's own words are too many.
+        max_hotwords: that the encoder attends to.
     """
 
     def __init__(
@@ -51,8 +50,7 @@ class HotwordBias:
         self._tokenizer = tokenizer
         self._embedder = embedder
         self._max_hotwords = max_hotwords
-        self._server_ids: tuple[Ids, ...] = ()
-        self._server_ids, problems = self._tokenize(server_words)
+        self._server_words, problems = self._tokenize(server_words)
         for problem in problems:
             logging.getLogger(__name__).warning("%s: left out: %s", SERVER_LIST, problem)
         # The same list comes with every request of a caller.
@@ -65,7 +63,7 @@ class HotwordBias:
             text: as `parse_hotwords` reads it, "" for none.
 
         Raises:
-            ValueError: it cannot be read, or the words are too many.
+            ValueError: it cannot be read.
         """
         return self._embedder([*self._read(text)[0], (START,)])
 
@@ -78,29 +76,35 @@ class HotwordBias:
         return self._read(text)[1]
 
     def _read_request(self, text: str) -> tuple[tuple[Ids, ...], tuple[str, ...]]:
-        return self._tokenize(parse_hotwords(text))
+        """Return what the encoder attends to, and what is wrong with the request's other words."""
+        own, problems = self._tokenize(parse_hotwords(text))
+        chosen = _heaviest(own, self._max_hotwords)
+        others = {ids: weight for ids, weight in self._server_words.items() if ids not in own}
+        return (*chosen, *_heaviest(others, self._max_hotwords - len(chosen))), problems
 
-    def _tokenize(self, words: Sequence[Hotword]) -> tuple[tuple[Ids, ...], tuple[str, ...]]:
-        """Return the ids of words and of the server's, and what is wrong with the others."""
-        if len(words) > self._max_hotwords:  # before the work of looking each up
-            raise self._too_many(len(words))
-        ids: list[Ids] = []
+    def _tokenize(self, words: Sequence[Hotword]) -> tuple[dict[Ids, float], tuple[str, ...]]:
+        """Return the ids and weights of words, and what is wrong with those not attended to."""
+        found: dict[Ids, float] = {}
         problems: list[str] = []
         for word in words:
             try:
-                ids.append(self._tokenizer(word.text))
+                ids = self._tokenizer(word.text)
             except ValueError as error:
                 problems.append(str(error))
-        found = tuple(dict.fromkeys([*ids, *self._server_ids]))
+                continue
+            found[ids] = DEFAULT_WEIGHT if word.weight is None else word.weight
         if len(found) > self._max_hotwords:
-            raise self._too_many(len(found))
+            problems.append(
+                f"hotwords: the encoder attends to the {self._max_hotwords} heaviest of "
+                f"{len(found)} (max_hotwords)"
+            )
         return found, tuple(problems)
 
-    def _too_many(self, number: int) -> ValueError:
-        return ValueError(
-            f"hotwords: expected at most {self._max_hotwords} (max_hotwords), the server's own "
-            f"included; got {number}"
-        )
+
+def _heaviest(words: Mapping[Ids, float], count: int) -> list[Ids]:
+    """Return so many words in the order given; of equal weights the first."""
+    chosen = {*sorted(words, key=lambda ids: -words[ids])[:count]}
+    return [ids for ids in words if ids in chosen]
 
 
 class NoHotwords:
@@ -124,10 +128,10 @@ def load_hotword_bias(model_dir: Path, max_hotwords: int) -> HotwordBias | NoHot
     Args:
         model_dir: holds `hotword_embedder.npz` and `tokens.json` if the model takes hotwords; the
             server's own list is `hotwords.txt` in the folder above it.
-        max_hotwords: of a request and the server's list together.
+        max_hotwords: that the encoder attends to.
 
     Raises:
-        ValueError: a file is not what it should be, or the server's words are too many.
+        ValueError: a file is not what it should be.
     """
     if not (model_dir / EMBEDDER_FILE).is_file():
         return NoHotwords()
@@ -136,7 +140,4 @@ def load_hotword_bias(model_dir: Path, max_hotwords: int) -> HotwordBias | NoHot
         load_pieces(model_dir), load_segmentation(model_dir / SEGMENTATION_FILE)
     )
     embedder = load_embedder(model_dir / EMBEDDER_FILE)
-    try:
-        return HotwordBias(tokenizer, embedder, words, max_hotwords)
-    except ValueError as error:
-        raise ValueError(f"{model_dir.parent / SERVER_LIST}: {error}") from error
+    return HotwordBias(tokenizer, embedder, words, max_hotwords)

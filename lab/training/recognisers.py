@@ -179,10 +179,10 @@ def best_tokens(log_probs: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDAr
 
 
 def best_candidates(
-    log_probs: NDArray[np.float32],
+    log_probs: NDArray[np.float32], count: int = CANDIDATES
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return the best ids [R, T, K] of log-probabilities [R, T, V], and their own."""
-    ids = np.argsort(-log_probs, axis=-1, kind="stable")[..., :CANDIDATES]
+    """Return the best K ids [..., K] of log-probabilities [..., V], and their own."""
+    ids = np.argsort(-log_probs, axis=-1, kind="stable")[..., :count]
     return ids.astype(np.int32), np.take_along_axis(log_probs, ids, -1)
 
 

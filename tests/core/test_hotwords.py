@@ -130,17 +130,29 @@ def test_the_server_s_own_list_is_added(model_dir: Path) -> None:
     np.testing.assert_allclose(with_list("在 人"), without("在 人 的一"), atol=1e-6)
 
 
-def test_limit(model_dir: Path) -> None:
+def test_of_too_many_the_heaviest_are_attended_to(
+    model_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     characters = [piece for piece in load_pieces(SMALL) if "一" <= piece <= "龥"][:31]
     bias = load_hotword_bias(model_dir, MAX_HOTWORDS)
     assert len(bias(" ".join(characters[:30]))) == 31
-    with pytest.raises(ValueError, match=r"expected at most 30 \(max_hotwords\).* got 31"):
-        bias(" ".join(characters))
-    (model_dir.parent / "hotwords.txt").write_text(characters[0], encoding="utf-8")
-    bias = load_hotword_bias(model_dir, MAX_HOTWORDS)
-    assert len(bias(" ".join(characters[:30]))) == 31  # one of them is the server's
-    with pytest.raises(ValueError, match="got 31"):
-        bias(" ".join(characters[1:]))
+    assert bias.left_out(" ".join(characters[:30])) == ()
+    weighted = "\n".join(f"{word} {-(index == 7)}" for index, word in enumerate(characters))
+    without = "\n".join(word for index, word in enumerate(characters) if index != 7)
+    np.testing.assert_allclose(bias(weighted), bias(without), atol=1e-6)
+    (problem,) = bias.left_out(weighted)
+    assert problem == "hotwords: the encoder attends to the 30 heaviest of 31 (max_hotwords)"
+
+    lines = "".join(f"{word} {index}\n" for index, word in enumerate(characters))
+    (model_dir.parent / "hotwords.txt").write_text(lines, encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        listed = load_hotword_bias(model_dir, MAX_HOTWORDS)
+    assert "the encoder attends to the 30 heaviest" in caplog.text
+    np.testing.assert_allclose(listed(""), bias(" ".join(characters[1:])), atol=1e-6)
+    asked = " ".join(characters[:2])  # a request's come first, then the server's heaviest
+    both = [*characters[:2], *characters[3:]]
+    np.testing.assert_allclose(listed(asked), bias(" ".join(both)), atol=1e-6)
+    assert listed.left_out(asked) == ()
 
 
 def test_a_word_that_cannot_be_spelt_is_left_out_and_named(

@@ -1,12 +1,10 @@
 """FunASR's graphs: decoded as `kaldi-decoder` does that is called by itself."""
 
-import kaldi_decoder
-import kaldifst
 import numpy as np
 import pytest
 
 from asr_core.language_models import TlgDecoder, TlgOptions, dense, floors
-from tests.tlg import TOKENS, write_graph
+from tests.tlg import TOKENS, direct, write_graph
 
 V = len(TOKENS)
 
@@ -28,18 +26,6 @@ def rows(seed):
 def best(log_probs, count):
     ids = np.argsort(-log_probs, -1, kind="stable")[:, :count].astype(np.int32)
     return ids, np.take_along_axis(log_probs, ids, -1)
-
-
-def direct(graph, log_probs):
-    """The labels of the best path, by `kaldi-decoder` on all log-probabilities."""
-    options = kaldi_decoder.FasterDecoderOptions(beam=3.0, min_active=200)
-    read, weighed = kaldifst.StdVectorFst.read(str(graph)), log_probs * np.float32(10)
-    decoder = kaldi_decoder.FasterDecoder(read, options)
-    decoder.decode(kaldi_decoder.DecodableCtc(weighed))
-    ok, lattice = decoder.get_best_path()
-    assert ok
-    ok, labels, _, _ = kaldifst.get_linear_symbol_sequence(lattice)
-    return [label - 1 for label in labels]
 
 
 def test_all_candidates_are_decoded_as_kaldi_decodes(graph):

@@ -226,12 +226,19 @@ def test_a_list_of_the_servers_with_such_a_word_is_used_without_it(tmp_path):
     np.testing.assert_allclose(bias(""), load_hotword_bias(folder / "1", 20)(" ".join(words)))
 
 
-def test_too_many_hotwords_are_refused(small):
+def test_of_too_many_the_encoder_attends_to_the_requests_heaviest(small):
+    """The limit is 20; three are the server's."""
     served, listed = small
     others = [word for word in words_of(served.source, 40) if word not in listed]
-    served.recognise(cut(1.7, 3.0), others[:17])
-    with pytest.raises(InferenceServerException, match=r"at most 20 \(max_hotwords\).* got 21"):
-        served.recognise(cut(1.7, 3.0), others[:18])
+    samples = cut(1.7, 3.0)
+    weights = {word: 9.0 if index < 20 else 1.0 for index, word in enumerate(others[:25])}
+    with Client(f"grpc://{served.server.grpc_url}") as client:
+        got = client.transcribe(samples, model="paraformer", sample_rate=16_000, hotwords=weights)
+    assert got.text == served.recognise(samples, others[:20]).transcript
+    (warning,) = got.warnings
+    assert warning == (
+        "left out: hotwords: the encoder attends to the 20 heaviest of 25 (max_hotwords)"
+    )
 
 
 @pytest.mark.parametrize("kind", ["paraformer", "sensevoice"])

@@ -80,11 +80,12 @@ def _extend(
     """Return what the hypotheses become by one frame."""
     found: _Hypotheses = {}
     score = scorer.score
+    marked = [(one, log_prob, one != blank and one not in silent) for one, log_prob in candidates]
     for (last, state), (total, path) in hypotheses.items():
-        for token, log_prob in candidates:
+        for token, log_prob, is_text in marked:
             sum_ = total + log_prob
             after = state
-            if token != blank and token != last and token not in silent:
+            if is_text and token != last:
                 after, added = score(state, token)
                 sum_ += added
             key = (token, after)

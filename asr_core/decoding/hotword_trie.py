@@ -104,7 +104,7 @@ class HotwordScorer:
         self._tries = tuple(tries)
         self._increment = increment / AM_SCALE
         self._joints = joints or Joints()
-        self._firsts = [trie.children[_ROOT] for trie in tries]
+        self._firsts: frozenset[int] = frozenset().union(*(trie.children[_ROOT] for trie in tries))
         self._remembered: dict[tuple[State, int], tuple[State, float]] = {}
 
     def begin(self) -> State:
@@ -118,9 +118,7 @@ class HotwordScorer:
             state: what `begin` or `score` gave.
             token_id: of the recogniser's vocabulary.
         """
-        if (state is _NOTHING or state is _INSIDE_A_WORD) and not any(
-            token_id in first for first in self._firsts
-        ):
+        if token_id not in self._firsts and (state is _NOTHING or state is _INSIDE_A_WORD):
             return self._nothing_after(token_id), 0.0
         step = self._remembered.get((state, token_id))
         if step is None:

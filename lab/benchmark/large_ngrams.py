@@ -42,13 +42,13 @@ class LargeNgrams:
         return sum(file.stat().st_size for file in self.folder.glob("*.npy")) / 1e6
 
     def own_kb(self) -> int:
-        """Return what this process has of the files for itself."""
+        """Return what this process has copied of the files' pages for itself."""
         kb, counted = 0, False
         for line in Path("/proc/self/smaps").read_text().splitlines():
             name, _, rest = line.partition(":")
             if "-" in line.split(" ", 1)[0]:
                 counted = str(self.folder) in line
-            elif counted and name.startswith("Private_Dirty"):
+            elif counted and name == "Anonymous":
                 kb += int(rest.split()[0])
         return kb
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import socket
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from asr_server.doors.access import Access
@@ -36,6 +38,18 @@ _LIVE = "/v2/health/live"
 _READY = "/v2/health/ready"
 _OPEN = (_LIVE, _READY)  # to probes, which have no key
 _SAFE = {"Server": "triton-asr", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+_LOG = logging.getLogger("asr_server.doors.http")
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Return whether an error is this door's: aiohttp logs one for what is no HTTP, too."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+_LOG.addFilter(_is_ours)
 
 
 class HttpDoor:
@@ -98,6 +112,7 @@ class HttpDoor:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_LOG,
             handler_cancellation=True,  # a client that leaves gives its request up
             keepalive_timeout=_IDLE_S,
             lingering_time=0.2,  # for a body that is not read

@@ -1,4 +1,4 @@
-"""Connections to the HTTP door that ask for nothing: they end, and lock nobody out."""
+"""Connections to the HTTP door that ask for nothing, or speak no HTTP: nobody suffers by them."""
 
 from __future__ import annotations
 
@@ -81,3 +81,26 @@ def test_the_quietest_of_whom_has_most_make_way(tmp_path, monkeypatch, flood):
         await door.close()
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"\0\0\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n",
+        QUESTION + b"POST / HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+    ],
+    ids=["bytes", "version", "chunk", "behind another", "header"],
+)
+def test_what_is_no_http_is_answered_and_no_error_of_ours(tmp_path, caplog, words):
+    async def test() -> None:
+        door, port = await door_at(tmp_path)
+        reader, writer = await opened(port)
+        writer.write(words)
+        assert await asyncio.wait_for(reader.readuntil(b" 400 "), 30)
+        await door.close()
+
+    run(test())
+    assert [record for record in caplog.records if record.exc_info] == []

@@ -38,7 +38,7 @@ class SpeakerClassifier(torch.nn.Module):
 
     def loss(
         self, features: torch.Tensor, speakers: torch.Tensor, margin: float
-    ) -> tuple[torch.Tensor, dict[str, float]]:
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Cross entropy of cosines, the right one's less `margin`; with the share that is right."""
         with torch.autocast("cpu" if not features.is_cuda else "cuda", torch.bfloat16):
             embeddings = self.model(features)
@@ -48,4 +48,4 @@ class SpeakerClassifier(torch.nn.Module):
         loss = torch.nn.functional.cross_entropy(SCALE * (cosines - right), speakers)
         with torch.no_grad():
             accuracy = (cosines.argmax(1) == speakers).float().mean()
-        return loss, {"loss": loss.item(), "accuracy": accuracy.item()}
+        return loss, {"loss": loss.detach(), "accuracy": accuracy}

@@ -145,7 +145,7 @@ def main() -> None:
 
     def loss_of(
         model: Any, batch: tuple[torch.Tensor, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, float]]:
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         return model.loss(*batch, MARGIN * min(1.0, trainer.step / arguments.margin_steps))
 
     stream = crop_stream(shards, arguments.windows * 148)

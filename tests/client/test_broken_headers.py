@@ -59,7 +59,7 @@ def coded(tmp_path_factory) -> dict[str, bytes]:
     source = folder / "source.wav"
     source.write_bytes(wav(MONO, int16(np.tile(TONE, 2)).tobytes()))
     found = {}
-    for name in ("webm", "m4a", "flac", "flv"):
+    for name in ("webm", "m4a", "flac", "flv", "avi"):
         odd_audio.ffmpeg(
             "-i", source, "-ar", 48000 if name == "webm" else 44100, folder / f"a.{name}"
         )
@@ -86,6 +86,13 @@ def test_each_of_joined_files_is_decoded(coded, tmp_path):
         path.write_bytes(data * 3)
         seconds, warnings = read(path)
         assert abs(seconds - 3) < 0.2 and warnings == [], name
+
+
+def test_a_cut_in_the_second_of_joined_files_is_said(coded, tmp_path):
+    for name in ("avi", "flac", "webm"):
+        path = tmp_path / name
+        path.write_bytes(coded[name] + coded[name][: len(coded[name]) // 2])
+        assert any("part 2 of 2" in warning for warning in read(path)[1]), name
 
 
 def test_what_cannot_be_read_of_joined_files_is_said(coded, tmp_path):

@@ -38,6 +38,7 @@ _BEGINNINGS = tuple(
         rb"FLV\x01[\x01\x04\x05]\x00\x00\x00\x09\x00{4}",
         rb"TTA1[\x01-\x03]\x00[\x01-\x20]\x00[\x08\x10\x18\x20]\x00",
         rb"\.RMF\x00\x00\x00[\x10-\x20]\x00[\x00\x01]",
+        rb"RIFF.{4}AVI LIST",
         rb"Creative Voice File\x1a",
         CAF.pattern.pattern,
         AIFF.pattern.pattern,

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -15,6 +16,7 @@ import psutil
 from tests.serve_command import Serving
 
 SETTLED_S = 90.0  # longer than the idle time of a sequence
+BACK_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,30 @@ def process_name(process: psutil.Process) -> str:
     return " ".join([*modules[:1], *(word for word in words if word in ("http", "grpc"))]) or (
         Path(words[0]).name
     )
+
+
+def process_names(server: Serving) -> Counter[str]:
+    """What runs."""
+    names: Counter[str] = Counter()
+    for process in server.family():
+        with suppress(psutil.Error):  # it ended meanwhile
+            names[process_name(process)] += 1
+    return names
+
+
+def wait_until_back(server: Serving, before: Counter[str]) -> float:
+    """Return how long it took until all processes ran and the server said that it is ready.
+
+    How long requests wait then depends on what else is asked of the machine.
+    """
+    begun_s = time.monotonic()
+    while time.monotonic() - begun_s < BACK_S:
+        with suppress(OSError):  # the door is away, or says no
+            urlopen(f"{server.http_url}/v2/health/ready", timeout=30).close()
+            if not before - process_names(server):
+                break
+        time.sleep(0.2)
+    return time.monotonic() - begun_s
 
 
 def settled(server: Serving, temporary: Path, before: Footprint) -> Footprint:

@@ -10,7 +10,8 @@ import asyncio
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,22 @@ def measure_glue(
         max_batch: rows of a run at most.
         log: is told how far it is.
     """
+    with serving_stand_in(run_s, max_batch) as (server, runs_file):
+        loads = []
+        for number in concurrency:
+            load = _measure(server, recordings, number, runs_file, max_batch)
+            log(f"{number} at a time: {load.audio_per_s:.0f} s of audio per second")
+            loads.append(load)
+    return GlueResult(run_s, max_batch, loads)
+
+
+@contextmanager
+def serving_stand_in(run_s: float, max_batch: int) -> Iterator[tuple[TritonServer, Path]]:
+    """Serve the ensemble around the stand-in.
+
+    Yields:
+        the server, and the file in which its runs are counted, for `read_runs`.
+    """
     with tempfile.TemporaryDirectory(prefix="glue-") as folder, held_ports(1) as (metrics_port,):
         work = Path(folder)
         runs_file = work / "runs.txt"
@@ -82,12 +99,7 @@ def measure_glue(
         log_file = work / "server.log"
         with TritonServer([repository], metrics_port=metrics_port, log=log_file) as server:
             server.wait_ready(START_TIMEOUT_S)
-            loads = []
-            for number in concurrency:
-                load = _measure(server, recordings, number, runs_file, max_batch)
-                log(f"{number} at a time: {load.audio_per_s:.0f} s of audio per second")
-                loads.append(load)
-    return GlueResult(run_s, max_batch, loads)
+            yield server, runs_file
 
 
 def _with_stand_in(work: Path, max_batch: int, parameters: dict[str, str]) -> Path:
@@ -114,15 +126,15 @@ def _measure(
     max_batch: int,
 ) -> GlueLoad:
     asyncio.run(warm_up(server, KIND.name, recordings))
-    before = len(_read_runs(runs_file))
+    before = len(read_runs(runs_file))
     load = asyncio.run(load_server(server, KIND.name, recordings, concurrency))
-    runs = _read_runs(runs_file)[before:]
+    runs = read_runs(runs_file)[before:]
     had = sum(rows for rows, _ in runs)
     could = sum(min(rows + waiting, max_batch) for rows, waiting in runs)
     return GlueLoad(**vars(load), mean_batch=had / len(runs), share=had / could)
 
 
-def _read_runs(path: Path) -> list[tuple[int, int]]:
+def read_runs(path: Path) -> list[tuple[int, int]]:
     """Return rows, and requests left waiting, of each run so far."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [(int(rows), int(waiting)) for rows, waiting in map(str.split, lines)]

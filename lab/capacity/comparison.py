@@ -1,0 +1,83 @@
+"""The simulation beside the measurements that it is to reproduce."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from asr_server.places import ROOT
+from lab.capacity.calibration import audio_lengths_s, machine_of_glue, machine_of_gpu
+from lab.capacity.load import SimulatedLoad, simulate_arrivals, simulate_load
+from lab.capacity.machine import MachineSpec
+
+RECORDS = ROOT / "docs" / "capacity"
+GLUE = ROOT / "docs" / "benchmarks" / "glue.json"
+_CLIENT_MS = 0.3  # of glue.json, which has none: as in here.json
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One measured load and its simulation.
+
+    Attributes:
+        source: the record.
+        load: "64 at a time", or "30 a second".
+        measured, simulated: p50 and p95 of the latency, in s.
+    """
+
+    source: str
+    load: str
+    measured: tuple[float, float]
+    simulated: tuple[float, float]
+
+    @property
+    def deviations(self) -> tuple[float, float]:
+        """By how much the simulated latencies are longer, as a share."""
+        p50, p95 = (
+            simulated / measured - 1
+            for measured, simulated in zip(self.measured, self.simulated, strict=True)
+        )
+        return p50, p95
+
+
+def compare_all() -> Iterator[Compared]:
+    """Simulate every recorded load."""
+    glue = json.loads(GLUE.read_text(encoding="utf-8"))["results"]["sensevoice"]
+    spec = machine_of_glue(glue["loads"], glue["run_s"], glue["max_batch"], _CLIENT_MS)
+    yield from _compare("glue.json", spec, glue)
+    for path in sorted(RECORDS.glob("here-*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        yield from _compare(path.name, machine_of_record(record), record)
+    record = h200_record()
+    yield from _compare("h200.json", machine_of_gpu(record), record)
+
+
+def machine_of_record(record: dict[str, Any]) -> MachineSpec:
+    """Return the machine of what `measure` wrote."""
+    client_ms = record["loads"][-2]["client_ms"]
+    return machine_of_glue(record["loads"], record["run_s"], record["max_batch"], client_ms)
+
+
+def h200_record() -> dict[str, Any]:
+    """Return what was measured on an H200."""
+    record: dict[str, Any] = json.loads((RECORDS / "h200.json").read_text(encoding="utf-8"))
+    return record
+
+
+def _compare(source: str, spec: MachineSpec, record: dict[str, Any]) -> Iterator[Compared]:
+    for load in record["loads"]:
+        number = load["concurrency"]
+        lengths_s = audio_lengths_s(max(16, 8 * number))
+        simulated = simulate_load(spec, lengths_s, number)
+        yield _compared(source, f"{number} at a time", load, simulated)
+    for load in record.get("arrivals", []):
+        lengths_s = audio_lengths_s(load["requests"])
+        simulated = simulate_arrivals(spec, lengths_s, load["per_s"])
+        yield _compared(source, f"{load['per_s']:g} a second", load, simulated)
+
+
+def _compared(source: str, name: str, load: dict[str, Any], simulated: SimulatedLoad) -> Compared:
+    measured = (load["p50_s"], load["p95_s"])
+    return Compared(source, name, measured, (simulated.p50_s, simulated.p95_s))

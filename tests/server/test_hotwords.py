@@ -71,11 +71,13 @@ def small(tmp_path_factory):
     kind = KINDS["paraformer"]
     repository = copy_repository(kind, work / kind.repository)
     install(kind, source, repository)
-    set_parameter(repository, "max_hotwords", "20")
+    extractor = repository / "paraformer_feature_extractor"  # what the encoder attends to
+    config = (extractor / "config.pbtxt").read_text(encoding="utf-8")
+    (extractor / "config.pbtxt").write_text(config.replace('"500"', '"20"'), encoding="utf-8")
     set_parameter(repository, "hotword_increment", "0")
     listed = words_of(source, 3, seed=9)
     lines = "".join(f"{word} 20\n" for word in listed)
-    (repository / "paraformer_feature_extractor" / "hotwords.txt").write_text(lines, "utf-8")
+    (extractor / "hotwords.txt").write_text(lines, "utf-8")
     with running(TritonServer([repository], log=work / "server.log")) as server:
         yield Served(source, server), listed
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from asr_server.commands.machine import fit_to_machine
 from asr_server.commands.output import report_error, report_line
-from asr_server.commands.serve import install_missing
+from asr_server.commands.serve import install_missing, load_what_is_installed
 from asr_server.errors import InstallError
 from asr_server.extras import MissingExtraError, require
 from asr_server.models import default_repositories, set_up_home
@@ -33,7 +33,11 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
         install_missing(repositories)
         log = log_file("demo-server.log")
         with TritonServer(
-            repositories, log=log, installation=installation, instances=instances
+            repositories,
+            log=log,
+            flags=load_what_is_installed(repositories, ()),
+            installation=installation,
+            instances=instances,
         ) as server:
             server.wait_ready(READY_TIMEOUT_S)
             report_line(f"tritonserver is ready: http://{server.http_url} grpc://{server.grpc_url}")

@@ -134,7 +134,7 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop
     instances = fit_to_machine(installation, repositories, report_line)
     install_missing(repositories)
     flags = replace(
-        _load_what_is_installed(repositories, options.load),
+        load_what_is_installed(repositories, options.load),
         pinned_memory_pool_bytes=options.pinned_memory_mb << 20,
     )
     http_port = doors.http_port if doors else options.http_port
@@ -181,7 +181,7 @@ def _serve_in_container(options: argparse.Namespace, settings: DoorSettings, sto
 
     repositories = _repositories(options)
     install_missing(repositories)
-    _load_what_is_installed(repositories, ())
+    load_what_is_installed(repositories, ())
     endpoints = Endpoints(options.host, options.http_port, options.grpc_port, options.metrics_port)
     server = DockerServer(
         repositories, endpoints, options.gpus, options.shm_size, release=options.release
@@ -206,7 +206,7 @@ def _repositories(options: argparse.Namespace) -> list[Path]:
     return given or default_repositories()
 
 
-def _load_what_is_installed(repositories: Sequence[Path], chosen: Sequence[str]) -> ServerFlags:
+def load_what_is_installed(repositories: Sequence[Path], chosen: Sequence[str]) -> ServerFlags:
     """Leave out models without weights, with which Triton would not start.
 
     Args:

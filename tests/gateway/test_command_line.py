@@ -55,7 +55,7 @@ def test_other_machines_need_a_key_or_a_word():
         (["--certfile", __file__], "certificate and a key"),
         (["--port", "70000"], "65535"),
         (["--service", "3pass"], "3pass"),
-        (["--vad-option", "nonsense=5"], "vad_options"),
+        (["--vad-option", "nonsense=5"], "--vad-option"),
         (["--triton", "nowhere"], "nowhere"),
         (["--max-upload-mb", "100000"], "4000"),
         (["--port", "http"], "65535"),

@@ -68,7 +68,7 @@ def test_a_vocabulary_that_is_not_the_graph_s_is_refused_in_a_line(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.embedded.is_dir()])
 def test_the_tables_of_every_embedded_model_fit(kind):
     names = [f"{graph.stem}.onnx" for graph in KINDS[kind].graphs]
     check_tables(KINDS[kind], KINDS[kind].embedded, names)

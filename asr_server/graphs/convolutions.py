@@ -17,6 +17,7 @@ and without writing every frame eleven times: `CausalConvWithState`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,14 +65,7 @@ def unfold_convolutions(graph: Graph) -> int:
 
     Those with strides or dilations, which memory blocks do not have, stay.
     """
-    found = [match for node in graph.nodes if (match := _match(graph, node)) is not None]
-    found = [match for match in found if _is_dense(match.node)]
-    for match in found:
-        _unfold(graph, match)
-    if found:
-        graph.use_domain(MICROSOFT)
-    graph.finish()
-    return len(found)
+    return _replace_dense(graph, _unfold)
 
 
 def fuse_convolutions(graph: Graph) -> int:
@@ -80,10 +74,14 @@ def fuse_convolutions(graph: Graph) -> int:
     Returns:
         How many there were. Those with strides or dilations stay.
     """
+    return _replace_dense(graph, _fuse)
+
+
+def _replace_dense(graph: Graph, replace: Callable[[Graph, _Convolution], None]) -> int:
     found = [match for node in graph.nodes if (match := _match(graph, node)) is not None]
     found = [match for match in found if _is_dense(match.node)]
     for match in found:
-        _fuse(graph, match)
+        replace(graph, match)
     if found:
         graph.use_domain(MICROSOFT)
     graph.finish()

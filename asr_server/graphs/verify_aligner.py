@@ -14,6 +14,7 @@ from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.figures import Figures
 from asr_server.graphs.session import Session
 from asr_server.graphs.speech_like import speech_like_features
+from asr_server.graphs.verify_rows import compare_rows
 
 _LENGTHS = (1, 2, 40, 83, 250)  # LFR frames; 250 are 15 s
 _ROWS = 4  # of each length
@@ -49,19 +50,26 @@ def prove_aligner(source: Path, work: Path, threads: int, optimise: bool) -> dic
     for frames in _LENGTHS:
         rows = np.stack([speech_like_features(rng, frames) for _ in range(_ROWS)])
         rows[-1] *= 5.0  # a neighbour that is loud
-        together = model({"speech": rows})["us_alphas"]
-        if together.shape != (_ROWS, frames * CIF_UPSAMPLING):
-            raise PrepareError(
-                f"rows of {frames} frames: expected us_alphas [{_ROWS}, "
-                f"{frames * CIF_UPSAMPLING}]; got {list(together.shape)}"
-            )
-        for row, in_batch in zip(rows, together, strict=True):
-            what = f"row of {frames} frames"
-            alone = model({"speech": row[None]})["us_alphas"][0]
-            wanted = original({"speech": row[None]})["us_alphas"][0]
-            _compare(f"{what}, prepared against original", wanted, alone, against)
-            _compare(f"{what}, in a batch", alone, in_batch, independence)
+        compare_rows(
+            rows,
+            lambda batch: original({"speech": batch})["us_alphas"],
+            lambda batch: _weights(model, batch),
+            _compare,
+            against,
+            independence,
+        )
     return {**against.as_dict("original"), **independence.as_dict("independence")}
+
+
+def _weights(model: Session, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    weights: NDArray[np.float32] = model({"speech": rows})["us_alphas"]
+    expected = (len(rows), rows.shape[1] * CIF_UPSAMPLING)
+    if weights.shape != expected:
+        raise PrepareError(
+            f"rows of {rows.shape[1]} frames: expected us_alphas {list(expected)}; got "
+            f"{list(weights.shape)}"
+        )
+    return weights
 
 
 def _compare(

@@ -12,6 +12,7 @@ from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.figures import Figures
 from asr_server.graphs.session import Session
 from asr_server.graphs.speech_like import speech_like_features
+from asr_server.graphs.verify_rows import compare_rows
 
 # 1.5 s are the file pipeline's windows; CAM++ pools stretches of 200 frames (after its stride of
 # two, 100), which 200 fill, 201 exceed, and 650 repeat.
@@ -54,13 +55,14 @@ def prove_speaker(source: Path, work: Path, threads: int, optimise: bool) -> dic
         rows = np.stack([speech_like_features(rng, frames, 1, 1) for _ in range(_ROWS)])
         rows -= rows.mean(axis=1, keepdims=True)
         rows[-1] *= 5.0  # a neighbour that is loud
-        alone = [model({"features": row[None]})["embedding"][0] for row in rows]
-        together = model({"features": rows})["embedding"]
-        for index, row in enumerate(rows):
-            what = f"row of {frames} frames"
-            wanted = original({name: row[None]})["embedding"][0]
-            _compare(f"{what}, prepared against original", wanted, alone[index], against)
-            _compare(f"{what}, in a batch", alone[index], together[index], independence)
+        compare_rows(
+            rows,
+            lambda batch: original({name: batch})["embedding"],
+            lambda batch: model({"features": batch})["embedding"],
+            _compare,
+            against,
+            independence,
+        )
     return {**against.as_dict("original"), **independence.as_dict("independence")}
 
 

@@ -27,6 +27,9 @@ session, whose reason to be lost (one of the others) is the `__cause__` of `Sess
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class AsrError(Exception):
     """Base of every exception the SDK raises on purpose.
@@ -122,3 +125,13 @@ class ServerError(AsrError):
 
 class ProtocolError(ServerError):
     """The model's inputs or outputs are not those of a speech recogniser the SDK knows."""
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Say of an `AsrError` where it happened; its kind stays."""
+    try:
+        yield
+    except AsrError as error:
+        message = f"{where}: {error}"
+        raise type(error)(message, server_message=error.server_message) from error

@@ -14,7 +14,8 @@ from asr_client.audio import MediaDecoder, load_recording
 from asr_client.audio.containers import NotUncompressed
 from asr_client.audio.uncompressed import UncompressedFile
 from tests import odd_audio
-from tests.odd_audio import aiff, au, caf, int16, rf64, wav, wav_form, wave64
+from tests.odd_audio import int16
+from tests.odd_containers import aiff, au, caf, rf64, wav, wav_form, wave64
 
 TONE = np.sin(np.arange(8000) / 7).astype(np.float32) / 2
 PCM = int16(TONE).tobytes()

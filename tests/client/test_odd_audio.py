@@ -17,7 +17,8 @@ from asr_client.cli import main
 from asr_client.text import text_units
 from asr_server.places import ROOT
 from tests.client.media_files import children
-from tests.odd_audio import OddFile, cases, int16, odd_file, wav, wav_form
+from tests.odd_audio import OddFile, cases, int16, odd_file
+from tests.odd_containers import wav, wav_form
 
 SAMPLES = ROOT / "embedded_models" / "samples"
 IN_SUITE = 100

@@ -13,7 +13,8 @@ import soundfile
 from asr_server.places import ROOT
 from tests.client.test_odd_audio import assert_said, letters
 from tests.gateway.gateways import recognise
-from tests.odd_audio import cases, int16, wav, wav_form
+from tests.odd_audio import cases, int16
+from tests.odd_containers import wav, wav_form
 
 SAMPLES = ROOT / "embedded_models" / "samples"
 TIMEOUT_S = 120

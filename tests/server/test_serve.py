@@ -24,7 +24,7 @@ from asr_contract import SAMPLE_RATE
 from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
-from asr_server.run import Doors, DoorSettings, Endpoints, TritonServerError, held_ports
+from asr_server.run import held_ports
 from tests.processes import read_until
 from tests.serving import RANDOM_MODELS
 
@@ -230,17 +230,6 @@ def test_sigterm_while_it_loads_ends_it_at_once(start):
     assert time.monotonic() - begun < 10
     assert process.returncode == 0, said
     assert not psutil.wait_procs(family, timeout=END_TIMEOUT_S)[1]
-
-
-def test_addresses_as_people_write_them():
-    for host, shown in (("::1", "[::1]"), ("[::1]", "[::1]"), ("localhost", "localhost")):
-        doors = Doors(Endpoints(host, 0, 0, 0), DoorSettings())
-        lines = doors.addresses()
-        doors.close()
-        assert re.fullmatch(rf"HTTP +http://{re.escape(shown)}:\d+", lines[0])
-        assert re.fullmatch(rf"gRPC +grpc://{re.escape(shown)}:\d+", lines[1])
-    with pytest.raises(TritonServerError, match=r"HTTP: cannot listen on 192.0.2.1:0"):
-        Doors(Endpoints("192.0.2.1", 0, 0, 0), DoorSettings())
 
 
 def test_an_address_that_others_reach_needs_a_key_or_a_word(start):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -15,7 +15,7 @@ import numpy as np
 from ..audio.media import MediaDecoder, MediaSource
 from ..audio.waveform import Pcm, Waveform
 from ..diarisation import Diariser, label_sentences
-from ..errors import AsrError, ClientClosed
+from ..errors import AsrError, ClientClosed, located
 from ..files.options import FileOptions
 from ..files.pieces import pieces_of
 from ..files.resuming import ResumingDetector
@@ -218,7 +218,7 @@ class AsyncFileTranscription:
         """Give the next audio to the VAD, and return the segments that ended."""
         sent_s, start_s = self._media.decoded_s, time.monotonic()
         columns = piece.T if piece.ndim == 2 else piece[np.newaxis]
-        with self._located(f"detection of speech, {sent_s:.1f} s into the file"):
+        with located(f"{self._name}: detection of speech, {sent_s:.1f} s into the file"):
             heard = await asyncio.gather(
                 *(
                     speaker.hear(np.ascontiguousarray(column), is_last=is_last)
@@ -280,7 +280,7 @@ class AsyncFileTranscription:
         await asyncio.wait({recognition.task})
         if recognition.task.cancelled():
             raise ClientClosed(f"{self._name}: the transcription was closed")
-        with self._located(f"segment {start_ms / 1000:.2f}-{end_ms / 1000:.2f} s"):
+        with located(f"{self._name}: segment {start_ms / 1000:.2f}-{end_ms / 1000:.2f} s"):
             transcript = recognition.task.result()
             self._slots.release()
             speech_end_ms = end_ms - self._options.silence_behind_ms
@@ -322,15 +322,6 @@ class AsyncFileTranscription:
         if producer.cancelled():
             raise self._failure or ClientClosed(f"{self._name}: the transcription was closed")
         producer.result()
-
-    @contextmanager
-    def _located(self, where: str) -> Iterator[None]:
-        """Say of an error in which part of the file it happened; its kind stays."""
-        try:
-            yield
-        except AsrError as error:
-            message = f"{self._name}: {where}: {error}"
-            raise type(error)(message, server_message=error.server_message) from error
 
     def _summarise(self, turns: list[SpeakerTurn]) -> FileSummary:
         duration_s = self._media.decoded_s

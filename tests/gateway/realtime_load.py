@@ -12,52 +12,65 @@ from tests.gateway.load import FRAME_S, Load
 from tests.gateway.realtime_client import COMPLETED, DELTA, RATE, at_24_khz
 
 FRAME = int(FRAME_S * 2 * RATE)
+_BEGAN = "input_audio_buffer.speech_started"
 _STOPPED = "input_audio_buffer.speech_stopped"
+_CLEARED = "input_audio_buffer.cleared"
 _LAST_S = 120  # for the text of what was said last
 
 
 async def talk_realtime(gateway: RunningGateway, load: Load, seed: int, duration_s: float) -> None:
     """One client: it speaks for a time, and waits for the text of every item."""
     audio = at_24_khz(spoken_pcm(3, seed=seed))
-    open_items: set[str] = set()
-    idle = asyncio.Event()
     try:
         async with client_of(gateway, "/v1/realtime?intent=transcription") as socket:
             await asyncio.sleep(seed % 50 * 0.05)
-            begun_s, ends_s = time.monotonic(), {}
-
-            async def read() -> None:
-                async for message in socket:
-                    event = json.loads(message)
-                    kind, item = event["type"], event.get("item_id")
-                    if kind == "error":
-                        load.errors.append(event["error"]["message"])
-                    elif kind == _STOPPED:
-                        open_items.add(item)
-                        ends_s[item] = begun_s + event["audio_end_ms"] / 1000
-                    elif kind == DELTA:
-                        load.partials += 1
-                    elif kind == COMPLETED:
-                        load.sentences += bool(event["transcript"])
-                        load.sentence_s.append(time.monotonic() - ends_s[item])
-                        open_items.discard(item)
-                    if open_items:
-                        idle.clear()
-                    else:
-                        idle.set()
-
-            reading = asyncio.create_task(read())
+            begun_s = time.monotonic()
+            reading = asyncio.create_task(_read(socket, load, begun_s))
             sent = 0
             while time.monotonic() < begun_s + duration_s or sent % len(audio):
                 piece = audio[sent % len(audio) :][:FRAME]
                 sent += len(piece)
                 await asyncio.sleep(max(begun_s + sent / (2 * RATE) - time.monotonic(), 0))
-                text = base64.b64encode(piece).decode()
-                await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": text}))
-            await asyncio.wait_for(idle.wait(), _LAST_S)
-            reading.cancel()
+                await _append(socket, piece)
+            # Audio behind a commit waits for the results of what is committed: what is told of
+            # that audio, comes behind all of them, however slow the machine.
+            await socket.send(json.dumps({"type": "input_audio_buffer.commit"}))
+            await _append(socket, bytes(FRAME))
+            await socket.send(json.dumps({"type": "input_audio_buffer.clear"}))
+            await asyncio.wait_for(reading, _LAST_S)
     except Exception as error:
         load.errors.append(repr(error))
+
+
+async def _append(socket, pcm: bytes) -> None:
+    text = base64.b64encode(pcm).decode()
+    await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": text}))
+
+
+async def _read(socket, load: Load, begun_s: float) -> None:
+    """Read up to `cleared`."""
+    open_items: set[str] = set()
+    ends_s: dict[str, float] = {}
+    while True:
+        event = json.loads(await socket.recv())
+        kind, item = event["type"], event.get("item_id")
+        if kind == "error":
+            load.errors.append(event["error"]["message"])
+        elif kind == _BEGAN:
+            open_items.add(item)
+        elif kind == _STOPPED:
+            ends_s[item] = begun_s + event["audio_end_ms"] / 1000
+        elif kind == DELTA:
+            load.partials += 1
+        elif kind == COMPLETED:
+            load.sentences += bool(event["transcript"])
+            if item in ends_s:  # the item of a commit behind all speech has no end of speech
+                load.sentence_s.append(time.monotonic() - ends_s[item])
+            open_items.discard(item)
+        elif kind == _CLEARED:
+            if open_items:
+                load.errors.append(f"no text of {len(open_items)} items")
+            return
 
 
 async def run_realtime_load(gateway: RunningGateway, clients: int, duration_s: float) -> Load:

@@ -43,6 +43,7 @@ from .errors import (
     StorageFull,
 )
 from .files.options import FileOptions
+from .known_speakers import KnownSpeakers
 from .results import (
     FileSummary,
     FileTimings,
@@ -50,6 +51,7 @@ from .results import (
     ModelInfo,
     Outcome,
     Sentence,
+    SpeakerTurn,
     StreamUpdate,
     Transcript,
     Word,
@@ -78,6 +80,7 @@ __all__ = [
     "FileTimings",
     "FileTranscript",
     "FileTranscription",
+    "KnownSpeakers",
     "ModelInfo",
     "ModelNotFound",
     "OptionError",
@@ -92,6 +95,7 @@ __all__ = [
     "ServerNotReady",
     "SessionLimitReached",
     "SessionLost",
+    "SpeakerTurn",
     "StorageFull",
     "StreamSession",
     "StreamUpdate",

@@ -3,22 +3,23 @@
     pip install pyannote.metrics
     python -m lab.training.evaluate_speakers
 
-Voices and texts are those of no training. Speech is found by the embedded VAD; windows, clusters
-and turns are the file pipeline's, with the models in this process. Error rates are those of
-pyannote.metrics with a collar of 0.25 s, overlaps counted.
+Voices and texts are those of no training and of no tuning: what is chosen is chosen by `--tuning`,
+which has others. Speech is found by the embedded VAD; windows, clusters and turns are the file
+pipeline's, with the models in this process. Error rates are those of pyannote.metrics with a collar
+of 0.25 s, overlaps counted.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from asr_client.diarisation.clustering import find_speakers
-from asr_client.diarisation.gathering import Gathering
-from asr_client.diarisation.turns import make_turns
+from asr_client.diarisation.finder import SpeakerFinder
 from asr_client.diarisation.windows import windows_of
 from asr_client.files import Segment
 from asr_client.results import SpeakerTurn
@@ -37,7 +38,7 @@ from .synthesiser import SynthesisError
 
 COLLAR_S = 0.25
 EER_SPEAKERS, EER_SENTENCES = 60, 5
-MEETINGS = 10  # two of each number of speakers, 2 to 6
+MEETINGS = 30  # six of each number of speakers, 2 to 6
 OVERLAP_SHARE = 0.1
 MODELS = Path(__file__).parents[2] / "embedded_models"
 
@@ -50,15 +51,15 @@ class SpeakerGraph:
         (self._input,) = self._graph.input_shapes
         self._extract = SpeakerFbank()
 
-    def __call__(self, waveform: Waveform) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def __call__(self, waveform: Waveform) -> NDArray[np.float32]:
         """Return the embedding, of length one."""
         found = self._graph({self._input: self._extract(waveform)[None]})["embedding"][0]
         return np.asarray(found / np.linalg.norm(found), np.float32)
 
 
-def measure_equal_error(embed: SpeakerGraph, seconds: float) -> EqualError:
+def measure_equal_error(embed: SpeakerGraph, seconds: float, *, held_out: bool) -> EqualError:
     """The equal error rate of all pairs of recordings of so many seconds, noisy."""
-    maker = SpeakerMaker("speakers test", held_out=True)
+    maker = SpeakerMaker(f"speakers {'test' if held_out else 'tuning'}", held_out=held_out)
     embeddings, speakers = [], []
     for number in range(EER_SPEAKERS):
         language = maker.language()
@@ -76,23 +77,31 @@ def measure_equal_error(embed: SpeakerGraph, seconds: float) -> EqualError:
     return equal_error_rate(np.stack(embeddings), np.array(speakers))
 
 
-def find_turns(
-    embed: SpeakerGraph, vad: ExportedVad, meeting: Meeting, speakers: SpeakerCount
-) -> list[SpeakerTurn]:
-    """Who speaks when, by the file pipeline's parts."""
-    gathering, times = Gathering(), []
+@dataclass(frozen=True)
+class HeardMeeting:
+    """A meeting, and the windows over the speech that the VAD finds: their times and voices."""
+
+    meeting: Meeting
+    times: list[tuple[int, int]]
+    voices: NDArray[np.float32]
+
+    def turns(self, speakers: SpeakerCount) -> list[SpeakerTurn]:
+        """Who speaks when, by the file pipeline's parts."""
+        finder = SpeakerFinder(speakers)
+        finder.add(self.times, self.voices)
+        return finder.turns()
+
+
+def hear(embed: SpeakerGraph, vad: ExportedVad, meeting: Meeting) -> HeardMeeting:
+    """Embed the windows of a meeting."""
+    times, voices = [], []
     ((*spans,),) = vad.segments([meeting.waveform], max_single_segment_time=30_000)
     for start_ms, end_ms in spans:
         samples = meeting.waveform[start_ms * 16 : end_ms * 16]
         for window in windows_of(Segment(start_ms, end_ms, samples)):
-            gathering.add(embed(window.waveform)[None])
             times.append((window.start_ms, window.end_ms))
-    groups = gathering.groups()
-    if groups is None:
-        return []
-    labels = find_speakers(groups.means, groups.sizes, speakers)[groups.members]
-    named = [(*each, f"S{label + 1}") for each, label in zip(times, labels.tolist(), strict=True)]
-    return make_turns([(start_ms, end_ms, name) for start_ms, end_ms, name in named])
+            voices.append(embed(window.waveform))
+    return HeardMeeting(meeting, times, np.stack(voices))
 
 
 def error_rate(metric: Any, meeting: Meeting, turns: list[SpeakerTurn]) -> float:
@@ -110,16 +119,14 @@ def error_rate(metric: Any, meeting: Meeting, turns: list[SpeakerTurn]) -> float
     return float(metric(reference, hypothesis, uem=whole))
 
 
-def measure_meetings(
-    embed: SpeakerGraph, vad: ExportedVad, overlap_share: float, told: bool, count: int
-) -> tuple[float, int]:
+def measure_meetings(meetings: list[HeardMeeting], told: bool) -> tuple[float, int]:
     """The error rate over all meetings, and in how many the number of speakers is right."""
     from pyannote.metrics.diarization import DiarizationErrorRate
 
     metric, right = DiarizationErrorRate(collar=COLLAR_S), 0
-    for number in range(count):
-        meeting = make_meeting(f"test {number} {overlap_share}", 2 + number % 5, overlap_share)
-        turns = find_turns(embed, vad, meeting, meeting.speakers if told else "auto")
+    for heard in meetings:
+        meeting = heard.meeting
+        turns = heard.turns(meeting.speakers if told else "auto")
         own = error_rate(metric, meeting, turns)
         found = len({turn.speaker for turn in turns})
         right += found == meeting.speakers
@@ -135,18 +142,27 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=MODELS / "speaker" / "model.onnx")
     parser.add_argument("--meetings", type=int, default=MEETINGS)
     parser.add_argument("--seconds", type=float, nargs="*", default=[1.5, 4.0])
+    parser.add_argument(
+        "--tuning", action="store_true", help="other voices, by which constants may be chosen"
+    )
     arguments = parser.parse_args()
     embed, vad = SpeakerGraph(arguments.model), ExportedVad(MODELS / "vad")
     for seconds in arguments.seconds:
-        found = measure_equal_error(embed, seconds)
+        found = measure_equal_error(embed, seconds, held_out=not arguments.tuning)
         print(
             f"equal error rate, {seconds} s: {found.rate:.1%} at a cosine of {found.threshold:.2f}"
         )
-    for overlap_share in (0.0, OVERLAP_SHARE):
+    seed = "dev" if arguments.tuning else "test"
+    for share in (0.0, OVERLAP_SHARE):
+        made = (
+            make_meeting(f"{seed} {k} {share}", 2 + k % 5, share, held_out=not arguments.tuning)
+            for k in range(arguments.meetings)
+        )
+        meetings = [hear(embed, vad, meeting) for meeting in made]
         for told in (True, False):
-            what = f"overlap {overlap_share:.0%}, number {'told' if told else 'found'}"
+            what = f"overlap {share:.0%}, number {'told' if told else 'found'}"
             print(what)
-            rate, right = measure_meetings(embed, vad, overlap_share, told, arguments.meetings)
+            rate, right = measure_meetings(meetings, told)
             print(f"{what}: error rate {rate:.1%}, number right in {right}/{arguments.meetings}")
 
 

@@ -26,7 +26,8 @@ def main() -> None:
     arguments = parser.parse_args()
     path = arguments.training / "average.pt"
     weights = torch.load(path, map_location="cpu", weights_only=True)
-    model = build_speaker_model()
+    values = len(weights["model.xvector.dense.linear.weight"])
+    model = build_speaker_model(values)
     model.load_state_dict(
         {k.removeprefix("model."): v for k, v in weights.items() if k != "directions"}
     )

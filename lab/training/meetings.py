@@ -1,4 +1,4 @@
-"""Made meetings: voices that no training heard take turns, in one room with noise.
+"""Made meetings: invented voices take turns, in one room with noise.
 
 Who speaks when is known from the synthesiser. The same seed gives the same meeting.
 """
@@ -50,7 +50,11 @@ class Meeting:
 
 
 def make_meeting(
-    seed: str, speakers: int, overlap_share: float = 0.0, duration_s: float = DURATION_S
+    seed: str,
+    speakers: int,
+    overlap_share: float = 0.0,
+    duration_s: float = DURATION_S,
+    held_out: bool = True,
 ) -> Meeting:
     """Make a meeting.
 
@@ -59,8 +63,9 @@ def make_meeting(
         speakers: how many; each speaks.
         overlap_share: of the time with speech, about, in which two speak.
         duration_s: until a turn ends, at least.
+        held_out: voices and texts for testing; else, for tuning, those that trainings may hear.
     """
-    maker = SpeakerMaker(f"meeting {seed}", held_out=True)
+    maker = SpeakerMaker(f"meeting {seed}", held_out=held_out)
     rng = maker.rng
     voices = [maker.speaker(number, LANGUAGE) for number in range(speakers)]
     levels = [rng.uniform(*LEVEL_DB) for _ in voices]

@@ -19,9 +19,14 @@ SCALE, MARGIN = 30.0, 0.2
 """Of the additive-margin softmax (Wang et al. 2018)."""
 
 
-def build_speaker_model() -> Any:
-    """A model with fresh weights: features [B, T, 80] to embeddings [B, 192]."""
-    model = CAMPPlus(growth_rate=GROWTH, init_channels=INIT_CHANNELS, memory_efficient=False)
+def build_speaker_model(values: int = EMBEDDING) -> Any:
+    """A model with fresh weights: features [B, T, 80] to embeddings [B, `values`]."""
+    model = CAMPPlus(
+        embedding_size=values,
+        growth_rate=GROWTH,
+        init_channels=INIT_CHANNELS,
+        memory_efficient=False,
+    )
     model.head = FCM(m_channels=FRONT_CHANNELS, feat_dim=80)
     channels = model.head.out_channels
     model.xvector.tdnn = TDNNLayer(channels, INIT_CHANNELS, 5, stride=2, padding=-1)

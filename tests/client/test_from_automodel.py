@@ -19,6 +19,8 @@ CALLS = (
     'model="paraformer-zh-streaming"',
     'model="fsmn-vad"',
     'model="ct-punc"',
+    'spk_model="cam++"',
+    'model="cam++"',
     'model="fa-zh"',
 )
 

@@ -14,6 +14,7 @@ from ..audio import AudioInput, Channels, MediaSource, Pcm
 from ..cluster import read_endpoints, transport_of
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords, encode_hotwords
+from ..known_speakers import KnownSpeakersInput
 from ..options import (
     DEFAULT_TIMEOUT_S,
     checked_ca_file,
@@ -210,6 +211,7 @@ class AsyncClient(AsyncReadiness):
         hotwords: Hotwords = None,
         channels: Channels = "mix",
         speakers: SpeakerCount | None = None,
+        known_speakers: KnownSpeakersInput = None,
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -217,7 +219,7 @@ class AsyncClient(AsyncReadiness):
         """Transcribe an audio or video file of any length; as `Client.transcribe_file`."""
         vad = dict(vad_options or {})
         first = (model, language, itn, punctuation, timestamps, hotwords)
-        options = FileOptions(*first, vad, in_flight, channels, speakers)
+        options = FileOptions(*first, vad, in_flight, channels, speakers, known_speakers)
         async with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return await file.result()
 
@@ -233,6 +235,7 @@ class AsyncClient(AsyncReadiness):
         hotwords: Hotwords = None,
         channels: Channels = "mix",
         speakers: SpeakerCount | None = None,
+        known_speakers: KnownSpeakersInput = None,
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -243,7 +246,7 @@ class AsyncClient(AsyncReadiness):
         """
         vad = dict(vad_options or {})
         first = (model, language, itn, punctuation, timestamps, hotwords)
-        options = FileOptions(*first, vad, in_flight, channels, speakers)
+        options = FileOptions(*first, vad, in_flight, channels, speakers, known_speakers)
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
     def file_transcription(

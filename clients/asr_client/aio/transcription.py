@@ -72,9 +72,7 @@ class AsyncFileTranscription:
         self._models = ServedModels(transport, url, options, timeout_s)
         self._speakers: list[Speaker] = []
         self._order = SentenceOrder()
-        self._diariser = (
-            None if options.speakers is None else Diariser(transport, options.speakers, timeout_s)
-        )
+        self._diariser = Diariser.wanted(transport, url, options, timeout_s)
         self._unlabelled: list[Sentence] = []  # whose they are is known at the end
         self._recognitions: asyncio.Queue[_Recognition | _Passed] = asyncio.Queue()
         self._slots = asyncio.Semaphore(options.in_flight)
@@ -186,6 +184,8 @@ class AsyncFileTranscription:
         """Decode, find speech, and put each segment on its way as soon as it has ended."""
         try:
             await self._models.check()
+            if self._diariser is not None:
+                await self._diariser.begin()
             async with self._media as media, AsyncExitStack() as stack:
                 pieces = await stack.enter_async_context(aclosing(pieces_of(media)))
                 async for piece, is_last in pieces:

@@ -14,6 +14,7 @@ from ..audio.loading import load_recordings
 from ..errors import ClientClosed
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords
+from ..known_speakers import KnownSpeakersInput
 from ..options import DEFAULT_TIMEOUT_S, timeout_or
 from ..recognition import RecognitionOptions
 from ..results import FileTranscript, Outcome, Transcript
@@ -215,6 +216,7 @@ class Client(Aligning, Readiness):
         hotwords: Hotwords = None,
         channels: Channels = "mix",
         speakers: SpeakerCount | None = None,
+        known_speakers: KnownSpeakersInput = None,
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -237,6 +239,7 @@ class Client(Aligning, Readiness):
             channels: "mix", the number of one (from 1), or "each": every channel is recognised as
                 a speaker of its own, and sentences, in order of time, say whose they are.
             speakers: how many, or "auto": sentences and words say whose, and come at the end.
+            known_speakers: who is then called by name; `FileOptions` says in which forms.
             vad_options: FunASR's options of the VAD by name, such as
                 `{"max_end_silence_time": 500}`; see `files.VAD_OPTIONS`.
             in_flight: segments of this file that are recognised at a time.
@@ -250,7 +253,7 @@ class Client(Aligning, Readiness):
         """
         vad = dict(vad_options or {})
         first = (model, language, itn, punctuation, timestamps, hotwords)
-        options = FileOptions(*first, vad, in_flight, channels, speakers)
+        options = FileOptions(*first, vad, in_flight, channels, speakers, known_speakers)
         with self.file_transcription(path, options, timeout_s=timeout_s) as file:
             return file.result()
 
@@ -266,6 +269,7 @@ class Client(Aligning, Readiness):
         hotwords: Hotwords = None,
         channels: Channels = "mix",
         speakers: SpeakerCount | None = None,
+        known_speakers: KnownSpeakersInput = None,
         vad_options: Mapping[str, float] | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         timeout_s: float | None = None,
@@ -283,7 +287,7 @@ class Client(Aligning, Readiness):
         """
         vad = dict(vad_options or {})
         first = (model, language, itn, punctuation, timestamps, hotwords)
-        options = FileOptions(*first, vad, in_flight, channels, speakers)
+        options = FileOptions(*first, vad, in_flight, channels, speakers, known_speakers)
         return self.file_transcription(path, options, timeout_s=timeout_s)
 
     def file_transcription(

@@ -32,6 +32,7 @@ from .common import (
     positive_count,
     positive_seconds,
     seconds,
+    speakers_word,
     use_key_file,
     vad_option,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "positive_count",
     "positive_seconds",
     "seconds",
+    "speakers_word",
     "vad_option",
 ]
 

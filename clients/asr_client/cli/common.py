@@ -17,6 +17,7 @@ from ..audio import Channels, read_channels
 from ..blocking.client import Client
 from ..errors import DecoderFailed, OptionError, Overloaded, StorageFull
 from ..files.options import check_vad_option
+from ..known_speakers import KnownSpeakers
 from ..options import DEFAULT_TIMEOUT_S, KEY_VARIABLE
 from ..speaker_count import SpeakerCount, read_speakers
 
@@ -241,6 +242,14 @@ def speakers_word(text: str) -> SpeakerCount:
     """Parse auto or a number of speakers, for argparse."""
     try:
         return read_speakers(text)
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def known_speakers_file(path: str) -> KnownSpeakers:
+    """Read a file of known speakers, for argparse."""
+    try:
+        return KnownSpeakers.read(path)
     except OptionError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

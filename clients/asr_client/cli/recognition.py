@@ -14,6 +14,7 @@ from asr_contract import VAD_MODEL
 from ..audio import Channels
 from ..audio.waveform import Pcm
 from ..blocking.client import Client
+from ..known_speakers import KnownSpeakers
 from ..results import FileSummary, Sentence
 from ..speaker_count import SpeakerCount
 from .common import UsageError, read_hotwords
@@ -43,7 +44,8 @@ class Recognition:
     """What is asked of the server for each recording; plain values, fit for other processes.
 
     Attributes:
-        model, language, itn, punctuation, channels, speakers: as `Client.stream_file`.
+        model, language, itn, punctuation, channels, speakers, known_speakers: as
+            `Client.stream_file`.
         hotwords: words, not the name of a file.
         vad: whether speech is found first; None for whether the server has the model.
         vad_options: FunASR's names with their values.
@@ -57,6 +59,7 @@ class Recognition:
     punctuation: bool
     channels: Channels
     speakers: SpeakerCount | None
+    known_speakers: KnownSpeakers | None
     hotwords: str | None
     vad: bool | None
     vad_options: tuple[tuple[str, float], ...]
@@ -69,6 +72,7 @@ class Recognition:
         Raises:
             UsageError: the file of hotwords cannot be read.
         """
+        speakers = options.speakers or (None if options.known_speakers is None else "auto")
         raw = (options.raw_rate, options.raw_format, options.raw_channels)
         return cls(
             model=options.model,
@@ -76,7 +80,8 @@ class Recognition:
             itn=options.itn,
             punctuation=options.punctuation,
             channels=options.channels,
-            speakers=options.speakers,
+            speakers=speakers,
+            known_speakers=options.known_speakers,
             hotwords=read_hotwords(options.hotword),
             vad=options.vad,
             vad_options=tuple(options.vad_option),
@@ -122,6 +127,7 @@ class Recognition:
             vad_options=dict(self.vad_options),
             channels=self.channels,
             speakers=self.speakers,
+            known_speakers=self.known_speakers,
         ) as transcription:
             yield transcription
 

@@ -10,6 +10,7 @@ from .common import (
     add_connection_options,
     add_hotword_option,
     channels_word,
+    known_speakers_file,
     language_word,
     positive_count,
     seconds,
@@ -82,6 +83,13 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         metavar="N|auto",
         help="tell who says what: so many speakers, or as many as are found; needs the model "
         "speaker on the server",
+    )
+    long.add_argument(
+        "--known-speakers",
+        type=known_speakers_file,
+        metavar="FILE",
+        help="a speakers.json, with names and a recording of each: who is known is called by name "
+        "(docs/speakers.md)",
     )
     parser.add_argument(
         "--channels",

@@ -1,4 +1,4 @@
-"""Finds the speakers of embeddings: SciPy's agglomerative clustering by the mean cosine."""
+"""Finds the speakers of windows: a first guess by SciPy's clustering, then who stays to whom."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..speaker_count import SpeakerCount
+from .resegmentation import TRUST, resegment
 
-JOIN_DISTANCE = 0.65
-"""Clusters whose cosine distance is less, on the mean, are one speaker's."""
+FIRST_DISTANCE = 0.4
+"""Clusters whose cosine distance is less, on the mean, are one in the first guess."""
+
+MORE_TRUST = (0.45, 0.7, 1.0, 1.5)
+"""In a window, tried one after the other where fewer speakers are found than are told."""
+
+MAX_FIRST = 40
+"""Speakers of the first guess, which has rather too many."""
 
 CLOSE_DISTANCE = 0.25
 """Windows that are so near are put together before the end of a long recording."""
@@ -20,28 +27,41 @@ SMALLEST_WINDOWS, SMALLEST_SHARE = 4, 0.02
 
 
 def find_speakers(
-    means: NDArray[np.float32], sizes: NDArray[np.int64], speakers: SpeakerCount
+    means: NDArray[np.float32], members: NDArray[np.int64], speakers: SpeakerCount
 ) -> NDArray[np.int64]:
-    """Tell whose each group of windows is.
+    """Tell whose each window is.
 
     Args:
-        means: [G, D], of length one.
-        sizes: [G], windows in each group.
+        means: [G, D], of length one, voices of groups of windows.
+        members: int64 [N], the group of each window, in order of time.
         speakers: how many, or "auto" to find their number.
 
     Returns:
-        int64 [G], numbers from 0, in the order in which the speakers are first heard.
+        int64 [N], numbers from 0, in the order in which the speakers are first heard.
     """
     if speakers == 1 or len(means) == 1:
-        return np.zeros(len(means), np.int64)
-    tree = _tree(means)
+        return np.zeros(len(members), np.int64)
+    tree, windows = _tree(means), means[members]
+    first = _cut(tree, FIRST_DISTANCE)
+    if first.max() >= MAX_FIRST:
+        first = _so_many(tree, MAX_FIRST)
+    least = max(SMALLEST_WINDOWS, SMALLEST_SHARE * len(members))
+
+    def found(trust: float) -> NDArray[np.int64]:
+        labels = resegment(means, members, first[members], trust)
+        return _in_order(_without_small(windows, labels, least))
+
+    labels = found(TRUST)
     if speakers == "auto":
-        labels = _cut(tree, JOIN_DISTANCE)
-        least = max(SMALLEST_WINDOWS, SMALLEST_SHARE * float(sizes.sum()))
-        labels = _without_small(means, sizes, labels, least)
-    else:
-        labels = _so_many(means, sizes, tree, int(speakers))
-    return _in_order(labels)
+        return labels
+    for trust in MORE_TRUST:
+        if labels.max() + 1 < speakers:
+            labels = found(trust)
+    if labels.max() + 1 > speakers:
+        return _in_order(_joined(windows, labels, int(speakers)))
+    if labels.max() + 1 < speakers:
+        return _in_order(_split(windows, members, tree, int(speakers)))
+    return labels
 
 
 def close_groups(vectors: NDArray[np.float32], sizes: NDArray[Any], most: int) -> NDArray[np.int64]:
@@ -69,45 +89,77 @@ def _cut(tree: NDArray[np.float64], distance: float) -> NDArray[np.int64]:
     return np.asarray(fcluster(tree, distance, "distance"), np.int64) - 1
 
 
-def _so_many(
-    means: NDArray[np.float32], sizes: NDArray[np.int64], tree: NDArray[np.float64], count: int
+def _so_many(tree: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    from scipy.cluster.hierarchy import fcluster
+
+    return np.asarray(fcluster(tree, count, "maxclust"), np.int64) - 1
+
+
+def _split(
+    windows: NDArray[np.float32],
+    members: NDArray[np.int64],
+    tree: NDArray[np.float64],
+    count: int,
 ) -> NDArray[np.int64]:
     """Return a cut with this many clusters that are no stray windows, or as many as there are.
 
     The tree is cut ever lower until so many clusters are large enough; what is not large goes to
     the nearest that is.
     """
-    from scipy.cluster.hierarchy import fcluster
-
-    least = max(SMALLEST_WINDOWS, SMALLEST_SHARE / 2 * float(sizes.sum()))
-    for clusters in range(count, min(len(means), 8 * count + 16) + 1):
-        labels = np.asarray(fcluster(tree, clusters, "maxclust"), np.int64) - 1
-        if int((_weights(sizes, labels) >= least).sum()) >= count:
-            return _without_small(means, sizes, labels, least)
-    return np.asarray(fcluster(tree, count, "maxclust"), np.int64) - 1
+    least = max(SMALLEST_WINDOWS, SMALLEST_SHARE / 2 * len(members))
+    for clusters in range(count, min(len(tree) + 1, 8 * count + 16) + 1):
+        labels = _so_many(tree, clusters)[members]
+        if int((np.bincount(labels) >= least).sum()) >= count:
+            return _without_small(windows, labels, least)
+    return _so_many(tree, count)[members]
 
 
-def _without_small(
-    means: NDArray[np.float32], sizes: NDArray[np.int64], labels: NDArray[np.int64], least: float
+def _joined(
+    windows: NDArray[np.float32], labels: NDArray[np.int64], count: int
 ) -> NDArray[np.int64]:
-    """Give the windows of clusters smaller than `least` to the nearest of the others."""
-    weights = _weights(sizes, labels)
-    large = np.flatnonzero(weights >= least)
-    if not len(large):
-        large = np.array([int(weights.argmax())])
-    centres = np.stack(
-        [(means[labels == label] * sizes[labels == label, None]).sum(axis=0) for label in large]
-    )
-    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
-    stray = ~np.isin(labels, large)
-    labels = labels.copy()
-    if stray.any():
-        labels[stray] = large[(means[stray] @ centres.T).argmax(axis=1)]
+    """Join speakers until there are this many, whichever two cost least (Ward 1963).
+
+    So a few windows that look like nobody's go to somebody, rather than two who say much are one.
+    """
+    sums = [windows[labels == label].sum(axis=0) for label in range(int(labels.max()) + 1)]
+    sizes = np.bincount(labels).tolist()
+    while len(sums) > count:
+        pairs = [(a, b) for b in range(len(sums)) for a in range(b)]
+        kept, gone = min(pairs, key=lambda pair: _cost(sums, sizes, *pair))
+        sums[kept] = sums[kept] + sums.pop(gone)
+        sizes[kept] += sizes.pop(gone)
+        labels = np.where(labels == gone, kept, labels - (labels > gone))
     return labels
 
 
-def _weights(sizes: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(np.bincount(labels, weights=sizes), np.float64)
+def _cost(sums: list[NDArray[np.float32]], sizes: list[int], first: int, second: int) -> float:
+    """Return what taking two speakers for one costs: how far they are, and how much they say."""
+    one, other = sums[first], sums[second]
+    norms = max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-9)
+    weight = sizes[first] * sizes[second] / (sizes[first] + sizes[second])
+    return weight * (1 - float(one @ other) / norms)
+
+
+def _without_small(
+    windows: NDArray[np.float32], labels: NDArray[np.int64], least: float
+) -> NDArray[np.int64]:
+    """Give the windows of clusters smaller than `least` to the nearest of the others."""
+    sizes = np.bincount(labels)
+    large = np.flatnonzero(sizes >= least)
+    if not len(large):
+        large = np.array([int(sizes.argmax())])
+    centres = np.stack([_centre(windows[labels == label]) for label in large])
+    stray = ~np.isin(labels, large)
+    labels = labels.copy()
+    if stray.any():
+        labels[stray] = large[(windows[stray] @ centres.T).argmax(axis=1)]
+    return labels
+
+
+def _centre(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean direction of windows [n, D]."""
+    total = windows.sum(axis=0)
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-9), np.float32)
 
 
 def _in_order(labels: NDArray[np.int64]) -> NDArray[np.int64]:

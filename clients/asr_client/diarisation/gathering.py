@@ -63,7 +63,7 @@ class Gathering:
         members = [*self._members, len(sums) + np.arange(len(waiting))]
         sums = np.concatenate([sums, waiting.reshape(-1, sums.shape[1])])
         sizes = np.concatenate([self._sizes, np.ones(len(waiting), np.int64)])
-        return Groups(_of_length_one(sums), sizes, np.concatenate(members))
+        return Groups(of_length_one(sums), sizes, np.concatenate(members))
 
     def _close_block(self) -> None:
         """Put the windows that wait into groups, and join groups if there are too many."""
@@ -76,7 +76,7 @@ class Gathering:
         self._sums = sums if self._sums is None else np.concatenate([self._sums, sums])
         self._sizes = np.concatenate([self._sizes, np.bincount(labels)])
         if len(self._sums) > self._max_groups:
-            joined = close_groups(_of_length_one(self._sums), self._sizes, self._max_groups // 2)
+            joined = close_groups(of_length_one(self._sums), self._sizes, self._max_groups // 2)
             self._members = [joined[np.concatenate(self._members)]]
             self._sums = _sums(self._sums, joined)
             self._sizes = np.bincount(joined, weights=self._sizes).astype(np.int64)
@@ -89,6 +89,7 @@ def _sums(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np
     return sums
 
 
-def _of_length_one(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def of_length_one(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return vectors [n, D], each divided by its length."""
     norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return np.asarray(vectors / norms, np.float32)

@@ -17,8 +17,25 @@ from asr_contract.tensors import EMBEDDING, WAV, WAV_LENS
 from ..audio.waveform import Waveform
 from ..errors import ProtocolError
 from ..protocol import InferRequest
+from ..transport import Transport
+from .windows import Window
 
 MAX_ROWS = 32  # of a request; the model takes 64
+
+
+async def embed_windows(
+    transport: Transport, windows: Sequence[Window], timeout_s: float
+) -> NDArray[np.float32]:
+    """Ask the server whose voices windows hold, one at least; float32 [n, D], of length one each.
+
+    Raises:
+        AsrError: of `errors`.
+    """
+    found = []
+    for first in range(0, len(windows), MAX_ROWS):
+        rows = [window.waveform for window in windows[first : first + MAX_ROWS]]
+        found.append(parse_voices(await transport.infer(voice_request(rows), timeout_s), len(rows)))
+    return np.concatenate(found)
 
 
 def voice_request(waveforms: Sequence[Waveform]) -> InferRequest:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..audio.conversion import Channels, checked_channels
 from ..errors import OptionError
 from ..hotwords import Hotwords
+from ..known_speakers import KnownSpeakers, KnownSpeakersInput, known_speakers_of
 from ..options import checked_language
 from ..speaker_count import SpeakerCount, checked_speakers
 
@@ -62,6 +63,8 @@ class FileOptions:
         in_flight: segments recognised, or waiting to be read, at a time.
         channels: "mix", the number of one (from 1), or "each" as a speaker of its own.
         speakers: how many there are, or "auto" to find their number; None to not tell them apart.
+        known_speakers: who is called by name where `speakers` are told apart: `KnownSpeakers`, a
+            mapping of names to recordings, or the path of a `speakers.json`.
     """
 
     model: str = "sensevoice"
@@ -74,6 +77,7 @@ class FileOptions:
     in_flight: int = DEFAULT_IN_FLIGHT
     channels: Channels = "mix"
     speakers: SpeakerCount | None = None
+    known_speakers: KnownSpeakersInput = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -89,6 +93,9 @@ class FileOptions:
                 "speakers: expected with the mix or one channel; channels='each' has a speaker in "
                 "each"
             )
+        if self.known_speakers is not None and self.speakers is None:
+            raise OptionError("known_speakers: expected with speakers, a number or 'auto'")
+        object.__setattr__(self, "known_speakers", known_speakers_of(self.known_speakers))
         for name, value in self.vad_options.items():
             check_vad_option(name, value)
         count = self.in_flight
@@ -98,6 +105,11 @@ class FileOptions:
             or not 1 <= count <= _MAX_IN_FLIGHT
         ):
             raise OptionError(f"in_flight: expected 1 to {_MAX_IN_FLIGHT}; got {count!r}")
+
+    @property
+    def known(self) -> KnownSpeakers | None:
+        """Return who is called by name."""
+        return known_speakers_of(self.known_speakers)
 
     @property
     def max_segment_ms(self) -> int:

@@ -171,7 +171,7 @@ def test_without_words_no_words(gateway, talk):
         ({"chunking_strategy": "never"}, 400, "chunking_strategy"),
         ({"language": "tlh"}, 400, "language"),
         ({"languages[]": "tlh"}, 400, "languages[]"),
-        ({"response_format": "diarized_json"}, 400, "response_format"),
+        ({"speakers": "nobody"}, 400, "speakers"),
         ({"response_format": "xml"}, 400, "response_format"),
         ({"stream": "perhaps"}, 400, "stream"),
         ({"itn": "perhaps"}, 400, "itn"),

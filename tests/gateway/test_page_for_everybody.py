@@ -78,6 +78,7 @@ def test_everything_can_be_done_with_the_keyboard(page):
         "model",
         "online-model",
         "language",
+        "speakers",
         "itn",
         "Hotwords and API key",
         "transcript-1-remove",

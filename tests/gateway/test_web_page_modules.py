@@ -148,7 +148,9 @@ def recordings() -> list[list[Sentence]]:
                 Word(unit.text, begin_ms + k * step_ms, begin_ms + (k + 1) * step_ms)
                 for k, unit in enumerate(units)
             ]
-            sentences.append(Sentence(text, begin_ms, now_ms, rng.choice([words, []])))
+            whose = rng.choice([None, "S1", "Li <Wei> & Co"])
+            own = rng.choice([words, []])
+            sentences.append(Sentence(text, begin_ms, now_ms, own, speaker=whose))
         made.append(sentences)
     return made
 
@@ -160,6 +162,7 @@ def in_javascript(sentences: list[Sentence]) -> list[dict]:
             "startMs": sentence.start_ms,
             "endMs": sentence.end_ms,
             "words": [{"startMs": w.start_ms, "endMs": w.end_ms} for w in sentence.words],
+            "speaker": sentence.speaker,
         }
         for sentence in sentences
     ]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from asr_client import AudioError, FileOptions
+from asr_client import AudioError, FileOptions, Sentence, SpeakerTurn
 from asr_client.audio import HEADERS, begins_as_file, raw_format_of_name
 from asr_contract import SAMPLE_RATE, STREAMING_MODEL, ChunkSize, nearest_served_chunk_size
 
@@ -27,7 +27,15 @@ from ..live import (
 from ..shared import SHUTDOWN_MESSAGE, Gateway, failure_kind, through_outages, told
 from .protocol import UtteranceOptions
 from .recorded import Recording
-from .replies import closing_reply, made_final, partial_reply, recording_reply, sentence_reply
+from .replies import (
+    closing_reply,
+    made_final,
+    partial_reply,
+    recording_reply,
+    sentence_reply,
+    speaker_turns,
+)
+from .utterance_voices import UtteranceVoices
 
 # How replies to recordings are labelled; a file may come in a mode for live audio.
 _RECORDED_MODES = {"offline": "offline", "online": "online", "2pass": "2pass-offline"}
@@ -89,12 +97,16 @@ async def _file_options(
     if model == "sensevoice" and options.svs_itn is not None:
         itn = options.svs_itn
     hotwords, warning = await gateway.hotwords.usable(model, options.hotwords)
+    asked = options.speakers
+    speakers = gateway.settings.speakers if asked is None else asked or None
     file_options = FileOptions(
         model=model,
         language=options.svs_lang or "auto",
         itn=itn,
         hotwords=hotwords,
         vad_options=gateway.settings.vad_options,
+        speakers=speakers,
+        known_speakers=gateway.known_speakers(speakers),
     )
     return file_options, warning
 
@@ -145,7 +157,7 @@ class RecordingListener:
         with self._recording:
             await self._ended.wait()
             options, warning = await _file_options(self._gateway, self._options)
-            text, sentences = "", []
+            text, sentences, turns = "", list[Sentence](), list[SpeakerTurn]()
             begun_s = time.monotonic()
             try:
                 client, triton = self._gateway.client, self._gateway.triton
@@ -156,6 +168,7 @@ class RecordingListener:
                 )
                 if transcript is not None:
                     text, sentences = transcript.text, transcript.sentences
+                    turns = transcript.summary.turns
                     self.audio_s = transcript.duration_s
                     self._count(time.monotonic() - begun_s)
                     self._notices += [
@@ -174,7 +187,7 @@ class RecordingListener:
                 is_final=settings.service != "offline" or settings.offline_is_final,
                 warning=_joined(self._notices, warning),
             )
-            await self._send(reply)
+            await self._send(reply | speaker_turns(turns))
 
     def _count(self, elapsed_s: float) -> None:
         if self.audio_s:
@@ -201,6 +214,7 @@ class LiveListener:
         self._inbox = AudioInbox(options.sample_rate, step)
         self._latencies = TextLatencies(gateway)
         self._ended = False
+        self._voices: UtteranceVoices | None = None  # where speakers are told apart
         self._held: dict[str, Any] | None = None  # a result that may be the last
         self._committed = {"ms": 0, "stretches": 0}  # what the VAD itself has ended
         self._handed_over = False
@@ -233,6 +247,9 @@ class LiveListener:
         """Recognise; as `Listener.run`."""
         options, warning = await _file_options(self._gateway, self._options)
         client, settings = self._gateway.client, self._gateway.settings
+        if options.speakers is not None and self._options.mode == "2pass":
+            self._voices = UtteranceVoices(client, options)
+            await self._voices.begin()
         make_session = first_pass(client, self._online_model(), options, self._chunk_size())
 
         def begin(source: AudioSource, report: Report) -> LiveRecognition:
@@ -259,7 +276,8 @@ class LiveListener:
         last = self._last(self._held, _joined(self._notices, warning))
         if self._handed_over:
             last |= {"committed": self._committed}
-        await self._send(last)
+        turns = [] if self._voices is None else await self._voices.turns()
+        await self._send(last | speaker_turns(turns))
 
     def _chunk_size(self) -> ChunkSize:
         """Return a chunk size that is served, and note where that is not what was asked for."""
@@ -281,6 +299,8 @@ class LiveListener:
                 self._committed = {"ms": event.at_ms, "stretches": event.index + 1}
             return
         reply = self._reply(event)
+        if self._voices is not None and isinstance(event, Spoken):
+            reply |= await self._voices.named(event)
         if self._ended and self._may_be_last(event):
             self._held = reply
         else:

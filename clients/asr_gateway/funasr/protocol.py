@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from asr_client import OptionError
 from asr_client.audio import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from asr_client.diarisation import MAX_SPEAKERS, SpeakerCount, read_speakers
 from asr_contract import (
     DEFAULT_CHUNK_SIZE,
     SAMPLE_RATE,
@@ -55,6 +57,8 @@ class UtteranceOptions:
         model: of the second pass, where it is not to be the gateway's own; a field that only this
             gateway knows.
         online_model: the same of the first pass.
+        speakers: how many speak, "auto", or 0 to not tell them apart; None where not said. Another
+            field that only this gateway knows.
     """
 
     mode: str = "2pass"
@@ -68,6 +72,7 @@ class UtteranceOptions:
     svs_itn: bool | None = None
     model: str | None = None
     online_model: str | None = None
+    speakers: SpeakerCount | None = None
 
     @property
     def is_pcm(self) -> bool:
@@ -221,6 +226,18 @@ def _online_model(name: str, value: Any) -> str:
     return str(value)
 
 
+def _speakers(name: str, value: Any) -> SpeakerCount:
+    """Read a number of speakers, auto, or true or false for auto or none."""
+    if value is False or value == "false":
+        return 0
+    try:
+        return read_speakers("auto" if value is True or value in ("true", "") else str(value))
+    except OptionError as error:
+        if "SciPy" in str(error):
+            raise MessageError(f"{name}: {error}") from None
+        raise _error(name, f"1 to {MAX_SPEAKERS}, auto, true or false", value) from None
+
+
 def _number(value: Any) -> float | None:
     """Return a finite number, perhaps written as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -279,4 +296,5 @@ _FIELDS = {
     "svs_itn": ("svs_itn", _flag),
     "model": ("model", _model),
     "online_model": ("online_model", _online_model),
+    "speakers": ("speakers", _speakers),
 }

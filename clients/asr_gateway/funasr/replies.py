@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from asr_client import Sentence
+from asr_client import Sentence, SpeakerTurn
 
 from .protocol import UtteranceOptions
 from .stamps import stamped_sentences, timestamp
@@ -50,6 +51,17 @@ def recording_reply(
     return reply | _stamps(text, sentences) | _doubtful(sentences) | _warning(warning)
 
 
+def speaker_turns(turns: Sequence[SpeakerTurn]) -> dict[str, Any]:
+    """Say who spoke when, in the last reply, where speakers are told apart."""
+    if not turns:
+        return {}
+    return {
+        "spk_turns": [
+            {"spk_name": turn.speaker, "start": turn.start_ms, "end": turn.end_ms} for turn in turns
+        ]
+    }
+
+
 def closing_reply(options: UtteranceOptions) -> dict[str, Any]:
     """End the replies to an utterance that was heard while it was spoken, with nothing new."""
     mode = "online" if options.mode == "online" else "2pass-offline"
@@ -93,7 +105,11 @@ def _stamps(text: str, sentences: list[Sentence]) -> dict[str, Any]:
     """Return the times of words, where they are known. Clients expect `timestamp` to be text."""
     if not any(sentence.words for sentence in sentences):
         return {}
-    stamps = [stamp for sentence in sentences for stamp in stamped_sentences(sentence)]
+    stamps = [
+        stamp if sentence.speaker is None else stamp | {"spk_name": sentence.speaker}
+        for sentence in sentences
+        for stamp in stamped_sentences(sentence)
+    ]
     return {"timestamp": timestamp(text, sentences), "stamp_sents": stamps}
 
 

@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
 from asr_client import AsyncClient, FileOptions, Sentence, StreamUpdate
 from asr_client.audio import Waveform
+from asr_client.diarisation import SegmentVoices, hear_voices
 from asr_client.files import Segment, SegmentCutter, SegmentRecogniser, SpeechDetector
 from asr_contract import SAMPLE_RATE
 
@@ -57,11 +58,15 @@ class Partial:
 
 @dataclass(frozen=True)
 class Spoken:
-    """The stretch of speech number `index` after the second pass; `heard_ms` as in `Partial`."""
+    """The stretch of speech number `index` after the second pass; `heard_ms` as in `Partial`.
+
+    `voices`: who speaks in it, where that is asked for and it is long enough.
+    """
 
     sentence: Sentence
     index: int
     heard_ms: float
+    voices: SegmentVoices | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,9 @@ class Bound:
 Report = Callable[["Partial | Spoken | Bound"], Awaitable[None]]
 
 
+_Heard: TypeAlias = tuple[Sentence | None, SegmentVoices | None]
+
+
 class _Speech:
     """A stretch of speech, from the moment the VAD sees it begin.
 
@@ -99,7 +107,7 @@ class _Speech:
         self.fed_samples = 0
         self.end_ms = start_ms
         self.ended_ms = 0.0
-        self._ended: asyncio.Future[asyncio.Task[Sentence | None] | None] = (
+        self._ended: asyncio.Future[asyncio.Task[_Heard] | None] = (
             asyncio.get_running_loop().create_future()
         )
 
@@ -109,7 +117,7 @@ class _Speech:
             self.fed_samples += waveform.size
             await self.session.send(waveform)
 
-    def end(self, second_pass: asyncio.Task[Sentence | None] | None, ended_ms: float) -> None:
+    def end(self, second_pass: asyncio.Task[_Heard] | None, ended_ms: float) -> None:
         """Say that it has ended, and what recognises it once more."""
         self.ended_ms = ended_ms
         self._ended.set_result(second_pass)
@@ -124,10 +132,10 @@ class _Speech:
                 yield self._partial(update, first)
                 first = False
 
-    async def sentence(self) -> Sentence | None:
-        """Wait for the second pass; None if there is none, or nothing was said."""
+    async def heard(self) -> _Heard:
+        """Wait for the second pass; no sentence if there is none, or nothing was said."""
         second_pass = await self._ended
-        return None if second_pass is None else await second_pass
+        return (None, None) if second_pass is None else await second_pass
 
     def _partial(self, update: StreamUpdate, first: bool) -> Partial:
         times = update.timestamps_ms
@@ -274,7 +282,7 @@ class LiveRecognition:
         speech.end_ms = segment.end_ms
         await self._report(Bound("ended", speech.index, speech.end_ms))
         if self._recogniser is not None:
-            second_pass = self._start(self._recogniser.recognise(segment))
+            second_pass = self._start(self._recognise(self._recogniser, segment))
         if speech.session is not None:
             if second_pass is None or self._is_file():  # its last words are missing
                 await speech.feed(segment.waveform[speech.fed_samples :])
@@ -282,6 +290,15 @@ class LiveRecognition:
             else:
                 self._start(self._leave(speech.session))
         speech.end(second_pass, 1000 * self.heard_samples / SAMPLE_RATE)
+
+    async def _recognise(self, recogniser: SegmentRecogniser, segment: Segment) -> _Heard:
+        """Recognise a stretch of speech, and whose voice it is where that is asked for."""
+        if self._options.speakers is None:
+            return await recogniser.recognise(segment), None
+        return await asyncio.gather(
+            recogniser.recognise(segment),
+            hear_voices(self._client.transport, segment, self._client.timeout_s),
+        )
 
     def _is_file(self) -> bool:
         """Return whether the audio comes faster than it can be spoken.
@@ -321,9 +338,9 @@ class LiveRecognition:
             async with aclosing(speech.partials()) as partials:
                 async for partial in partials:
                     await self._report(partial)
-            sentence = await speech.sentence()
+            sentence, voices = await speech.heard()
             if sentence is not None:
-                await self._report(Spoken(sentence, speech.index, speech.ended_ms))
+                await self._report(Spoken(sentence, speech.index, speech.ended_ms, voices))
             await self._report(Bound("reported", speech.index, speech.end_ms))
             self._unreported.popleft()
             self.reported_ms = speech.end_ms

@@ -175,7 +175,9 @@ class RecoveringRecognition:
         self._reports += 1
         heard_ms = event.heard_ms + offset_ms
         if isinstance(event, Spoken):
-            await self._report_outside(Spoken(_shifted(event.sentence, offset_ms), index, heard_ms))
+            await self._report_outside(
+                Spoken(_shifted(event.sentence, offset_ms), index, heard_ms, event.voices)
+            )
             return
         if index != self._open_index:
             self._open_index, self._told, self._heard = index, "", ""

@@ -19,7 +19,8 @@ from asr_client.audio import Channels
 
 from .answer import WARNINGS_HEADER
 from .api_errors import ApiError
-from .form import read_audio_file, read_channels_field, read_language_field, read_text_field
+from .fields import read_text_field
+from .form import read_audio_file, read_channels_field, read_language_field
 from .upload_endpoint import UploadEndpoint, until_left
 from .uploads import UploadRequest, check_size
 

@@ -15,6 +15,7 @@ from asr_client.files import join_texts
 from asr_client.text import spoken_line, srt, vtt
 from asr_contract import language_name
 
+from .diarized import diarized, diarized_segment, turns, whose
 from .form import TranscriptionForm
 
 WARNINGS_HEADER = "X-Warnings"  # a JSON list of texts
@@ -32,7 +33,8 @@ def transcription_response(
     """
     headers = {WARNINGS_HEADER: json.dumps(warnings)} if warnings else {}
     if form.response_format == "text":
-        lines = [result.text] if form.channels != "each" else map(spoken_line, result.sentences)
+        apart = form.channels == "each" or form.speakers is not None
+        lines = map(spoken_line, result.sentences) if apart else [result.text]
         return PlainTextResponse("".join(f"{line}\n" for line in lines), headers=headers)
     if form.response_format == "srt":
         text = "".join(srt(result.sentences))
@@ -45,6 +47,9 @@ def transcription_response(
         json_body |= _logprobs(form, result.words) | _apart(form, result)
         json_body |= {"warnings": warnings} if warnings else {}
         return JSONResponse(json_body, headers=headers)
+    if form.response_format == "diarized_json":
+        diarized_body = diarized(result) | ({"warnings": warnings} if warnings else {})
+        return JSONResponse({**diarized_body, "usage": _usage(result)}, headers=headers)
     body: dict[str, Any] = {
         "task": "transcribe",
         "language": _language(form, result),
@@ -60,7 +65,7 @@ def transcription_response(
         body["words"] = _words(result.words)
     if warnings:
         body["warnings"] = warnings
-    body |= _apart(form, result)
+    body |= _apart(form, result) | turns(result)
     return JSONResponse({**body, "usage": _usage(result)}, headers=headers)
 
 
@@ -100,9 +105,15 @@ def delta_event(form: TranscriptionForm, sentence: Sentence, *, separator: str) 
             "words": _words(sentence.words),
             **_logprobs(form, sentence.words),
             **_channel(sentence),
+            **whose(sentence),
             **_doubtful(sentence),
         }
     )
+
+
+def segment_event(sentence: Sentence, number: int) -> bytes:
+    """Return the event that says whose a sentence is, behind that with its text."""
+    return _event(diarized_segment(sentence, number))
 
 
 def done_event(form: TranscriptionForm, result: FileTranscript, warnings: list[str]) -> bytes:
@@ -114,6 +125,7 @@ def done_event(form: TranscriptionForm, result: FileTranscript, warnings: list[s
         "duration": result.duration_s,
         **_logprobs(form, result.words),
         **_apart(form, result),
+        **turns(result),
     }
     return _event({**event, "warnings": warnings} if warnings else event)
 
@@ -148,6 +160,7 @@ def _segment(number: int, sentence: Sentence, words: bool) -> dict[str, Any]:
         "compression_ratio": len(text) / len(zlib.compress(text)),
         "no_speech_prob": 0.0,
         **_channel(sentence),
+        **whose(sentence),
     }
     return segment | _doubtful(sentence) | ({"words": _words(sentence.words)} if words else {})
 
@@ -185,7 +198,12 @@ def _language(form: TranscriptionForm, result: FileTranscript) -> str:
 
 def _words(words: list[Word]) -> list[dict[str, Any]]:
     return [
-        {"word": word.text, "start": word.start_ms / 1000, "end": word.end_ms / 1000}
+        {
+            "word": word.text,
+            "start": word.start_ms / 1000,
+            "end": word.end_ms / 1000,
+            **whose(word),
+        }
         for word in words
     ]
 

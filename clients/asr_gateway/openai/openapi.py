@@ -9,6 +9,7 @@ from asr_contract import LANGUAGE_IDS
 from ..shared import DEFAULT_MODEL_NAME, MODELS
 from .alignment_schema import ALIGNMENT, ALIGNMENT_FORM
 from .form import GRANULARITIES, INCLUDES, RESPONSE_FORMATS
+from .speaker_schema import DIARIZED, SPEAKER, SPEAKER_FIELDS, TURNS
 
 _ERROR: dict[str, Any] = {
     "type": "object",
@@ -30,7 +31,12 @@ _SECONDS = {"type": "number", "minimum": 0}
 _WORD: dict[str, Any] = {
     "type": "object",
     "required": ["word", "start", "end"],
-    "properties": {"word": {"type": "string"}, "start": _SECONDS, "end": _SECONDS},
+    "properties": {
+        "word": {"type": "string"},
+        "start": _SECONDS,
+        "end": _SECONDS,
+        "speaker": SPEAKER,
+    },
 }
 _WORDS = {"type": "array", "items": {"$ref": "#/components/schemas/Word"}}
 _LOGPROB: dict[str, Any] = {
@@ -68,6 +74,7 @@ _SEGMENT: dict[str, Any] = {
         "compression_ratio": {"type": "number", "minimum": 0},
         "no_speech_prob": {"const": 0},
         "words": _WORDS,
+        "speaker": SPEAKER,
     },
 }
 _TRANSCRIPTION: dict[str, Any] = {
@@ -81,6 +88,7 @@ _TRANSCRIPTION: dict[str, Any] = {
         "segments": {"type": "array", "items": {"$ref": "#/components/schemas/Segment"}},
         "words": _WORDS,
         "logprobs": {"type": "array", "items": {"$ref": "#/components/schemas/Logprob"}},
+        "turns": TURNS,
         "warnings": {"type": "array", "items": {"type": "string"}},
         "channels": {
             "type": "array",
@@ -155,6 +163,7 @@ _FORM: dict[str, Any] = {
             "description": "the mix of all channels, one by its number, or each as a speaker of "
             "its own; not one of OpenAI's",
         },
+        **SPEAKER_FIELDS,
         "temperature": {
             "type": "number",
             "minimum": 0,
@@ -200,7 +209,9 @@ def openapi_document() -> dict[str, Any]:
                         "200": {
                             "description": "the transcript",
                             "content": {
-                                "application/json": {"schema": _ref("Transcription")},
+                                "application/json": {
+                                    "schema": {"anyOf": [_ref("Transcription"), _ref("Diarized")]}
+                                },
                                 "text/plain": {"schema": {"type": "string"}},
                                 "application/x-subrip": {"schema": {"type": "string"}},
                                 "text/vtt": {"schema": {"type": "string"}},
@@ -297,6 +308,7 @@ def openapi_document() -> dict[str, Any]:
                 "Logprob": _LOGPROB,
                 "Segment": _SEGMENT,
                 "Transcription": _TRANSCRIPTION,
+                "Diarized": DIARIZED,
                 "Model": _MODEL,
                 "Alignment": ALIGNMENT,
             },

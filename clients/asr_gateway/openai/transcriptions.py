@@ -14,7 +14,13 @@ from asr_client import AsrError, AsyncFileTranscription, FileOptions, FileTransc
 from asr_client.files import join_texts, whole_transcript
 
 from ..shared import MODELS, Gateway, TooManySessions, log_event
-from .answer import delta_event, done_event, error_event, transcription_response
+from .answer import (
+    delta_event,
+    done_event,
+    error_event,
+    segment_event,
+    transcription_response,
+)
 from .api_errors import ApiError, api_error
 from .form import TranscriptionForm, read_form
 from .upload_endpoint import UploadEndpoint, until_left
@@ -43,6 +49,8 @@ class TranscriptionEndpoint(UploadEndpoint):
             hotwords=hotwords,
             vad_options=gateway.settings.vad_options,
             channels=form.channels,
+            speakers=form.speakers,
+            known_speakers=gateway.known_speakers(form.speakers, form.known_speakers),
         )
         file = gateway.client.file_transcription(
             form.file.file,
@@ -87,6 +95,8 @@ class TranscriptionEndpoint(UploadEndpoint):
             while (sentence := await self.gateway.unless_ended(anext(file, None))) is not None:
                 separator = join_texts([before, sentence.text])[len(before) : -len(sentence.text)]
                 yield delta_event(form, sentence, separator=separator)
+                if form.response_format == "diarized_json":
+                    yield segment_event(sentence, len(sentences))
                 sentences.append(sentence)
                 before = sentence.text
             result = whole_transcript(sentences, file.summary)

@@ -8,13 +8,14 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr_client import FileOptions, OptionError
+from asr_client import FileOptions, KnownSpeakers, OptionError
 from asr_client.cli import (
     URL_VARIABLE,
     Joined,
     positive_count,
     positive_seconds,
     seconds,
+    speakers_word,
     vad_option,
 )
 from asr_contract import read_text
@@ -75,6 +76,10 @@ def read_settings(options: argparse.Namespace) -> GatewaySettings:
         online_model=options.online_model,
         model_aliases=dict(options.model_alias),
         hotwords=_read_text(options.hotword),
+        speakers=options.speakers,
+        known_speakers=(
+            KnownSpeakers.read(options.known_speakers) if options.known_speakers else None
+        ),
         vad_options=vad_options,
         step_ms=options.step_ms,
         api_keys=_api_keys(options),
@@ -157,6 +162,20 @@ def _parser() -> argparse.ArgumentParser:
         "are known",
     )
     add("--hotword", default="", metavar="FILE", help="words to expect in every request")
+    add(
+        "--speakers",
+        nargs="?",
+        const="auto",
+        type=speakers_word,
+        metavar="N|auto",
+        help="tell who speaks on websockets, too, whose clients do not ask for it",
+    )
+    add(
+        "--known-speakers",
+        default="",
+        metavar="FILE",
+        help="a speakers.json, with names and a recording of each: who is known is called by name",
+    )
     add(
         "--vad-option",
         type=vad_option,

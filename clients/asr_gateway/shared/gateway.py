@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from asr_client import AsyncClient
+from asr_client import AsyncClient, KnownSpeakers
+from asr_client.diarisation import SpeakerCount
 
 from .auth import ApiKeys
 from .hotwords import HotwordCheck
@@ -77,6 +78,14 @@ class Gateway:
                 f"recognition is not available at the moment; come again in {RETRY_AFTER_S} s",
                 "triton",
             )
+
+    def known_speakers(
+        self, speakers: SpeakerCount | None, own: KnownSpeakers | None = None
+    ) -> KnownSpeakers | None:
+        """Return who is called by name: whom a client names, else whom the gateway knows."""
+        if speakers is None:
+            return None
+        return own or self.settings.known_speakers
 
     def next_number(self) -> int:
         """Return a number for a session, for the log."""

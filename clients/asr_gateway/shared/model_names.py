@@ -24,6 +24,7 @@ DEFAULT_ALIASES: Mapping[str, str] = {
             "gpt-transcribe",
             "gpt-4o-transcribe",
             "gpt-4o-mini-transcribe",
+            "gpt-4o-transcribe-diarize",
             "gpt-realtime-whisper",
             "gpt-live-transcribe",
             "whisper-large-v2",

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asr_client import KnownSpeakers
+from asr_client.diarisation import SpeakerCount, checked_speakers
 from asr_contract import DEFAULT_RECOGNISER, STREAMING_MODEL, parse_hotwords
 
 from .model_names import MODELS
@@ -42,6 +44,9 @@ class GatewaySettings:
         model_aliases: other names of models, for clients that cannot be told ours; name →
             "sensevoice" or "paraformer".
         hotwords: added to those of every request; see `AsyncClient.transcribe`.
+        speakers: who speaks on websockets is told where a client does not say whether: how many,
+            or "auto"; None to not tell.
+        known_speakers: who is called by name where speakers are told apart.
         vad_options: see `AsyncClient.transcribe_file`.
         step_ms: live audio goes to the models in pieces of at least so much.
         api_keys: one of them has to come with every request; none to let everybody in.
@@ -77,6 +82,8 @@ class GatewaySettings:
     online_model: str = STREAMING_MODEL
     model_aliases: Mapping[str, str] = field(default_factory=dict)
     hotwords: str = ""
+    speakers: SpeakerCount | None = None
+    known_speakers: KnownSpeakers | None = None
     vad_options: Mapping[str, float] = field(default_factory=dict)
     step_ms: int = 200
     api_keys: tuple[str, ...] = ()
@@ -102,6 +109,7 @@ class GatewaySettings:
         Raises:
             SettingsError: it does not.
         """
+        checked_speakers("auto" if self.known_speakers else self.speakers)
         if (self.certfile is None) != (self.keyfile is None):
             raise SettingsError("TLS: expected a certificate and a key; got one of them")
         for file in (self.certfile, self.keyfile):

@@ -12,10 +12,12 @@ const NORMAL_CLOSURE = 1000;
 export class FunasrSocket {
   /**
    * @param {URL} url of the websocket.
-   * @param {object} options {model, onlineModel, language, itn, hotwords} as settings.js has them.
+   * @param {object} options {model, onlineModel, language, itn, hotwords, speakers} as settings.js has them.
    * @param {object} events
    * @param {(text: string) => void} events.onPartial the unsettled sentence so far.
    * @param {(sentence: object) => void} events.onSentence see subtitles.js.
+   * @param {(turns: object[]) => void} events.onSpeakers who spoke when, at the end, see
+   *     speakers.js.
    * @param {(message: string) => void} events.onWarning the server did not do all it was asked.
    * @param {() => void} events.onComplete everything that was sent is recognised.
    * @param {(failure: {opened: boolean, message: string}) => void} events.onFailure
@@ -55,7 +57,7 @@ export class FunasrSocket {
 
   #begin() {
     this.opened = true;
-    const { model, onlineModel, language, itn, hotwords } = this.options;
+    const { model, onlineModel, language, itn, hotwords, speakers } = this.options;
     const first = {
       mode: "2pass",
       wav_name: "microphone",
@@ -69,6 +71,7 @@ export class FunasrSocket {
       online_model: onlineModel,
     };
     if (hotwords) first.hotwords = hotwords;
+    if (speakers) first.speakers = speakers;
     this.socket.send(JSON.stringify(first));
     for (const data of this.waiting.splice(0)) this.socket.send(data);
   }
@@ -88,7 +91,10 @@ export class FunasrSocket {
     else if (isFailure) this.#finish(() => this.events.onFailure(failure(true, message.error)));
     else if (message.is_end) this.#finish(() => this.events.onComplete());
     else if (message.mode === "2pass-online") this.#growPartial(message);
-    else if (message.text) this.#settle(message);
+    else {
+      if (message.text) this.#settle(message);
+      if (message.spk_turns) this.events.onSpeakers(message.spk_turns.map(toTurn));
+    }
   }
 
   #growPartial({ text, index }) {
@@ -118,6 +124,11 @@ export class FunasrSocket {
   }
 }
 
+/** Return a turn of the message that ends an utterance as speakers.js has it. */
+function toTurn({ spk_name: speaker, start, end }) {
+  return { speaker, startMs: start, endMs: end };
+}
+
 function failure(opened, message) {
   return { opened, message };
 }
@@ -137,6 +148,7 @@ function toSentence(message, settledMs, sentMs) {
     startMs: message.start_time ?? words[0]?.startMs ?? settledMs,
     endMs: message.end_time ?? words.at(-1)?.endMs ?? sentMs,
     words: timed ? words : [],
+    speaker: message.spk_name ?? "",
     language: message.language ?? "", // which SenseVoice hears in each stretch
   };
 }

@@ -52,6 +52,7 @@ export class Recording {
     this.socket = new FunasrSocket(socketUrl(this.options.apiKey), this.options, {
       onPartial: (text) => this.transcript.setPartial(text),
       onSentence: (sentence) => this.transcript.addSentence(sentence),
+      onSpeakers: (turns) => this.transcript.correctSpeakers(turns),
       onWarning: (message) => this.transcript.warn("serverNotice", message),
       onComplete: () => this.#complete(),
       onFailure: (failure) => this.#fail(failure),

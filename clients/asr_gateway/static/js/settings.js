@@ -28,6 +28,7 @@ export class GatewaySettings {
       language: this.fields.language.disabled ? "auto" : this.fields.language.value,
       itn: this.fields.itn.checked,
       hotwords: this.fields.hotwords.value.trim(),
+      speakers: this.fields.speakers.value,
       apiKey: this.apiKey,
     };
   }
@@ -43,9 +44,10 @@ export class GatewaySettings {
   }
 
   #keep() {
-    const { model, itn, hotwords } = this.values;
+    const { model, itn, hotwords, speakers } = this.values;
     const language = this.fields.language.value;
-    const stored = { model, language, itn, hotwords, "online-model": this.fields["online-model"].value };
+    const onlineModel = this.fields["online-model"].value;
+    const stored = { model, language, itn, hotwords, speakers, "online-model": onlineModel };
     keep("localStorage", STORED_SETTINGS, JSON.stringify(stored));
     keep("sessionStorage", STORED_KEY, this.apiKey);
     this.#describeModel();
@@ -53,7 +55,7 @@ export class GatewaySettings {
 
   #restore() {
     const stored = JSON.parse(recall("localStorage", STORED_SETTINGS) ?? "{}");
-    for (const name of ["model", "online-model", "language", "hotwords"]) {
+    for (const name of ["model", "online-model", "language", "hotwords", "speakers"]) {
       if (stored[name]) this.fields[name].value = stored[name];
     }
     this.fields.itn.checked = stored.itn ?? true;

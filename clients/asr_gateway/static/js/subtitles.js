@@ -2,8 +2,8 @@
  * Writes sentences as plain text and as subtitles (SRT, WebVTT), with the same cues as
  * `asr_client.text.subtitles`, so that a file from this page equals one from the server.
  *
- * A sentence is {text, startMs, endMs, words: {startMs, endMs}[]}; `words` are those of
- * `textUnits(text)` in order, or empty.
+ * A sentence is {text, startMs, endMs, words: {startMs, endMs}[], speaker}; `words` are those of
+ * `textUnits(text)` in order, or empty; `speaker` is a name, or missing.
  */
 
 import { textUnits } from "./text_units.js";
@@ -23,7 +23,7 @@ const COMBINING = /\p{Mn}/u;
 
 /** Return the sentences as text, one a line. */
 export function toTxt(sentences) {
-  return sentences.map((sentence) => `${squeeze(sentence.text)}\n`).join("");
+  return sentences.map((sentence) => `${marked(squeeze(sentence.text), sentence)}\n`).join("");
 }
 
 /** Return a SubRip file. */
@@ -31,7 +31,7 @@ export function toSrt(sentences) {
   return makeCues(sentences)
     .map((cue, index) => {
       // SubRip cannot escape anything; only its arrow would break the file.
-      const text = cue.lines.join("\n").replace(/-+->/g, "->");
+      const text = marked(cue.lines.join("\n").replace(/-+->/g, "->"), cue);
       return `${index + 1}\n${clock(cue.startMs, ",")} --> ${clock(cue.endMs, ",")}\n${text}\n\n`;
     })
     .join("");
@@ -41,10 +41,20 @@ export function toSrt(sentences) {
 export function toVtt(sentences) {
   const cues = makeCues(sentences).map((cue) => {
     const text = cue.lines.join("\n");
-    const escaped = text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-    return `${clock(cue.startMs, ".")} --> ${clock(cue.endMs, ".")}\n${escaped}\n\n`;
+    const voice = cue.speaker ? `<v ${escape(cue.speaker)}>` : "";
+    return `${clock(cue.startMs, ".")} --> ${clock(cue.endMs, ".")}\n${voice}${escape(text)}\n\n`;
   });
   return `WEBVTT\n\n${cues.join("")}`;
+}
+
+/** Return a text behind the name of who says it. */
+function marked(text, { speaker }) {
+  return speaker ? `[${speaker}] ${text}` : text;
+}
+
+/** Return a text for WebVTT. */
+function escape(text) {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
 /**
@@ -54,7 +64,7 @@ export function toVtt(sentences) {
  * punctuation if possible, each with the time of its words; without word times the sentence's
  * time is shared by width.
  *
- * @returns {{lines: string[], startMs: number, endMs: number}[]}
+ * @returns {{lines: string[], startMs: number, endMs: number, speaker?: string}[]}
  */
 export function makeCues(sentences) {
   const cues = [];
@@ -81,7 +91,8 @@ export function makeCues(sentences) {
       if (last === text.length) endMs = Math.max(endMs, sentence.endMs);
       startMs = Math.max(startMs, latestMs);
       latestMs = Math.max(endMs, startMs + 1); // players drop cues without length
-      cues.push({ lines: twoLines(text.slice(first, last)), startMs, endMs: latestMs });
+      const lines = twoLines(text.slice(first, last));
+      cues.push({ lines, startMs, endMs: latestMs, speaker: sentence.speaker });
     }
   }
   return cues;

@@ -4,6 +4,7 @@ import { readableTime } from "./clock.js";
 import { TEXT_FORMATS, save } from "./downloads.js";
 import { say, textLanguage, translate } from "./i18n.js";
 import { Player } from "./player.js";
+import { Speakers, speakerOf } from "./speakers.js";
 import { toTxt } from "./subtitles.js";
 
 const FOLLOWED_PX = 80; // the end of a text may be hidden by this much: a line, and the recorder
@@ -46,6 +47,7 @@ export class Transcript {
     this.audio = this.#part("audio");
     this.progress = this.#part("progress");
     this.#connectNames();
+    this.speakers = new Speakers(this.#part(".speakers"), this.title.id);
     // A file brings hundreds of sentences in a minute: too many to be told each.
     this.list.ariaLive = live ? "polite" : "off";
     this.player = new Player(this.audio, (index) => this.#highlight(index));
@@ -98,12 +100,26 @@ export class Transcript {
     text.lang = sentence.language || textLanguage(sentence.text);
     body.className = "sentence";
     body.append(time, text);
+    if (sentence.speaker) text.prepend(this.#speakerMark(sentence.speaker));
     if (LANGUAGES[sentence.language]) body.append(languageTag(sentence.language));
     row.append(body);
     this.rows.push(row);
     if (this.playable) this.#makeButton(this.rows.length - 1);
     this.list.append(row);
     if (inSight) row.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Say once more whose the sentences are, by turns {speaker, startMs, endMs}. */
+  correctSpeakers(turns) {
+    this.sentences.forEach((sentence, index) => {
+      const speaker = speakerOf(sentence, turns);
+      if (speaker === null) return;
+      sentence.speaker = speaker;
+      const mark = this.rows[index].querySelector(".speaker");
+      if (mark) this.speakers.mark(mark, speaker);
+      else this.rows[index].querySelector("time + span").prepend(this.#speakerMark(speaker));
+    });
+    this.speakers.forgetUnused();
   }
 
   /** Give the sentences their sound. */
@@ -153,6 +169,22 @@ export class Transcript {
     return bottom > 0 && bottom < window.innerHeight + FOLLOWED_PX;
   }
 
+  /** The sentences as they are saved: with the names that the reader gave. */
+  get #named() {
+    return this.sentences.map((sentence) =>
+      sentence.speaker
+        ? { ...sentence, speaker: this.speakers.nameOf(sentence.speaker) }
+        : sentence,
+    );
+  }
+
+  #speakerMark(speaker) {
+    const mark = document.createElement("span");
+    mark.className = "speaker";
+    this.speakers.mark(mark, speaker);
+    return mark;
+  }
+
   #part(selector) {
     return this.element.querySelector(selector);
   }
@@ -189,12 +221,12 @@ export class Transcript {
     if (this.sentences.length) {
       for (const [format, mediaType, write] of TEXT_FORMATS) {
         offer("download", format.toUpperCase(), () =>
-          this.#save(new Blob([write(this.sentences)], { type: mediaType }), format),
+          this.#save(new Blob([write(this.#named)], { type: mediaType }), format),
         );
       }
       if (navigator.clipboard) {
         offer("copy", "", async (button) => {
-          await navigator.clipboard.writeText(toTxt(this.sentences));
+          await navigator.clipboard.writeText(toTxt(this.#named));
           say(button, "copied");
         });
       }

@@ -7,7 +7,8 @@ export class Upload {
   /**
    * @param {URL} url of the transcriptions.
    * @param {File} file
-   * @param {{model: string, language: string, itn: boolean, hotwords: string, apiKey: string}} options
+   * @param {{model: string, language: string, itn: boolean, hotwords: string, speakers: string,
+   *     apiKey: string}} options
    * @param {object} events
    * @param {(share: number) => void} events.onSent how much of the file has been sent, 0 to 1.
    * @param {(sentence: object) => void} events.onSentence see subtitles.js.
@@ -77,12 +78,13 @@ export class Upload {
   }
 }
 
-function form(file, { model, language, itn, hotwords }) {
+function form(file, { model, language, itn, hotwords, speakers }) {
   const fields = new FormData();
   fields.append("model", model);
   if (language !== "auto") fields.append("language", language);
   if (hotwords) fields.append("prompt", hotwords);
   fields.append("itn", String(itn));
+  if (speakers) fields.append("speakers", speakers);
   fields.append("response_format", "verbose_json");
   fields.append("timestamp_granularities[]", "word");
   fields.append("stream", "true");
@@ -91,7 +93,7 @@ function form(file, { model, language, itn, hotwords }) {
 }
 
 /** Return an event's sentence; the API counts in seconds. */
-function toSentence({ delta, start, end, words = [] }) {
+function toSentence({ delta, start, end, words = [], speaker = "" }) {
   const text = delta.trim();
   const timed = words.length === textUnits(text).length;
   return {
@@ -101,6 +103,7 @@ function toSentence({ delta, start, end, words = [] }) {
     words: timed
       ? words.map((word) => ({ startMs: milliseconds(word.start), endMs: milliseconds(word.end) }))
       : [],
+    speaker,
   };
 }
 

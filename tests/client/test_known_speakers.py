@@ -50,7 +50,7 @@ def test_known_speakers_are_called_by_name(triton_server, folder, monkeypatch):
     infer = ThreadedGrpcTransport.infer
 
     async def counted(self, request, timeout_s):
-        asked.append(request.model)
+        asked.append(request.model_name)
         return await infer(self, request, timeout_s)
 
     monkeypatch.setattr(ThreadedGrpcTransport, "infer", counted)

@@ -72,7 +72,9 @@ class Recognition:
         Raises:
             UsageError: the file of hotwords cannot be read.
         """
-        speakers = options.speakers or (None if options.known_speakers is None else "auto")
+        speakers: SpeakerCount | None = options.speakers
+        if speakers is None and options.known_speakers is not None:
+            speakers = "auto"
         raw = (options.raw_rate, options.raw_format, options.raw_channels)
         return cls(
             model=options.model,

@@ -103,7 +103,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("expected --output or --output-dir; got both")
     if options.output_dir is None and options.force:
         raise UsageError("--force: expected --output-dir, too")
-    if options.format == "rttm" and options.speakers is None:
+    asked = (options.speakers, options.known_speakers)
+    if options.format == "rttm" and asked == (None, None):
         raise UsageError("--format rttm: expected --speakers, too")
     if options.itn is None:
         options.itn = options.compute_cer is None

@@ -79,7 +79,6 @@ class Espeak:
         self._words: list[tuple[int, int]] = []
         self._callback = _Callback(self._collect)
         self._library.espeak_SetSynthCallback(self._callback)
-        self._voice = ""
 
     def _collect(self, samples, count, events) -> int:  # type: ignore[no-untyped-def]
         if samples and count > 0:
@@ -102,10 +101,9 @@ class Espeak:
 
         Raises EspeakError when the voice is unknown.
         """
-        if voice != self._voice:
-            if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
-                raise EspeakError(f"espeak-ng has no voice {voice!r}")
-            self._voice = voice
+        # Each time: the file of an invented voice may be another by now under the same name.
+        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise EspeakError(f"espeak-ng has no voice {voice!r}")
         values = {"rate": rate, "pitch": pitch, "range": pitch_range, "word_gap": word_gap}
         for name, number in _PARAMETERS.items():
             self._library.espeak_SetParameter(number, int(values[name]), 0)

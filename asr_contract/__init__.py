@@ -8,6 +8,7 @@
     chunk_size   how a stream is cut, and the sizes that are served
     error_rate   how transcripts are compared
     scripts      what is written without spaces
+    traces       whether OpenTelemetry is asked for, and what joins a trace
 
 Here a rule stands that both sides would otherwise spell out, each for itself. Values that are
 wrong raise `ValueError` with what was expected and what came; the SDK makes its own of them.
@@ -65,6 +66,7 @@ from .models import (
 )
 from .scripts import UNSPACED, are_spaced
 from .text_files import read_text
+from .traces import joinable, traces_endpoint
 
 __all__ = [
     "ALIGNER_MODEL",
@@ -101,6 +103,7 @@ __all__ = [
     "is_doubtful",
     "is_heard",
     "join_hotwords",
+    "joinable",
     "language_id",
     "language_name",
     "nearest_served_chunk_size",
@@ -111,6 +114,7 @@ __all__ = [
     "read_text",
     "requested_hotwords",
     "text_norm_id",
+    "traces_endpoint",
     "triton_name",
     "write_hotwords",
 ]

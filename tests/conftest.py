@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from asr_server.run import TritonServer
+from asr_server.run.traces import trace_arguments
 from tests import prepared_models
+from tests.collector import running_collector
 from tests.serving import EMBEDDED, RawClient, serve_models
 
 # How long an example takes says more about what else the machine does than about the code, and the
@@ -53,9 +55,16 @@ class RunningServer:
 
 
 @pytest.fixture(scope="session")
-def triton_server(tmp_path_factory):
+def collector():
+    with running_collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def triton_server(tmp_path_factory, collector):
     work = tmp_path_factory.mktemp("embedded")
-    with serve_models(work, EMBEDDED) as server:
+    traces = trace_arguments({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
+    with serve_models(work, EMBEDDED, extra_args=traces) as server:
         yield RunningServer(
             f"http://{server.http_url}", f"grpc://{server.grpc_url}", server, RawClient(server)
         )

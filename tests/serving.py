@@ -29,6 +29,7 @@ def serve_models(
     flags: ServerFlags | None = None,
     instances: Mapping[str, int] | None = None,
     device: Device = "cpu",
+    extra_args: Sequence[str] = (),
 ) -> Iterator[TritonServer]:
     """Install models into copies of the repositories and serve them.
 
@@ -38,10 +39,17 @@ def serve_models(
         parameters: new values of parameters and fields in `config.pbtxt`.
         instances: processes of the models that leave it to serving.
         device: what the graphs are prepared for.
+        extra_args: further words for Triton's command line.
     """
     repositories = install_models(work, sources, parameters, device)
-    log = work / "server.log"
-    with running(TritonServer(repositories, log=log, flags=flags, instances=instances)) as server:
+    server = TritonServer(
+        repositories,
+        log=work / "server.log",
+        extra_args=extra_args,
+        flags=flags,
+        instances=instances,
+    )
+    with running(server):
         yield server
 
 

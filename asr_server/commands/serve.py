@@ -10,6 +10,7 @@ weights are left out. What dies is started anew. Ctrl-C or SIGTERM stops everyth
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ from asr_server.run import (
     serve,
 )
 from asr_server.run.open_triton import OPEN_WARNING, restricted
+from asr_server.run.traces import trace_arguments
 from asr_server.sockets import (
     GRPC_SOCKET,
     SocketFolderError,
@@ -127,6 +129,7 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop
     """Serve until told to stop; return the exit status."""
     if options.gateway:
         require("gateway")
+    traces = trace_arguments(os.environ)
     installation = find_installation()
     endpoints = Endpoints(options.host, options.http_port, options.grpc_port, options.metrics_port)
     doors = None if options.open_triton else Doors(endpoints, settings)
@@ -144,7 +147,7 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop
         server = TritonServer(
             repositories,
             listening=Sockets(folder) if doors else ports,
-            extra_args=() if doors else restricted(folder),
+            extra_args=[*traces, *(() if doors else restricted(folder))],
             log=options.log,
             flags=flags,
             installation=installation,

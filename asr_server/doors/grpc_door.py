@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2
 
+from asr_contract import joinable
 from asr_server.doors.access import Access
 from asr_server.doors.body import MAX_BODY_BYTES, MAX_WAITING_BYTES, NoRoom, Room
 from asr_server.doors.grpc_relay import Relay
@@ -167,7 +168,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
                     await context.abort(grpc.StatusCode.UNAVAILABLE, _LEAVING)
                 async with self._room.reserved(len(request)):
                     with self._counted(method):
-                        return bytes(await call(request, timeout=context.time_remaining()))
+                        left_s, metadata = context.time_remaining(), _passed_on(context)
+                        return bytes(await call(request, timeout=left_s, metadata=metadata))
             raise Refused("expected a message")
 
         async def handle(requests: AsyncIterator[bytes], context: Any) -> bytes:
@@ -202,7 +204,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 client = self._relay.address_of(context.peer())
                 with self._shares.held(client), self._counted(method):
-                    answers = call(checked(), timeout=context.time_remaining())
+                    left_s, metadata = context.time_remaining(), _passed_on(context)
+                    answers = call(checked(), timeout=left_s, metadata=metadata)
                     try:
                         async for answer in answers:
                             yield answer
@@ -241,6 +244,11 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
                 f"come again in {RETRY_AFTER_S} s"
             )
         await context.abort(code, details)
+
+
+def _passed_on(context: Any) -> list[tuple[str, str]]:
+    """Return the metadata of a call that Triton is told: which trace it belongs to."""
+    return [*joinable(dict(context.invocation_metadata() or ())).items()]
 
 
 def check_infer(message: bytes) -> bool:

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
+from asr_contract import joinable
 from asr_server.doors.access import Access
 from asr_server.doors.body import NoRoom, Room, TooLarge, announced_bytes, read_body
 from asr_server.doors.infer_body import rewritten
@@ -36,6 +37,7 @@ _QUERY_TIMEOUT_S = 30.0
 _CLOSED = "open are health, metadata, config, stats and infer of KServe v2; this is none of them"
 _LIVE = "/v2/health/live"
 _READY = "/v2/health/ready"
+_READY_TIMEOUT_S = 2.0  # who does not say that it is ready is not
 _OPEN = (_LIVE, _READY)  # to probes, which have no key
 _SAFE = {"Server": "triton-asr", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -63,7 +65,7 @@ class HttpDoor:
 
     def __init__(self, access: Access, http: Path, metrics: Path) -> None:
         self._access = access
-        self._sockets = {"http": http, "metrics": metrics}
+        self._sockets = {"http": http, "metrics": metrics, "ready": http}
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._room = Room()
         self._runners: list[web.AppRunner] = []
@@ -75,7 +77,9 @@ class HttpDoor:
         """Listen."""
         for name, path in self._sockets.items():
             self._sessions[name] = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(str(path), limit=0),
+                # Triton serves a connection by one thread, which is busy while it loads a model:
+                # whether it is ready is asked by one that may get another.
+                connector=aiohttp.UnixConnector(str(path), limit=0, force_close=name == "ready"),
                 auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None),
             )
@@ -142,7 +146,7 @@ class HttpDoor:
             response = _refusal(error.status, str(error))
         except NoRoom:
             response = _later("as much is under way as this door takes together")
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError):  # no OSError in Python 3.10
             response = _later("Triton does not answer: it starts, or starts anew")
         return response
 
@@ -176,7 +180,9 @@ class HttpDoor:
         return web.Response(headers=_SAFE)
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
-        return _later("the server stops") if self._leaving else await self._query(request)
+        if self._leaving:
+            return _later("the server stops")
+        return await self._passed(request, "ready", b"", {}, _READY_TIMEOUT_S)
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
         return await self._passed(request, "http", b"", {}, _QUERY_TIMEOUT_S)
@@ -191,7 +197,9 @@ class HttpDoor:
         async with self._room.reserved(announced_bytes(request)):
             body = await read_body(request)
             body, length = rewritten(body, int(lengths[0]) if lengths else None)
-            return await self._passed(request, "http", body, {HEADER_LENGTH: str(length)}, None)
+            joining = joinable({name.lower(): value for name, value in request.headers.items()})
+            headers = {HEADER_LENGTH: str(length), **joining}
+            return await self._passed(request, "http", body, headers, None)
 
     async def _passed(
         self,

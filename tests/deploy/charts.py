@@ -46,6 +46,7 @@ CASES: dict[str, Manifest] = {
             "dashboard": True,
             "labels": {"release": "prometheus"},
             "prometheusUrl": "http://prometheus.monitoring:9090",
+            "traces": {"endpoint": "http://otel-collector.monitoring:4318", "share": 0.1},
         },
     },
     "many gpus": {

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from asr_contract import traces_endpoint
 from asr_gateway.service import command_line, server
 from asr_server.commands.serve_options import parser as serve_parser
 from asr_server.models import KINDS
@@ -157,6 +158,26 @@ def test_what_it_scales_by_is_documented(release):
 
 def limits(release: Release, part: str) -> dict[str, object]:
     return release.pod(part)["containers"][0]["resources"]["limits"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_traces_reach_the_collector(name):
+    release, wanted = releases()[name], CASES[name].get("monitoring", {}).get("traces")
+    for component in ("gateway", "triton"):
+        (container,) = release.pod(component)["containers"]
+        environment = {each["name"]: each.get("value", "") for each in container["env"]}
+        endpoint = traces_endpoint(environment)
+        if wanted is None:
+            assert endpoint is None
+            continue
+        assert endpoint == f"{wanted['endpoint']}/v1/traces"
+        assert float(environment["OTEL_TRACES_SAMPLER_ARG"]) == wanted["share"]
+        (policy,) = [
+            each["spec"]
+            for each in release.of_kind("NetworkPolicy")
+            if each["metadata"]["name"].endswith(f"-{component}")
+        ]
+        assert {"port": 4318} in [port for rule in policy["egress"] for port in rule["ports"]]
 
 
 def test_gpus_are_asked_for():

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
+import secrets
 import subprocess
 import sys
 import time
+import wave
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import requests
+import tritonclient.grpc
+import tritonclient.http
+import tritonclient.utils
 import websockets
 
 from asr_client import AsrError, Client
@@ -30,8 +38,9 @@ from tests.gateway.gateways import (
 )
 from tests.gateway.realtime_client import COMPLETED, of_type, realtime
 from tests.serve_command import serving
-from tests.serving import EMBEDDED, install_models
+from tests.serving import EMBEDDED, install_models, request_inputs
 
+tritonclients = {"http": tritonclient.http, "grpc": tritonclient.grpc}
 KINDS_SERVED = ("sensevoice", "vad", "paraformer-online")
 RECOVERY_S = 300
 AUDIO = spoken_pcm(3)
@@ -45,9 +54,12 @@ def repositories(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(repositories):
-    with serving(repositories, repositories[0].parent / "server.log", gateway=True) as server:
-        yield server
+def server(repositories, collector):
+    log = repositories[0].parent / "server.log"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        with serving(repositories, log, gateway=True) as server:
+            yield server
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +104,48 @@ def test_a_door(server, door):
     assert before - {each.pid for each in server.family()} == {killed.pid}
 
 
+@pytest.mark.parametrize("door", ["http", "grpc"])
+def test_the_doors_pass_on_which_trace_a_request_is_of(server, collector, door):
+    trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
+    headers = {"traceparent": f"00-{trace_id}-{span_id}-01", "tracestate": "a=b"}
+    address = server.http_url if door == "http" else server.grpc_url
+    with tritonclients[door].InferenceServerClient(address.partition("//")[2]) as client:
+        tensors = []
+        for name, array in request_inputs("sensevoice", [SILENCE]).items():
+            datatype = tritonclient.utils.np_to_triton_dtype(array.dtype)
+            tensors.append(tritonclients[door].InferInput(name, list(array.shape), datatype))
+            tensors[-1].set_data_from_numpy(array)
+        client.infer("sensevoice", tensors, headers=headers)
+    spans = collector.wait_for(trace_id, lambda spans: any(not_inner(span) for span in spans))
+    (outermost,) = filter(not_inner, spans)
+    assert (outermost.service, outermost.parent_id) == ("triton-asr-server", span_id)
+
+
+def not_inner(span) -> bool:
+    return span.name == "InferRequest"
+
+
+def test_a_gateway_beside_triton_is_traced_with_it(server, gateway, collector):
+    trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
+    answer = requests.post(
+        f"{gateway.http}/v1/audio/transcriptions",
+        files={"file": ("a.wav", wav_of(AUDIO))},
+        headers={"traceparent": f"00-{trace_id}-{span_id}-01"},
+        timeout=RECOVERY_S,
+    )
+    assert answer.ok
+    services = {"triton-asr-server", "triton-asr-gateway"}
+    collector.wait_for(trace_id, lambda spans: {span.service for span in spans} == services)
+
+
+def wav_of(pcm: bytes) -> bytes:
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(pcm)
+    return target.getvalue()
+
+
 def test_clients_of_http_wait_for_a_new_door(server):
     server.child("asr_server.doors", "http").kill()
     answer = requests.get(f"{server.http_url}/v2/health/ready", timeout=RECOVERY_S)
@@ -107,6 +161,44 @@ def test_the_gateway(server, gateway):
                 return
         time.sleep(0.2)
     pytest.fail("the gateway did not come back")
+
+
+def test_a_lost_process_is_not_ready(server, gateway):
+    """Triton by itself goes on saying that it is."""
+
+    def door_says() -> bool:
+        return requests.get(f"{server.http_url}/v2/health/ready", timeout=60).ok
+
+    def grpc_door_says(model: str | None) -> bool:
+        with Client(server.grpc_url, timeout_s=60) as client:
+            return client.is_ready(model)
+
+    def gateway_says() -> bool:
+        return requests.get(f"{gateway.http}/readyz", timeout=60).ok
+
+    asked = {
+        "HTTP": door_says,
+        "gRPC": lambda: grpc_door_says(None),
+        "model": lambda: grpc_door_says("vad"),
+        "gateway": gateway_says,
+    }
+    for says in asked.values():
+        wait_until(says)
+    server.child("vad_0_0").kill()
+    with ThreadPoolExecutor() as pool:  # beside each other: it does not last long
+        denials = [pool.submit(wait_until, lambda says=says: not says()) for says in asked.values()]
+        for denial in denials:
+            denial.result()
+    for says in asked.values():
+        wait_until(says)
+    wait_until_it_answers(server.grpc_url)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + RECOVERY_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 async def session_with_a_death(gateway, mode: str, kill) -> list[dict]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from asr_contract import PUNCTUATION_MODEL, SPEAKER_MODEL, VAD_MODEL, read_language, triton_name
 from asr_contract.tensors import TEXT_NORM
 
+from .. import tracing
 from ..errors import ModelNotFound, OptionError
 from ..protocol import ModelInterface
 from ..recognition import RecognitionOptions, RemoteRecogniser
@@ -118,7 +119,11 @@ class ServedModels:
         options = RecognitionOptions(
             wanted.model, wanted.language, self._writes_itself, wanted.hotwords
         )
-        transcripts = await self._recogniser.recognise([segment.waveform], options, self._timeout_s)
+        where = {"asr.start_ms": segment.start_ms, "asr.end_ms": segment.end_ms}
+        with tracing.span("segment", where):
+            transcripts = await self._recogniser.recognise(
+                [segment.waveform], options, self._timeout_s
+            )
         self.recognition_s += time.monotonic() - start_s
         self.warnings = list(dict.fromkeys([*self.warnings, *transcripts[0].warnings]))
         return transcripts[0]

@@ -8,6 +8,7 @@ from typing import Any
 import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
 
+from .. import tracing
 from ..protocol import InferRequest, ModelMetadata
 from ..results import ModelInfo
 from .calls import Calls
@@ -21,7 +22,7 @@ from .grpc_messages import (
     grpc_ready_models,
 )
 from .grpc_stream import GrpcRequestStream
-from .interface import RequestStream
+from .interface import RequestStream, traced_request
 
 _INT32_MAX = 2**31 - 1
 
@@ -87,7 +88,8 @@ class GrpcTransport:
 
     async def _call(self, method: str, timeout_s: float, *arguments: Any, **options: Any) -> Any:
         """Call a method of tritonclient's, and await what it answers."""
-        options |= {"client_timeout": timeout_s, "headers": self._headers}
+        headers = {**self._headers, **tracing.headers()}
+        options |= {"client_timeout": timeout_s, "headers": headers}
         call = self._start(method, *arguments, **options)
         return await self._calls.run(call, timeout_s + _REPORT_S)
 
@@ -98,7 +100,10 @@ class GrpcTransport:
 
     async def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name."""
-        with translated(self._url, f"model {request.model_name!r}", timeout_s):
+        with (
+            translated(self._url, f"model {request.model_name!r}", timeout_s),
+            traced_request(request, self._url),
+        ):
             return grpc_outputs(await self._call("infer", timeout_s, **grpc_arguments(request)))
 
     def open_stream(self) -> RequestStream:

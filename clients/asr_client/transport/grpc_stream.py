@@ -11,11 +11,13 @@ import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
+from .. import tracing
 from ..errors import ConnectionFailed
 from ..protocol import InferRequest
 from .calls import Calls
 from .failures import translated
 from .grpc_messages import grpc_arguments, grpc_outputs
+from .interface import traced_request
 
 
 class GrpcRequestStream:
@@ -40,12 +42,18 @@ class GrpcRequestStream:
         self._outgoing: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._waiting: deque[asyncio.Future[triton.InferResult]] = deque()
         self._ended: Exception | None = None
-        self._answers = client.stream_infer(self._requests(), headers=dict(headers or {}))
+        self._span = tracing.begin("stream", {"server.address": url})
+        self._answers = client.stream_infer(
+            self._requests(), headers={**(headers or {}), **tracing.headers(self._span)}
+        )
         self._reader = asyncio.create_task(self._read())
 
     async def exchange(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name, within `timeout_s`."""
-        with translated(self._url, f"model {request.model_name!r}", timeout_s):
+        with (
+            translated(self._url, f"model {request.model_name!r}", timeout_s),
+            traced_request(request, self._url),
+        ):
             self._calls.check_open()
             if self._ended is not None:
                 raise self._ended
@@ -58,6 +66,8 @@ class GrpcRequestStream:
         """Cancel the stream; what is on the way ends with ConnectionFailed."""
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
+        if self._span is not None and self._span.is_recording():
+            self._span.end()
 
     async def _requests(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the requests to tritonclient, until the stream ends."""

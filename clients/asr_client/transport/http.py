@@ -10,12 +10,13 @@ import tritonclient.http.aio as triton
 from numpy.typing import NDArray
 from tritonclient.utils import np_to_triton_dtype
 
+from .. import tracing
 from ..protocol import InferRequest, ModelMetadata
 from ..results import ModelInfo
 from .calls import Calls
 from .endpoint import Endpoint
 from .failures import translated
-from .interface import RequestStream, sequence_arguments
+from .interface import RequestStream, sequence_arguments, traced_request
 
 Infer = Callable[[InferRequest, float], Awaitable[Mapping[str, NDArray[Any]]]]
 
@@ -81,7 +82,10 @@ class HttpTransport:
 
     async def infer(self, request: InferRequest, timeout_s: float) -> Mapping[str, NDArray[Any]]:
         """Send one request and return the answer's outputs by name."""
-        with translated(self._url, f"model {request.model_name!r}", timeout_s):
+        with (
+            translated(self._url, f"model {request.model_name!r}", timeout_s),
+            traced_request(request, self._url),
+        ):
             inputs = []
             for name, array in request.inputs.items():
                 dtype = np_to_triton_dtype(array.dtype)
@@ -89,8 +93,9 @@ class HttpTransport:
                 tensor.set_data_from_numpy(array, binary_data=True)
                 inputs.append(tensor)
             # Without a list of outputs Triton sends all it has, and all of them binary.
+            headers = {**self._headers, **tracing.headers()}
             call = self._client().infer(
-                request.model_name, inputs, headers=self._headers, **sequence_arguments(request)
+                request.model_name, inputs, headers=headers, **sequence_arguments(request)
             )
             result = await self._calls.run(call, timeout_s)
             names = [output["name"] for output in result.get_response()["outputs"]]

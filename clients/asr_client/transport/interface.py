@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from .. import tracing
 from ..protocol import InferRequest, ModelMetadata
 from ..results import ModelInfo
 
@@ -71,4 +73,14 @@ def sequence_arguments(request: InferRequest) -> dict[str, Any]:
         }
     if request.parameters:
         arguments["parameters"] = dict(request.parameters)
+    if request_id := tracing.request_id():
+        arguments["request_id"] = request_id
     return arguments
+
+
+def traced_request(request: InferRequest, url: str) -> AbstractContextManager[Any]:
+    """Return the span of a request, for a `with` around all that it takes."""
+    attributes: dict[str, Any] = {"asr.model": request.model_name, "server.address": url}
+    if request.step is not None:
+        attributes["asr.sequence_id"] = str(request.step.sequence_id)  # beyond 2^53 for some
+    return tracing.span(f"infer {request.model_name}", attributes, tracing.CLIENT)

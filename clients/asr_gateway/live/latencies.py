@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from asr_client import tracing
+
 from ..shared import Gateway
 from .arrivals import Arrivals
 from .recognition import Bound, Partial, Spoken
@@ -34,7 +36,10 @@ class TextLatencies:
             return
         metrics, is_partial = self._metrics, isinstance(event, Partial)
         latency_s = metrics.partial_latency_s if is_partial else metrics.sentence_latency_s
-        latency_s.observe(self._heard.since_s(event.heard_ms))
+        late_s = self._heard.since_s(event.heard_ms)
+        latency_s.observe(late_s)
+        name = "partial text" if is_partial else "sentence"
+        tracing.record(name, late_s, {"asr.heard_ms": event.heard_ms, "asr.stretch": event.index})
         begun_s = self._begun_s.pop(event.index, None)
         if not isinstance(event, Partial):
             return

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from asr_client import AsyncClient, FileOptions, Sentence, StreamUpdate
+from asr_client import AsyncClient, FileOptions, Sentence, StreamUpdate, tracing
 from asr_client.audio import Waveform
 from asr_client.diarisation import SegmentVoices, hear_voices
 from asr_client.files import Segment, SegmentCutter, SegmentRecogniser, SpeechDetector
@@ -237,13 +237,22 @@ class LiveRecognition:
         async with detector:
             while (piece := await self._inbox.take()) is not None:
                 self._begun_s = self._begun_s or time.monotonic()
-                rows = await detector.accept(piece)
-                self.heard_samples += piece.size
-                await self._follow(cutter, cutter.accept(piece, rows), piece)
+                with tracing.span("audio", self._about(piece)):
+                    rows = await detector.accept(piece)
+                    self.heard_samples += piece.size
+                    await self._follow(cutter, cutter.accept(piece, rows), piece)
             nothing = np.zeros(0, np.float32)
             await self._follow(cutter, cutter.accept(nothing, await detector.finish()), nothing)
             cutter.finish()
         await self._speeches.put(None)
+
+    def _about(self, piece: Waveform) -> dict[str, float]:
+        """Return where a piece lies in the utterance, for its span."""
+        heard = self.heard_samples
+        return {
+            "asr.start_ms": 1000 * heard / SAMPLE_RATE,
+            "asr.end_ms": 1000 * (heard + piece.size) / SAMPLE_RATE,
+        }
 
     async def _follow(
         self, cutter: SegmentCutter, ended: Iterator[Segment], piece: Waveform

@@ -17,6 +17,7 @@ from ..shared import (
     is_outage,
     log_event,
     logged,
+    served,
     told,
 )
 from .channel import (
@@ -202,8 +203,11 @@ class LiveSession:
         """See an utterance through, and count how it ended."""
         metrics, outcome, begun_s = self._gateway.metrics, "left", time.monotonic()
         try:
-            await utterance.run()
-            await self._utterance_done()
+            about = {"asr.mode": utterance.mode, "asr.session": self._number}
+            with served(f"{self.door} utterance", about) as more:
+                await utterance.run()
+                await self._utterance_done()
+                more["asr.audio_s"] = utterance.audio_s
             outcome = "ok"
         except Exception as error:
             outcome = "left" if isinstance(error, ChannelClosed) else "error"

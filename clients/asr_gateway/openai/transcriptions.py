@@ -10,7 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive
 
-from asr_client import AsrError, AsyncFileTranscription, FileOptions, FileTranscript, Sentence
+from asr_client import (
+    AsrError,
+    AsyncFileTranscription,
+    FileOptions,
+    FileTranscript,
+    Sentence,
+    tracing,
+)
 from asr_client.files import join_texts, whole_transcript
 
 from ..shared import MODELS, Gateway, TooManySessions, log_event
@@ -37,7 +44,8 @@ class TranscriptionEndpoint(UploadEndpoint):
     ) -> Response | None:
         """Return the answer; None for a client that has gone. `stack` closes what it needs."""
         gateway = self.gateway
-        fields = await request.upload()
+        with tracing.span("upload"):
+            fields = await request.upload()
         stack.push_async_callback(fields.close)
         form = read_form(fields, gateway.models)
         check_size(form.file, gateway.settings.max_upload_bytes)

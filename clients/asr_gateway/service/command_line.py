@@ -29,6 +29,7 @@ from ..shared import (
     SettingsError,
     log_event,
     set_up_logging,
+    start_tracing,
 )
 from .server import GatewayServer
 
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = read_settings(options)
+        end_tracing = start_tracing()
         server = GatewayServer(settings, lambda host, port: _announce(settings, host, port))
     except (SettingsError, OptionError, OSError) as error:
         parser.error(str(error))
@@ -51,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # uvicorn raises the signal that stopped it once more; the exit status shall be ours.
         signal.signal(number, lambda *_: None)
     server.run()
+    end_tracing()
     return 0 if server.started else 1
 
 

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..openai import ApiError
-from ..shared import Gateway, log_event
+from ..shared import HTTP_STATUS, Gateway, joined, log_event, served
 
 # What needs a key where there are keys. The page does not: it asks its user for one.
 _PROTECTED = ("/v1", "/metrics")
@@ -24,6 +24,7 @@ _ROUTES = (
     "/metrics",
     "/static",
 )
+_TRACED = "/v1/audio/"
 _PROBES = ("/healthz", "/health", "/readyz", "/metrics")  # which come all the time
 
 REQUEST_ID = "x-request-id"  # in each answer, and in the log
@@ -42,10 +43,17 @@ class Guard:
         self._gateway = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
-        if scope["type"] != "http":
+        """Serve a request, as a part of its caller's trace."""
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        with joined(HTTPConnection(scope).headers):
+            if scope["type"] == "websocket":
+                await self._app(scope, receive, send)
+            else:
+                await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         metrics, path = self._gateway.metrics, scope["path"]
         route = next((route for route in _ROUTES if _is_under(path, route)), "other")
         status, begun_s = 0, time.monotonic()
@@ -65,6 +73,12 @@ class Guard:
                 metrics.refused.labels("api_key").inc()
                 refusal = ApiError(401, "expected an API key", code="invalid_api_key")
                 await refusal.response()(scope, receive, send_noting_status)
+            elif path.startswith(_TRACED):
+                about = {"http.request.method": scope["method"], "http.route": route}
+                with served(f"{scope['method']} {route}", about) as more:
+                    more["asr.request_id"] = request_id
+                    await self._app(scope, receive, send_noting_status)
+                    more[HTTP_STATUS] = status
             else:
                 await self._app(scope, receive, send_noting_status)
         finally:

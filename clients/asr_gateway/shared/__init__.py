@@ -3,7 +3,7 @@
 `Gateway` holds one of each: `settings` (what it was told when it started), the client of Triton,
 `auth` (API keys), `limits` (how many sessions), `metrics`, `hotwords` (which words the models
 take). `outage` knows whether Triton is away. `logs` writes a JSON object for each thing that
-happens, `failures` says what a client is told of one.
+happens, `tracing` records spans, `failures` says what a client is told of a failure.
 """
 
 from .auth import ApiKeys
@@ -14,10 +14,12 @@ from .logs import log_event, set_up_logging
 from .model_names import DEFAULT_MODEL_NAME, MODELS, ONLINE_MODELS, ModelNames
 from .outage import RETRY_AFTER_S, TritonAway, TritonWatch, is_outage, through_outages
 from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError, is_loopback
+from .tracing import HTTP_STATUS, joined, served, start_tracing
 
 __all__ = [
     "DEFAULT_MODEL_NAME",
     "GATEWAY_FAILED",
+    "HTTP_STATUS",
     "MAX_UPLOAD_MB",
     "MODELS",
     "ONLINE_MODELS",
@@ -36,9 +38,12 @@ __all__ = [
     "failure_kind",
     "is_loopback",
     "is_outage",
+    "joined",
     "log_event",
     "logged",
+    "served",
     "set_up_logging",
+    "start_tracing",
     "through_outages",
     "told",
 ]

@@ -71,6 +71,31 @@ capabilities:
 {{- end -}}
 {{- end -}}
 
+{{/* Where spans go (docs/tracing.md); Triton records what gateways and other callers do. */}}
+{{- define "triton-asr.traces" -}}
+{{- with .Values.monitoring.traces -}}
+{{- if .endpoint -}}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .share | quote }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The way there. */}}
+{{- define "triton-asr.tracesEgress" -}}
+{{- with .Values.monitoring.traces.endpoint -}}
+{{- $port := regexFind ":[0-9]+" (trimPrefix "https://" (trimPrefix "http://" .)) | trimPrefix ":" -}}
+- ports:
+    - port: {{ $port | default (ternary "443" "80" (hasPrefix "https://" .)) | int }}
+  to:
+    {{- include "triton-asr.monitoring" $ | nindent 4 }}
+{{- end -}}
+{{- end -}}
+
 {{/* Of (root, component): not all on one node, where there are several. */}}
 {{- define "triton-asr.spread" -}}
 - maxSkew: 1

@@ -15,7 +15,7 @@ from asr_core.punctuation import (
     pack_punctuated,
 )
 from asr_triton.answers import read_inputs, reply
-from asr_triton.calls import run_model
+from asr_triton.calls import calls_for, run_model
 from asr_triton.parameters import Parameters
 
 
@@ -35,7 +35,9 @@ class TritonPythonModel:
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Punctuate the texts of all requests."""
         read_requests = [PunctuationRequest(read_inputs(request)["TEXT"]) for request in requests]
-        return [reply(answer, outputs) for answer in self.service.answer(read_requests, tag)]
+        with calls_for(requests):
+            answers = self.service.answer(read_requests, tag)
+        return [reply(answer, outputs) for answer in answers]
 
 
 def outputs(rows: Sequence[Punctuated]) -> dict[str, NDArray[Any]]:

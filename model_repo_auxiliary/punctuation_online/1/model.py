@@ -14,7 +14,7 @@ from asr_core.punctuation import (
     pack_punctuated,
 )
 from asr_triton.answers import read_inputs, reply
-from asr_triton.calls import run_model
+from asr_triton.calls import calls_for, run_model
 from asr_triton.parameters import Parameters
 
 
@@ -37,7 +37,8 @@ class TritonPythonModel:
             PunctuationRequest(inputs["TEXT"], inputs.get("CACHE"))
             for inputs in map(read_inputs, requests)
         ]
-        answers = self.service.answer(read_requests, tag)
+        with calls_for(requests):
+            answers = self.service.answer(read_requests, tag)
         return [reply(answer, pack_punctuated) for answer in answers]
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from asr_core.speakers import SPEAKER_ENCODER_OUTPUTS, SpeakerRequest, SpeakerService
 from asr_triton.answers import read_inputs, reply
-from asr_triton.calls import model_function
+from asr_triton.calls import calls_for, model_function
 from asr_triton.parameters import Parameters
 
 
@@ -26,7 +26,9 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Give the embedding of each recording of all requests."""
-        answers = self.service.answer([read_request(request) for request in requests], self.encode)
+        with calls_for(requests):
+            read_requests = [read_request(request) for request in requests]
+            answers = self.service.answer(read_requests, self.encode)
         return [reply(answer, outputs) for answer in answers]
 
 

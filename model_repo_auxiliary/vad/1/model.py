@@ -8,7 +8,7 @@ import triton_python_backend_utils as pb_utils
 
 from asr_core.vad import VAD_ENCODER_OUTPUTS, VadAnswer, VadRequest, VadService, load_vad
 from asr_triton.answers import read_inputs, reply, turn_of
-from asr_triton.calls import model_function
+from asr_triton.calls import calls_for, model_function
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
 
@@ -27,7 +27,9 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Feed each request's stream and return what it brought."""
-        answers = self.service.answer([read_request(request) for request in requests], self.encode)
+        with calls_for(requests):
+            read_requests = [read_request(request) for request in requests]
+            answers = self.service.answer(read_requests, self.encode)
         self.sessions.show()
         return [reply(answer, VadAnswer.outputs) for answer in answers]
 

@@ -66,7 +66,7 @@ from .models import (
 )
 from .scripts import UNSPACED, are_spaced
 from .text_files import read_text
-from .traces import joinable, traces_endpoint
+from .traces import joinable, recorded, traces_endpoint
 
 __all__ = [
     "ALIGNER_MODEL",
@@ -112,6 +112,7 @@ __all__ = [
     "parse_served_chunk_size",
     "read_language",
     "read_text",
+    "recorded",
     "requested_hotwords",
     "text_norm_id",
     "traces_endpoint",

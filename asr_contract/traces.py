@@ -15,6 +15,7 @@ _DEFAULT_ENDPOINT = "http://localhost:4318"
 _PATH = "/v1/traces"
 _PROTOCOL = "http/protobuf"
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_SAMPLED = 1  # of the flags
 _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 
 
@@ -56,6 +57,15 @@ def _check(exporter: str, environment: Mapping[str, str], endpoint: str) -> None
             break
     if not endpoint.startswith(("http://", "https://")):
         raise ValueError(f"OpenTelemetry's endpoint: expected http:// or https://; got {endpoint}")
+
+
+def recorded(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return those of `joinable` if the trace they name is recorded, otherwise nothing.
+
+    It is what Triton is told: it records what it is told to join, whatever the flags there say.
+    """
+    joining = joinable(headers)
+    return joining if int(joining.get(TRACEPARENT, "0")[-2:], 16) & _SAMPLED else {}
 
 
 def joinable(headers: Mapping[str, str]) -> dict[str, str]:

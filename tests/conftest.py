@@ -64,6 +64,7 @@ def collector():
 def triton_server(tmp_path_factory, collector):
     work = tmp_path_factory.mktemp("embedded")
     traces = trace_arguments({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
+    traces += ["--trace-config=opentelemetry,bsp_schedule_delay=500"]  # not every five seconds
     with serve_models(work, EMBEDDED, extra_args=traces) as server:
         yield RunningServer(
             f"http://{server.http_url}", f"grpc://{server.grpc_url}", server, RawClient(server)

@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2
 
-from asr_contract import joinable
+from asr_contract import recorded
 from asr_server.doors.access import Access
 from asr_server.doors.body import MAX_BODY_BYTES, MAX_WAITING_BYTES, NoRoom, Room
 from asr_server.doors.grpc_relay import Relay
@@ -248,7 +248,7 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 def _passed_on(context: Any) -> list[tuple[str, str]]:
     """Return the metadata of a call that Triton is told: which trace it belongs to."""
-    return [*joinable(dict(context.invocation_metadata() or ())).items()]
+    return [*recorded(dict(context.invocation_metadata() or ())).items()]
 
 
 def check_infer(message: bytes) -> bool:

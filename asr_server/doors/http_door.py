@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
-from asr_contract import joinable
+from asr_contract import recorded
 from asr_server.doors.access import Access
 from asr_server.doors.body import NoRoom, Room, TooLarge, announced_bytes, read_body
 from asr_server.doors.infer_body import rewritten
@@ -197,7 +197,7 @@ class HttpDoor:
         async with self._room.reserved(announced_bytes(request)):
             body = await read_body(request)
             body, length = rewritten(body, int(lengths[0]) if lengths else None)
-            joining = joinable({name.lower(): value for name, value in request.headers.items()})
+            joining = recorded({name.lower(): value for name, value in request.headers.items()})
             headers = {HEADER_LENGTH: str(length), **joining}
             return await self._passed(request, "http", body, headers, None)
 

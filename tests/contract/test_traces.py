@@ -6,7 +6,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from asr_contract import joinable, traces_endpoint
+from asr_contract import joinable, recorded, traces_endpoint
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -87,6 +87,18 @@ def test_what_joins_is_what_opentelemetry_reads(parent):
     assert bool(joined) <= is_valid
     if parent in (PARENT, PARENT.replace("-01", "-00")):
         assert joined == {"traceparent": parent, "tracestate": "vendor=1"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_recorded"), [("00", False), ("01", True), ("02", False), ("03", True)]
+)
+def test_what_its_sender_does_not_record_is_left_out(flags, is_recorded):
+    headers = {"traceparent": f"00-{TRACE}-{SPAN}-{flags}", "tracestate": "vendor=1"}
+    assert recorded(headers) == (headers if is_recorded else {})
+
+
+def test_nothing_is_recorded_of_what_joins_nothing():
+    assert recorded({}) == recorded({"traceparent": "00"}) == {}
 
 
 def test_a_state_alone_or_a_broken_one_is_left_out():

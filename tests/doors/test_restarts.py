@@ -25,6 +25,7 @@ import websockets
 from asr_client import AsrError, Client
 from asr_gateway.shared.settings import GatewaySettings
 from asr_server.places import ROOT
+from tests.collector import SOON
 from tests.gateway.gateways import (
     END,
     FRAME,
@@ -57,7 +58,8 @@ def repositories(tmp_path_factory):
 def server(repositories, collector):
     log = repositories[0].parent / "server.log"
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        for name, value in {**SOON, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}.items():
+            environment.setenv(name, value)
         with serving(repositories, log, gateway=True) as server:
             yield server
 
@@ -106,19 +108,25 @@ def test_a_door(server, door):
 
 @pytest.mark.parametrize("door", ["http", "grpc"])
 def test_the_doors_pass_on_which_trace_a_request_is_of(server, collector, door):
-    trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
-    headers = {"traceparent": f"00-{trace_id}-{span_id}-01", "tracestate": "a=b"}
     address = server.http_url if door == "http" else server.grpc_url
-    with tritonclients[door].InferenceServerClient(address.partition("//")[2]) as client:
-        tensors = []
-        for name, array in request_inputs("sensevoice", [SILENCE]).items():
-            datatype = tritonclient.utils.np_to_triton_dtype(array.dtype)
-            tensors.append(tritonclients[door].InferInput(name, list(array.shape), datatype))
-            tensors[-1].set_data_from_numpy(array)
+    tensors = []
+    for name, array in request_inputs("sensevoice", [SILENCE]).items():
+        datatype = tritonclient.utils.np_to_triton_dtype(array.dtype)
+        tensors.append(tritonclients[door].InferInput(name, list(array.shape), datatype))
+        tensors[-1].set_data_from_numpy(array)
+
+    def send(flags: str) -> str:
+        trace_id = secrets.token_hex(16)
+        headers = {"traceparent": f"00-{trace_id}-{'1' * 16}-{flags}", "tracestate": "a=b"}
         client.infer("sensevoice", tensors, headers=headers)
-    spans = collector.wait_for(trace_id, lambda spans: any(not_inner(span) for span in spans))
+        return trace_id
+
+    with tritonclients[door].InferenceServerClient(address.partition("//")[2]) as client:
+        unsampled = send("00")
+        spans = collector.of_grpc(lambda: send("01"), lambda spans: any(map(not_inner, spans)))
     (outermost,) = filter(not_inner, spans)
-    assert (outermost.service, outermost.parent_id) == ("triton-asr-server", span_id)
+    assert (outermost.service, outermost.parent_id) == ("triton-asr-server", "1" * 16)
+    assert collector.of_trace(unsampled) == []
 
 
 def not_inner(span) -> bool:

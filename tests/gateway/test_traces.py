@@ -1,6 +1,7 @@
 """Traces from an upload or a websocket's message through Triton's models, as collectors get them.
 
-The gateway is a process that is told by OpenTelemetry's variables; Triton is the suite's.
+The gateway is a process that is told by OpenTelemetry's variables; Triton is the suite's. It is
+asked over HTTP where all its spans are looked for: over gRPC it misses some (docs/tracing.md).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from asr_client import Client
+from tests.collector import SOON
 from tests.gateway.gateways import FRAME, spoken_pcm
 from tests.recordings import cut
 
@@ -38,14 +40,14 @@ def joining(sampled: bool = True) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def traced_gateway(triton_url, collector):
-    with gateway_process(triton_url, collector) as address:
+def traced_gateway(triton_server, collector):
+    with gateway_process(triton_server.http_url, collector) as address:
         yield address
 
 
 @contextmanager
 def gateway_process(triton_url, collector):
-    environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+    environment = {**os.environ, **SOON, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
     command = [sys.executable, "-m", "asr_gateway", "--triton", triton_url, "--port", "0"]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -134,7 +136,7 @@ def test_a_websocket_is_traced_from_its_messages(traced_gateway, collector):
 
     asyncio.run(speak())
     spans = collector.wait_for(trace_id, has_ended("funasr utterance"))
-    assert {span.name for span in spans} >= {"partial text", "sentence", "stream", "segment"}
+    assert {span.name for span in spans} >= {"partial text", "sentence", "segment"}
     by_id = {span.span_id: span for span in spans}
     (root,) = [span for span in spans if span.parent_id not in by_id]
     assert (root.name, root.parent_id) == ("funasr utterance", header.split("-")[2])
@@ -151,12 +153,13 @@ def test_a_websocket_is_traced_from_its_messages(traced_gateway, collector):
     asked = Counter(span.parent_id for span in spans if span.name == "infer vad")
     assert all(asked[piece.span_id] for piece in pieces)
 
-    # A stream's requests have its beginning's headers: what each belongs to, its id says.
-    sent = {f"{trace_id}-{span.span_id}" for span in spans if is_request(span)}
     for name in ("streaming_paraformer", "vad", "sensevoice"):
         served = [span for span in spans if span.service == TRITON and span.name == name]
         assert served
-        assert {span.attributes["triton.request_id"] for span in served} <= sent
+        for span in served:
+            sender = by_id[by_id[span.parent_id].parent_id]
+            assert sender.name == f"infer {name}"
+            assert span.attributes["triton.request_id"] == f"{trace_id}-{sender.span_id}"
 
 
 def test_what_is_not_sampled_is_not_recorded(traced_gateway, collector, talk):
@@ -208,18 +211,49 @@ def test_what_is_wrong_with_an_upload_is_no_fault(traced_gateway, collector):
     assert not root.failed
 
 
-@pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_the_sdk_joins_the_trace_of_its_program(triton_server, collector, scheme, monkeypatch):
+@pytest.fixture
+def program(collector, monkeypatch):
+    """A tracer, as a program has one that records."""
     provider = TracerProvider()
     exporter = OTLPSpanExporter(endpoint=f"{collector.endpoint}/v1/traces")
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
-    url = getattr(triton_server, f"{scheme}_url")
-    with provider.get_tracer("test").start_as_current_span("work") as work, Client(url) as client:
-        client.transcribe(cut(2.0, 0.0), sample_rate=16_000)
-    trace_id = f"{work.get_span_context().trace_id:032x}"
-    spans = collector.wait_for(trace_id, has_ended("work"))
+    return provider.get_tracer("test")
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_the_sdk_joins_the_trace_of_its_program(triton_server, collector, scheme, program):
+    def work() -> str:
+        url = getattr(triton_server, f"{scheme}_url")
+        with program.start_as_current_span("work") as work, Client(url) as client:
+            client.transcribe(cut(2.0, 0.0), sample_rate=16_000)
+        return f"{work.get_span_context().trace_id:032x}"
+
+    spans = collector.of_grpc(work, has_ended("work"))
     (sender,) = [span for span in spans if span.name == "infer sensevoice"]
-    assert sender.parent_id == f"{work.get_span_context().span_id:016x}"
+    assert [span.name for span in spans if span.span_id == sender.parent_id] == ["work"]
     (served,) = [span for span in spans if span.name == "sensevoice"]
-    assert served.attributes["triton.request_id"] == f"{trace_id}-{sender.span_id}"
+    assert served.attributes["triton.request_id"] == f"{served.trace_id}-{sender.span_id}"
+
+
+def test_requests_of_a_grpc_stream_are_told_by_their_ids(triton_url, collector, program):
+    """They all have the headers of its beginning."""
+
+    def speak() -> str:
+        with (
+            program.start_as_current_span("work") as work,
+            Client(triton_url) as client,
+            client.stream() as session,
+        ):
+            for begin_s in (0.0, 1.0):
+                session.send(cut(1.0, begin_s))
+            session.finish()
+        return f"{work.get_span_context().trace_id:032x}"
+
+    spans = collector.of_grpc(speak, has_ended("work"))
+    by_id = {span.span_id: span for span in spans}
+    served = [span for span in spans if span.name == "streaming_paraformer"]
+    assert len(served) >= 2
+    assert {by_id[by_id[span.parent_id].parent_id].name for span in served} == {"stream"}
+    sent = {f"{span.trace_id}-{span.span_id}" for span in spans if is_request(span)}
+    assert {span.attributes["triton.request_id"] for span in served} == sent

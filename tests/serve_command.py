@@ -14,7 +14,7 @@ import psutil
 
 from asr_server.places import ROOT
 from asr_server.run import held_ports
-from tests.processes import read_until
+from tests.processes import read_until, write_output
 
 END_TIMEOUT_S = 120
 
@@ -27,6 +27,7 @@ class Serving:
         http_port, grpc_port, metrics_port, gateway_port: of its doors.
         process: the command.
         said: what it printed until it was ready.
+        output: a file with what it, its doors and its gateway print after that.
     """
 
     http_port: int
@@ -35,6 +36,7 @@ class Serving:
     gateway_port: int
     process: subprocess.Popen[str]
     said: str
+    output: Path
 
     @property
     def grpc_url(self) -> str:
@@ -78,15 +80,21 @@ def serving(
     with held_ports(4) as ports:
         pass  # the command looks whether they are free, so they are not held any longer
     process = start_serve(repositories, log, ports, *more, gateway=gateway)
+    output = log.with_name(f"{log.stem}.output")
+    writing = None
     try:
-        yield Serving(*ports, process, read_until(process, "ready"))
+        said = read_until(process, "ready")
+        writing = write_output(process, output)
+        yield Serving(*ports, process, said, output)
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=END_TIMEOUT_S)
+            process.wait(timeout=END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+        if writing is not None:
+            writing.join(timeout=END_TIMEOUT_S)
 
 
 def start_serve(

@@ -15,7 +15,7 @@ import soundfile
 import websockets
 
 from asr_server.places import log_file
-from asr_server.run import TritonServerError, bound_to_starter
+from asr_server.run import TritonServerError, start_bound
 
 _FRAME_S = 0.06
 _SPEED = 3  # times faster than it was spoken
@@ -59,8 +59,8 @@ def _gateway(triton_url: str) -> Iterator[str]:
     log = log_file("demo-gateway.log")
     with (
         log.open("ab") as errors,
-        subprocess.Popen(
-            bound_to_starter([*command, *options]),
+        start_bound(
+            [*command, *options],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

@@ -14,7 +14,7 @@ from asr_server.run.instances import count_instances, usable_cores
 from asr_server.run.listening import Ports, Sockets
 from asr_server.run.parts import Part
 from asr_server.run.ports import held_ports
-from asr_server.run.processes import bound_to_starter
+from asr_server.run.processes import start_bound
 from asr_server.run.supervision import READY_TIMEOUT_S, serve
 from asr_server.run.triton_part import TritonPart
 from asr_server.run.triton_server import TritonServer
@@ -33,11 +33,11 @@ __all__ = [
     "TritonPart",
     "TritonServer",
     "TritonServerError",
-    "bound_to_starter",
     "count_instances",
     "find_installation",
     "gateway_part",
     "held_ports",
     "serve",
+    "start_bound",
     "usable_cores",
 ]

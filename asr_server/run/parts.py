@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from asr_server.run.installation import TritonServerError
-from asr_server.run.processes import bound_to_starter
+from asr_server.run.processes import start_bound
 
 
 class Part(Protocol):
@@ -118,8 +118,8 @@ class ProcessPart:
     def start(self) -> None:
         """As `Part.start`."""
         self._is_ready = self._is_draining = False
-        self._process = subprocess.Popen(
-            bound_to_starter(self._command),
+        self._process = start_bound(
+            self._command,
             stdin=subprocess.DEVNULL,
             stdout=None if self._say is None else subprocess.PIPE,
             text=True,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from asr_server.run.installation import STUB_NAME
 
@@ -22,15 +27,45 @@ _EXEC_BOUND_TO_STARTER = (
 )
 
 
-def bound_to_starter(command: Sequence[str]) -> list[str]:
-    """Return a command that runs another, and ends it with the thread that starts it.
+_starts: queue.SimpleQueue[tuple[Future[subprocess.Popen[Any]], list[str], dict[str, Any]]]
+_starts = queue.SimpleQueue()
+_lock = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+def start_bound(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a program that gets SIGTERM when this process ends, in whatever way.
+
+    The kernel tells of the end of threads, not of processes; so it is started in a thread that
+    lasts as long as the process, whichever thread asks for it.
 
     Args:
         command: the program's path and its arguments.
+        options: of `subprocess.Popen`.
+
+    Raises:
+        OSError: there is no process to be had.
     """
+    global _thread
     # -I -S: nothing of this environment is needed to call prctl
     isolated = [sys.executable, "-I", "-S", "-c", _EXEC_BOUND_TO_STARTER]
-    return [*isolated, str(os.getpid()), *command]
+    started: Future[subprocess.Popen[Any]] = Future()
+    with _lock:
+        if _thread is None or not _thread.is_alive():  # none is alive after a fork
+            _thread = threading.Thread(target=_start_all, name="process-starter", daemon=True)
+            _thread.start()
+    _starts.put((started, [*isolated, str(os.getpid()), *command], options))
+    return started.result()
+
+
+def _start_all() -> None:
+    """Be the body of the thread: start one process after the other."""
+    while True:
+        started, command, options = _starts.get()
+        try:
+            started.set_result(subprocess.Popen(command, **options))
+        except BaseException as error:
+            started.set_exception(error)
 
 
 def session_members(session: int) -> list[int]:

@@ -1,7 +1,7 @@
 """Starts, watches and stops a real `tritonserver` (found by `installation`).
 
 The server listens on 127.0.0.1, or on Unix sockets, unless told otherwise, and ends with the
-process (more exactly: the thread) that started it.
+process that started it.
 
     with TritonServer([Path("model_repo_sensevoice")], log=Path("server.log")) as server:
         server.wait_ready(60)
@@ -32,7 +32,7 @@ from asr_server.run.installation import (
 from asr_server.run.instances import with_instances
 from asr_server.run.listening import Listening, Ports
 from asr_server.run.lost_instances import ModelInstances
-from asr_server.run.processes import bound_to_starter, kill_process, session_members
+from asr_server.run.processes import kill_process, session_members, start_bound
 from asr_server.run.triton_log import TritonLog
 
 
@@ -40,7 +40,7 @@ class TritonServer:
     """One `tritonserver` process with its stubs, as a context manager.
 
     The process leads a session of its own, so that all of it can be found and ended. It gets
-    SIGTERM when the thread that called `start` ends: call it from one that lives long enough.
+    SIGTERM when the process that called `start` ends.
 
     Attributes:
         command: the words it was started with; empty before `start`.
@@ -157,8 +157,8 @@ class TritonServer:
         self.command = [str(installation.binary), *self._arguments(backends, repositories)]
         self._was_ready = False
         with self._log.open() as log:
-            self._process = subprocess.Popen(
-                bound_to_starter(self.command),
+            self._process = start_bound(
+                self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

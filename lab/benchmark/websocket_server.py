@@ -15,7 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from asr_server.run import bound_to_starter, held_ports
+from asr_server.run import held_ports, start_bound
 
 _STEP_S = 0.2
 _STOP_S = 30.0
@@ -52,8 +52,8 @@ class WebsocketServer:
 
     def __enter__(self: Server) -> Server:
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                bound_to_starter(self._command),
+            self._process = start_bound(
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

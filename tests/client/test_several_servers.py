@@ -268,6 +268,24 @@ def test_a_name_with_several_addresses_is_several_servers(toys, tmp_path, monkey
             asyncio.run(run(other, f"{scheme}://triton.test:{ports[scheme]}"))
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_name_that_nobody_knows_is_the_reason_that_is_told(monkeypatch, scheme):
+    def resolve(host, *arguments, **options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr("asr_client.cluster.members.RESOLVE_S", 0.01)  # again during the call
+
+    async def run() -> None:
+        nobody = [f"{scheme}://triton.test", f"{scheme}://other.test"]
+        async with AsyncClient(nobody, timeout_s=5.0) as client:
+            for _ in range(3):
+                with pytest.raises(ConnectionFailed, match=r"(triton|other)\.test"):
+                    await client.check_ready()
+
+    asyncio.run(run())
+
+
 def test_blocking_clients_have_several_servers_too(toys):
     nobody = f"grpc://127.0.0.1:{misbehaving.refusing_port()}"
     with Client(",".join([nobody, *urls(toys, "grpc")])) as client:

@@ -28,4 +28,5 @@ def test_nobody_suffers_by_hostile_messages(tmp_path, monkeypatch):
             cold_s=time.monotonic() - begun_s,
             temporary=temporary,
         )
-    assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
+    for log in (tmp_path / "server.log", server.output):
+        assert "Traceback" not in log.read_text(errors="replace"), log

@@ -109,7 +109,7 @@ class Members:
                 self._looking[server] = asyncio.create_task(
                     _look_after(weakref.ref(self), weakref.ref(server))
                 )
-        for server in [each for each in self._leaving if not each.sequences + each.requests]:
+        for server in [each for each in self._leaving if each.is_idle]:
             self._leaving.discard(server)
             await server.transport.close()
 
@@ -136,10 +136,9 @@ class Members:
             addresses = [endpoint]
             if may_be_several(endpoint):
                 addresses = await addresses_of(endpoint, RESOLVE_TIMEOUT_S)
-                if addresses == [endpoint] and self._servers:  # a name server that is away
-                    addresses = [
-                        each for each in self._servers if each.authority == endpoint.address
-                    ]
+                if addresses == [endpoint]:  # no such name, or a name server that is away
+                    known = [each for each in self._servers if each.authority == endpoint.address]
+                    addresses = known or addresses
             found |= dict.fromkeys(addresses)
         for endpoint in found:
             if endpoint not in self._servers:

@@ -44,6 +44,7 @@ class Server:
         self.sequences = self.requests = 0
         self.waiting = 0.0
         self.chosen = 0
+        self._looks = 0  # under way
         self._ready_s = float("-inf")  # when it last said that it is
         self._silent_since_s: float | None = None
         self._avoided: dict[str, float] = {}  # model → until when
@@ -53,6 +54,11 @@ class Server:
     def load(self) -> float:
         """How many requests and sequences would have to share it with the next."""
         return self.sequences + self.requests + self.waiting
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether this client asks nothing of it."""
+        return not self.sequences + self.requests + self._looks
 
     @property
     def is_ready(self) -> bool:
@@ -100,6 +106,7 @@ class Server:
             AsrError: it does not say.
         """
         begun_s = time.monotonic()
+        self._looks += 1
         try:
             self.is_usable = await self.transport.server_ready(timeout_s)
         except RequestTimeout:
@@ -110,6 +117,8 @@ class Server:
         except AsrError:
             self.is_usable, self._silent_since_s = False, None  # who waits for it is told, too
             raise
+        finally:
+            self._looks -= 1
         self._silent_since_s = None
         if self.is_usable:
             self._ready_s = time.monotonic()

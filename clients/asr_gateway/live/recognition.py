@@ -194,6 +194,7 @@ class LiveRecognition:
         self._begun_s = 0.0
         self._sessions: set[FirstPass] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._telling = asyncio.Lock()  # while something is told, and noted as such
 
     @property
     def next_report(self) -> tuple[int, int | None]:
@@ -213,6 +214,9 @@ class LiveRecognition:
         tasks = (listening, reporting)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            if any(task.exception() for task in done):
+                # Who goes on with the rest must know whether what is being told now was told.
+                await self._telling.acquire()
             for task in done:
                 task.result()
         finally:
@@ -346,10 +350,12 @@ class LiveRecognition:
         while (speech := await self._speeches.get()) is not None:
             async with aclosing(speech.partials()) as partials:
                 async for partial in partials:
-                    await self._report(partial)
+                    async with self._telling:
+                        await self._report(partial)
             sentence, voices = await speech.heard()
-            if sentence is not None:
-                await self._report(Spoken(sentence, speech.index, speech.ended_ms, voices))
-            await self._report(Bound("reported", speech.index, speech.end_ms))
-            self._unreported.popleft()
-            self.reported_ms = speech.end_ms
+            async with self._telling:
+                if sentence is not None:
+                    await self._report(Spoken(sentence, speech.index, speech.ended_ms, voices))
+                await self._report(Bound("reported", speech.index, speech.end_ms))
+                self._unreported.popleft()
+                self.reported_ms = speech.end_ms

@@ -41,4 +41,5 @@ def test_nobody_suffers(tmp_path, monkeypatch, faults):
                 faults=faults,
                 disk=disk if faults else None,
             )
-    assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
+    for log in (tmp_path / "server.log", server.output):
+        assert "Traceback" not in log.read_text(errors="replace"), log

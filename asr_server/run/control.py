@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
+import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +15,7 @@ from asr_server.run.installation import TritonServerError
 
 Connect = Callable[[float], http.client.HTTPConnection]
 _INDEX_TIMEOUT_S = 10.0
+_LOOK_S = 0.2
 
 
 class ModelControl:
@@ -20,11 +24,19 @@ class ModelControl:
     Args:
         connect: returns a connection to the server's HTTP, given a timeout in seconds.
         headers: of each request, such as a key.
+        is_running: whether the server's process lives. Its end need not end a connection: the
+            models' processes inherit those that are open when they are started.
     """
 
-    def __init__(self, connect: Connect, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        headers: Mapping[str, str] | None = None,
+        is_running: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._connect = connect
         self._headers = dict(headers or {})
+        self._is_running = is_running
 
     def load(self, model: str, timeout_s: float) -> None:
         """Load a model, anew if it is loaded; returns when it is ready.
@@ -55,6 +67,7 @@ class ModelControl:
         connection = self._connect(timeout_s)
         try:
             connection.request("POST", f"/v2/repository/{what}", body=b"{}", headers=self._headers)
+            self._wait_for_answer(connection.sock, timeout_s)
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -64,6 +77,20 @@ class ModelControl:
         if answer.status != 200:
             raise TritonServerError(_message(body))
         return body
+
+    def _wait_for_answer(self, connection: socket.socket, timeout_s: float) -> None:
+        """Wait until there is something to read.
+
+        Raises:
+            TritonServerError: the server's process has ended.
+            TimeoutError: there is no answer.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while not select.select([connection], [], [], _LOOK_S)[0]:
+            if not self._is_running():
+                raise TritonServerError("Triton has ended before it answered")
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"no answer within {timeout_s:g} s")
 
 
 def _message(body: bytes) -> str:

@@ -221,7 +221,7 @@ class TritonServer:
     @property
     def control(self) -> ModelControl:
         """What loads and unloads its models."""
-        return ModelControl(self._listening.connection)
+        return ModelControl(self._listening.connection, is_running=self.is_running)
 
     def is_ready(self) -> bool:
         """Return whether it says so, by one look at /v2/health/ready."""

@@ -227,10 +227,8 @@ async def served_by(toys, client: AsyncClient) -> int:
         return [bool(toy.received.events(session.sequence_id)) for toy in toys].index(True)
 
 
-def test_a_name_with_several_addresses_is_several_servers(toys, tmp_path, monkeypatch):
+def test_a_name_with_several_addresses_is_several_servers(tmp_path, monkeypatch):
     """And is looked up again: a server that comes gets sessions, one that goes loses none."""
-    toy = toys[0]
-    ports = {scheme: int(toy.url(scheme).rpartition(":")[2]) for scheme in SCHEMES}
     look_up = socket.getaddrinfo
     behind: list[str] = []
 
@@ -241,7 +239,7 @@ def test_a_name_with_several_addresses_is_several_servers(toys, tmp_path, monkey
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr("asr_client.cluster.members.RESOLVE_S", 0.05)
 
-    async def run(other: Toy, url: str) -> None:
+    async def run(toy: Toy, other: Toy, url: str) -> None:
         behind[:] = ["127.0.0.1"]
         async with AsyncClient(url) as client:
             assert {await served_by([toy, other], client) for _ in range(4)} == {0}
@@ -261,11 +259,14 @@ def test_a_name_with_several_addresses_is_several_servers(toys, tmp_path, monkey
             assert (await first.finish()).text == letters(SECOND)
 
     with ExitStack() as stack:
+        toy = start(stack, tmp_path / "toy")  # without the sessions that others have lost there
+        ports = {scheme: int(toy.url(scheme).rpartition(":")[2]) for scheme in SCHEMES}
         named = {f"{scheme}_port": port for scheme, port in ports.items()}
-        other = start(stack, tmp_path, host="127.0.0.2", **named)
-        other.server.wait_ready(READY_TIMEOUT_S)
+        other = start(stack, tmp_path / "other", host="127.0.0.2", **named)
+        for each in (toy, other):
+            each.server.wait_ready(READY_TIMEOUT_S)
         for scheme in SCHEMES:
-            asyncio.run(run(other, f"{scheme}://triton.test:{ports[scheme]}"))
+            asyncio.run(run(toy, other, f"{scheme}://triton.test:{ports[scheme]}"))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

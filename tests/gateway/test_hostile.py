@@ -133,7 +133,7 @@ def test_endings_in_the_wrong_order_are_answered(gateway):
 # Below the library
 
 
-def test_bytes_that_are_no_frames_close(gateway):
+def test_bytes_that_are_no_frames_close(gateway, caplog):
     bad = {
         "invalid UTF-8": frame(1, b"\xff\xfe"),
         "reserved bits": b"\xf2\x80" + bytes(4),
@@ -147,6 +147,7 @@ def test_bytes_that_are_no_frames_close(gateway):
         raw = handshake(gateway)
         raw.sendall(frame(1, begin().encode()) + data)
         assert until_closed(raw), name
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 @pytest.mark.parametrize("count", [30_000, pytest.param(1_000_000, marks=pytest.mark.soak)])

@@ -38,6 +38,7 @@ async def hear(triton_url: str, at: str) -> list[str]:
     """The sentences of an utterance, where the server is lost at a moment of each of them."""
     waveform = np.frombuffer(spoken_pcm(4, seed=3), "<i2").astype(np.float32) / 32768
     sentences: list[str] = []
+    reports: list[int] = []
     async with AsyncClient(triton_url) as client:
         options = FileOptions(model=MODEL)
         source = Source(waveform)
@@ -45,6 +46,8 @@ async def hear(triton_url: str, at: str) -> list[str]:
         async def report(event) -> None:
             if not isinstance(event, Spoken):
                 return
+            reports.append(event.index)
+            assert len(reports) <= 4, reports
             if at == "before":
                 source.failure.set()
                 await asyncio.sleep(0.1)

@@ -8,6 +8,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
 
 # Connections on which no request has come yet, of all clients together; the oldest gives way.
 MAX_WAITING = 256
@@ -19,7 +20,8 @@ _CLOSING_S = 15.0
 class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
     """Drops connections of clients that do not read, which would stay open for ever.
 
-    A handshake that is refused with an answer is complete: uvicorn would log an error for each.
+    What clients do wrong is no error of ours: uvicorn would log one for each handshake that is
+    refused with an answer, which is complete, and one with a traceback for text that is not UTF-8.
     """
 
     async def send(self, message: Any) -> None:
@@ -27,6 +29,18 @@ class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
+
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message on that is complete; end the connection where it is no text (1007)."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError as error:
+                self.frames = []
+                self.conn.send_close(CloseCode.INVALID_DATA, f"expected UTF-8: {error.reason}")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     async def run_asgi(self) -> None:
         """Serve a client, and see that its connection ends."""

@@ -8,7 +8,6 @@ import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from asr_contract import SAMPLE_RATE
 
 from ..audio.waveform import Waveform
-from ..errors import AsrError, ClientClosed, ModelNotFound, SessionLost
+from ..cluster import Servers, has_another
+from ..errors import AsrError, ClientClosed, ModelNotFound
 from ..protocol import InferRequest
 from ..results import Sentence, StreamUpdate, Transcript
 from ..streaming.audio import LiveAudio, LiveReader, Outbox, check_whole_samples
@@ -24,20 +24,22 @@ from ..streaming.protocol import (
     KEEP_ALIVE_S,
     MAX_REQUEST_SAMPLES,
     SequenceRequests,
-    StreamTranscript,
     UpdateReader,
     opening_failure,
 )
-from ..transport import RequestStream, Transport
+from ..streaming.resuming import HeldAudio, ResumableTranscript, resume_at
+from ..transport import RequestStream, Transport, is_outage
+from .live_session import LiveSession
 from .upkeep import CLOSE_TIMEOUT_S, end_when_dropped, keep_alive
 
 # Audio that may wait behind the requests in flight before `send` waits.
 MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
 
-_MAX_SHOWN = 100  # characters of the text in a message
+# Servers that a session is lost with, one after the other, before one hears what is new.
+_MAX_RESUMED = 3
 
 
-class AsyncStreamSession:
+class AsyncStreamSession(LiveSession):
     """Live recognition of one audio stream; `StreamSession` says what it promises.
 
     `AsyncClient.stream` makes it. It belongs to the event loop that runs. Cancelling a task in
@@ -57,8 +59,11 @@ class AsyncStreamSession:
         self._timeout_s = timeout_s
         self._reader = LiveReader()
         self._outbox = Outbox()
-        self._transcript = StreamTranscript(requests.model)
-        self._sent_samples = 0
+        self._transcript: ResumableTranscript = ResumableTranscript(requests.model)
+        self._held: HeldAudio | None = HeldAudio() if isinstance(transport, Servers) else None
+        self._resuming: asyncio.Task[None] | None = None
+        self._resumed = 0  # times, since the server answered for more than ever before
+        self._furthest = 0  # sample
         self._stream: RequestStream | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._newest: asyncio.Task[None] | None = None  # of those in flight
@@ -69,23 +74,10 @@ class AsyncStreamSession:
         self._cut_short = False  # it was closed before all audio was on the way
         self._end_sent = False
         self._closing: asyncio.Task[None] | None = None
-        self._lost: AsrError | None = None
         self._abandonment: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._dropped: weakref.finalize[..., object] | None = None  # what happens when it is
         self._last_request_s = 0.0
-
-    async def __aenter__(self) -> AsyncStreamSession:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     @property
     def sequence_id(self) -> int:
@@ -93,45 +85,9 @@ class AsyncStreamSession:
         return self._requests.sequence_id
 
     @property
-    def text(self) -> str:
-        """The whole text so far, with what may still change."""
-        return self._transcript.text
-
-    @property
-    def final_text(self) -> str:
-        """The part of the text that will not change any more; `text` begins with it."""
-        return self._transcript.final_text
-
-    @property
-    def partial_text(self) -> str:
-        """The end of the text, which may still change."""
-        return self._transcript.partial_text
-
-    @property
     def sentences(self) -> list[Sentence]:
         """None: a streaming model has no sentences. `AsyncStretchSession` has."""
         return []
-
-    @property
-    def tokens(self) -> list[str]:
-        """The words or characters of `final_text`."""
-        return list(self._transcript.tokens)
-
-    @property
-    def timestamps_ms(self) -> list[tuple[int, int]] | None:
-        """(start, end) of each of `tokens` in ms; None when the model gives no times."""
-        times = self._transcript.timestamps_ms
-        return None if times is None else list(times)
-
-    @property
-    def sent_s(self) -> float:
-        """Seconds of audio that were sent or wait to be sent."""
-        return self._sent_samples / SAMPLE_RATE
-
-    @property
-    def acknowledged_s(self) -> float:
-        """Seconds of audio that the server has answered for."""
-        return self._transcript.acknowledged_samples / SAMPLE_RATE
 
     async def open(self) -> None:
         """Start the sequence; `async with` does it. As `StreamSession.open`."""
@@ -142,8 +98,7 @@ class AsyncStreamSession:
         try:
             outputs = await self._transport.infer(request, self._timeout_s)
             self._transcript.accept(request, outputs)
-            self._stream = self._transport.open_stream()
-            self._dropped = end_when_dropped(self, self._transport, self._stream, self._requests)
+            self._begin_stream()
             self._keeper = asyncio.create_task(keep_alive(weakref.ref(self)))
         except asyncio.CancelledError:
             self._lose(ClientClosed(f"{self._where}: opening was cancelled"))
@@ -226,9 +181,18 @@ class AsyncStreamSession:
         elif self._stream is not None:
             await self._stream.close()
 
+    def _begin_stream(self) -> None:
+        """Open the way for the requests behind START."""
+        if self._dropped is not None:
+            self._dropped.detach()
+        self._stream = self._transport.open_stream()
+        self._dropped = end_when_dropped(self, self._transport, self._stream, self._requests)
+
     def _hold(self, piece: Waveform) -> None:
         """Take audio in."""
         self._sent_samples += piece.size
+        if self._held is not None:
+            self._held.put(piece)
         self._outbox.put(piece)
 
     def _pump(self) -> None:
@@ -247,9 +211,10 @@ class AsyncStreamSession:
 
     def keep_alive(self) -> bool:
         """Tell the server that the session is only pausing, if it is; see `upkeep.Pausing`."""
-        if self._stream is None or self._lost is not None or self._ending:
+        if self._lost is not None or self._ending:
             return False
-        if not self._in_flight and time.monotonic() - self._last_request_s > KEEP_ALIVE_S / 2:
+        is_quiet = time.monotonic() - self._last_request_s > KEEP_ALIVE_S / 2
+        if self._stream is not None and not self._in_flight and is_quiet:
             self._send(self._stream, self._requests.nothing())
         return True
 
@@ -282,14 +247,14 @@ class AsyncStreamSession:
             failure = error
         if previous is not None:
             await asyncio.wait({previous})
-        if self._lost is not None:
+        if self._lost is not None or stream is not self._stream:
             return
         try:
             if failure is not None:
                 raise failure
             self._transcript.accept(request, outputs)
         except AsrError as error:
-            self._lose(error)
+            self._fail(error)
 
     def _exchanged(self, task: asyncio.Task[None]) -> None:
         """Note that an answer came, or that none will."""
@@ -300,14 +265,52 @@ class AsyncStreamSession:
         self._pump()
         self._notify()
 
+    def _fail(self, cause: AsrError) -> None:
+        """Go on with another server, if that may help, or give the session up."""
+        may_pass = is_outage(cause) and has_another(self._transport) and self._closing is None
+        sample = None
+        if self._held is not None and may_pass:
+            sample = resume_at(self._transcript.timestamps_ms, self._held)
+        if self._transcript.acknowledged_samples > self._furthest:
+            self._furthest, self._resumed = self._transcript.acknowledged_samples, 0
+        self._resumed += 1
+        if sample is None or self._resumed > _MAX_RESUMED:
+            self._lose(cause)
+            return
+        stream, self._stream, self._newest = self._stream, None, None
+        self._give_up_requests()
+        self._transcript.resume(sample)
+        self._resuming = asyncio.create_task(self._resume(stream, sample))
+
+    async def _resume(self, stream: RequestStream | None, sample: int) -> None:
+        """Begin the sequence anew, with the audio from `sample` on."""
+        if stream is not None:
+            await stream.close()
+        request = self._requests.start()
+        try:
+            outputs = await self._transport.infer(request, self._timeout_s)
+            self._transcript.accept(request, outputs)
+        except AsrError as error:
+            self._lose(error)
+            return
+        self._begin_stream()
+        self._end_sent = False
+        if self._held is not None and not self._cut_short:
+            self._outbox.clear()
+            self._outbox.put(self._held.since(sample))
+        self._pump()
+
+    def _give_up_requests(self) -> None:
+        for task in self._in_flight:
+            if task is not asyncio.current_task():
+                task.cancel()
+
     def _lose(self, cause: AsrError) -> None:
         """Give the session up; the server is told, since it may still hold its place."""
         self._lost = cause
         self._look_after_itself()
         self._outbox.clear()
-        for task in self._in_flight:
-            if task is not asyncio.current_task():
-                task.cancel()
+        self._give_up_requests()
         self._abandonment = asyncio.create_task(self._abandon())
         self._notify()
 
@@ -325,21 +328,6 @@ class AsyncStreamSession:
         """Wake all who wait for a change."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-
-    def _check_alive(self) -> None:
-        """Raise SessionLost if the session is."""
-        cause = self._lost
-        if cause is None:
-            return
-        text = self.text if len(self.text) <= _MAX_SHOWN else "…" + self.text[-_MAX_SHOWN:]
-        raise SessionLost(
-            f"the session is lost: {cause} ({self.acknowledged_s:.2f} s of {self.sent_s:.2f} s "
-            f"of audio were acknowledged; text so far: {text!r})",
-            acknowledged_s=self.acknowledged_s,
-            sent_s=self.sent_s,
-            text=self.text,
-            server_message=cause.server_message,
-        ) from cause
 
     def _check_usable(self) -> None:
         """Raise SessionLost, or ClientClosed if the session takes no more audio."""

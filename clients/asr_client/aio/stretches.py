@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -13,23 +12,23 @@ import numpy as np
 from asr_contract import SAMPLE_RATE
 
 from ..audio.waveform import Waveform
-from ..errors import AsrError, ClientClosed, SessionLost
+from ..errors import AsrError, ClientClosed
 from ..files.options import FileOptions
+from ..files.resuming import ResumingDetector
 from ..files.segment_recogniser import SegmentRecogniser
 from ..files.segments import Segment, SegmentCutter
-from ..files.speech_detection import SpeechDetector
 from ..files.stretches import StretchTranscript
 from ..results import Sentence, StreamUpdate, Transcript
 from ..streaming.audio import LiveAudio, LiveReader, Outbox, check_whole_samples
 from ..streaming.protocol import UpdateReader
 from ..transport import Transport
 from .growing import GrowingSpeech
+from .live_session import LiveSession
 
 _STEP_SAMPLES = SAMPLE_RATE // 5  # to the VAD, at least
 _MAX_STEP_SAMPLES = 5 * SAMPLE_RATE
 _MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
 _MAX_ENDED = 2  # stretches that have ended and wait for their text
-_MAX_SHOWN = 100  # characters of the text in a message
 
 
 @dataclass
@@ -41,7 +40,7 @@ class _Stretch:
     showing: asyncio.Task[None]
 
 
-class AsyncStretchSession:
+class AsyncStretchSession(LiveSession):
     """Live recognition of one audio stream by a model of whole recordings, such as SenseVoice.
 
     `AsyncClient.stream` makes it. It has the names of `AsyncStreamSession`, and promises the same,
@@ -71,8 +70,7 @@ class AsyncStretchSession:
         self._recogniser = SegmentRecogniser(transport, url, options, timeout_s)
         self._reader = LiveReader()
         self._outbox = Outbox()
-        self._transcript = StretchTranscript(options.model)
-        self._sent_samples = 0
+        self._transcript: StretchTranscript = StretchTranscript(options.model)
         self._count = 0
         self._current: _Stretch | None = None
         self._ended: asyncio.Queue[tuple[int, asyncio.Task[Sentence | None]] | None]
@@ -81,19 +79,6 @@ class AsyncStretchSession:
         self._work: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_ending = self._is_closed = False
-        self._lost: AsrError | None = None
-
-    async def __aenter__(self) -> AsyncStretchSession:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     @property
     def sequence_id(self) -> int:
@@ -101,44 +86,9 @@ class AsyncStretchSession:
         return 0
 
     @property
-    def text(self) -> str:
-        """As `AsyncStreamSession.text`."""
-        return self._transcript.text
-
-    @property
-    def final_text(self) -> str:
-        """The text of the stretches that have ended."""
-        return self._transcript.final_text
-
-    @property
-    def partial_text(self) -> str:
-        """What is shown of the rest."""
-        return self._transcript.partial_text
-
-    @property
     def sentences(self) -> list[Sentence]:
         """The stretches that have ended, a sentence each, with language and times."""
         return list(self._transcript.sentences)
-
-    @property
-    def tokens(self) -> list[str]:
-        """As `AsyncStreamSession.tokens`."""
-        return self._transcript.tokens
-
-    @property
-    def timestamps_ms(self) -> list[tuple[int, int]] | None:
-        """As `AsyncStreamSession.timestamps_ms`."""
-        return self._transcript.timestamps_ms
-
-    @property
-    def sent_s(self) -> float:
-        """As `AsyncStreamSession.sent_s`."""
-        return self._sent_samples / SAMPLE_RATE
-
-    @property
-    def acknowledged_s(self) -> float:
-        """As `AsyncStreamSession.acknowledged_s`."""
-        return self._transcript.acknowledged_samples / SAMPLE_RATE
 
     async def open(self) -> None:
         """Look the models up, and begin; `async with` does it."""
@@ -231,8 +181,9 @@ class AsyncStretchSession:
     async def _listen(self) -> None:
         options = self._options
         cutter = SegmentCutter(options.max_segment_ms, options.history_ms)
-        parameters = options.vad_parameters
-        async with SpeechDetector(self._transport, parameters, self._timeout_s) as detector:
+        async with ResumingDetector(
+            self._transport, options.vad_parameters, self._timeout_s, options.history_ms
+        ) as detector:
             while (piece := await self._take()) is not None:
                 rows = await detector.accept(piece)
                 for segment in cutter.accept(piece, rows):
@@ -240,7 +191,8 @@ class AsyncStretchSession:
                 self._transcript.acknowledged_samples += piece.size
                 if cutter.open_ms is not None:
                     await self._grow(piece if self._current else cutter.open_audio())
-            for segment in cutter.accept(np.zeros(0, np.float32), await detector.finish()):
+            nothing = np.zeros(0, np.float32)
+            for segment in cutter.accept(nothing, await detector.accept(nothing, is_last=True)):
                 await self._end(segment)
             cutter.finish()
         await self._ended.put(None)
@@ -310,21 +262,6 @@ class AsyncStretchSession:
         """Wake all who wait for a change."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-
-    def _check_alive(self) -> None:
-        """Raise SessionLost if the session is."""
-        cause = self._lost
-        if cause is None:
-            return
-        text = self.text if len(self.text) <= _MAX_SHOWN else "…" + self.text[-_MAX_SHOWN:]
-        raise SessionLost(
-            f"the session is lost: {cause} ({self.acknowledged_s:.2f} s of {self.sent_s:.2f} s "
-            f"of audio were acknowledged; text so far: {text!r})",
-            acknowledged_s=self.acknowledged_s,
-            sent_s=self.sent_s,
-            text=self.text,
-            server_message=cause.server_message,
-        ) from cause
 
     def _check_usable(self) -> None:
         """Raise SessionLost, or ClientClosed if the session takes no more audio."""

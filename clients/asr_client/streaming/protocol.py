@@ -179,8 +179,8 @@ class StreamTranscript:
         self._texts, self.is_final = (text, final_text), is_final
         if tokens:
             self.tokens += tokens
-            self.timestamps_ms = _joined(self.timestamps_ms, timestamps_ms)
-            self.confidence = _joined(self.confidence, confidence)
+            self.timestamps_ms = joined(self.timestamps_ms, timestamps_ms)
+            self.confidence = joined(self.confidence, confidence)
         self.warnings = unused_hotwords(outputs, 0, 1)
         self.acknowledged_samples += request.inputs[WAV].shape[1]
 
@@ -208,6 +208,10 @@ class Growing(Protocol):
     @property
     def final_text(self) -> str:
         """The beginning of the text that will not change any more."""
+
+    @property
+    def partial_text(self) -> str:
+        """The end of the text, which may still change."""
 
     @property
     def tokens(self) -> list[str]:
@@ -266,7 +270,7 @@ class UpdateReader:
         return update
 
 
-def _joined(before: list[T] | None, new: list[T] | None) -> list[T] | None:
+def joined(before: list[T] | None, new: list[T] | None) -> list[T] | None:
     """Append to what is known of all tokens; None if it is not known of some."""
     if before is None or new is None:
         return None

@@ -85,9 +85,10 @@ class SessionLimitReached(ServerNotReady):
 class SessionLost(AsrError):
     """A streaming session ended before its time; the reason is the exception's `__cause__`.
 
-    The server has forgotten the session, so it cannot be resumed. A new one may begin with the
-    audio that was not acknowledged; what the server had acknowledged but not yet recognised (up
-    to a chunk and its look-ahead) lies between the end of the last token and `acknowledged_s`.
+    The server has forgotten the session, and no other could go on with it. A new one may begin
+    with the audio that was not acknowledged; what the server had acknowledged but not yet
+    recognised (up to a chunk and its look-ahead) lies between the end of the last token and
+    `acknowledged_s`.
 
     Attributes:
         acknowledged_s: seconds of audio that the server has answered for.

@@ -14,6 +14,20 @@ from tests.client.sides import NOISE, SECOND, trouble, until
 from tests.client.toy_streaming import SESSION_LIMIT, letters
 
 
+def test_the_server_is_told_how_long_an_answer_is_waited_for(side, toy):
+    async def run() -> None:
+        async with (
+            side.client(toy.url(side.scheme), timeout_s=7.5) as client,
+            client.stream(model="toy_stream") as session,
+        ):
+            await session.send(NOISE[:960])
+            await session.finish()
+        told = [event["timeout"] for event in toy.received.events(session.sequence_id)]
+        assert set(told) == {7_500_000}
+
+    asyncio.run(run())
+
+
 def test_the_text_grows_and_the_result_is_whole(side, toy):
     async def run() -> None:
         audio = NOISE[: 2 * SECOND + 7]

@@ -90,7 +90,7 @@ class TritonPythonModel:
         start, end = bool(flags & 1), bool(flags & 2)
         event = dict(id=key, start=start, end=end, samples=len(wav), length=length.tolist())
         event["parameters"] = json.loads(request.parameters())
-        event["cancelled"] = request.is_cancelled()
+        event["cancelled"], event["timeout"] = request.is_cancelled(), request.timeout()
         with open(self.folder / "events", "a") as log:
             log.write(json.dumps(event) + "\\n")
         asks = lambda name: bool((wav == TROUBLE[name]).any())

@@ -24,10 +24,11 @@ class StreamSession:
     recognised can be read at any time, and `updates` waits for more while another thread sends.
 
     Every request of the session ends with its answer or after the session's timeout. When one
-    fails the session is lost: every call raises `SessionLost`, which says how far it came. A
-    session that pauses is kept: every few seconds the server is told that it is still there, and
-    one that is dropped without `close` is ended. Nothing is repeated and nothing reconnects by
-    itself.
+    fails the session is lost: every call raises `SessionLost`, which says how far it came. Only
+    with several servers, and for the server's sake, it goes on with another: the audio from the
+    last pause on is heard again there, and a warning of the transcript says so. A session that
+    pauses is kept: every few seconds the server is told that it is still there, and one that is
+    dropped without `close` is ended.
     """
 
     def __init__(

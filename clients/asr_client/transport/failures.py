@@ -73,6 +73,9 @@ _NO_CONNECTION_TEXTS = (
 # What grpc.aio says, with the status INTERNAL, when it writes to a connection that has just broken.
 _BROKEN_STREAM = "internal error from core"
 
+# What Triton says of a request that waited in a queue for longer than it said it would.
+_EXPIRED = "request timeout expired"
+
 _CRASH_TEXTS = ("is not healthy", "stub process")
 _CRASH_HINT = (
     "a process of this model died on the server; see the server's log, then reload the model or "
@@ -126,7 +129,7 @@ def _from_triton(error: InferenceServerException, where: str, timeout_s: float) 
     status = (error.status() or "").removeprefix("StatusCode.")
     message = (error.message() or "no message")[:_MAX_MESSAGE].strip()
     text = message.lower()
-    if status == "DEADLINE_EXCEEDED":
+    if status == "DEADLINE_EXCEEDED" or _EXPIRED in text:
         return RequestTimeout(_timeout_message(where, timeout_s))
     if status == "CANCELLED":  # by the other side: what we end ourselves is told by `Calls`
         return ConnectionFailed(f"{where}: the server gave the call up ({message})")

@@ -104,7 +104,8 @@ class GrpcTransport:
             translated(self._url, f"model {request.model_name!r}", timeout_s),
             traced_request(request, self._url),
         ):
-            return grpc_outputs(await self._call("infer", timeout_s, **grpc_arguments(request)))
+            arguments = grpc_arguments(request, timeout_s)
+            return grpc_outputs(await self._call("infer", timeout_s, **arguments))
 
     def open_stream(self) -> RequestStream:
         """Return a way for the requests of one sequence."""

@@ -10,17 +10,18 @@ from tritonclient.utils import np_to_triton_dtype
 
 from ..protocol import InferRequest, ModelMetadata
 from ..results import ModelInfo
-from .interface import sequence_arguments
+from .interface import request_arguments
 
 
-def grpc_arguments(request: InferRequest) -> dict[str, Any]:
+def grpc_arguments(request: InferRequest, timeout_s: float) -> dict[str, Any]:
     """Return the keyword arguments that describe a request to tritonclient."""
     inputs = []
     for name, array in request.inputs.items():
         tensor = triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
         tensor.set_data_from_numpy(array)
         inputs.append(tensor)
-    return {"model_name": request.model_name, "inputs": inputs, **sequence_arguments(request)}
+    rest = request_arguments(request, timeout_s)
+    return {"model_name": request.model_name, "inputs": inputs, **rest}
 
 
 def grpc_outputs(result: triton.InferResult) -> dict[str, NDArray[Any]]:

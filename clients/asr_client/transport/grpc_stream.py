@@ -59,7 +59,7 @@ class GrpcRequestStream:
                 raise self._ended
             answer: asyncio.Future[triton.InferResult] = asyncio.get_running_loop().create_future()
             self._waiting.append(answer)
-            self._outgoing.put_nowait(grpc_arguments(request))
+            self._outgoing.put_nowait(grpc_arguments(request, timeout_s))
             return grpc_outputs(await self._calls.run(answer, timeout_s))
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from ..results import ModelInfo
 from .calls import Calls
 from .endpoint import Endpoint
 from .failures import translated
-from .interface import RequestStream, sequence_arguments, traced_request
+from .interface import RequestStream, request_arguments, traced_request
 
 Infer = Callable[[InferRequest, float], Awaitable[Mapping[str, NDArray[Any]]]]
 
@@ -94,9 +94,8 @@ class HttpTransport:
                 inputs.append(tensor)
             # Without a list of outputs Triton sends all it has, and all of them binary.
             headers = {**self._headers, **tracing.headers()}
-            call = self._client().infer(
-                request.model_name, inputs, headers=headers, **sequence_arguments(request)
-            )
+            rest = request_arguments(request, timeout_s)
+            call = self._client().infer(request.model_name, inputs, headers=headers, **rest)
             result = await self._calls.run(call, timeout_s)
             names = [output["name"] for output in result.get_response()["outputs"]]
             return {name: result.as_numpy(name) for name in names}

@@ -12,6 +12,8 @@ from .. import tracing
 from ..protocol import InferRequest, ModelMetadata
 from ..results import ModelInfo
 
+_LONGEST_S = 3600  # that anything waits in a queue of the server
+
 
 class RequestStream(Protocol):
     """Carries the requests of one sequence in the order in which `exchange` is called.
@@ -62,9 +64,14 @@ class Transport(Protocol):
         """Close the connection; calls under way end with `ClientClosed`."""
 
 
-def sequence_arguments(request: InferRequest) -> dict[str, Any]:
-    """Return the keyword arguments that say a request's sequence and parameters to tritonclient."""
-    arguments: dict[str, Any] = {}
+def request_arguments(request: InferRequest, timeout_s: float) -> dict[str, Any]:
+    """Return what tritonclient is told of a request by keyword arguments, but for its inputs.
+
+    Args:
+        request: a request.
+        timeout_s: nobody waits for longer; the server drops what still waits in a queue then.
+    """
+    arguments: dict[str, Any] = {"timeout": max(int(1e6 * min(timeout_s, _LONGEST_S)), 1)}
     if request.step is not None:
         arguments |= {
             "sequence_id": request.step.sequence_id,

@@ -21,9 +21,10 @@ HTTP_SOCKET = "http"
 GRPC_SOCKET = "grpc:0"  # Triton puts the port behind an address, whatever it is
 METRICS_SOCKET = "metrics"
 GRPC_DOOR_SOCKET = "grpc-door"  # of our own gRPC server, behind what bounds its connections
+HTTP_LEFT = "http-left"  # a file: what the door of HTTP waited for has finished
 KEY_FILE = "control-key"  # of a server whose own ports are open
 
-_FILES = (HTTP_SOCKET, GRPC_SOCKET, METRICS_SOCKET, GRPC_DOOR_SOCKET, KEY_FILE)
+_FILES = (HTTP_SOCKET, GRPC_SOCKET, METRICS_SOCKET, GRPC_DOOR_SOCKET, HTTP_LEFT, KEY_FILE)
 
 _MAX_PATH = 107  # bytes of a Unix socket's name (man 7 unix)
 

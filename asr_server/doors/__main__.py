@@ -1,7 +1,8 @@
 """Runs one of the doors until SIGTERM; `asr_server.run.door_parts` starts it.
 
-SIGUSR1 says that the server stops: a door is not ready any more, and that of gRPC takes no new
-sequence, and ends when those that are open have.
+SIGUSR1 says that the server stops: a door is not ready any more and takes no new sequence. When
+those that are open have ended, that of gRPC ends; that of HTTP, where health is asked, stays and
+leaves a file.
 
     python -m asr_server.doors http --sockets DIR --http-fd N --metrics-fd N
     python -m asr_server.doors grpc --sockets DIR --address HOST:PORT
@@ -21,7 +22,13 @@ import socket
 from pathlib import Path
 
 from asr_server.doors.access import Access
-from asr_server.sockets import GRPC_DOOR_SOCKET, GRPC_SOCKET, HTTP_SOCKET, METRICS_SOCKET
+from asr_server.sockets import (
+    GRPC_DOOR_SOCKET,
+    GRPC_SOCKET,
+    HTTP_LEFT,
+    HTTP_SOCKET,
+    METRICS_SOCKET,
+)
 
 KEYS_VARIABLE = "TRITON_ASR_DOOR_KEYS"
 _BACKLOG = 512
@@ -41,8 +48,17 @@ async def run(options: argparse.Namespace) -> None:
         await http.start(
             socket.socket(fileno=options.http_fd), socket.socket(fileno=options.metrics_fd)
         )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, http.leave)
+        leaving = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leaving.set)
+
+        async def leave() -> None:
+            await leaving.wait()
+            await http.left()
+            (options.sockets / HTTP_LEFT).touch()
+
+        waiting = asyncio.create_task(leave())
         await stop.wait()
+        waiting.cancel()
         await http.close()
     else:
         from asr_server.doors.grpc_door import GrpcDoor

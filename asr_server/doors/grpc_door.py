@@ -6,10 +6,8 @@ their size, and 64 MB can hold 64 GB.
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from asr_server.doors.tensors import (
     check_parameter,
     shown,
 )
+from asr_server.doors.under_way import Step, UnderWay
 
 _SERVICE = "/inference.GRPCInferenceService/"
 _LIVE = f"{_SERVICE}ServerLive"
@@ -81,9 +80,7 @@ _TRITON_OPTIONS = [
     ("grpc.enable_retries", 0),
 ]
 
-
 _LEAVING = f"the server stops; come again in {RETRY_AFTER_S} s, or ask another"
-_LEFT_S = 1.0  # a sequence has nothing under way for a moment
 
 
 class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
@@ -106,7 +103,7 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         # Messages are whole when they are handed over: those that wait are in memory, too.
         self._room = Room(max_waiting_bytes=MAX_WAITING_BYTES)
         self._leaving = False
-        self._under_way = 0  # requests for models, and streams
+        self._under_way = UnderWay()
 
     async def start(self, listening: socket.socket) -> None:
         """Take connections."""
@@ -117,20 +114,7 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def left(self) -> None:
         """Say that the server is not ready, take no new sequence, and wait for what is open."""
         self._leaving = True
-        empty_s = 0.0
-        while empty_s < _LEFT_S:
-            await asyncio.sleep(_LEFT_S / 10)
-            empty_s = 0.0 if self._under_way else empty_s + _LEFT_S / 10
-
-    @contextmanager
-    def _counted(self, method: str) -> Iterator[None]:
-        """Note what has to finish before this door may go."""
-        counts = method in (_INFER, _STREAM)
-        self._under_way += counts
-        try:
-            yield
-        finally:
-            self._under_way -= counts
+        await self._under_way.finished()
 
     async def close(self) -> None:
         """End, with what is under way."""
@@ -151,25 +135,31 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _unary(self, method: str) -> Any:
         call = self._triton.unary_unary(method)
 
-        def check(request: bytes) -> bool:
-            if method == _INFER:
-                return check_infer(request)
-            _check_query(_QUERIES[method], request)
-            return False
+        async def pass_on(request: bytes, context: Any) -> bytes:
+            left_s, metadata = context.time_remaining(), _passed_on(context)
+            return bytes(await call(request, timeout=left_s, metadata=metadata))
+
+        async def infer(request: bytes, context: Any) -> bytes:
+            model, step = check_infer(request)
+            if self._leaving and step is not None and step.start:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, _LEAVING)
+            async with self._room.reserved(len(request)):
+                with self._under_way.call():
+                    answer = await pass_on(request, context)
+                    self._under_way.note(model, step)
+                    return answer
 
         async def answer(requests: AsyncIterator[bytes], context: Any) -> bytes:
             async for request in requests:
-                begins = check(request)
+                if method == _INFER:
+                    return await infer(request, context)
+                _check_query(_QUERIES[method], request)
                 if method == _LIVE:  # as over HTTP: what watches Triton lives
                     return bytes(service_pb2.ServerLiveResponse(live=True).SerializeToString())
                 if self._leaving and method in _NOT_READY:
                     return bytes(_NOT_READY[method])
-                if self._leaving and begins:
-                    await context.abort(grpc.StatusCode.UNAVAILABLE, _LEAVING)
                 async with self._room.reserved(len(request)):
-                    with self._counted(method):
-                        left_s, metadata = context.time_remaining(), _passed_on(context)
-                        return bytes(await call(request, timeout=left_s, metadata=metadata))
+                    return await pass_on(request, context)
             raise Refused("expected a message")
 
         async def handle(requests: AsyncIterator[bytes], context: Any) -> bytes:
@@ -194,16 +184,18 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
                 try:
                     async for request in requests:
                         _check_size(request, _STREAM_BYTES)
-                        check_infer(request)
+                        model, step = check_infer(request)
                         async with self._room.reserved(len(request)):
                             yield request
+                        if step is not None and step.end:  # of one that began alone
+                            self._under_way.note(model, step)
                 except (Refused, NoRoom) as error:
                     failures.append(error)
                     answers.cancel()
 
             try:
                 client = self._relay.address_of(context.peer())
-                with self._shares.held(client), self._counted(method):
+                with self._shares.held(client), self._under_way.call():
                     left_s, metadata = context.time_remaining(), _passed_on(context)
                     answers = call(checked(), timeout=left_s, metadata=metadata)
                     try:
@@ -251,8 +243,8 @@ def _passed_on(context: Any) -> list[tuple[str, str]]:
     return [*recorded(dict(context.invocation_metadata() or ())).items()]
 
 
-def check_infer(message: bytes) -> bool:
-    """Check a ModelInferRequest, and return whether a sequence begins with it.
+def check_infer(message: bytes) -> tuple[str, Step | None]:
+    """Check a ModelInferRequest; return its model, and which step of a sequence it is, if any.
 
     Raises:
         Refused: it is none, or one that is not open to clients.
@@ -275,9 +267,18 @@ def check_infer(message: bytes) -> bool:
             check_bytes(tensor.name, tensor.datatype, tensor.shape, raw[index])
         else:
             _check_contents(tensor)
-    return "sequence_start" in request.parameters and bool(
-        request.parameters["sequence_start"].bool_param
-    )
+    return request.model_name, _step(request.parameters)
+
+
+def _step(parameters: Any) -> Step | None:
+    if "sequence_id" not in parameters:
+        return None
+    which = parameters["sequence_id"]
+    flags = [
+        name in parameters and bool(parameters[name].bool_param)
+        for name in ("sequence_start", "sequence_end")
+    ]
+    return Step(which.string_param or which.int64_param, *flags)
 
 
 def _check_contents(tensor: Any) -> None:

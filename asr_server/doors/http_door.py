@@ -25,6 +25,7 @@ from asr_server.doors.body import NoRoom, Room, TooLarge, announced_bytes, read_
 from asr_server.doors.infer_body import rewritten
 from asr_server.doors.silent import SilentConnections
 from asr_server.doors.tensors import Refused
+from asr_server.doors.under_way import Step, UnderWay
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 RETRY_AFTER_S = 5
@@ -70,6 +71,7 @@ class HttpDoor:
         self._room = Room()
         self._runners: list[web.AppRunner] = []
         self._leaving = False
+        self._under_way = UnderWay()
         self._silent = SilentConnections(self._connections, _IDLE_S)
         self._watching: asyncio.Task[None] | None = None
 
@@ -99,9 +101,13 @@ class HttpDoor:
         await self._listen(metrics, [web.get("/metrics", self._metrics)])
         self._watching = asyncio.create_task(self._silent.watch())
 
-    def leave(self) -> None:
-        """Say from now on that the server is not ready."""
+    async def left(self) -> None:
+        """Say that the server is not ready, take no new sequence, and wait for what is open.
+
+        The door stays: health is asked here.
+        """
         self._leaving = True
+        await self._under_way.finished()
 
     async def close(self) -> None:
         """End, with what is under way."""
@@ -197,9 +203,16 @@ class HttpDoor:
         async with self._room.reserved(announced_bytes(request)):
             body = await read_body(request)
             body, length = rewritten(body, int(lengths[0]) if lengths else None)
+            step = _step(json.loads(body[:length]).get("parameters", {}))
+            if self._leaving and step is not None and step.start:
+                return _later("the server stops")
             joining = recorded({name.lower(): value for name, value in request.headers.items()})
             headers = {HEADER_LENGTH: str(length), **joining}
-            return await self._passed(request, "http", body, headers, None)
+            with self._under_way.call():
+                response = await self._passed(request, "http", body, headers, None)
+                if response.status == 200:
+                    self._under_way.note(request.match_info["model"], step)
+                return response
 
     async def _passed(
         self,
@@ -223,6 +236,15 @@ class HttpDoor:
                 if name in answer.headers:
                     response.headers[name] = answer.headers[name]
             return response
+
+
+def _step(parameters: dict[str, Any]) -> Step | None:
+    """Return what a request's parameters say of a sequence, if they are as Triton takes them."""
+    which = parameters.get("sequence_id")
+    if not isinstance(which, (int, str)):
+        return None
+    start, end = (parameters.get(name) is True for name in ("sequence_start", "sequence_end"))
+    return Step(which, start, end)
 
 
 def _refusal(status: int, reason: str) -> web.Response:

@@ -159,9 +159,8 @@ class DockerServer:
         except NotFound:
             return "ended, and is gone"
 
-    def drain(self) -> bool:
+    def drain(self) -> None:
         """As `Part.drain`; what runs in the container does when that is stopped."""
-        return False
 
     def stop(self, at_once: bool = False) -> None:
         """Stop the container; harmless if it never started or is gone."""

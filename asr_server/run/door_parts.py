@@ -13,6 +13,7 @@ from asr_server.run.installation import TritonServerError
 from asr_server.run.listening import bracketed, check_free
 from asr_server.run.parts import ProcessPart
 from asr_server.run.ports import bound_socket
+from asr_server.sockets import HTTP_LEFT
 
 _BACKLOG = 512
 _STOP_S = 1.0  # Triton has ended by then, and with it what was under way
@@ -90,6 +91,7 @@ class Doors:
                 inherited=descriptors,
                 stop_timeout_s=_STOP_S,
                 drain_signal=signal.SIGUSR1,
+                drained_file=sockets / HTTP_LEFT,
             ),
             ProcessPart(
                 "the gRPC door",

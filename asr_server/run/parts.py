@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from asr_server.run.installation import TritonServerError
@@ -60,8 +61,8 @@ class Part(Protocol):
             TritonServerError: that cannot be done.
         """
 
-    def drain(self) -> bool:
-        """Let it take nothing new, and return whether it ends by itself when all has finished."""
+    def drain(self) -> Callable[[], bool] | None:
+        """Let it take nothing new; returns what says whether all has finished, if it does."""
 
     def stop(self, at_once: bool = False) -> None:
         """End it; harmless if it does not run.
@@ -83,7 +84,8 @@ class ProcessPart:
         stop_timeout_s: as `Part.stop_timeout_s`.
         say: is told what it prints, line by line, by whoever calls `is_ready`.
         drain_signal: lets it take nothing new; where that is SIGTERM, SIGINT ends it sooner.
-        ends_drained: it ends by itself then.
+        ends_drained: it ends by itself when all has finished.
+        drained_file: is there then.
     """
 
     start_timeout_s = 60.0
@@ -99,6 +101,7 @@ class ProcessPart:
         say: Callable[[str], None] | None = None,
         drain_signal: signal.Signals | None = None,
         ends_drained: bool = False,
+        drained_file: Path | None = None,
     ) -> None:
         self.name = name
         self.stop_timeout_s = stop_timeout_s
@@ -109,6 +112,7 @@ class ProcessPart:
         self._say = say
         self._drain_signal = drain_signal
         self._ends_drained = ends_drained
+        self._drained_file = drained_file
         self._is_draining = False
         self.drains = drain_signal is not None
         self._printed: deque[str] = deque()
@@ -118,6 +122,8 @@ class ProcessPart:
     def start(self) -> None:
         """As `Part.start`."""
         self._is_ready = self._is_draining = False
+        if self._drained_file is not None:
+            self._drained_file.unlink(missing_ok=True)
         self._process = start_bound(
             self._command,
             stdin=subprocess.DEVNULL,
@@ -163,13 +169,16 @@ class ProcessPart:
         """As `Part.mend`; never called."""
         raise TritonServerError(f"{self.name}: {lost}")
 
-    def drain(self) -> bool:
+    def drain(self) -> Callable[[], bool] | None:
         """As `Part.drain`."""
+        file = self._drained_file
         if self._process is None or self._drain_signal is None:
-            return False
+            return None
         self._process.send_signal(self._drain_signal)
         self._is_draining = True
-        return self._ends_drained
+        if file is None and not self._ends_drained:
+            return None
+        return lambda: not self.is_running() or (file is not None and file.exists())
 
     def stop(self, at_once: bool = False) -> None:
         """As `Part.stop`."""

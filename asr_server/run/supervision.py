@@ -65,8 +65,8 @@ class Watched:
         """Start it, and look after it from now on."""
         self._thread.start()
 
-    def drain(self) -> bool:
-        """Let it finish what is under way; returns whether it ends by itself then."""
+    def drain(self) -> Callable[[], bool] | None:
+        """Let it finish what is under way; as `Part.drain`."""
         with self._starting:
             self._ending = self.part.drains
             return self.part.drain()
@@ -231,7 +231,7 @@ def _drain(watched: Sequence[Watched], drain_s: float) -> None:
     """Let parts finish what is under way, for so long; what they need goes on meanwhile."""
     if not drain_s:
         return
-    ending = [each for each in watched if each.drain()]
+    finished = [said for each in watched if (said := each.drain())]
     deadline_s = time.monotonic() + drain_s
-    while any(each.part.is_running() for each in ending) and time.monotonic() < deadline_s:
+    while not all(said() for said in finished) and time.monotonic() < deadline_s:
         time.sleep(POLL_S)

@@ -69,9 +69,8 @@ class TritonPart:
         with models_held(self._folder):
             self._server.reload(lost, READY_TIMEOUT_S)
 
-    def drain(self) -> bool:
+    def drain(self) -> None:
         """As `Part.drain`; it does not."""
-        return False
 
     def stop(self, at_once: bool = False) -> None:
         """As `Part.stop`."""

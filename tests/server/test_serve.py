@@ -110,18 +110,26 @@ def test_sigterm_lets_open_streams_end_and_takes_none(start, repository):
     async def run() -> None:
         async with (
             AsyncClient(f"grpc://127.0.0.1:{ports[1]}") as client,
+            AsyncClient(f"http://127.0.0.1:{ports[0]}") as http,
             SpeechDetector(client._transport, {}, END_TIMEOUT_S) as detector,
+            SpeechDetector(http._transport, {}, END_TIMEOUT_S) as over_http,
         ):
             await detector.accept(second)
+            await over_http.accept(second)
             process.terminate()
-            while await client.is_ready():
-                await asyncio.sleep(0.05)
+            for each in (client, http):
+                while await each.is_ready():
+                    await asyncio.sleep(0.05)
+                with pytest.raises(ServerNotReady):
+                    async with SpeechDetector(each._transport, {}, END_TIMEOUT_S) as late:
+                        await late.accept(second)
             live = f"http://127.0.0.1:{ports[0]}/v2/health/live"
             assert (await asyncio.to_thread(urlopen, live, timeout=END_TIMEOUT_S)).status == 200
-            with pytest.raises(ServerNotReady):
-                async with SpeechDetector(client._transport, {}, END_TIMEOUT_S) as late:
-                    await late.accept(second)
             await detector.accept(second, is_last=True)
+            for _ in range(6):  # longer than a door waits for what may come
+                await asyncio.sleep(0.5)
+                await over_http.accept(second)
+            await over_http.accept(second, is_last=True)
 
     asyncio.run(run())
     assert process.wait(END_TIMEOUT_S) == 0

@@ -11,9 +11,11 @@ from asr_server.places import ROOT
 from lab.capacity.calibration import audio_lengths_s, machine_of_glue, machine_of_gpu
 from lab.capacity.load import SimulatedLoad, simulate_arrivals, simulate_load
 from lab.capacity.machine import MachineSpec
+from lab.capacity.streams import SimulatedStreams, machine_of_streams, simulate_streams
 
 RECORDS = ROOT / "docs" / "capacity"
 GLUE = ROOT / "docs" / "benchmarks" / "glue.json"
+STREAMING = ROOT / "docs" / "benchmarks" / "streaming.json"
 _CLIENT_MS = 0.3  # of glue.json, which has none: as in here.json
 
 
@@ -23,7 +25,7 @@ class Compared:
 
     Attributes:
         source: the record.
-        load: "64 at a time", or "30 a second".
+        load: "64 at a time", "30 a second", or "12 streams".
         measured, simulated: p50 and p95 of the latency, in s.
     """
 
@@ -52,6 +54,11 @@ def compare_all() -> Iterator[Compared]:
         yield from _compare(path.name, machine_of_record(record), record)
     record = h200_record()
     yield from _compare("h200.json", machine_of_gpu(record), record)
+    record = streaming_record()
+    streams = machine_of_streams(record)
+    for load in record["loads"]:
+        simulated = simulate_streams(streams, load["streams"])
+        yield _compared(STREAMING.name, f"{load['streams']} streams", load, simulated)
 
 
 def machine_of_record(record: dict[str, Any]) -> MachineSpec:
@@ -63,6 +70,13 @@ def machine_of_record(record: dict[str, Any]) -> MachineSpec:
 def h200_record() -> dict[str, Any]:
     """Return what was measured on an H200."""
     record: dict[str, Any] = json.loads((RECORDS / "h200.json").read_text(encoding="utf-8"))
+    return record
+
+
+def streaming_record() -> dict[str, Any]:
+    """Return what was measured of the full-size streaming model on two cores."""
+    results = json.loads(STREAMING.read_text(encoding="utf-8"))["results"]
+    record: dict[str, Any] = results["paraformer_online-full-seed0"]
     return record
 
 
@@ -78,6 +92,8 @@ def _compare(source: str, spec: MachineSpec, record: dict[str, Any]) -> Iterator
         yield _compared(source, f"{load['per_s']:g} a second", load, simulated)
 
 
-def _compared(source: str, name: str, load: dict[str, Any], simulated: SimulatedLoad) -> Compared:
+def _compared(
+    source: str, name: str, load: dict[str, Any], simulated: SimulatedLoad | SimulatedStreams
+) -> Compared:
     measured = (load["p50_s"], load["p95_s"])
     return Compared(source, name, measured, (simulated.p50_s, simulated.p95_s))

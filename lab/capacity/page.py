@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.capacity.comparison import RECORDS, Compared, compare_all, h200_record
+from lab.capacity.comparison import (
+    RECORDS,
+    Compared,
+    compare_all,
+    h200_record,
+    streaming_record,
+)
 from lab.capacity.plan import FILLED, LATE_S, MachineRates, machine_rates, plan_for
+from lab.capacity.streams import StreamsSpec, machine_of_streams, simulate_streams
 
 TEMPLATE = Path(__file__).with_name("capacity.md.in")
 _WANTED = (
@@ -20,6 +27,7 @@ _WANTED = (
     (0, 1_000_000.0),
     (5_000, 100_000.0),
 )
+_STREAMS = (6, 8, 9, 10, 11, 12, 13, 14, 16)
 
 
 def write_page(target: Path, price: float, busiest_hour: float) -> None:
@@ -41,6 +49,7 @@ def write_page(target: Path, price: float, busiest_hour: float) -> None:
         comparison=comparison_table(compared),
         fleet=_fleet_table(fleet["requests"]),
         live=_sessions_table(fleet["sessions"]),
+        late=_late_table(machine_of_streams(streaming_record())),
         source=h200_record()["source"],
     )
     target.write_text(text, encoding="utf-8")
@@ -114,3 +123,14 @@ def _sessions_table(rows: Sequence[dict[str, Any]]) -> str:
             f"{row['fullest_after_death']} | {row['resumed']} |"
         )
     return "\n".join(table)
+
+
+def _late_table(spec: StreamsSpec) -> str:
+    """Return how late text is on a machine with more and more streams."""
+    rows = ["| streams | p50, p95 in s | pieces in a run |", "|---|---|---|"]
+    for streams in _STREAMS:
+        found = simulate_streams(spec, streams)
+        rows.append(
+            f"| {streams} | {found.p50_s:.2f}, {found.p95_s:.2f} | {found.mean_batch:.1f} |"
+        )
+    return "\n".join(rows)

@@ -17,6 +17,7 @@ from lab.capacity.load import simulate_arrivals, simulate_load
 from lab.capacity.machine import Machine, MachineSpec, Run
 from lab.capacity.plan import FILLED, LATE_S, machine_rates, plan_for
 from lab.capacity.sessions import Sessions
+from lab.capacity.streams import PIECE_S, StreamsSpec, simulate_streams
 
 GPU = machine_of_gpu(h200_record())
 ALONE = MachineSpec({}, {}, Run(0.1, 0.01, 4))  # nothing but an encoder
@@ -31,8 +32,8 @@ def test_it_gives_what_was_measured(compared):
 
 def test_what_is_recorded_is_of_several_machines_and_loads():
     compared = list(compare_all())
-    assert {each.source for each in compared} >= {"glue.json", "h200.json"}
-    assert len(compared) >= 8
+    assert {each.source for each in compared} >= {"glue.json", "h200.json", "streaming.json"}
+    assert len(compared) >= 13
 
 
 def test_batches_are_what_waits():
@@ -45,6 +46,18 @@ def test_batches_are_what_waits():
     assert machine.batches == [1, 4, 2]
     ends = [0.11, *[0.11 + 0.14] * 4, *[0.11 + 0.14 + 0.12] * 2]
     assert answered == [(True, round(end, 6)) for end in ends]
+
+
+def test_streams_wait_for_no_more_than_their_share():
+    """One alone waits for its own run; two places share what waits; twice too many never end."""
+    spec = StreamsSpec((1, 2), (0.1, 0.15), places=2, passing_s=0.01)
+    alone, several = simulate_streams(spec, 1), simulate_streams(spec, 10)
+    assert (alone.p50_s, alone.p95_s) == pytest.approx((0.11, 0.11))
+    assert alone.mean_batch == 1
+    assert 0.11 <= several.p50_s <= 0.3
+    most = 2 * PIECE_S / 0.05  # of runs that are as large as they may be
+    assert simulate_streams(spec, int(2 * most)).p50_s > 5
+    assert spec.seconds(4) == pytest.approx(0.25)
 
 
 def test_processes_do_one_thing_at_a_time_and_tritonserver_many():

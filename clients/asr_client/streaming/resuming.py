@@ -41,7 +41,7 @@ class HeldAudio:
 
     def since(self, sample: int) -> Waveform:
         """Return what is held from a sample of the stream on, [samples]."""
-        held = np.concatenate([np.zeros(0, np.float32), *self._pieces])
+        held: Waveform = np.concatenate([np.zeros(0, np.float32), *self._pieces])
         return held[sample - self.begin :]
 
 

@@ -17,6 +17,7 @@ class Cable:
     def __init__(self, port: int) -> None:
         self._to = port
         self._writers: set[asyncio.StreamWriter] = set()
+        self._forwarding: set[asyncio.Task[None] | None] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
         self.sent = 0
@@ -33,6 +34,7 @@ class Cable:
         trace: TracebackType | None,
     ) -> None:
         self.cut()
+        await asyncio.gather(*filter(None, self._forwarding))
 
     def cut(self) -> None:
         """End all connections; there will be no others."""
@@ -42,6 +44,7 @@ class Cable:
             writer.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._forwarding.add(asyncio.current_task())
         back, forth = await asyncio.open_connection("127.0.0.1", self._to)
         self._writers |= {writer, forth}
         await asyncio.gather(self._pass(reader, forth, True), self._pass(back, writer, False))

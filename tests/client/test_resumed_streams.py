@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asr_client import AsyncClient, SessionLost
 from asr_client.streaming.protocol import SequenceRequests, UpdateReader
 from asr_client.streaming.resuming import HELD_S, HeldAudio, ResumableTranscript, resume_at
-from asr_contract import are_spaced
+from asr_contract import are_spaced, character_error_rate
 from tests.client.cable import Cable
 from tests.client.sides import until
 from tests.gateway.gateways import spoken_pcm
@@ -131,10 +131,13 @@ def test_as_much_audio_is_held_as_is_said():
     [
         ([], 0, 0),
         ([(0, 200), (200, 400)], 0, 0),
-        ([(0, 200), (900, 1100), (1100, 1300)], 0, 650),
-        ([(700, 900), (900, 1300)], 0, 450),
-        ([(0, 200), (900, 1100), (1100, 1300), (2000, 2100)], 0, 1750),
-        ([(1000, 1200), (9000, 9200), (9300, 9400)], 9, 9250),
+        ([(0, 200), (900, 1100), (1100, 1300)], 0, 600),
+        ([(700, 900), (900, 1300)], 0, 0),
+        ([(900, 1100), (1100, 1300)], 0, 600),
+        ([(0, 200), (900, 1100), (1100, 1300), (2200, 2300)], 0, 1800),
+        ([(0, 200), (200, 2200), (2200, 2300)], 0, 1800),  # the word before a pause lasts
+        ([(1000, 1200), (9700, 9900), (9950, 10000)], 9, 9000),
+        ([(8700, 9050), (9100, 9300), (9350, 9500), (9800, 9900)], 9, 9600),
         ([(1000, 1200)], 9, 9000),
         (None, 0, 0),
         (None, 9, None),
@@ -177,7 +180,7 @@ def test_a_stream_goes_on_and_tells_all_once(triton_server, scheme):
                         await session.send(piece)
                     if cuts:
                         cuts -= 1
-                        await until(lambda: session.acknowledged_s >= session.sent_s - 1)
+                        await until(lambda: session.acknowledged_s == session.sent_s)
                         grown = [way.sent - old for way, old in zip(ways, before, strict=True)]
                         ways[int(np.argmax(grown))].cut()
                 result = await session.finish()
@@ -192,8 +195,11 @@ def test_a_stream_goes_on_and_tells_all_once(triton_server, scheme):
     undisturbed, disturbed = asyncio.run(run(0)), asyncio.run(run(2))
     assert len(disturbed.warnings) == 2
     assert all("was heard again" in warning for warning in disturbed.warnings)
-    assert disturbed.text == undisturbed.text
+    # A model that has heard less before may take a word for another.
+    assert character_error_rate([undisturbed.text], [disturbed.text]) <= 1 / 20
     assert disturbed.duration_s == undisturbed.duration_s
+    begun_ms = [[start for start, _ in each.timestamps_ms] for each in (disturbed, undisturbed)]
+    assert begun_ms[0] == begun_ms[1]
 
 
 def test_a_stream_ends_when_no_server_is_left(triton_server):

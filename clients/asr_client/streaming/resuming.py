@@ -21,6 +21,8 @@ from .protocol import StreamTranscript, joined
 
 HELD_S = 60
 _PAUSE_MS = 500  # without a word: a model that begins there hears what follows as it did
+_WORD_MS = 400  # seldom longer
+_WINDOW_MS = 600
 _PER_MS = SAMPLE_RATE // 1000
 
 
@@ -60,17 +62,24 @@ def resume_at(words_ms: Sequence[tuple[int, int]] | None, held: HeldAudio) -> in
     if words_ms is None:
         return 0 if held.begin == 0 else None
     widest_ms, widest_at_ms = -1, 0
-    for (_, end_ms), (start_ms, _) in reversed([*pairwise([(0, 0), *words_ms])]):
-        if end_ms * _PER_MS < held.begin:
+    for before, (start_ms, _) in reversed([*pairwise([(0, 0), *words_ms])]):
+        # The word before a pause lasts through it.
+        end_ms = min(before[1], before[0] + _WORD_MS)
+        if start_ms * _PER_MS < held.begin:
             break
         gap_ms = start_ms - end_ms
         if gap_ms >= _PAUSE_MS:
-            return (start_ms - _PAUSE_MS // 2) * _PER_MS
+            return _on_grid(start_ms - _PAUSE_MS // 2, held)
         if gap_ms > widest_ms:
-            widest_ms, widest_at_ms = gap_ms, end_ms + gap_ms // 2
+            widest_ms, widest_at_ms = gap_ms, start_ms
     if held.begin == 0:
         return 0
-    return held.begin if widest_ms < 0 else widest_at_ms * _PER_MS
+    return held.begin if widest_ms < 0 else _on_grid(widest_at_ms, held)
+
+
+def _on_grid(at_ms: int, held: HeldAudio) -> int:
+    """Return the sample of a moment, or a little before, where the models' windows begin, too."""
+    return max((at_ms - at_ms % _WINDOW_MS) * _PER_MS, held.begin)
 
 
 class ResumableTranscript(StreamTranscript):

@@ -12,7 +12,7 @@ from asr_client import Client, RequestTimeout
 from asr_client.protocol import InferRequest
 from asr_client.transport.grpc_messages import grpc_arguments
 from asr_server.places import ROOT
-from lab.benchmark.server_statistics import read_statistics
+from lab.benchmark.server_statistics import read_statistics, wait_for_difference
 from tests.recordings import cut
 from tests.serving import request_inputs
 
@@ -50,22 +50,25 @@ def test_all_queues_that_clients_wait_in_know_a_time():
         assert policy.default_timeout_microseconds == 3_600_000_000  # only less overrides it
 
 
-def computed(triton_server, model: str) -> int:
-    statistics = read_statistics(triton_server.server.http_url)
-    return sum(each.inferences for name, each in statistics.items() if name.startswith(model))
+PARTS = ("feature_extractor", "encoder", "scoring")
+COMPUTING = {
+    "sensevoice": [f"sensevoice_{part}" for part in PARTS],
+    "infer_pipeline": [f"paraformer_{part}" for part in PARTS],
+}
 
 
 @pytest.mark.parametrize("model", CASES)
 def test_what_would_wait_too_long_is_not_computed(triton_server, model):
     arguments = grpc_arguments(InferRequest(model, CASES[model]), timeout_s=60)
-    client = triton_server.client.grpc
-    parts = {"sensevoice": "sensevoice_", "infer_pipeline": "paraformer_"}.get(model, model)
+    client, http_url = triton_server.client.grpc, triton_server.server.http_url
+    before = read_statistics(http_url)
     client.infer(**arguments)
-    before = computed(triton_server, parts)
     with pytest.raises(InferenceServerException, match="Request timeout expired"):
         client.infer(**arguments | {"timeout": 1})
-    assert computed(triton_server, parts) == before
     client.infer(**arguments)
+    names = COMPUTING.get(model, [model])
+    done = wait_for_difference(http_url, before, names, 2)
+    assert {done[name].inferences for name in names} == {2}
 
 
 def test_the_sdk_says_that_the_time_was_over(triton_server, monkeypatch):

@@ -163,36 +163,37 @@ async def cables(urls):
         yield found, await stack.enter_async_context(client)
 
 
+async def streamed(url: str, cuts: int, **options):
+    """What a stream gives whose server's cable is cut so many times; all lead to one server."""
+    audio = np.frombuffer(spoken_pcm(3), "<i2")
+    async with cables([url] * (cuts + 1)) as (ways, client):
+        session = client.stream(**options)
+        updates = asyncio.create_task(told(session))
+        async with session:
+            for part in np.array_split(audio, cuts + 1):
+                before = [way.sent for way in ways]
+                for piece in np.array_split(part, 10):
+                    await session.send(piece)
+                if cuts:
+                    cuts -= 1
+                    await until(lambda: session.acknowledged_s == session.sent_s)
+                    grown = [way.sent - old for way, old in zip(ways, before, strict=True)]
+                    ways[int(np.argmax(grown))].cut()
+            result = await session.finish()
+        assert "".join(await updates) == result.text
+        return result
+
+
+async def told(session):
+    while not session.acknowledged_s:
+        await asyncio.sleep(0.01)
+    return [update.new_text async for update in session.updates()]
+
+
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_a_stream_goes_on_and_tells_all_once(triton_server, scheme):
-    """Two ways to one server; the one that a stream has taken is cut, twice."""
     url = getattr(triton_server, f"{scheme}_url")
-    audio = np.frombuffer(spoken_pcm(3), "<i2")
-
-    async def run(cuts: int):
-        async with cables([url] * (cuts + 1)) as (ways, client):
-            session = client.stream()
-            updates = asyncio.create_task(collect(session))
-            async with session:
-                for part in np.array_split(audio, cuts + 1):
-                    before = [way.sent for way in ways]
-                    for piece in np.array_split(part, 10):
-                        await session.send(piece)
-                    if cuts:
-                        cuts -= 1
-                        await until(lambda: session.acknowledged_s == session.sent_s)
-                        grown = [way.sent - old for way, old in zip(ways, before, strict=True)]
-                        ways[int(np.argmax(grown))].cut()
-                result = await session.finish()
-            assert "".join(await updates) == result.text
-            return result
-
-    async def collect(session):
-        while not session._opened:
-            await asyncio.sleep(0.01)
-        return [update.new_text async for update in session.updates()]
-
-    undisturbed, disturbed = asyncio.run(run(0)), asyncio.run(run(2))
+    undisturbed, disturbed = (asyncio.run(streamed(url, cuts)) for cuts in (0, 2))
     assert len(disturbed.warnings) == 2
     assert all("was heard again" in warning for warning in disturbed.warnings)
     # A model that has heard less before may take a word for another.
@@ -200,6 +201,16 @@ def test_a_stream_goes_on_and_tells_all_once(triton_server, scheme):
     assert disturbed.duration_s == undisturbed.duration_s
     begun_ms = [[start for start, _ in each.timestamps_ms] for each in (disturbed, undisturbed)]
     assert begun_ms[0] == begun_ms[1]
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_a_stream_that_the_vad_cuts_goes_on_and_is_the_same(triton_server, scheme):
+    url = getattr(triton_server, f"{scheme}_url")
+    undisturbed, disturbed = (
+        asyncio.run(streamed(url, cuts, model="sensevoice")) for cuts in (0, 2)
+    )
+    assert disturbed == undisturbed
+    assert disturbed.text
 
 
 def test_a_stream_ends_when_no_server_is_left(triton_server):

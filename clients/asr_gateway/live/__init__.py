@@ -19,8 +19,9 @@ from .channel import Channel, ChannelClosed
 from .first_pass import first_pass
 from .inbox import AudioInbox, AudioSource
 from .latencies import TextLatencies
-from .recognition import Bound, LiveRecognition, Partial, Report, Spoken
+from .recognition import LiveRecognition
 from .recovering import RecoveringRecognition
+from .reports import Bound, Partial, Report, Spoken
 from .session import TOO_BIG, LiveSession, Utterance
 
 __all__ = [

@@ -8,7 +8,7 @@ from asr_client import tracing
 
 from ..shared import Gateway
 from .arrivals import Arrivals
-from .recognition import Bound, Partial, Spoken
+from .reports import Bound, Partial, Spoken
 
 
 class TextLatencies:

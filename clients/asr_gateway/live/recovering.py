@@ -20,7 +20,8 @@ from asr_contract import SAMPLE_RATE
 
 from ..shared import TritonAway, TritonWatch, is_outage, log_event
 from .inbox import AudioSource
-from .recognition import Bound, LiveRecognition, Partial, Report, Spoken
+from .recognition import LiveRecognition
+from .reports import Bound, Partial, Report, Spoken
 from .retelling import told_length
 
 # The VAD needs to hear what comes before a beginning.

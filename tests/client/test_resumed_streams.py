@@ -213,6 +213,21 @@ def test_a_stream_that_the_vad_cuts_goes_on_and_is_the_same(triton_server, schem
     assert disturbed.text
 
 
+def test_a_stream_whose_audio_is_not_held_is_lost_with_its_server(triton_server):
+    async def run() -> None:
+        async with cables([triton_server.grpc_url] * 2) as (ways, client):
+            session = client.stream()
+            session.hold_nothing()
+            async with session:
+                await session.send(np.zeros(16_000, np.float32))
+                await until(lambda: session.acknowledged_s == 1)
+                max(ways, key=lambda way: way.sent).cut()
+                with pytest.raises(SessionLost):
+                    await session.finish()
+
+    asyncio.run(run())
+
+
 def test_a_stream_ends_when_no_server_is_left(triton_server):
     async def run() -> None:
         async with (

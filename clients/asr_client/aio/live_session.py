@@ -42,6 +42,9 @@ class LiveSession:
         """Leave."""
         raise NotImplementedError
 
+    def hold_nothing(self) -> None:
+        """Keep no audio to go on with another server: for who keeps it himself, and begins anew."""
+
     @property
     def text(self) -> str:
         """The whole text so far, with what may still change."""

@@ -112,6 +112,10 @@ class AsyncStreamSession(LiveSession):
             raise failure from error
         self._pump()  # END, if it was closed meanwhile
 
+    def hold_nothing(self) -> None:
+        """As `LiveSession.hold_nothing`."""
+        self._held = None
+
     async def send(self, audio: LiveAudio, *, sample_rate: int = SAMPLE_RATE) -> None:
         """Send audio; as `StreamSession.send`."""
         check_whole_samples(audio)

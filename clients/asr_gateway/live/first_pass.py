@@ -41,7 +41,13 @@ def first_pass(
         chunk_size: of the streaming model.
     """
     if model == STREAMING_MODEL:
-        return lambda: client.stream(chunk_size=chunk_size, hotwords=options.hotwords)
+
+        def begin() -> FirstPass:
+            session = client.stream(chunk_size=chunk_size, hotwords=options.hotwords)
+            session.hold_nothing()  # the inbox has it
+            return session
+
+        return begin
     return lambda: client.growing_speech(
         model=model,
         language=options.language,

@@ -78,6 +78,16 @@ class GrowingSpeech:
         self._notify()
 
     @property
+    def sent_s(self) -> float:
+        """Seconds of audio that it was given."""
+        return self._heard_samples / SAMPLE_RATE
+
+    @property
+    def acknowledged_s(self) -> float:
+        """Seconds of audio that the newest decoding spans."""
+        return self._text.decoded_ms / 1000
+
+    @property
     def text(self) -> str:
         """All that is shown."""
         return _joined([*self._text.committed, *self._text.shown])
@@ -106,7 +116,7 @@ class GrowingSpeech:
                     tokens=[word.text for word in new],
                     timestamps_ms=[(word.start_ms, word.end_ms) for word in new],
                     confidence=[word.confidence or 0.0 for word in new],
-                    acknowledged_s=self._text.decoded_ms / 1000,
+                    acknowledged_s=self.acknowledged_s,
                     is_final=self._is_complete,
                 )
                 seen, seen_words, seen_text = final_text, seen_words + len(new), text

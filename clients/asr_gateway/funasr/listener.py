@@ -223,7 +223,7 @@ class LiveListener:
     @property
     def audio_s(self) -> float:
         """How much was received, in seconds."""
-        return self._inbox.received_samples / SAMPLE_RATE
+        return self._inbox.received_s
 
     async def put(self, data: bytes) -> None:
         """Take audio in; waits when too much of it waits."""

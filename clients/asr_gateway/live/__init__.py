@@ -7,6 +7,7 @@
     arrivals     when audio came
     latencies    how late its text is
     recognition  an utterance: VAD, first pass while it is spoken, second pass behind it
+    pace         whether that keeps up, and what is left out while it does not
     first_pass   the model that gives text while a stretch is spoken
     recovering   runs it again where Triton died
     retelling    what of its text was told before

@@ -73,6 +73,7 @@ async def serve_session(
     with ExitStack() as place:
         try:
             await gateway.check_triton()
+            gateway.check_pace()
             gateway.make_room(client)  # no waiting from here: those before it have their sessions
             place.enter_context(gateway.limits.session(client))
         except TooManySessions as refusal:

@@ -13,6 +13,14 @@ from asr_contract import STREAMING_MODEL, ChunkSize
 class FirstPass(Protocol):
     """A session of one stretch of speech; as `AsyncStreamSession`."""
 
+    @property
+    def sent_s(self) -> float:
+        """Seconds of audio that it was given."""
+
+    @property
+    def acknowledged_s(self) -> float:
+        """Seconds of audio that were answered for."""
+
     async def open(self) -> None:
         """Begin."""
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Iterator
 from typing import Protocol
 
 from asr_client.audio import Waveform
 from asr_client.streaming import LiveAudio, LiveReader, Outbox
 from asr_contract import SAMPLE_RATE
 
+from .arrivals import Arrivals
+
 # What waits before `put` makes the socket wait; the sender's own buffers come on top.
 MAX_WAITING_SAMPLES = 10 * SAMPLE_RATE
 MAX_PIECE_SAMPLES = 5 * SAMPLE_RATE
+_SAMPLE_BYTES = 2
 
 
 class AudioSource(Protocol):
     """Gives 16 kHz audio in pieces."""
+
+    @property
+    def late_s(self) -> float:
+        """How long the audio waits, or last did, that is next or was taken last."""
 
     async def take(self) -> Waveform | None:
         """Wait for the next piece, [samples] float32; None after the last."""
@@ -35,10 +44,13 @@ class AudioInbox:
     def __init__(self, sample_rate: int, piece_samples: int) -> None:
         self._sample_rate = sample_rate
         self._reader = LiveReader()
+        self._frames = _Frames(piece_samples)
         self._piece_samples = piece_samples
         self._outbox = Outbox()
         self._changed = asyncio.Event()
         self._ended = False
+        self._arrivals = Arrivals()
+        self._late_s = 0.0  # when it was last taken from
         self.received_samples = 0
 
     async def put(self, audio: LiveAudio, sample_rate: int | None = None) -> None:
@@ -51,15 +63,25 @@ class AudioInbox:
         Raises:
             AudioError: it cannot be used, or has the header of a codec.
         """
-        for piece in self._reader.read(audio, sample_rate or self._sample_rate):
-            self._add(piece)
+        for joined, rate in self._frames.put(audio, sample_rate or self._sample_rate):
+            self._read(joined, rate)
         while self._outbox.samples > MAX_WAITING_SAMPLES:
             await self._wait()
 
     @property
     def waiting_s(self) -> float:
         """How much has come and was not taken, in seconds."""
-        return self._outbox.samples / SAMPLE_RATE
+        return self._outbox.samples / SAMPLE_RATE + self._frames.waiting_s
+
+    @property
+    def received_s(self) -> float:
+        """How much has come, in seconds."""
+        return self.received_samples / SAMPLE_RATE + self._frames.waiting_s
+
+    @property
+    def late_s(self) -> float:
+        """As `AudioSource.late_s`; audio that is too little to be taken does not count."""
+        return max(self._late_s, self._waits_s())
 
     @property
     def warnings(self) -> list[str]:
@@ -68,10 +90,14 @@ class AudioInbox:
 
     def end(self) -> None:
         """Nothing follows."""
-        for piece in self._reader.finish():
-            self._add(piece)
         self._ended = True
-        self._notify()
+        try:
+            for joined, rate in self._frames.finish():
+                self._read(joined, rate)
+            for piece in self._reader.finish():
+                self._add(piece)
+        finally:
+            self._notify()
 
     async def take(self) -> Waveform | None:
         """Wait for the next piece, [samples] float32 at 16 kHz; None after the last."""
@@ -79,15 +105,28 @@ class AudioInbox:
             await self._wait()
         if not self._outbox.samples:
             return None
+        self._late_s = self._waits_s()
         piece = self._outbox.take(MAX_PIECE_SAMPLES)
         self._notify()
         return piece
 
+    def _read(self, audio: LiveAudio, rate: int) -> None:
+        for piece in self._reader.read(audio, rate):
+            self._add(piece)
+
     def _add(self, piece: Waveform) -> None:
         self.received_samples += piece.size
+        self._arrivals.note(1000 * self.received_samples / SAMPLE_RATE, time.monotonic())
         self._outbox.put(piece)
         if self._outbox.samples >= self._piece_samples:
             self._notify()
+
+    def _waits_s(self) -> float:
+        """Return for how long there has been a piece to take."""
+        if self._outbox.samples < self._piece_samples:
+            return 0.0
+        taken = self.received_samples - self._outbox.samples
+        return self._arrivals.since_s(1000 * (taken + self._piece_samples) / SAMPLE_RATE)
 
     async def _wait(self) -> None:
         await self._changed.wait()
@@ -95,3 +134,38 @@ class AudioInbox:
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+class _Frames:
+    """Joins the bytes of frames, so that they are read in pieces: each reading has its price.
+
+    Args:
+        piece_samples: of 16 kHz, that are worth it.
+    """
+
+    def __init__(self, piece_samples: int) -> None:
+        self._piece_s = piece_samples / SAMPLE_RATE
+        self._joined = bytearray()
+        self._rate = 0
+
+    @property
+    def waiting_s(self) -> float:
+        """How much is joined so far, in seconds."""
+        return len(self._joined) / (_SAMPLE_BYTES * self._rate) if self._joined else 0.0
+
+    def put(self, audio: LiveAudio, rate: int) -> Iterator[tuple[LiveAudio, int]]:
+        """Take a frame in; yield what is to be read now, with its rate."""
+        if rate != self._rate or not isinstance(audio, (bytes, bytearray, memoryview)):
+            yield from self.finish()
+            self._rate = rate
+            yield audio, rate  # what is wrong with a beginning is told at once
+            return
+        self._joined += audio
+        if len(self._joined) >= _SAMPLE_BYTES * rate * self._piece_s:
+            yield from self.finish()
+
+    def finish(self) -> Iterator[tuple[LiveAudio, int]]:
+        """Yield what is left."""
+        if self._joined:
+            joined, self._joined = self._joined, bytearray()
+            yield joined, self._rate

@@ -9,7 +9,6 @@ Silence goes to the VAD only. Text of a stretch comes before any of the next.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
@@ -25,15 +24,13 @@ from asr_contract import SAMPLE_RATE
 
 from .first_pass import FirstPass
 from .inbox import AudioSource
+from .pace import Pace
 from .reports import Bound, Partial, Report, Spoken
 
 T = TypeVar("T")
 
 # Stretches that ended and wait to be reported. Who reads slowly makes the rest wait.
 _MAX_WAITING_SPEECH = 2
-
-# Audio that is so much ahead of the clock is a file's: nobody speaks so fast.
-_AHEAD_S = 1.0
 
 
 _Heard: TypeAlias = tuple[Sentence | None, SegmentVoices | None]
@@ -139,7 +136,7 @@ class LiveRecognition:
         self._unreported: deque[_Speech] = deque()
         self.reported_ms = 0
         self.heard_samples = 0
-        self._begun_s = 0.0
+        self._pace = Pace(inbox)
         self._sessions: set[FirstPass] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._telling = asyncio.Lock()  # while something is told, and noted as such
@@ -188,7 +185,7 @@ class LiveRecognition:
         )
         async with detector:
             while (piece := await self._inbox.take()) is not None:
-                self._begun_s = self._begun_s or time.monotonic()
+                self._pace.begin()
                 with tracing.span("audio", self._about(piece)):
                     rows = await detector.accept(piece)
                     self.heard_samples += piece.size
@@ -220,8 +217,13 @@ class LiveRecognition:
         if cutter.open_ms is None:
             return
         if self._current is None:
-            self._current = await self._begin(cutter.open_ms, streamed=True)
+            self._current = await self._begin(
+                cutter.open_ms, streamed=not self._spares_partials(None)
+            )
             piece = cutter.open_audio()
+        elif (session := self._current.session) and self._spares_partials(session):
+            self._current.session = None
+            self._start(self._leave(session))
         await self._current.feed(piece)
 
     async def _begin(self, start_ms: int, *, streamed: bool) -> _Speech:
@@ -262,13 +264,13 @@ class LiveRecognition:
         )
 
     def _is_file(self) -> bool:
-        """Return whether the audio comes faster than it can be spoken.
+        """As `Pace.is_file`."""
+        return self._pace.is_file(self.heard_samples / SAMPLE_RATE)
 
-        Its partial texts come in order, before the sentence; of speech the sentence shall not wait
-        for words that it says again.
-        """
+    def _spares_partials(self, session: FirstPass | None) -> bool:
+        """As `Pace.spares_partials`; partial texts that are all there is are not spared."""
         heard_s = self.heard_samples / SAMPLE_RATE
-        return heard_s - (time.monotonic() - self._begun_s) > _AHEAD_S
+        return self._recogniser is not None and self._pace.spares_partials(heard_s, session)
 
     async def _finish(self, session: FirstPass) -> None:
         """Wait for the last words of a session."""

@@ -42,6 +42,11 @@ class Replay:
         self._next = 0  # of what is kept
         self.start_samples = 0
 
+    @property
+    def late_s(self) -> float:
+        """As `AudioSource.late_s`."""
+        return self._source.late_s
+
     async def take(self) -> Waveform | None:
         """As `AudioSource.take`."""
         if self._next < len(self._kept):
@@ -104,6 +109,11 @@ class RecoveringRecognition:
         # Of the stretch that is spoken: what was told, and what the recognition of now has heard.
         self._open_index, self._told, self._heard = 0, "", ""
         self._told_bounds = {"began": -1, "ended": -1, "reported": -1}  # newest stretch
+
+    @property
+    def late_s(self) -> float:
+        """As `AudioSource.late_s`."""
+        return self._replay.late_s
 
     async def take(self) -> Waveform | None:
         """As `AudioSource.take`, for the recognition of now."""

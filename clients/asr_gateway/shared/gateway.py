@@ -21,6 +21,9 @@ from .settings import GatewaySettings
 
 T = TypeVar("T")
 
+MAX_LATE_S = 8.0
+"""New sessions are refused while the audio of half of those that are open waits longer."""
+
 SHUTDOWN_MESSAGE = "the gateway is shutting down"
 
 
@@ -86,6 +89,20 @@ class Gateway:
         if speakers is None:
             return None
         return own or self.settings.known_speakers
+
+    def check_pace(self) -> None:
+        """Refuse a session that would make those that are open still later.
+
+        Raises:
+            TooManySessions: the models do not keep up with them.
+        """
+        late_s = self.metrics.late_s()
+        if late_s > MAX_LATE_S:
+            raise TooManySessions(
+                f"the sessions that are open are {late_s:.0f} s late; come again in "
+                f"{RETRY_AFTER_S} s",
+                "late",
+            )
 
     def next_number(self) -> int:
         """Return a number for a session, for the log."""

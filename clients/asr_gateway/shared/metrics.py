@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from statistics import median
 from typing import Protocol
 
 from prometheus_client import (
@@ -28,6 +29,10 @@ class Waiting(Protocol):
     @property
     def waiting_s(self) -> float:
         """How much waits, in seconds."""
+
+    @property
+    def late_s(self) -> float:
+        """How long it waits, in seconds."""
 
 
 class Metrics:
@@ -54,6 +59,12 @@ class Metrics:
             registry=registry,
         )
         self._waiting_s.set_function(lambda: sum(each.waiting_s for each in tuple(self._inboxes)))
+        late_s = Gauge(
+            prefix + "late_audio_seconds",
+            "How long live audio waits for the models, the median of the sessions",
+            registry=registry,
+        )
+        late_s.set_function(self.late_s)
         self.utterances = Counter(
             prefix + "utterances",
             "Utterances and files",
@@ -125,6 +136,10 @@ class Metrics:
             yield
         finally:
             self._inboxes.discard(inbox)
+
+    def late_s(self) -> float:
+        """Return how long live audio waits for the models, the median of the sessions."""
+        return median(each.late_s for each in self._inboxes) if self._inboxes else 0.0
 
     def page(self) -> bytes:
         """Return all of them in Prometheus' text format."""

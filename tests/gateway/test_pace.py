@@ -1,0 +1,119 @@
+"""A gateway whose models do not keep up: what it leaves out, and whom it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from asr_client import AsyncStreamSession
+from asr_gateway.live import AudioInbox
+from asr_gateway.live.admission import serve_session
+from asr_gateway.live.pace import Pace
+from asr_gateway.shared import Gateway, GatewaySettings, TooManySessions
+from tests.gateway.gateways import END, FRAME, begin, client_of, recognise, replies, spoken_pcm
+
+STEP = 3200  # samples that are worth a request
+AUDIO = spoken_pcm(1)
+
+
+def test_audio_is_late_from_when_it_could_be_taken():
+    async def run() -> None:
+        inbox = AudioInbox(16000, STEP)
+        await inbox.put(bytes(STEP))  # half a piece: whoever speaks is to say more
+        await asyncio.sleep(0.05)
+        assert inbox.late_s == 0
+        await inbox.put(bytes(STEP))
+        await inbox.put(bytes(2 * STEP))
+        assert inbox.late_s < 0.05
+        await asyncio.sleep(0.05)
+        assert inbox.late_s >= 0.05
+        await inbox.take()
+        assert inbox.late_s >= 0.05  # whoever took it is that late
+        await inbox.put(bytes(4 * STEP))
+        await inbox.take()
+        assert inbox.late_s < 0.05
+
+    asyncio.run(run())
+
+
+class Late:
+    """A source, and a session, of stated delay."""
+
+    sent_s, acknowledged_s, late_s = 4.0, 4.0, 0.0
+
+
+def test_partial_texts_are_spared_while_something_is_late(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("asr_gateway.live.pace.time.monotonic", lambda: clock[0])
+    source, session = Late(), Late()
+    pace = Pace(source)
+    pace.begin()
+    assert not pace.spares_partials(0, session)
+    session.acknowledged_s = 0.5
+    assert not pace.spares_partials(5, session)  # a file, whose texts come in order
+    clock[0] += 5
+    assert pace.spares_partials(5, session)
+    assert pace.spares_partials(5, None)  # the next stretch, too
+    clock[0] += 11
+    assert not pace.spares_partials(16, None)
+    source.late_s = 3.5
+    assert pace.spares_partials(16, None)
+
+
+def test_sentences_come_without_partial_texts_where_the_first_pass_does_not_answer(
+    gateway, monkeypatch
+):
+    expected = sentences(asyncio.run(recognise(gateway, AUDIO)))
+    # The gateway runs in this process: to it the streaming model answers nothing.
+    monkeypatch.setattr(AsyncStreamSession, "acknowledged_s", property(lambda _: 0.0))
+    monkeypatch.setattr("asr_gateway.live.pace.LATE_S", 0.3)
+
+    async def speak() -> list:
+        async with client_of(gateway) as socket:
+            await socket.send(begin())
+            for first in range(0, len(AUDIO), FRAME):
+                await socket.send(AUDIO[first : first + FRAME])
+                await asyncio.sleep(FRAME / 32000)
+            await socket.send(END)
+            return await replies(socket)
+
+    heard = asyncio.run(speak())
+    assert [reply for reply in heard if reply["mode"] == "2pass-online"] == []
+    assert sentences(heard) == expected != []
+
+
+def sentences(heard: list) -> list[str]:
+    return [reply["text"] for reply in heard if reply["mode"] == "2pass-offline" and reply["text"]]
+
+
+@pytest.mark.parametrize(("late_s", "refused"), [((9, 9, 0), True), ((9, 7, 0), False)])
+def test_nobody_is_let_in_while_half_of_the_sessions_are_late(late_s, refused):
+    class Ended:
+        client = "somebody"
+
+        async def run(self) -> None:
+            pass
+
+    class Answers:
+        async def answers(self) -> bool:
+            return True
+
+    async def run() -> None:
+        gateway = Gateway(GatewaySettings())
+        gateway.triton = Answers()
+        with ExitStack() as open_sessions:
+            for seconds in late_s:
+                inbox = Late()
+                inbox.late_s, inbox.waiting_s = seconds, 0
+                open_sessions.enter_context(gateway.metrics.counting(inbox))
+            try:
+                await serve_session(gateway, "somebody", lambda *_: Ended())
+                assert not refused
+            except TooManySessions as refusal:
+                assert refused and refusal.reason == "late"
+                assert "9 s late; come again in" in str(refusal)
+        await gateway.close()
+
+    asyncio.run(run())

@@ -115,6 +115,72 @@ def test_what_the_system_enforces(tmp_path):
     assert cpu_s == bounds.cpu_s == last_cpu_s - 5 == 150
 
 
+def under_bounds(tmp_path, script: str) -> str:
+    """What a Python program under the bounds of a small file prints."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1000))
+    command = Bounds.of_file(path, _DAY_S).command([sys.executable, "-c", script])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no seccomp")
+@pytest.mark.parametrize(
+    "start",
+    [
+        "os.fork()",
+        "os.posix_spawn('/bin/true', ['true'], {})",
+        "subprocess.run(['/bin/true'])",
+        "subprocess.run(['/bin/true'], preexec_fn=print)",
+        "multiprocessing.Process(target=print).start()",
+        "socket.socket()",
+        # clone3 and clone as programs in assembler would call them
+        "check(libc.syscall(435, bytes(88), 88))",
+        "check(libc.syscall({'x86_64': 56, 'aarch64': 220}[os.uname().machine], 17, 0, 0, 0, 0))",
+    ],
+)
+def test_a_decoder_starts_no_process(tmp_path, start):
+    script = (
+        "import ctypes, multiprocessing, os, socket, subprocess\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "def check(value):\n"
+        "    if value < 0: raise OSError(ctypes.get_errno(), 'refused')\n"
+        f"try: {start}\n"
+        "except OSError as error: print(type(error).__name__, error.errno)\n"
+        "else: print('started')\n"
+    )
+    assert under_bounds(tmp_path, script).strip() in ("PermissionError 1", "OSError 38")
+
+
+def test_a_decoders_threads_are_bounded_by_its_memory(tmp_path):
+    script = (
+        "import threading\n"
+        "stop, count = threading.Event(), 0\n"
+        "try:\n"
+        "    while count < 1000:\n"
+        "        threading.Thread(target=stop.wait, daemon=True).start()\n"
+        "        count += 1\n"
+        "except RuntimeError: pass\n"
+        "print(count)\n"
+    )
+    # some ten are ffmpeg's
+    assert 12 < int(under_bounds(tmp_path, script)) < 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no seccomp")
+def test_an_ffmpeg_that_starts_others_is_told_of(media_files, tmp_path, monkeypatch):
+    fake_ffmpeg(tmp_path, "/bin/sleep 1000; exit 1", monkeypatch)
+    with pytest.raises(DecoderFailed, match=r"does not work as ffmpeg: .*fork"):
+        decode(media_files / "clicks.mp3")
+
+
+def test_what_a_decoder_started_ends_with_it(media_files, tmp_path, monkeypatch):
+    monkeypatch.setattr("asr_client.audio.media.bounds._alone", list)  # as on other systems
+    fake_ffmpeg(tmp_path, "sleep 1000 & exec sleep 1000", monkeypatch)
+    with pytest.raises(DecoderFailed, match=r"gave nothing for 0\.5 s"):
+        decode(media_files / "clicks.mp3", stall_timeout_s=0.5)  # `no_process_left` looks
+
+
 def test_a_decoder_that_only_works_is_ended(media_files, tmp_path, monkeypatch):
     fake_ffmpeg(tmp_path, "while :; do :; done", monkeypatch)
     monkeypatch.setattr("asr_client.audio.media.bounds._CPU_S", 1)

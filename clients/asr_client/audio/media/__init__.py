@@ -5,8 +5,9 @@
             ...
 
 `command` says what ffmpeg is run with and why no file can make it read another one, `bounds` what
-it may take of the machine and `places` how many run at once, `log` what is understood of its
-messages, `process` how it is supervised; `joints` splits files that were joined.
+it may take of the machine, `alone` why it starts no process, and `places` how many run at once,
+`log` what is understood of its messages, `process` how it is supervised; `joints` splits files that
+were joined.
 """
 
 from .command import find_ffmpeg

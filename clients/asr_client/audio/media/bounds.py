@@ -4,13 +4,15 @@ A small file can ask for much: a header of 44 bytes for gigabytes (1 Hz, resampl
 megabytes of silence for a day of samples. So memory and processor time grow with the bytes that
 were sent, and the rest is fixed. ffmpeg gets its own options for it, and the system's limits on
 top, which hold whatever is wrong in ffmpeg; a shell sets them before it becomes ffmpeg. Windows
-has no such limits, there the options remain. Processes have none: the system counts those of a user
-together, with all threads. ffmpeg starts none, and has a thread for each stage.
+has no such limits, there the options remain. It is one process: Linux counts those of a user
+together, with all threads, so in the place of a limit `alone` takes the calls away that make one.
+Its threads, one for each stage, are bounded by their stacks, which are memory.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +36,8 @@ _LEAST_CPU_S = 5
 
 _STACK_BYTES = 4 * _MB  # of a thread; a limit of its own, since the memory is shared by some ten
 _MAX_FILES = 32  # open at once
+
+_ALONE = Path(__file__).with_name("alone.py")
 
 
 @dataclass(frozen=True)
@@ -90,4 +94,16 @@ class Bounds:
             "-v": _ADDRESS_BYTES // 1024,
         }
         script = "".join(f"ulimit {name} {value} 2>/dev/null; " for name, value in limits.items())
-        return ["/bin/sh", "-c", f'{script}exec "$@"', "sh", *command]
+        return ["/bin/sh", "-c", f'{script}exec "$@"', "sh", *_alone(command)]
+
+
+def _alone(command: Sequence[str]) -> list[str]:
+    """Return a command that becomes another one, which can start no process.
+
+    As it is where the system has no such filters, or this program is no interpreter that can be
+    started once more (embedded, or frozen).
+    """
+    has_python = Path(sys.executable).name.startswith("python") and not hasattr(sys, "frozen")
+    if sys.platform != "linux" or not has_python or not _ALONE.is_file():
+        return list(command)
+    return [sys.executable, "-I", "-S", str(_ALONE), *command]

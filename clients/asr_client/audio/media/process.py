@@ -135,12 +135,19 @@ class DecodingProcess:
         # With its stderr closed it has ended already; asyncio will notice in a moment.
         if not self._log_reader.done():
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                self._kill()
         # `wait` may wait for the pipes too, and a full one is not read by itself.
         if self._process.stdout is not None:
             await self._process.stdout.read()
         await self._log_reader
         await self._process.wait()
+
+    def _kill(self) -> None:
+        """Kill it, and what it has started where the system lets it."""
+        if os.name == "posix":
+            os.killpg(self._process.pid, signal.SIGKILL)  # it leads a session of its own
+        else:
+            self._process.kill()
 
     def _stalled(self) -> DecoderFailed:
         return DecoderFailed(

@@ -21,30 +21,33 @@ _LAST_S = 120  # for the text of what was said last
 async def talk_realtime(gateway: RunningGateway, load: Load, seed: int, duration_s: float) -> None:
     """One client: it speaks for a time, and waits for the text of every item."""
     audio = at_24_khz(spoken_pcm(3, seed=seed))
+    # Made once: the clients share the machine with what they try.
+    appends = [_append(audio[first : first + FRAME]) for first in range(0, len(audio), FRAME)]
     try:
         async with client_of(gateway, "/v1/realtime?intent=transcription") as socket:
             await asyncio.sleep(seed % 50 * 0.05)
             begun_s = time.monotonic()
             reading = asyncio.create_task(_read(socket, load, begun_s))
-            sent = 0
-            while time.monotonic() < begun_s + duration_s or sent % len(audio):
-                piece = audio[sent % len(audio) :][:FRAME]
-                sent += len(piece)
-                await asyncio.sleep(max(begun_s + sent / (2 * RATE) - time.monotonic(), 0))
-                await _append(socket, piece)
+            sent_s = 0.0
+            while time.monotonic() < begun_s + duration_s:
+                for first, append in zip(range(0, len(audio), FRAME), appends, strict=True):
+                    spoken_s = sent_s + min(first + FRAME, len(audio)) / (2 * RATE)
+                    await asyncio.sleep(max(begun_s + spoken_s - time.monotonic(), 0))
+                    await socket.send(append)
+                sent_s = spoken_s
             # Audio behind a commit waits for the results of what is committed: what is told of
             # that audio, comes behind all of them, however slow the machine.
             await socket.send(json.dumps({"type": "input_audio_buffer.commit"}))
-            await _append(socket, bytes(FRAME))
+            await socket.send(_append(bytes(FRAME)))
             await socket.send(json.dumps({"type": "input_audio_buffer.clear"}))
             await asyncio.wait_for(reading, _LAST_S)
     except Exception as error:
         load.errors.append(repr(error))
 
 
-async def _append(socket, pcm: bytes) -> None:
+def _append(pcm: bytes) -> str:
     text = base64.b64encode(pcm).decode()
-    await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": text}))
+    return json.dumps({"type": "input_audio_buffer.append", "audio": text})
 
 
 async def _read(socket, load: Load, begun_s: float) -> None:

@@ -7,7 +7,10 @@ from typing import Protocol
 
 from asr_client import AsyncClient, FileOptions, StreamUpdate
 from asr_client.audio import Waveform
-from asr_contract import STREAMING_MODEL, ChunkSize
+from asr_client.streaming import Outbox
+from asr_contract import SAMPLE_RATE, STREAMING_MODEL, ChunkSize
+
+_ROW_SAMPLES = 60 * SAMPLE_RATE // 1000  # of what a chunk size counts
 
 
 class FirstPass(Protocol):
@@ -37,6 +40,53 @@ class FirstPass(Protocol):
         """End it; its last words are not wanted."""
 
 
+class WholeChunks:
+    """A session of the streaming model that is sent what completes a chunk.
+
+    Less changes no text, and each request costs two models their time.
+
+    Args:
+        session: not open yet.
+        chunk_samples: how much the model takes at a time.
+    """
+
+    def __init__(self, session: FirstPass, chunk_samples: int) -> None:
+        self._session = session
+        self._chunk_samples = chunk_samples
+        self._held = Outbox()
+        self._samples = 0  # that were sent
+        self.open = session.open
+        self.updates = session.updates
+        self.close = session.close
+
+    @property
+    def sent_s(self) -> float:
+        """Seconds of audio that were sent."""
+        return self._session.sent_s
+
+    @property
+    def acknowledged_s(self) -> float:
+        """As `FirstPass.acknowledged_s`."""
+        return self._session.acknowledged_s
+
+    async def send(self, waveform: Waveform, /) -> None:
+        """Take audio in, and send it with the rest of its chunk."""
+        self._held.put(waveform)
+        chunks = (self._samples + self._held.samples) // self._chunk_samples
+        if chunks > self._samples // self._chunk_samples:
+            await self._send()
+
+    async def finish(self) -> object:
+        """Send what is left, and wait for the last words."""
+        await self._send()
+        return await self._session.finish()
+
+    async def _send(self) -> None:
+        held = self._held.take(self._held.samples)
+        self._samples += held.size
+        await self._session.send(held)
+
+
 def first_pass(
     client: AsyncClient, model: str, options: FileOptions, chunk_size: ChunkSize
 ) -> Callable[[], FirstPass]:
@@ -49,11 +99,12 @@ def first_pass(
         chunk_size: of the streaming model.
     """
     if model == STREAMING_MODEL:
+        samples = chunk_size.current * _ROW_SAMPLES
 
         def begin() -> FirstPass:
             session = client.stream(chunk_size=chunk_size, hotwords=options.hotwords)
             session.hold_nothing()  # the inbox has it
-            return session
+            return WholeChunks(session, samples)
 
         return begin
     return lambda: client.growing_speech(

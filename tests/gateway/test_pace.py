@@ -11,7 +11,7 @@ import pytest
 from asr_client import AsyncStreamSession
 from asr_gateway.live import AudioInbox
 from asr_gateway.live.admission import serve_session
-from asr_gateway.live.first_pass import WholeChunks
+from asr_gateway.live.first_pass import FirstPass
 from asr_gateway.live.pace import Pace
 from asr_gateway.shared import Gateway, GatewaySettings, TooManySessions
 from tests.gateway.gateways import END, FRAME, begin, client_of, recognise, replies, spoken_pcm
@@ -43,7 +43,7 @@ def test_audio_is_late_from_when_it_could_be_taken():
 class Late:
     """A source, and a session, of stated delay."""
 
-    sent_s, acknowledged_s, late_s = 4.0, 4.0, 0.0
+    unanswered_s = late_s = 0.0
 
 
 def test_partial_texts_are_spared_while_something_is_late(monkeypatch):
@@ -53,7 +53,7 @@ def test_partial_texts_are_spared_while_something_is_late(monkeypatch):
     pace = Pace(source)
     pace.begin()
     assert not pace.spares_partials(0, session)
-    session.acknowledged_s = 0.5
+    session.unanswered_s = 3.5
     assert not pace.spares_partials(5, session)  # a file, whose texts come in order
     clock[0] += 5
     assert pace.spares_partials(5, session)
@@ -141,12 +141,12 @@ def test_the_streaming_model_is_sent_whole_chunks():
 
     async def run() -> None:
         session = Session()
-        chunks = WholeChunks(session, 9600)
+        chunks = FirstPass(session, 9600)
         for size in (7000, 3200, 3200, 3200, 3200, 100, 30_000, 3200):
             await chunks.send(np.zeros(size, np.float32))
         # with the piece that ends a chunk, wherever the next one begins
         assert session.sizes == [10_200, 9600, 30_100]
-        await chunks.finish()
+        await chunks.flush()
         assert session.sizes == [10_200, 9600, 30_100, 3200]
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""The first pass: the model that gives text of a stretch of speech while it is spoken."""
+"""The first pass: the model that gives text while a stretch of speech is spoken."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from asr_contract import SAMPLE_RATE, STREAMING_MODEL, ChunkSize
 _ROW_SAMPLES = 60 * SAMPLE_RATE // 1000  # of what a chunk size counts
 
 
-class FirstPass(Protocol):
-    """A session of one stretch of speech; as `AsyncStreamSession`."""
+class Session(Protocol):
+    """A session of the SDK; as `AsyncStreamSession`."""
 
     @property
     def sent_s(self) -> float:
@@ -40,51 +40,44 @@ class FirstPass(Protocol):
         """End it; its last words are not wanted."""
 
 
-class WholeChunks:
-    """A session of the streaming model that is sent what completes a chunk.
+class FirstPass:
+    """A session of one stretch of speech that is sent whole chunks.
 
-    Less changes no text, and each request costs two models their time.
+    Less changes no text, and each request costs the models their time.
 
     Args:
-        session: not open yet.
-        chunk_samples: how much the model takes at a time.
+        session: not open yet; all but audio goes to it as it is.
+        chunk_samples: how much the model takes at a time; 1 for any.
     """
 
-    def __init__(self, session: FirstPass, chunk_samples: int) -> None:
+    def __init__(self, session: Session, chunk_samples: int) -> None:
         self._session = session
         self._chunk_samples = chunk_samples
         self._held = Outbox()
         self._samples = 0  # that were sent
         self.open = session.open
         self.updates = session.updates
+        self.finish = session.finish
         self.close = session.close
 
     @property
-    def sent_s(self) -> float:
-        """Seconds of audio that were sent."""
-        return self._session.sent_s
+    def unanswered_s(self) -> float:
+        """Seconds of audio that were sent and not answered for yet."""
+        return self._session.sent_s - self._session.acknowledged_s
 
-    @property
-    def acknowledged_s(self) -> float:
-        """As `FirstPass.acknowledged_s`."""
-        return self._session.acknowledged_s
-
-    async def send(self, waveform: Waveform, /) -> None:
-        """Take audio in, and send it with the rest of its chunk."""
+    async def send(self, waveform: Waveform) -> None:
+        """Take audio in, [samples] float32 at 16 kHz; it goes with the rest of its chunk."""
         self._held.put(waveform)
         chunks = (self._samples + self._held.samples) // self._chunk_samples
         if chunks > self._samples // self._chunk_samples:
-            await self._send()
+            await self.flush()
 
-    async def finish(self) -> object:
-        """Send what is left, and wait for the last words."""
-        await self._send()
-        return await self._session.finish()
-
-    async def _send(self) -> None:
+    async def flush(self) -> None:
+        """Send what is held back, before `finish`."""
         held = self._held.take(self._held.samples)
-        self._samples += held.size
-        await self._session.send(held)
+        if held.size:
+            self._samples += held.size
+            await self._session.send(held)
 
 
 def first_pass(
@@ -104,11 +97,10 @@ def first_pass(
         def begin() -> FirstPass:
             session = client.stream(chunk_size=chunk_size, hotwords=options.hotwords)
             session.hold_nothing()  # the inbox has it
-            return WholeChunks(session, samples)
+            return FirstPass(session, samples)
 
         return begin
-    return lambda: client.growing_speech(
-        model=model,
-        language=options.language,
-        hotwords=options.hotwords if model == options.model else None,
+    hotwords = options.hotwords if model == options.model else None
+    return lambda: FirstPass(
+        client.growing_speech(model=model, language=options.language, hotwords=hotwords), 1
     )

@@ -57,7 +57,7 @@ class Pace:
         """
         if self.is_file(heard_s):
             return False
-        unanswered_s = 0.0 if session is None else session.sent_s - session.acknowledged_s
+        unanswered_s = 0.0 if session is None else session.unanswered_s
         if max(self._source.late_s, unanswered_s) > LATE_S:
             self._again_s = time.monotonic() + _PAUSE_S
         return time.monotonic() < self._again_s

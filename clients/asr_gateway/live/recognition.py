@@ -249,6 +249,7 @@ class LiveRecognition:
         if speech.session is not None:
             if second_pass is None or self._is_file():  # its last words are missing
                 await speech.feed(segment.waveform[speech.fed_samples :])
+                await speech.session.flush()
                 self._start(self._finish(speech.session))
             else:
                 self._start(self._leave(speech.session))

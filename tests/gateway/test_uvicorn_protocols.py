@@ -10,10 +10,11 @@ import time
 
 import pytest
 import uvicorn
+import websockets.sync.client
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
-from asr_gateway.service.uvicorn_protocols import http_protocol
+from asr_gateway.service.uvicorn_protocols import EndingWebSocketProtocol, http_protocol
 
 TIMEOUT_S = 60
 PART = bytes(65536)
@@ -99,12 +100,50 @@ def test_what_is_no_http_is_no_error_of_ours(caplog, app, pieces):
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_messages_that_nobody_takes_are_not_read(size):
+    """And in order all the same, when somebody does."""
+    count, taken, waiting = 30_000_000 // (size + 1000), [], []
+    begin = threading.Event()
+
+    async def slow(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while not begin.is_set():
+            await asyncio.sleep(0.01)
+        waiting.append(receive.__self__.queue.qsize())
+        for _ in range(count):
+            taken.append(int((await receive())["text"][-9:]))
+        await send({"type": "websocket.close"})
+
+    def send_all(socket) -> None:
+        for number in range(count):
+            socket.send(str(number).zfill(size))
+
+    with (
+        served(slow) as (host, port),
+        websockets.sync.client.connect(f"ws://{host}:{port}", max_size=None) as socket,
+    ):
+        sending = threading.Thread(target=send_all, args=(socket,))
+        sending.start()
+        sending.join(1)
+        begin.set()
+        sending.join(TIMEOUT_S)
+        with contextlib.suppress(websockets.ConnectionClosed):
+            socket.recv(TIMEOUT_S)
+    assert taken == list(range(count))
+    # what is read at a time, behind the bound
+    assert 0 < waiting[0] < (1 << 18) / size + 1000
+
+
 @contextlib.contextmanager
 def served(app, send_timeout_s=TIMEOUT_S):
     """Where an application is served by our protocol, until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
     protocol = http_protocol(header_timeout_s=TIMEOUT_S, send_timeout_s=send_timeout_s)
-    config = uvicorn.Config(app, http=protocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, http=protocol, ws=EndingWebSocketProtocol, lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()

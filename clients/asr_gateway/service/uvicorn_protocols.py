@@ -13,6 +13,10 @@ from websockets.frames import CloseCode
 # Connections on which no request has come yet, of all clients together; the oldest gives way.
 MAX_WAITING = 256
 
+# Of messages that have come and were not taken yet: some seconds of live audio.
+_MAX_UNTAKEN_BYTES = 1 << 16
+_MESSAGE_BYTES = 500  # what one takes beside its data
+
 # When a session has ended, its client may take so long to read what was sent and to close.
 _CLOSING_S = 15.0
 
@@ -21,8 +25,19 @@ class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
     """Drops connections of clients that do not read, which would stay open for ever.
 
     What clients do wrong is no error of ours: uvicorn would log one for each handshake that is
-    refused with an answer, which is complete, and one with a traceback for text that is not UTF-8.
+        refused with an answer, which is complete, and one with a traceback for text that is not UTF-8.
+        And uvicorn stops and resumes reading for every message, which of live audio costs more than the
+        message itself; here only while more of them wait.
     """
+
+    _untaken_bytes = 0  # since nothing waited
+
+    async def receive(self) -> Any:
+        """Give the application the next message; reading goes on when none is left."""
+        message = await super().receive()
+        if self.queue.empty():
+            self._untaken_bytes = 0
+        return message
 
     async def send(self, message: Any) -> None:
         """Send a message of the application."""
@@ -40,7 +55,13 @@ class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
                 self.conn.send_close(CloseCode.INVALID_DATA, f"expected UTF-8: {error.reason}")
                 self.handle_parser_exception()
                 return
+        self._untaken_bytes += _MESSAGE_BYTES + sum(map(len, self.frames))
+        was_paused, self.read_paused = self.read_paused, True  # or it would be paused
         super().send_receive_event_to_app()
+        self.read_paused = was_paused
+        if self._untaken_bytes > _MAX_UNTAKEN_BYTES and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     async def run_asgi(self) -> None:
         """Serve a client, and see that its connection ends."""

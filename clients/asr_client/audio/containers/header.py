@@ -9,6 +9,7 @@ from typing import Literal
 
 from ..samples import PcmFormat
 
+_LEAD_BYTES = 4
 MAX_HEADER_BYTES = 1 << 20  # what stands before the samples
 
 
@@ -113,11 +114,13 @@ class Container:
 
     def find_partial(self, data: bytes) -> int:
         """Return from where on the data may be the beginning of a beginning; its length if not."""
-        for first in range(max(len(data) - self.pattern_bytes + 1, 0), len(data)):
-            head = data[first : first + 4]
-            if any(lead.startswith(head) for lead in self._first_bytes):
+        leads, size = self._first_bytes, len(data)
+        for first in range(max(size - self.pattern_bytes + 1, 0), size):
+            if data.startswith(leads, first):
                 return first
-        return len(data)
+            if size - first < _LEAD_BYTES and any(lead.startswith(data[first:]) for lead in leads):
+                return first
+        return size
 
 
 def is_placeholder(size: int) -> bool:

@@ -14,8 +14,8 @@ from asr_contract import SAMPLE_RATE
 from .arrivals import Arrivals
 
 # What waits before `put` makes the socket wait; the sender's own buffers come on top.
-MAX_WAITING_SAMPLES = 10 * SAMPLE_RATE
-MAX_PIECE_SAMPLES = 5 * SAMPLE_RATE
+MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
+MAX_PIECE_SAMPLES = 2 * SAMPLE_RATE
 _SAMPLE_BYTES = 2
 
 

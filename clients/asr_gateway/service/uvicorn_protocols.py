@@ -25,9 +25,9 @@ class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
     """Drops connections of clients that do not read, which would stay open for ever.
 
     What clients do wrong is no error of ours: uvicorn would log one for each handshake that is
-        refused with an answer, which is complete, and one with a traceback for text that is not UTF-8.
-        And uvicorn stops and resumes reading for every message, which of live audio costs more than the
-        message itself; here only while more of them wait.
+    refused with an answer, which is complete, and one with a traceback for text that is not UTF-8.
+    And uvicorn stops and resumes reading for every message, which of live audio costs more than the
+    message itself; here only while more of them wait.
     """
 
     _untaken_bytes = 0  # since nothing waited

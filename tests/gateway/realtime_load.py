@@ -15,7 +15,7 @@ FRAME = int(FRAME_S * 2 * RATE)
 _BEGAN = "input_audio_buffer.speech_started"
 _STOPPED = "input_audio_buffer.speech_stopped"
 _CLEARED = "input_audio_buffer.cleared"
-_LAST_S = 120  # for the text of what was said last
+_LAST_S = 300  # for the text of what was said last
 
 
 async def talk_realtime(gateway: RunningGateway, load: Load, seed: int, duration_s: float) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from asr_gateway.shared.settings import GatewaySettings
@@ -39,6 +40,7 @@ def test_a_hundred_of_each(tmp_path):
             watch.start()
             try:
                 realtime, funasr = asyncio.run(both(gateway))
+                used = psutil.Process(process.pid).cpu_times()
             finally:
                 memory = watch.stop()
         finally:
@@ -52,6 +54,8 @@ def test_a_hundred_of_each(tmp_path):
                 f"p95 {load.percentile(load.sentence_s, 95):.2f} s"
             )
         print(", ".join(f"{name} {a:.0f} to {b:.0f} MB" for name, (a, b) in memory.items()))
+        session_ms = 1000 * (used.user + used.system) / (2 * SESSIONS * DURATION_S)
+        print(f"the gateway: {session_ms:.1f} ms of processor time for a second of a session")
         assert realtime.errors == [] and funasr.errors == []
         for name, (second_quarter, last_quarter) in memory.items():
             assert last_quarter - second_quarter < MAX_GROWTH_MB[name], name

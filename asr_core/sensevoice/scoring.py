@@ -22,6 +22,7 @@ from asr_core.decoding import (
     search_frames,
 )
 from asr_core.sensevoice.ctc import CtcToken, collapse, greedy_search
+from asr_core.sensevoice.language import heard_language
 from asr_core.text import DecodedWord, ctc_span_ms, merge_words
 
 NUM_TAG_FRAMES = 4  # language, emotion, event and text norm, one frame each before the audio
@@ -73,8 +74,8 @@ class SenseVoiceResult:
     Attributes:
         transcript: all frames collapsed, tags in the text, as `funasr_onnx` writes it.
         text: the audio's frames alone, without tags.
-        language, emotion, event: first three tags without their brackets, '' where a frame holds
-            no tag.
+        language: that was heard, `heard_language`; of one row without candidates the first tag.
+        emotion, event: second and third tag without their brackets, '' where a frame holds no tag.
         words: words and characters of the text with times.
     """
 
@@ -200,10 +201,20 @@ class SenseVoiceScoring:
             outputs: of R rows.
             search: finds the tokens among the candidates; None takes the best of each frame.
         """
+        tags = zip(outputs.candidate_ids, outputs.candidate_scores, strict=True)
         return [
-            self(ids, scores) if len(ids) > NUM_TAG_FRAMES else EMPTY_RESULT
-            for ids, scores in outputs.rows(search)
+            self._of_heard_language(self(ids, scores), *(first[0].tolist() for first in candidates))
+            if len(ids) > NUM_TAG_FRAMES
+            else EMPTY_RESULT
+            for (ids, scores), candidates in zip(outputs.rows(search), tags, strict=True)
         ]
+
+    def _of_heard_language(
+        self, result: SenseVoiceResult, ids: Sequence[int], log_probs: Sequence[float]
+    ) -> SenseVoiceResult:
+        """Return a result with the language that the tag frame's candidates and its text say."""
+        tags = dict(zip(map(self._tag, ids), log_probs, strict=True))
+        return replace(result, language=heard_language(tags, result.text))
 
     def _tag(self, token_id: int) -> str:
         match = _TAG.fullmatch(self._pieces[token_id].removeprefix(_WORD_START))

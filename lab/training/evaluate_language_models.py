@@ -4,8 +4,8 @@
 
 The model is of n-grams of sentences that the training texts' grammar says, made as `build-lm` makes
 one; none of them is one of the held-out. Its weight and insertion bonus are the best of a few on
-the recordings that training watched, with other texts than those reported: the held-out noisy set
-of `evaluate`.
+the development recordings of `evaluate_hotwords`, with other texts than those reported: the
+held-out noisy set of `evaluate`.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ from asr_server.install.recogniser_tokens import TextTokens
 from asr_server.models import KINDS, copy_repository
 
 from .corpus import make_grammar
-from .devset import DEV_SEED, DEV_UTTERANCES
 from .evaluate_hotwords import (
     LANGUAGE,
     MODELS,
+    TUNING_SEED,
+    TUNING_UTTERANCES,
     Recordings,
     development_recordings,
     recognisers,
@@ -49,7 +50,7 @@ from .evaluate_hotwords import (
 SENTENCES = 200_000
 SEED = "language model"  # training draws from other seeds
 ORDER = 5
-WEIGHTS = (0.2, 0.3, 0.5, 0.7)
+WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.7)
 BONUSES = {"sensevoice": (0.0, 1.0)}  # the others' texts have one length
 
 
@@ -112,11 +113,11 @@ def error_rate(
 class Material:
     """What a language model is made of and measured on.
 
-    texts: of the grammar. watched: recordings that choose its weight; reported: the others.
+    texts: of the grammar. development: recordings that choose its weight; reported: the others.
     """
 
     texts: Sequence[str]
-    watched: Recordings
+    development: Recordings
     reported: Recordings
 
 
@@ -130,8 +131,8 @@ def load_material(cache: Path) -> Material:
     reported = reported_recordings(cache)
     if not {text for text, _ in reported}.isdisjoint(texts):
         raise RuntimeError("a held-out sentence is among those of the language model")
-    watched = development_recordings(cache, DEV_UTTERANCES, DEV_SEED)
-    return Material(texts, watched, reported)
+    development = development_recordings(cache, TUNING_UTTERANCES, TUNING_SEED)
+    return Material(texts, development, reported)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +140,7 @@ class LanguageModelFigures:
     """What was chosen, the CER of each choice that was tried, and of those reported."""
 
     counts: Counts
-    watched: dict[Counts, float]
+    tried: dict[Counts, float]
     without: float
     with_one: float
 
@@ -149,7 +150,7 @@ def measure(name: str, models: Path, material: Material) -> LanguageModelFigures
     ngrams = build(name, models / name, material.texts)
     tried = [*starmap(Counts, product(WEIGHTS, BONUSES.get(name, (0.0,))))]
     rates = {
-        counts: error_rate(name, models, material.watched, ngrams, counts)
+        counts: error_rate(name, models, material.development, ngrams, counts)
         for counts in (NOTHING, *tried)
     }
     best = min(tried, key=rates.__getitem__)
@@ -170,10 +171,10 @@ def main() -> None:
     for name in [options.only] if options.only else MODELS:
         found = measure(name, options.models, material)
         shown = ", ".join(
-            f"{weight:g}+{bonus:g}: {rate:.2%}" for (weight, bonus), rate in found.watched.items()
+            f"{weight:g}+{bonus:g}: {rate:.2%}" for (weight, bonus), rate in found.tried.items()
         )
         print(
-            f"{name}: {len(material.watched)} watched recordings by weight and bonus {shown}\n"
+            f"{name}: {len(material.development)} development recordings by weight and bonus {shown}\n"
             f"{name}: {len(material.reported)} reported recordings, weight "
             f"{found.counts.weight:g}, bonus {found.counts.insertion_bonus:g}: "
             f"CER {found.without:.2%} -> {found.with_one:.2%} "

@@ -132,7 +132,9 @@ def _decoding(figures: Report) -> list[str]:
     return [
         f"- Text on {figures['clips_with_text']:.0f} of {figures['clips']:.0f} other clips without "
         f"speech, of which {figures['clips_with_sure_text']:.0f} are not doubtful "
-        "(`docs/confidence.md`).",
+        "(`docs/confidence.md`); behind the embedded VAD, as files are heard, on "
+        f"{figures['clips_with_text_behind_vad']:.0f}, of which "
+        f"{figures['clips_with_sure_text_behind_vad']:.0f} are not.",
         "- Hotwords, all names of the grammar, on the noisy Mandarin set: "
         f"{_percent(figures['recall_told'])} of {figures['names']:.0f} names instead of "
         f"{_percent(figures['recall_without'])} ({100 * figures['recall_gained']:.0f} % of the "

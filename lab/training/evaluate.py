@@ -27,6 +27,7 @@ from asr_core.text import join_words
 from . import evaluate_hotwords, evaluate_language_models, evaluate_nonspeech
 from .cards import write_cards
 from .corpus import LANGUAGES
+from .exported_graphs import ExportedVad
 from .heldout_sets import TestUtterance, joined_recordings, load_set, nonspeech_set
 from .recognisers import FunasrStreaming, load_paraformer, load_sensevoice
 from .voices import HELD_OUT_ENGLISH_ENGINE
@@ -181,7 +182,13 @@ def decoding_figures(name: str, models: Path, cache: Path) -> Figures:
         name, models, evaluate_language_models.load_material(cache)
     )
     hearing = evaluate_nonspeech.hearings(models)[name]
-    heard = evaluate_nonspeech.measure(hearing.model, hearing.words, CLIPS, ())
+    heard, let_through = (
+        evaluate_nonspeech.measure(hearing.model, words, CLIPS, ())
+        for words in (
+            hearing.words,
+            evaluate_nonspeech.behind_vad(hearing.words, ExportedVad(models / "vad")),
+        )
+    )
     return {
         "names": without.names,
         "recall_without": without.recall,
@@ -196,6 +203,8 @@ def decoding_figures(name: str, models: Path, cache: Path) -> Figures:
         "clips": heard.clips,
         "clips_with_text": heard.with_text,
         "clips_with_sure_text": heard.sure_text,
+        "clips_with_text_behind_vad": let_through.with_text,
+        "clips_with_sure_text_behind_vad": let_through.sure_text,
     }
 
 

@@ -174,7 +174,8 @@ def main() -> None:
             f"{weight:g}+{bonus:g}: {rate:.2%}" for (weight, bonus), rate in found.tried.items()
         )
         print(
-            f"{name}: {len(material.development)} development recordings by weight and bonus {shown}\n"
+            f"{name}: {len(material.development)} development recordings, weight and bonus: "
+            f"{shown}\n"
             f"{name}: {len(material.reported)} reported recordings, weight "
             f"{found.counts.weight:g}, bonus {found.counts.insertion_bonus:g}: "
             f"CER {found.without:.2%} -> {found.with_one:.2%} "

@@ -1,10 +1,12 @@
 """Counts the clips without speech to which the embedded recognisers give text.
 
     python -m lab.training.evaluate_nonspeech --clips 1000
+    python -m lab.training.evaluate_nonspeech --clips 1000 --vad
 
 A doubtful text counts as none. So that nobody is silent by doubting everything, held-out speech
 goes the same way, clean and noisy, in all languages that a model knows, and what is doubted there
-is counted as well. Needs what `evaluate` needs, without `funasr-onnx`.
+is counted as well. With `--vad` they hear what the embedded VAD lets through. Needs what `evaluate`
+needs, without `funasr-onnx`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from asr_client.confidence import geometric_mean
 from asr_contract import (
     PARAFORMER_MODEL,
+    SAMPLE_RATE,
     SENSEVOICE_MODEL,
     STREAMING_MODEL,
     is_doubtful,
@@ -27,6 +30,7 @@ from asr_core.features import Waveform
 from asr_core.text import DecodedWord
 
 from .corpus import LANGUAGES
+from .exported_graphs import ExportedVad
 from .heldout_sets import TestUtterance, load_set, nonspeech_set
 from .nonspeech import KINDS
 from .recognisers import load_paraformer, load_sensevoice, load_streaming
@@ -77,6 +81,17 @@ def measure(model: str, words: Words, clips: int, speech: Sequence[TestUtterance
                 text = "".join(word.text for word in heard)
                 right += text == str(utterance.record["spoken"]).replace(" ", "")
     return Row(clips, with_text, sum(sure.values()), dict(sure), utterances, doubted, right)
+
+
+def behind_vad(words: Words, vad: ExportedVad) -> Words:
+    """Return a recogniser of the stretches that a VAD finds, which is how files are heard."""
+
+    def heard(waveform: Waveform) -> list[DecodedWord]:
+        spans = vad.segments([waveform])[0]
+        samples = [[ms * SAMPLE_RATE // 1000 for ms in span] for span in spans]
+        return [word for start, end in samples for word in words(waveform[start:end])]
+
+    return heard
 
 
 def _is_doubted(model: str, words: Sequence[DecodedWord]) -> bool:
@@ -137,12 +152,16 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("embedded_models"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/heldout"))
     parser.add_argument("--clips", type=int, default=1000)
+    parser.add_argument("--vad", action="store_true", help="behind the embedded VAD")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = {}
     for name, hearing in hearings(arguments.models).items():
         speech = held_out(hearing, arguments.cache)
-        rows[name] = measure(hearing.model, hearing.words, arguments.clips, speech)
+        words = hearing.words
+        if arguments.vad:
+            words = behind_vad(words, ExportedVad(arguments.models / "vad"))
+        rows[name] = measure(hearing.model, words, arguments.clips, speech)
         print(name, rows[name], flush=True)
     print(table(rows))
     if arguments.json:

@@ -14,6 +14,7 @@ DECODING = {
     **{"cer_others_without": 0.03, "cer_others_told": 0.031, "ngram_order": 5},
     **{"ngram_weight": 0.3, "cer_without_ngrams": 0.06, "cer_with_ngrams": 0.03},
     **{"clips": 1000, "clips_with_text": 82, "clips_with_sure_text": 4},
+    **{"clips_with_text_behind_vad": 6, "clips_with_sure_text_behind_vad": 1},
 }
 MANDARIN = {
     "decoding": DECODING,

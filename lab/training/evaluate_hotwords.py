@@ -157,9 +157,15 @@ def main() -> None:
     parser.add_argument(
         "--tune", type=float, nargs="+", metavar="INCREMENT", help="on development recordings"
     )
+    parser.add_argument(
+        "--utterances",
+        type=int,
+        default=TUNING_UTTERANCES,
+        help="drawn for --tune, less those reported",
+    )
     options = parser.parse_args()
     recordings = (
-        development_recordings(options.cache, TUNING_UTTERANCES, TUNING_SEED)
+        development_recordings(options.cache, options.utterances, TUNING_SEED)
         if options.tune
         else reported_recordings(options.cache)
     )

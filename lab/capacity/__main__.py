@@ -73,6 +73,12 @@ def _fleet(sizes: Sequence[int]) -> None:
         [row for row in known.get(name, ()) if row["servers"] not in sizes]
         for name in ("requests", "sessions")
     )
+
+    def keep() -> None:  # after each row: the largest take minutes
+        found = {"requests": rows, "sessions": sessions}
+        ordered = {name: sorted(found[name], key=lambda row: row["servers"]) for name in found}
+        target.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
+
     for servers in sizes:
         seconds = max(_REQUESTS / (servers * 450), 0.6)
         for load, deaths, chooses in (
@@ -84,13 +90,12 @@ def _fleet(sizes: Sequence[int]) -> None:
             plan = FleetPlan(servers, max(servers // 25, 2), load, seconds, deaths, chooses=chooses)
             rows.append({**asdict(plan), **asdict(Fleet(spec, plan).run())})
             print(json.dumps(rows[-1]), file=sys.stderr)
+            keep()
         gateways = max(servers // 4, 2)
         live = Sessions(servers, gateways, min(_SESSIONS_PER_SERVER, 200_000 // servers))
         sessions.append({"servers": servers, "gateways": gateways, **asdict(live.run())})
         print(json.dumps(sessions[-1]), file=sys.stderr)
-        found = {"requests": rows, "sessions": sessions}
-        ordered = {name: sorted(found[name], key=lambda row: row["servers"]) for name in found}
-        target.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
+        keep()
 
 
 def _parser() -> argparse.ArgumentParser:

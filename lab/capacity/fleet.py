@@ -86,8 +86,8 @@ class Fleet:
         self._env = simpy.Environment()
         self._machines = [Machine(self._env, spec) for _ in range(plan.servers)]
         # What a gateway has under way at each server; of equal ones the one that it has not asked
-        # for longest is less by a trifle. A server that it knows to be dead has _DEAD more.
-        self._rank = np.zeros((plan.gateways, plan.servers))
+        # for longest is less by a trifle, at first any. One known to be dead has _DEAD more.
+        self._rank = -_TRIFLE * self._random.random((plan.gateways, plan.servers))
         self._choices = 0
         self._is_dead = np.zeros(plan.servers, bool)
         self._latencies: list[float] = []

@@ -87,7 +87,7 @@ class Members:
             None where there is no other; one that is thought to be lost where all are.
         """
         best: Server | None = None
-        least: tuple[bool, bool, float, int] | None = None
+        least: tuple[bool, bool, float, float] | None = None
         for server in self._servers.values():
             if server is other_than:
                 continue

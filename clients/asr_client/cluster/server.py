@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -33,7 +34,7 @@ class Server:
         sequences: that are open on it, of this client.
         requests: under way to it, of this client.
         waiting: how many requests waited in its queues on the average of late, of all clients.
-        chosen: number of the choice that was its last.
+        chosen: number of the choice that was its last; below 0 before the first.
     """
 
     def __init__(self, endpoint: Endpoint, make: Callable[[Endpoint], Transport]) -> None:
@@ -43,7 +44,7 @@ class Server:
         self.is_usable = True
         self.sequences = self.requests = 0
         self.waiting = 0.0
-        self.chosen = 0
+        self.chosen = -random.random()  # clients that begin together do not go the same round
         self._looks = 0  # under way
         self._ready_s = float("-inf")  # when it last said that it is
         self._silent_since_s: float | None = None

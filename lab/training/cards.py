@@ -1,7 +1,7 @@
 """Writes the figures of `evaluate` into the models' cards and into docs/models.md.
 
-Each text has a part between two comments that is replaced; what stands around it is written by
-hand.
+Those of the speaker model are `evaluate_speakers`'. Each text has a part between two comments that
+is replaced; what stands around it is written by hand.
 """
 
 from __future__ import annotations
@@ -31,39 +31,46 @@ def write_cards(report: Report, models: Path, overview: Path) -> list[Path]:
     written = []
     for name, figures in report.items():
         path = models / name / "README.md"
-        _replace(path, "\n".join([_CARDS[name](figures), *_decoding(figures["decoding"])]))
+        text = "\n".join([_CARDS[name](figures), *_decoding(figures["decoding"])])
+        replace_figures(path, BEGIN, text)
         written.append(path)
     if set(report) == set(_CARDS):
-        _replace(overview, _overview(report))
+        replace_figures(overview, BEGIN, _overview(report))
         written.append(overview)
     return written
 
 
-def _replace(path: Path, figures: str) -> None:
+def replace_figures(path: Path, begin: str, figures: str) -> None:
+    """Put figures between the comment `begin` of a text and the next that ends them.
+
+    Raises:
+        ValueError: the text has no place for figures.
+    """
     text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
+    before, begun, rest = text.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path}: expected {BEGIN} and {END}")
-    path.write_text(f"{before}{begin}\n{figures}\n{end}{after}", encoding="utf-8")
+    if not begun or not end:
+        raise ValueError(f"{path}: expected {begin} and {END}")
+    path.write_text(f"{before}{begun}\n{figures}\n{end}{after}", encoding="utf-8")
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """Return a share in per cent, with one decimal."""
     return f"{100 * value:.1f} %"
 
 
 def _mandarin(figures: Report) -> list[str]:
     """Return the table of a Mandarin recogniser."""
     joined = [
-        f"{_percent(figures[f'joined_{c}'])} ({_percent(figures[f'joined_{c}_single'])})"
+        f"{percent(figures[f'joined_{c}'])} ({percent(figures[f'joined_{c}_single'])})"
         for c in ("clean", "noisy")
     ]
     empty, clips = (figures[f"nonspeech_{name}"] for name in ("empty", "clips"))
     return [
         "| | clean | noisy |",
         "|---|---|---|",
-        f"| character error rate | {_percent(figures['cer_clean'])} | "
-        f"{_percent(figures['cer_noisy'])} |",
+        f"| character error rate | {percent(figures['cer_clean'])} | "
+        f"{percent(figures['cer_noisy'])} |",
         f"| the same utterances joined to 20 s (alone) | {joined[0]} | {joined[1]} |",
         "",
         f"- Empty text on {empty:.0f} of {clips:.0f} clips without speech.",
@@ -102,7 +109,7 @@ def _sensevoice(figures: Report) -> str:
     for name in _LANGUAGES:
         row = figures[name]
         rates = [*(row[key] for key in columns), row["cer_withitn_noisy"], row["language_right"]]
-        cells = [*map(_percent, rates), f"{row['joined_noisy_ratio']:.2f}"]
+        cells = [*map(percent, rates), f"{row['joined_noisy_ratio']:.2f}"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     nonspeech = figures["nonspeech"]
     (engine,) = (row for name, row in figures.items() if name.startswith("en "))
@@ -113,7 +120,7 @@ def _sensevoice(figures: Report) -> str:
             f"- No text on {nonspeech['empty']:.0f} of {nonspeech['clips']:.0f} clips without "
             f"speech; {nonspeech['tagged_nospeech']:.0f} of them tagged `<|nospeech|>`.",
             "- English by a synthesiser that training never heard (festival's ked): "
-            f"{_percent(engine['cer_auto_clean'])} clean, {_percent(engine['cer_auto_noisy'])} "
+            f"{percent(engine['cer_auto_clean'])} clean, {percent(engine['cer_auto_noisy'])} "
             f"noisy ({engine['utterances']:.0f} utterances).",
         ]
     )
@@ -136,8 +143,8 @@ def _decoding(figures: Report) -> list[str]:
         f"{figures['clips_with_text_behind_vad']:.0f}, of which "
         f"{figures['clips_with_sure_text_behind_vad']:.0f} are not.",
         "- Hotwords, all names of the grammar, on the noisy Mandarin set: "
-        f"{_percent(figures['recall_told'])} of {figures['names']:.0f} names instead of "
-        f"{_percent(figures['recall_without'])} ({100 * figures['recall_gained']:.0f} % of the "
+        f"{percent(figures['recall_told'])} of {figures['names']:.0f} names instead of "
+        f"{percent(figures['recall_without'])} ({100 * figures['recall_gained']:.0f} % of the "
         f"missing); errors in sentences without names {100 * figures['cer_others_without']:.2f} to "
         f"{100 * figures['cer_others_told']:.2f} %.",
         f"- A {figures['ngram_order']:g}-gram of the grammar, weight "
@@ -159,10 +166,10 @@ def _overview(report: Report) -> str:
             "|---|---|---|---|",
             "| weights, vocabulary | 2.1 M, 374 characters | 2.2 M, the same | 2.3 M, 863 pieces |",
             "| character error rate, unheard voices and texts, noise at 10-20 dB | "
-            f"{_percent(offline['cer_noisy'])} | {_percent(online['cer_noisy'])} | "
-            f"{_percent(spoken['cer_told_noisy'])} with the language told, "
-            f"{_percent(spoken['cer_auto_noisy'])} with `auto` |",
-            f"| language tag right (`auto`) | | | {_percent(spoken['language_right'])} |",
+            f"{percent(offline['cer_noisy'])} | {percent(online['cer_noisy'])} | "
+            f"{percent(spoken['cer_told_noisy'])} with the language told, "
+            f"{percent(spoken['cer_auto_noisy'])} with `auto` |",
+            f"| language tag right (`auto`) | | | {percent(spoken['language_right'])} |",
             "| empty text on clips without speech | "
             + " | ".join(
                 f"{empty:.0f} of {clips:.0f}"

@@ -1,7 +1,7 @@
 """Measures the embedded speaker model: equal error rate, and who speaks when in made meetings.
 
     pip install pyannote.metrics
-    python -m lab.training.evaluate_speakers
+    python -m lab.training.evaluate_speakers --card
 
 Voices and texts are those of no training and of no tuning: what is chosen is chosen by `--tuning`,
 which has others. Speech is found by the embedded VAD; windows, clusters and turns are the file
@@ -12,6 +12,7 @@ of 0.25 s, overlaps counted.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from asr_core.speakers import SpeakerFbank
 from asr_server.graphs.session import Session
 
 from .augmentation import degrade_for_test
+from .cards import percent, replace_figures
 from .equal_error_rate import EqualError, equal_error_rate
 from .exported_graphs import ExportedVad
 from .meetings import Meeting, make_meeting
@@ -40,6 +42,9 @@ COLLAR_S = 0.25
 EER_SPEAKERS, EER_SENTENCES = 60, 5
 MEETINGS = 30  # six of each number of speakers, 2 to 6
 OVERLAP_SHARE = 0.1
+CARD_BEGIN = "<!-- figures: python -m lab.training.evaluate_speakers --card -->"
+Case = tuple[float, bool]
+"""The share of overlaps, and whether the number of speakers is told."""
 MODELS = Path(__file__).parents[2] / "embedded_models"
 
 
@@ -119,8 +124,30 @@ def error_rate(metric: Any, meeting: Meeting, turns: list[SpeakerTurn]) -> float
     return float(metric(reference, hypothesis, uem=whole))
 
 
-def measure_meetings(meetings: list[HeardMeeting], told: bool) -> tuple[float, int]:
-    """The error rate over all meetings, and in how many the number of speakers is right."""
+@dataclass(frozen=True)
+class MeetingFigures:
+    """What is wrong in meetings: shares of the speech, which add up to the error rate.
+
+    Attributes:
+        missed, false_alarm, confused: speech without a speaker, a speaker without speech, another
+            speaker's name.
+        right, count: meetings with the right number of speakers, and all.
+    """
+
+    missed: float
+    false_alarm: float
+    confused: float
+    right: int
+    count: int
+
+    @property
+    def error_rate(self) -> float:
+        """The diarisation error rate."""
+        return self.missed + self.false_alarm + self.confused
+
+
+def measure_meetings(meetings: list[HeardMeeting], told: bool) -> MeetingFigures:
+    """Measure all meetings together."""
     from pyannote.metrics.diarization import DiarizationErrorRate
 
     metric, right = DiarizationErrorRate(collar=COLLAR_S), 0
@@ -133,7 +160,41 @@ def measure_meetings(meetings: list[HeardMeeting], told: bool) -> tuple[float, i
         print(
             f"  {meeting.name}: {meeting.speakers} speakers, {found} found, {own:.1%}", flush=True
         )
-    return float(abs(metric)), right
+    found = metric[:]
+    missed, false_alarm, confused = (
+        float(found[name] / found["total"])
+        for name in ("missed detection", "false alarm", "confusion")
+    )
+    return MeetingFigures(missed, false_alarm, confused, right, len(meetings))
+
+
+def card(errors: Mapping[float, EqualError], meetings: Mapping[Case, MeetingFigures]) -> str:
+    """Return the card's tables.
+
+    Args:
+        errors: seconds → the equal error rate.
+        meetings: (share of overlaps, whether the number is told) → what is wrong.
+    """
+    return "\n".join(
+        [
+            "| recordings of | equal error rate | cosine |",
+            "|---|---|---|",
+            *(
+                f"| {seconds} s | {percent(each.rate)} | {each.threshold:.2f} |"
+                for seconds, each in errors.items()
+            ),
+            "",
+            "| overlap | number | error rate | missed | false alarm | confused | number right |",
+            "|---|---|---|---|---|---|---|",
+            *(
+                f"| {100 * share:.0f} % | {'told' if told else 'found'} | "
+                f"{percent(each.error_rate)} | {percent(each.missed)} | "
+                f"{percent(each.false_alarm)} | {percent(each.confused)} | "
+                f"{each.right} of {each.count} |"
+                for (share, told), each in meetings.items()
+            ),
+        ]
+    )
 
 
 def main() -> None:
@@ -145,14 +206,20 @@ def main() -> None:
     parser.add_argument(
         "--tuning", action="store_true", help="other voices, by which constants may be chosen"
     )
+    parser.add_argument("--card", action="store_true", help="write the figures into the card")
     arguments = parser.parse_args()
+    if arguments.card and arguments.tuning:
+        parser.error("--card: expected without --tuning")
     embed, vad = SpeakerGraph(arguments.model), ExportedVad(MODELS / "vad")
+    errors = {}
     for seconds in arguments.seconds:
         found = measure_equal_error(embed, seconds, held_out=not arguments.tuning)
+        errors[seconds] = found
         print(
             f"equal error rate, {seconds} s: {found.rate:.1%} at a cosine of {found.threshold:.2f}"
         )
     seed = "dev" if arguments.tuning else "test"
+    figures: dict[Case, MeetingFigures] = {}
     for share in (0.0, OVERLAP_SHARE):
         made = (
             make_meeting(f"{seed} {k} {share}", 2 + k % 5, share, held_out=not arguments.tuning)
@@ -160,10 +227,12 @@ def main() -> None:
         )
         meetings = [hear(embed, vad, meeting) for meeting in made]
         for told in (True, False):
-            what = f"overlap {share:.0%}, number {'told' if told else 'found'}"
-            print(what)
-            rate, right = measure_meetings(meetings, told)
-            print(f"{what}: error rate {rate:.1%}, number right in {right}/{arguments.meetings}")
+            print(f"overlap {share:.0%}, number {'told' if told else 'found'}")
+            figures[share, told] = measure_meetings(meetings, told)
+    text = card(errors, figures)
+    print(text)
+    if arguments.card:
+        replace_figures(arguments.model.parent / "README.md", CARD_BEGIN, text)
 
 
 if __name__ == "__main__":

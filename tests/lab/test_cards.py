@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 from asr_server.places import EMBEDDED_MODELS, ROOT
-from lab.training.cards import BEGIN, END, write_cards
+from lab.training.cards import BEGIN, END, replace_figures, write_cards
+from lab.training.equal_error_rate import EqualError
+from lab.training.evaluate_speakers import CARD_BEGIN, MeetingFigures, card
 
 DECODING = {
     **{"names": 180, "recall_without": 0.9, "recall_told": 0.95, "recall_gained": 0.5},
@@ -78,3 +80,17 @@ def test_a_text_without_a_place_for_figures_is_refused(cards, tmp_path):
     (cards / "paraformer" / "README.md").write_text("nothing\n")
     with pytest.raises(ValueError, match="expected <!-- figures"):
         write_cards({"paraformer": MANDARIN}, cards, tmp_path / "none.md")
+
+
+def test_the_speaker_models_figures_come_from_a_command_of_their_own(tmp_path):
+    path = tmp_path / "README.md"
+    shutil.copy(EMBEDDED_MODELS / "speaker" / "README.md", path)
+    before = path.read_text(encoding="utf-8").partition(CARD_BEGIN)[0]
+    cases = {(0.1, False): MeetingFigures(0.08, 0.03, 0.045, 24, 30)}
+    replace_figures(path, CARD_BEGIN, card({1.5: EqualError(0.046, 0.45)}, cases))
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(before)
+    assert "| 1.5 s | 4.6 % | 0.45 |" in text
+    assert "| 10 % | found | 15.5 % | 8.0 % | 3.0 % | 4.5 % | 24 of 30 |" in text
+    with pytest.raises(ValueError, match="expected <!-- figures"):
+        replace_figures(path, BEGIN, "")

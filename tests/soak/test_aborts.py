@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from asr_client import AsrError, Client
+from asr_server.run.supervision import STEADY_S
 from tests.doors.test_restarts import KINDS_SERVED, wait_until_it_answers
 from tests.gateway.gateways import spoken_pcm
 from tests.serve_command import serving
@@ -83,20 +84,23 @@ def test_processes_that_die_in_the_middle_of_batches(started):
     for thread in threads:
         thread.start()
     aborts, slowest_s = 0, 0.0
-    for _ in range(ROUNDS):
-        time.sleep(choice.random())
-        triton, begun_s = server.child("tritonserver").pid, time.monotonic()
-        for victim in choice.sample(VICTIMS, choice.randrange(1, 3)):
-            try:
-                server.child(victim).kill()
-            except (LookupError, psutil.Error):
-                continue  # it is being started
-        wait_until_it_answers(server.grpc_url)
-        slowest_s = max(slowest_s, time.monotonic() - begun_s)
-        aborts += server.child("tritonserver").pid != triton
-    over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(ROUNDS):
+            # `serve` gives up what dies again and again without a steady time between
+            time.sleep(STEADY_S + choice.random())
+            triton, begun_s = server.child("tritonserver").pid, time.monotonic()
+            for victim in choice.sample(VICTIMS, choice.randrange(1, 3)):
+                try:
+                    server.child(victim).kill()
+                except (LookupError, psutil.Error):
+                    continue  # it is being started
+            wait_until_it_answers(server.grpc_url)
+            slowest_s = max(slowest_s, time.monotonic() - begun_s)
+            aborts += server.child("tritonserver").pid != triton
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     print(
         f"{ROUNDS} rounds, {aborts} aborts of Triton, right {len(right)}, told {len(told)}, "
         f"wrong {len(wrong)}, slowest return {slowest_s:.1f} s, cold start {cold_s:.1f} s"

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -90,8 +91,9 @@ def test_what_a_transcript_holds(reference, model):
             assert all(start <= end for start, end in transcript.timestamps_ms)
         if model == "sensevoice":
             assert transcript.timestamps_ms is not None
-            assert transcript.language in ("zh", "en", "yue", "ja", "ko")
-            assert transcript.raw_text.startswith(f"<|{transcript.language}|>")
+            assert transcript.language == path.name.split("_")[0]
+            # the tag is the model's; the language weighs it with the script of the text
+            assert re.match(r"<\|(zh|en|yue|ja|ko)\|>", transcript.raw_text)
             assert "<|" not in transcript.text
 
 

@@ -22,6 +22,8 @@ HOLD_S = 60.0
 class Source:
     """Audio, and a failure whenever one is due."""
 
+    late_s = 0.0
+
     def __init__(self, waveform: np.ndarray) -> None:
         self._pieces = [waveform[at : at + PIECE] for at in range(0, waveform.size, PIECE)]
         self.failure = asyncio.Event()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import json
 import secrets
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,6 +34,7 @@ from tests.gateway.gateways import (
     replies,
     spoken_pcm,
     texts,
+    wav_of,
 )
 from tests.gateway.realtime_client import COMPLETED, of_type, realtime
 from tests.serve_command import serving
@@ -144,14 +143,6 @@ def test_a_gateway_beside_triton_is_traced_with_it(server, gateway, collector):
     assert answer.ok
     services = {"triton-asr-server", "triton-asr-gateway"}
     collector.wait_for(trace_id, lambda spans: {span.service for span in spans} == services)
-
-
-def wav_of(pcm: bytes) -> bytes:
-    target = io.BytesIO()
-    with wave.open(target, "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(pcm)
-    return target.getvalue()
 
 
 def test_clients_of_http_wait_for_a_new_door(server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import ssl
 import threading
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import soundfile
 import websockets
 
 from asr_contract import SAMPLE_RATE
@@ -68,6 +70,14 @@ def running_gateway(triton_url: str, **settings: Any) -> Iterator[RunningGateway
     finally:
         server.should_exit = True
         thread.join()
+
+
+def wav_of(audio: bytes | np.ndarray) -> bytes:
+    """A WAV of 16-bit PCM at 16 kHz, or of such samples as floats."""
+    file = io.BytesIO()
+    samples = np.frombuffer(audio, "<i2") if isinstance(audio, bytes) else audio
+    soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    return file.getvalue()
 
 
 def spoken_pcm(count: int = 2, language: str = "zh", seed: int = 0) -> bytes:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import io
 import itertools
 
 import numpy as np
 import pytest
-import soundfile
 import soxr
 
 from asr_client import AsyncClient, Client, ClientClosed, ConnectionFailed
 from asr_client.files import recognised_segment
 from asr_client.streaming.growing import GrowingText
 from asr_contract import SAMPLE_RATE
-from tests.gateway.gateways import recognise, running_gateway, spoken_pcm, texts
+from tests.gateway.gateways import recognise, running_gateway, spoken_pcm, texts, wav_of
 from tests.gateway.realtime_client import COMPLETED, DELTA, of_type, realtime
 from tests.recordings import heldout
 
@@ -27,13 +25,6 @@ PER_MS = SAMPLE_RATE // 1000
 
 def samples_of(audio: bytes) -> np.ndarray:
     return np.frombuffer(audio, "<i2").astype(np.float32) / 32768
-
-
-def wav_of(samples: np.ndarray) -> bytes:
-    """A WAV in memory."""
-    file = io.BytesIO()
-    soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    return file.getvalue()
 
 
 def offline_texts(client: Client, samples: np.ndarray, sentences) -> list[str]:

@@ -18,15 +18,9 @@ from asr_contract import SAMPLE_RATE
 from asr_gateway.openai.diarized import lettered
 from asr_gateway.service.command_line import _parser, read_settings
 from asr_server.places import SAMPLES
-from tests.gateway.gateways import END, FRAME, begin, client_of, pcm
+from tests.gateway.gateways import END, FRAME, begin, client_of, pcm, wav_of
 
 TALK_S = 40
-
-
-def wav(samples: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +48,7 @@ def voices(spoken) -> dict[str, bytes]:
         if each["start_ms"] > 1000 * TALK_S:
             part = samples[each["start_ms"] * 16 : each["end_ms"] * 16]
             found.setdefault(each["voice"][-2:], []).append(part)
-    return {name: wav(np.concatenate(parts[:3])) for name, parts in found.items()}
+    return {name: wav_of(np.concatenate(parts[:3])) for name, parts in found.items()}
 
 
 def share_right(spoken: list[dict], whose) -> float:
@@ -94,7 +88,7 @@ def test_openais_package_reads_diarized_json(gateway, talk, spoken, voices):
         f"data:audio/wav;base64,{base64.b64encode(voices[name]).decode()}" for name in names
     ]
     result = client.audio.transcriptions.create(
-        file=("talk.wav", wav(talk)),
+        file=("talk.wav", wav_of(talk)),
         known_speaker_names=names,
         known_speaker_references=references,
         extra_body={"speakers": "2"},
@@ -109,7 +103,7 @@ def test_openais_package_reads_diarized_json(gateway, talk, spoken, voices):
     assert sum(right) >= 0.9 * len(right)
     events = list(
         client.audio.transcriptions.create(
-            file=("talk.wav", wav(talk)), stream=True, extra_body={"speakers": "2"}, **asked
+            file=("talk.wav", wav_of(talk)), stream=True, extra_body={"speakers": "2"}, **asked
         )
     )
     streamed = [event for event in events if event.type == "transcript.text.segment"]
@@ -125,7 +119,7 @@ def test_other_formats_show_speakers_where_they_are_asked_for(
 ):
     data = {"speakers": "2", "response_format": response_format}
     data |= {"timestamp_granularities[]": ["word", "segment"]}
-    response = post(gateway, data, wav(talk[: 20 * SAMPLE_RATE]))
+    response = post(gateway, data, wav_of(talk[: 20 * SAMPLE_RATE]))
     assert response.status_code == 200, response.text
     if response_format == "vtt":
         cues = webvtt.from_buffer(io.StringIO(response.text))
@@ -146,7 +140,7 @@ def reference(data: bytes) -> str:
     return f"data:audio/wav;base64,{base64.b64encode(data).decode()}"
 
 
-SILENCE = reference(wav(np.zeros(3 * SAMPLE_RATE, np.float32)))
+SILENCE = reference(wav_of(np.zeros(3 * SAMPLE_RATE, np.float32)))
 DIARIZED = {"response_format": "diarized_json"}
 
 
@@ -190,7 +184,7 @@ DIARIZED = {"response_format": "diarized_json"}
     ],
 )
 def test_what_makes_no_sense_is_refused(gateway, data, message):
-    response = post(gateway, data, wav(np.zeros(1600, np.float32)))
+    response = post(gateway, data, wav_of(np.zeros(1600, np.float32)))
     assert response.status_code == 400, response.text
     error = response.json()["error"]
     assert message in error["message"]

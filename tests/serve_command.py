@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from asr_server.places import ROOT
-from asr_server.run import held_ports
+from asr_server.run import held_ports, start_bound
 from tests.processes import read_until, write_output
 
 END_TIMEOUT_S = 120
@@ -104,13 +104,13 @@ def start_serve(
     *more: str,
     gateway: bool = False,
 ) -> subprocess.Popen[str]:
-    """Start the command; returns at once."""
+    """Start the command, which ends with this process; returns at once."""
     words = [sys.executable, "-m", "scripts.serve", "--log", str(log), *more]
     words += [f"--model-repository={path}" for path in repositories]
     words += [f"--http-port={ports[0]}", f"--grpc-port={ports[1]}", f"--metrics-port={ports[2]}"]
     if gateway:
         words += ["--gateway", f"--gateway-option=--port={ports[3]}"]
-    return subprocess.Popen(
+    return start_bound(
         words,
         cwd=ROOT,
         stdout=subprocess.PIPE,

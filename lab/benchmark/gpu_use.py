@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from types import TracebackType
 
 from asr_server.gpus import TOOL
 
@@ -47,12 +46,7 @@ class GpuWatch:
             self._tool = None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop looking, and sum up."""
         if self._tool is not None:
             self._tool.terminate()

@@ -26,6 +26,7 @@ from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
 from asr_server.run import held_ports
 from tests.processes import read_until
+from tests.serve_command import start_serve
 from tests.serving import RANDOM_MODELS
 
 # For what should happen, on however slow a machine.
@@ -49,19 +50,7 @@ def start(repository, tmp_path):
     with held_ports(3) as ports:
 
         def run(*more):
-            return ports, subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "scripts.serve", "--log", str(tmp_path / "server.log")),
-                    *("--model-repository", str(repository), *more),
-                    *("--http-port", str(ports[0]), "--grpc-port", str(ports[1])),
-                    *("--metrics-port", str(ports[2])),
-                ],
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+            return ports, start_serve([repository], tmp_path / "server.log", ports, *more)
 
         yield run
 

@@ -8,7 +8,6 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from types import TracebackType
 
 import numpy as np
 
@@ -94,12 +93,7 @@ class AsyncFileTranscription:
         await self.open()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
     def __aiter__(self) -> AsyncIterator[Sentence]:

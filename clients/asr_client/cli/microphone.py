@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -79,12 +79,7 @@ class Microphone:
             raise MicrophoneError(f"{self.name} does not record: {error}") from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stream.close()
 
     @property

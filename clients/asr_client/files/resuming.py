@@ -8,7 +8,6 @@ the same. What was told of it is not told twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 
 import numpy as np
 
@@ -65,13 +64,8 @@ class ResumingDetector:
     async def __aenter__(self) -> ResumingDetector:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._detector.__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: object) -> None:
+        await self._detector.__aexit__(*error)
 
     async def accept(self, waveform: Waveform, *, is_last: bool = False) -> Rows:
         """Send audio and return the segments that it brought; as `SpeechDetector.accept`."""

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -61,12 +60,7 @@ class SpeechDetector:
     async def __aenter__(self) -> SpeechDetector:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         leaving = asyncio.create_task(self._leave())
         try:
             await asyncio.shield(leaving)

@@ -6,7 +6,6 @@ import asyncio
 import tempfile
 import wave
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -65,12 +64,7 @@ class Recording:
     def __enter__(self) -> Recording:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             self._close()
         finally:

@@ -7,7 +7,6 @@ import contextlib
 import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -172,12 +171,7 @@ class MediaDecoder:
             f"{self.name}: expected at most {self._max_duration_s:g} s; the file is longer{claim}"
         )
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._cleanup.aclose()
 
     async def __aiter__(self) -> AsyncGenerator[Waveform, None]:

@@ -86,7 +86,9 @@ class ModelControl:
             TimeoutError: there is no answer.
         """
         deadline_s = time.monotonic() + timeout_s
-        while not select.select([connection], [], [], _LOOK_S)[0]:
+        waiting = select.poll()  # `select` takes no descriptor above 1023
+        waiting.register(connection, select.POLLIN)
+        while not waiting.poll(1000 * _LOOK_S):
             if not self._is_running():
                 raise TritonServerError("Triton has ended before it answered")
             if time.monotonic() > deadline_s:

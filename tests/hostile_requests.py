@@ -6,7 +6,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,11 +18,10 @@ MODEL = "sensevoice"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came: a status (0 where the connection was cut), text, and how long it took."""
+    """What came: a status (0 where the connection was cut), and text."""
 
     status: int
     text: str
-    elapsed_s: float
 
 
 def infer_body(**fields: object) -> bytes:
@@ -102,8 +100,7 @@ def _head(method: str, path: str, fields: dict[str, str]) -> bytes:
 
 
 def raw(port: int, head: bytes, body: Iterator[bytes] | list[bytes]) -> Answer:
-    """Send bytes until an answer is there; its time counts from the first byte."""
-    begun_s = time.monotonic()
+    """Send bytes until an answer is there."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
 
         def send() -> None:
@@ -118,12 +115,11 @@ def raw(port: int, head: bytes, body: Iterator[bytes] | list[bytes]) -> Answer:
         with contextlib.suppress(OSError):
             while b"\r\n\r\n" not in received and (piece := connection.recv(65_536)):
                 received += piece
-        elapsed_s = time.monotonic() - begun_s
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
         sender.join()
     status = int(received.split(b" ")[1]) if received.startswith(b"HTTP/1.1 ") else 0
-    return Answer(status, received.decode(errors="replace"), elapsed_s)
+    return Answer(status, received.decode(errors="replace"))
 
 
 def grpc_infer(shape: list[int], data: bytes | None, **output: int) -> bytes:

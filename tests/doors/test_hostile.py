@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 import numpy as np
@@ -35,6 +37,7 @@ from tests.serve_command import serving
 from tests.serving import RANDOM_MODELS, install_models, request_inputs
 
 REFUSED_S = 1.0
+UNHURRIED_S = 10.0  # for as much on a machine that has more to do
 MAX_GROWTH_MB = 200
 INFER = f"/v2/models/{MODEL}/infer"
 SPEECH = np.sin(np.arange(16_000) / 20).astype(np.float32)
@@ -78,6 +81,21 @@ def recognised(server) -> str:
         return client.transcribe(SPEECH, sample_rate=16_000).raw_text
 
 
+@contextmanager
+def at_once(server) -> Iterator[None]:
+    """See that the doors work for less than a second, and wait for nothing else."""
+    before_s, begun_s = worked_s(server), time.monotonic()
+    yield
+    assert worked_s(server) - before_s < REFUSED_S
+    assert time.monotonic() - begun_s < UNHURRIED_S
+
+
+def worked_s(server) -> float:
+    """Processor time of both doors."""
+    times = [server.child("asr_server.doors", door).cpu_times() for door in ("http", "grpc")]
+    return sum(each.user + each.system for each in times)
+
+
 def ports(server) -> list[int]:
     """Those that speak HTTP."""
     return [server.http_port, server.metrics_port]
@@ -86,9 +104,9 @@ def ports(server) -> list[int]:
 @pytest.mark.parametrize("name", BODIES)
 def test_requests_that_killed(server, name):
     for port in ports(server):
-        answer = http(port, "POST", INFER, BODIES[name])
+        with at_once(server):
+            answer = http(port, "POST", INFER, BODIES[name])
         assert answer.status in (400, 404), answer
-        assert answer.elapsed_s < REFUSED_S
 
 
 @pytest.mark.parametrize(
@@ -97,12 +115,12 @@ def test_requests_that_killed(server, name):
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
 def test_bodies_without_an_end(server, path, method):
     for port in ports(server):
-        answer = chunked(port, method, path, 600_000)
+        with at_once(server):
+            answer = chunked(port, method, path, 600_000)
         assert 400 <= answer.status < 500, answer
-        assert answer.elapsed_s < REFUSED_S
-        answer = zeros(port, method, path, 300 << 20)
+        with at_once(server):
+            answer = zeros(port, method, path, 300 << 20)
         assert 400 <= answer.status < 500, answer
-        assert answer.elapsed_s < REFUSED_S
 
 
 @pytest.mark.parametrize("name", CLOSED)
@@ -116,10 +134,9 @@ def test_what_changes_the_server_is_closed(server, name):
 @pytest.mark.parametrize("name", GRPC_MESSAGES)
 @pytest.mark.parametrize("method", ["ModelInfer", "ModelStreamInfer"])
 def test_messages_over_grpc(server, method, name):
-    begun_s = time.monotonic()
-    status = grpc_call(server.grpc_port, method, GRPC_MESSAGES[name])
+    with at_once(server):
+        status = grpc_call(server.grpc_port, method, GRPC_MESSAGES[name])
     assert status is grpc.StatusCode.INVALID_ARGUMENT
-    assert time.monotonic() - begun_s < REFUSED_S
 
 
 @pytest.mark.parametrize(
@@ -148,9 +165,9 @@ def test_a_message_that_unpacks_to_more_is_not_unpacked(server):
 def test_a_body_that_unpacks_to_more_is_refused(server):
     body = zlib.compress(bytes(1 << 30), 9)
     headers = {"Content-Encoding": "deflate"}
-    answer = http(server.http_port, "POST", INFER, body, headers)
+    with at_once(server):
+        answer = http(server.http_port, "POST", INFER, body, headers)
     assert answer.status == 413
-    assert answer.elapsed_s < 2 * REFUSED_S
 
 
 def test_what_changes_the_server_is_closed_over_grpc(server):

@@ -1,4 +1,4 @@
-"""How many processes each part of streaming gets on this machine, written where Triton reads it.
+"""How many processes the parts around the encoders get here, written where Triton reads it.
 
 A model's `instance_group` has no count "as many as there are cores". So the served repository is a
 folder of links to the real one, but for the configurations whose count is left to serving: those
@@ -16,6 +16,9 @@ CONFIG = "config.pbtxt"
 _LEFT_TO_SERVING = re.compile(r"^(instance_group \[ \{ count: )\d+(.*# serve)$", re.MULTILINE)
 _SEARCH, _FRONT_END = "streaming_cif_search", "streaming_feature_extractor"
 _CORES_OF_ONE = 8  # on a CPU encoder and decoder fill so many before one of these is busy
+# Of the recognisers of whole recordings, which keep a CPU's encoder busy with one process each.
+_OFFLINE_FRONT_ENDS = ("sensevoice_feature_extractor", "paraformer_feature_extractor")
+_SCORINGS = ("sensevoice_scoring", "paraformer_scoring")
 
 
 def count_instances(cores: int, gpus: int) -> dict[str, int]:
@@ -29,8 +32,13 @@ def count_instances(cores: int, gpus: int) -> dict[str, int]:
         gpus: that Triton sees; of a model on GPUs each has so many instances as its count says.
     """
     if gpus:
-        share = max(1, cores // 4)
-        return {_SEARCH: max(1, share // gpus), _FRONT_END: max(2, share)}
+        share, half = max(1, cores // 4), max(1, cores // 8)
+        return {
+            _SEARCH: max(1, share // gpus),
+            _FRONT_END: max(2, share),
+            **dict.fromkeys(_OFFLINE_FRONT_ENDS, max(1, half // gpus)),
+            **dict.fromkeys(_SCORINGS, half),
+        }
     share = cores // _CORES_OF_ONE
     return {_SEARCH: max(1, share), _FRONT_END: max(2, share)}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from asr_server.models import KINDS
+from asr_server.models.names import OnnxRuntime
 from asr_server.places import ROOT, SAMPLES
 from lab.benchmark.accuracy import ACCURACY_PEERS
 from lab.benchmark.concurrent import LAYOUTS
@@ -86,10 +87,16 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     )
     for kind in ("sensevoice", "paraformer", "paraformer-online"):
         gpu.add_argument(f"--{kind}", type=Path, help="exported model; default: the embedded one")
-    gpu.add_argument("--batch", type=int, nargs="+", default=[1, 8, 32, 64])
-    gpu.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 64, 256])
-    gpu.add_argument("--streams", type=int, nargs="+", default=[150, 300, 600, 1000, 1500])
-    gpu.add_argument("--seconds", type=float, default=15, help="of a stream, default: 15")
+    gpu.add_argument(
+        "--onnxruntime",
+        choices=get_args(OnnxRuntime),
+        default="1.25",
+        help="the oldest that has to read the graphs, default: %(default)s",
+    )
+    gpu.add_argument("--batch", type=int, nargs="+", default=[1, 8, 32, 64, 128])
+    gpu.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 64, 256, 512])
+    gpu.add_argument("--streams", type=int, nargs="+", default=[300, 600, 1000, 1500, 2000])
+    gpu.add_argument("--seconds", type=float, default=12, help="of a stream, default: 12")
     gpu.add_argument("--recordings", type=int, default=2048, help="default: %(default)s")
     glue = commands.add_parser("glue", help="all but the encoder, around a stand-in for it")
     glue.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64, 256])

@@ -16,7 +16,7 @@ from asr_contract import SAMPLE_RATE
 from asr_server.gpus import usable_gpus
 from asr_server.models import KINDS, VERSION
 from asr_server.models.config_blocks import GRAPH
-from asr_server.models.names import Device
+from asr_server.models.names import Device, OnnxRuntime
 from asr_server.run import TritonServer, count_instances, usable_cores
 from lab.benchmark.bare_graphs import GraphResult, NoGpuError, measure_graph
 from lab.benchmark.gpu_use import GpuUse, GpuWatch
@@ -35,13 +35,13 @@ from lab.benchmark.workload import Recording
 RECOGNISERS = ("sensevoice", "paraformer")
 STREAMING = "paraformer-online"
 HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1"}  # no GPU for a server with this in its environment
-_WARM_UP_S, _LOAD_S = 2.0, 6.0  # of each number of requests at a time
+_WARM_UP_S, _LOAD_S = 1.5, 5.0  # of each number of requests at a time
 _CORES_OF_CLIENTS = 4  # one of so many cores sends requests
 
 
 @dataclass(frozen=True)
 class Texts:
-    """What a model said on the device, beside what the same server says on the CPU."""
+    """What a model said on the device, beside what it says in fp32 on the CPU."""
 
     recordings: int
     differ: list[tuple[str, str]]
@@ -90,7 +90,8 @@ class GpuReport:
 
     Attributes:
         device: name of the card, or "CPU".
-        texts, graphs, server: by model.
+        texts: by model and precision.
+        graphs, server: by model.
         streams: in the order tried.
         left_out: what there was no time for.
     """
@@ -110,7 +111,8 @@ class GpuPlan:
     Attributes:
         device: "gpu", or "cpu" to try the program.
         sources: exported model by kind; the embedded ones where there are no others.
-        precision: of the recognisers.
+        precision: of the models.
+        onnxruntime: the oldest that has to read the graphs.
         batches: of the bare graphs.
         concurrency: requests at a time.
         streams: at a time.
@@ -121,6 +123,7 @@ class GpuPlan:
     device: Device
     sources: Mapping[str, Path]
     precision: MeasuredPrecision
+    onnxruntime: OnnxRuntime
     batches: Sequence[int]
     concurrency: Sequence[int]
     streams: Sequence[int]
@@ -145,20 +148,21 @@ def measure_gpu(
     gpus = usable_gpus()
     if plan.device == "gpu" and not gpus:
         raise NoGpuError("no usable NVIDIA driver (nvidia-smi); --cpu tries the program without")
-    embedded = {
-        name: installed(KINDS[name], KINDS[name].embedded, work / "embedded", device=plan.device)
-        for name in (*RECOGNISERS, STREAMING)
-    }
-    models = {
-        name: installed(
-            KINDS[name],
-            source,
-            work / ("embedded" if source == KINDS[name].embedded else source.name),
-            "fp32" if name == STREAMING else plan.precision,
-            plan.device,
+
+    def put(name: str, source: Path, precision: MeasuredPrecision) -> Path:
+        folder = "embedded" if source == KINDS[name].embedded else source.name
+        return installed(
+            KINDS[name], source, work / folder, precision, plan.device, plan.onnxruntime
         )
-        for name, source in plan.sources.items()
+
+    precisions: list[MeasuredPrecision] = ["fp32", "fp16"] if plan.precision == "fp16" else ["fp32"]
+    embedded = {
+        precision: {
+            name: put(name, KINDS[name].embedded, precision) for name in (*RECOGNISERS, STREAMING)
+        }
+        for precision in precisions
     }
+    models = {name: put(name, source, plan.precision) for name, source in plan.sources.items()}
     run = _Run(plan, recordings, work, log, GpuReport(str(gpus[0]) if gpus else "CPU"))
     run.compare_texts(embedded)
     run.measure_graphs(models)
@@ -184,14 +188,19 @@ class _Run:
         self._log = log
         self._end = time.monotonic() + plan.limit_s
 
-    def compare_texts(self, repositories: Mapping[str, Path]) -> None:
-        """Recognise the same with the embedded models on the device and on the CPU."""
-        here, there = self._texts(repositories, {}), self._texts(repositories, HIDDEN)
-        for name in repositories:
-            both = list(zip(here[name], there[name], strict=True))
-            differ = [(ours, cpus) for ours, cpus in both if ours != cpus]
-            self.report.texts[name] = Texts(len(both), differ)
-            self._log(f"{name}: {len(differ)} of {len(both)} texts differ from the CPU's")
+    def compare_texts(self, repositories: Mapping[MeasuredPrecision, Mapping[str, Path]]) -> None:
+        """Recognise the same with the embedded models on the device and, in fp32, on the CPU."""
+        expected = self._texts(repositories["fp32"], HIDDEN)
+        for precision, models in repositories.items():
+            texts = self._texts(models, {})
+            for name in models:
+                both = list(zip(texts[name], expected[name], strict=True))
+                differ = [(ours, cpus) for ours, cpus in both if ours != cpus]
+                self.report.texts[f"{name}, {precision}"] = Texts(len(both), differ)
+                self._log(
+                    f"{name}, {precision}: {len(differ)} of {len(both)} texts differ from those of "
+                    "fp32 on the CPU"
+                )
 
     def _texts(
         self, repositories: Mapping[str, Path], env: Mapping[str, str]

@@ -11,7 +11,7 @@ from typing import Literal
 from asr_server.file_hashes import hash_file
 from asr_server.install import install
 from asr_server.models import ModelKind, copy_repository
-from asr_server.models.names import Device
+from asr_server.models.names import Device, OnnxRuntime
 from asr_server.places import ROOT, SAMPLES
 
 MeasuredPrecision = Literal["fp32", "fp16", "int8"]
@@ -23,6 +23,7 @@ def installed(
     work: Path,
     precision: MeasuredPrecision = "fp32",
     device: Device = "cpu",
+    onnxruntime: OnnxRuntime = "1.19",
 ) -> Path:
     """Return a repository with a model in it, as this checkout has it.
 
@@ -35,17 +36,18 @@ def installed(
         work: keeps it.
         precision: int8 is made by the default recipe.
         device: what the graphs shall be fast on.
+        onnxruntime: the oldest that has to read them, if that is a GPU.
     """
 
     def write(target: Path) -> None:
         copy_repository(kind, target)
         if precision == "fp32":
-            install(kind, source, target, device=device)
+            install(kind, source, target, device=device, onnxruntime=onnxruntime)
         else:
-            _install_converted(kind, source, target, precision, device)
+            _install_converted(kind, source, target, precision, device, onnxruntime)
 
     own = ROOT / kind.repository
-    for_what = precision if device == "cpu" else f"{device}-{precision}"
+    for_what = precision if device == "cpu" else f"{device}-{precision}-{onnxruntime}"
     repository = prepared(work, f"{kind.name}-{for_what}", source, write)
     models = [own / model for model in kind.models]
     configs = [model / "config.pbtxt" for model in models]
@@ -56,7 +58,12 @@ def installed(
 
 
 def _install_converted(
-    kind: ModelKind, source: Path, target: Path, precision: MeasuredPrecision, device: Device
+    kind: ModelKind,
+    source: Path,
+    target: Path,
+    precision: MeasuredPrecision,
+    device: Device,
+    onnxruntime: OnnxRuntime,
 ) -> None:
     from asr_server.install import Material, choose, install_converted, read_texts
     from asr_server.recordings import read_recordings
@@ -64,7 +71,7 @@ def _install_converted(
     recordings = read_recordings(sorted(SAMPLES.glob("*.wav")))
     material = Material(recordings, read_texts(SAMPLES / "transcripts.tsv"))
     choice = choose(kind, precision, None, str(source))
-    install_converted(kind, source, target, choice, material, device)
+    install_converted(kind, source, target, choice, material, device, onnxruntime)
 
 
 def prepared(work: Path, name: str, source: Path, write: Callable[[Path], object]) -> Path:

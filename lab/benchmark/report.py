@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_server.onnxruntime_package import installed_packages
 from lab.benchmark.accuracy import AccuracyResult
 from lab.benchmark.frontend import FrontendResult
 from lab.benchmark.glue import GlueResult
@@ -33,7 +34,7 @@ def describe_machine() -> dict[str, str]:
     return {
         "CPU": f"{cpu}, {os.cpu_count()} cores",
         "Python": platform.python_version(),
-        "onnxruntime": version("onnxruntime"),
+        **installed_packages(),
         "nvidia-pytriton": version("nvidia-pytriton"),
         "tritonclient": version("tritonclient"),
     }

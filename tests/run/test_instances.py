@@ -1,4 +1,4 @@
-"""The number of processes for the parts of streaming, and the configurations that get it."""
+"""The number of processes for the parts around the encoders, and the configurations that get it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,29 @@ ONLINE = ROOT / "model_repo_paraformer_online"
     ("cores", "gpus", "search", "front_end"),
     [(1, 0, 1, 2), (2, 0, 1, 2), (64, 0, 8, 8), (2, 1, 1, 2), (16, 1, 4, 4), (96, 8, 3, 24)],
 )
-def test_counts(cores, gpus, search, front_end):
-    assert count_instances(cores, gpus) == {SEARCH: search, FRONT_END: front_end}
+def test_counts_of_streaming(cores, gpus, search, front_end):
+    counts = count_instances(cores, gpus)
+    assert (counts[SEARCH], counts[FRONT_END]) == (search, front_end)
+
+
+@pytest.mark.parametrize(
+    ("cores", "gpus", "front_end", "scoring"), [(2, 1, 1, 1), (16, 1, 2, 2), (96, 4, 3, 12)]
+)
+@pytest.mark.parametrize("model", ["sensevoice", "paraformer"])
+def test_counts_of_whole_recordings(model, cores, gpus, front_end, scoring):
+    counts = count_instances(cores, gpus)
+    assert counts[f"{model}_feature_extractor"] == front_end  # of each GPU
+    assert counts[f"{model}_scoring"] == scoring
+    assert f"{model}_scoring" not in count_instances(cores, 0)
+
+
+def test_each_count_is_left_to_serving_in_its_configuration(tmp_path):
+    count = count_instances(96, 4)
+    own = [ONLINE, ROOT / "model_repo_sensevoice", ROOT / "model_repo_paraformer_offline"]
+    linked = with_instances(own, count, tmp_path)
+    for model, number in count.items():
+        (folder,) = (one / model for one in linked if (one / model).is_dir())
+        assert f"count: {number} " in config(folder)
 
 
 def config(model: Path) -> str:

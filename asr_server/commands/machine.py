@@ -6,8 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from asr_server.gpus import usable_gpus
+from asr_server.models.names import OnnxRuntime
 from asr_server.onnxruntime_package import describe_runtime, installed_packages
-from asr_server.run import TritonInstallation, count_instances, usable_cores
+from asr_server.run import (
+    TritonInstallation,
+    TritonServerError,
+    count_instances,
+    find_installation,
+    usable_cores,
+)
 from asr_server.run.releases import check_release, running_release
 
 
@@ -36,3 +43,19 @@ def fit_to_machine(
     else:
         report(describe_runtime(installed_packages(), gpus))
     return count_instances(usable_cores(), len(gpus))
+
+
+def operators_here() -> OnnxRuntime:
+    """Return the oldest ONNX Runtime that has to read a graph for a GPU that is served here.
+
+    Of Triton's own backend the release is not known, nor of a server that is elsewhere.
+    """
+    try:
+        own = find_installation().has_onnxruntime
+    except TritonServerError:
+        own = True
+    if own:
+        return "1.19"
+    from asr_server.graphs.for_gpu import newest_operators
+
+    return newest_operators()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import onnxruntime as ort
 from onnx import ModelProto
 
@@ -15,6 +17,7 @@ from asr_server.graphs.skip_norms import fuse_skip_norms
 from asr_server.models.names import Device, GraphKind, OnnxRuntime
 
 OLDEST: OnnxRuntime = "1.19"
+_FIRST = {"1.19": (1, 19, 0), "1.25": (1, 25, 1)}  # that has the operators; 1.25.0 lacks them
 
 
 def check_onnxruntime(oldest: OnnxRuntime, device: Device) -> None:
@@ -29,15 +32,20 @@ def check_onnxruntime(oldest: OnnxRuntime, device: Device) -> None:
     """
     if device != "gpu":
         raise PrepareError(f"ONNX Runtime {oldest}: expected a graph for a GPU, got one for a CPU")
-    if _release(ort.__version__) < _release(oldest):
+    if _installed() < _FIRST[oldest]:
         raise PrepareError(
             f"expected ONNX Runtime {oldest} or newer, to prove the graph with, got "
             f"{ort.__version__}"
         )
 
 
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2])
+def newest_operators() -> OnnxRuntime:
+    """Return what the installed ONNX Runtime can prove."""
+    return "1.25" if _installed() >= _FIRST["1.25"] else OLDEST
+
+
+def _installed() -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", ort.__version__)[:3])
 
 
 def rewrite_for_gpu(

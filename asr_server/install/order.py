@@ -83,6 +83,11 @@ class Order:
     wavs: Sequence[Path] = ()
     proofs: Sequence[tuple[Path, str]] = ()
 
+    @property
+    def target(self) -> Device:
+        """What the graphs shall be fast on."""
+        return self.device or ("gpu" if self.precision == "fp16" else "cpu")
+
 
 def carry_out(order: Order, say: Callable[[str], None]) -> None:
     """Find, download, export, prepare, convert, verify, keep and install a model.
@@ -98,7 +103,7 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
     kind = order.kind
     source = _source(order)
     choice = choose(kind, order.precision, order.recipe, source)
-    device = order.device or ("gpu" if choice.precision == "fp16" else "cpu")
+    device = order.target
     if device == "gpu" and choice.precision == "int8":
         raise InstallError(
             "--device gpu: expected --precision fp32 or fp16, got int8: on a GPU it "
@@ -143,7 +148,7 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
                 say("for the CPU:")
                 on_cpu = one(entry, Choice("fp32"), "cpu")
                 with tempfile.TemporaryDirectory(dir=entry, prefix=".gpu-") as folder:
-                    say("for a GPU:")
+                    say(f"for a GPU, with ONNX Runtime {order.onnxruntime} or newer:")
                     made = one(Path(folder), choice, "gpu")
                     put_beside(kind, Path(folder), entry)
             else:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from asr_contract.text_files import read_json
+from asr_server.models import MANIFEST
 from asr_server.run.installation import TritonServerError
 
 
@@ -31,6 +33,9 @@ class Release(NamedTuple):
 CURRENT = Release(26, 9)  # as in the Dockerfile
 WITH_ONNXRUNTIME_1_19 = Release(24, 10)
 SINCE_ONNXRUNTIME_1_20 = Release(25, 1)
+# The first that can have ONNX Runtime 1.25.1, which was built at the end of April 2026; which
+# release has it first was not looked up.
+_EARLIEST_WITH_1_25 = Release(26, 5)
 _HEURISTIC, _DEFAULT = "1", "2"
 _CONTAINER_VARIABLE = "NVIDIA_TRITON_SERVER_VERSION"  # set in NVIDIA's images
 _SEARCH = re.compile(r'key: "cudnn_conv_algo_search" value: \{ string_value: "(\d)" \}')
@@ -78,4 +83,11 @@ def check_release(repositories: Sequence[Path], release: Release) -> None:
                 f"{path}: expected cudnn_conv_algo_search {expected} for Triton {release}, got "
                 f"{found[1]}, with which a run on a GPU takes a hundred times as long: "
                 f"triton-asr-server configure-gpu cuda --release {release} {path.parents[1]}"
+            )
+    for path in (path for each in repositories for path in sorted(each.glob(f"*/*/{MANIFEST}"))):
+        prepared = read_json(path).get("preparation_for_gpu") or {}
+        if prepared.get("onnxruntime") == "1.25" and release < _EARLIEST_WITH_1_25:
+            raise TritonServerError(
+                f"{path.parent}: expected a graph for GPUs that Triton {release} can read, got one "
+                "for ONNX Runtime 1.25 or newer: install the model again with --onnxruntime 1.19"
             )

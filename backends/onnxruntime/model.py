@@ -23,13 +23,18 @@ from ort_ragged import read_ragged
 from ort_session import check_warm_up, describe, graph_signature, open_instance
 from ort_settings import read_settings, run_options
 from ort_signature import check_config
-from ort_workers import Workers, default_runs
+from ort_workers import Turns, Workers, runs_at_a_time
 
 Config = dict[str, Any]
 
 
 class ModelLoadError(Exception):
     """A model cannot be served; the message names it and says what was expected."""
+
+
+def _is_bad_input(error: Exception) -> bool:
+    """Tell whether it is the request that is wrong; ONNX Runtime's class has no public name."""
+    return isinstance(error, ValueError) or type(error).__name__ == "InvalidArgument"
 
 
 @contextmanager
@@ -75,7 +80,7 @@ class TritonPythonModel:
         config: Config = json.loads(args["model_config"])
         with _naming(self._name):
             settings = read_settings(config)
-            runs = settings.concurrent_runs or default_runs(args["model_instance_kind"])
+            runs = runs_at_a_time(settings, args["model_instance_kind"])
             self._sessions = open_instance(
                 pb_utils.get_model_dir(),
                 config,
@@ -96,6 +101,7 @@ class TritonPythonModel:
         self._run_options = run_options(settings)
         on_gpu = self._sessions.on_gpu
         self._workers = Workers(runs, ahead=not on_gpu) if runs > 1 or on_gpu else None
+        self._turns, self._runs = Turns(), runs
         scalar_outputs = {}
         for entry in config["output"]:
             if not signature.outputs[entry["name"]].shape:
@@ -144,7 +150,9 @@ class TritonPythonModel:
         def run(outputs: Sequence[str], inputs: Mapping[str, Array]) -> Sequence[Array]:
             if not outputs:
                 return []  # ONNX Runtime would take no names for all names
-            arrays: Sequence[Array] = session.run(list(outputs), inputs, self._run_options)
+            arrays: Sequence[Array] = self._turns.run(
+                partial(session.run, list(outputs), inputs, self._run_options), self._may_repeat
+            )
             return arrays
 
         try:
@@ -166,10 +174,14 @@ class TritonPythonModel:
                 return pb_utils.InferenceResponse(tensors)
             except Exception as error:  # an array that Triton cannot carry
                 result = error
-        bad_input = isinstance(result, ValueError) or type(result).__name__ == "InvalidArgument"
-        code = pb_utils.TritonError.INVALID_ARG if bad_input else pb_utils.TritonError.INTERNAL
+        codes = pb_utils.TritonError
+        code = codes.INVALID_ARG if _is_bad_input(result) else codes.INTERNAL
         message = f"onnxruntime: model '{self._name}': {result}"
         return pb_utils.InferenceResponse([], pb_utils.TritonError(message, code))
+
+    def _may_repeat(self, error: Exception) -> bool:
+        """Tell whether a failed run may succeed without others beside it."""
+        return self._runs > 1 and not _is_bad_input(error)
 
     def _warn(self, sentence: str) -> None:
         """Write to the server's log."""

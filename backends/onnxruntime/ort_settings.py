@@ -18,11 +18,11 @@ holds, as in C++, except for spinning:
   instead of 6.9, and 3 processes made 141 to 301 runs/s instead of 48 to 63. With one model alone
   on an idle machine `session.intra_op.allow_spinning: "1"` may be faster.
 
-Six kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
+Seven kinds of key are known here and ignored by the C++ backend, so they are safe in a shared
 configuration: `session.*`, handed to ONNX Runtime as session configuration entries (for instance
-`session.intra_op.allow_spinning`), `allow_newer_onnx` (see `ort_file`), `concurrent_runs` (see
-`ort_workers`), `spread_lone_runs` (see `ort_shared`), `join_lengths` (see
-`ort_batch`) and `require_gpu` (see `ort_session`).
+`session.intra_op.allow_spinning`), `allow_newer_onnx` (see `ort_file`), `concurrent_runs` and
+`concurrent_runs_on_gpu` (see `ort_workers`), `spread_lone_runs` (see `ort_shared`), `join_lengths`
+(see `ort_batch`) and `require_gpu` (see `ort_session`).
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Settings:
         cuda_options: options of the CUDA provider.
         custom_op_libraries: `model_operations.op_library_filename`.
         allow_newer_onnx: load files that the 24.10 container cannot.
-        concurrent_runs: runs of the session at a time; 0 is one per core on a CPU, else one.
+        concurrent_runs: runs of the session at a time, but on a GPU; 0 is one per core.
+        concurrent_runs_on_gpu: the same on a GPU.
         spread_lone_runs: a run that is alone gets all cores; only where there are several runs at
             a time, and no number of threads is set.
         join_lengths: requests whose ragged inputs differ in shape share a run; None is "auto": on a
@@ -81,6 +82,7 @@ class Settings:
     custom_op_libraries: tuple[str, ...] = ()
     allow_newer_onnx: bool = False
     concurrent_runs: int = 0
+    concurrent_runs_on_gpu: int = 1
     spread_lone_runs: bool = True
     join_lengths: bool | None = None
     require_gpu: bool = False
@@ -111,6 +113,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         custom_op_libraries=tuple(operations.get("op_library_filename", [])),
         allow_newer_onnx=_boolean(values, "allow_newer_onnx") or False,
         concurrent_runs=max(_integer(values, "concurrent_runs", 0), 0),
+        concurrent_runs_on_gpu=max(_integer(values, "concurrent_runs_on_gpu", 1), 1),
         spread_lone_runs=_boolean(values, "spread_lone_runs") is not False,
         join_lengths=_auto_boolean(values, "join_lengths"),
         require_gpu=_boolean(values, "require_gpu") or False,

@@ -7,31 +7,102 @@ over: its answers are sent while the next batch runs already.
 
 Triton forms a batch when `execute` has returned. On a CPU a batch is taken while all places are
 taken, so that no core waits for it. On a GPU that would split what could be one run: there
-`execute` returns when a place is free.
+`execute` returns when a place is free. Two runs at a time keep a GPU busy while one of them is
+laid out, launched or split up by the CPU: SenseVoice in float16 on an H200, 64 rows a run, 5,260 s
+of audio per second with one and 6,840 with two, 7,010 with three (the session alone, without
+Triton).
+
+What memory a run finds depends on those beside it. So a run that fails beside others is done again
+with the device to itself before it counts as failed.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
 
 from ort_providers import is_gpu
+from ort_settings import Settings
+
+Result = TypeVar("Result")
 
 
-def default_runs(kind: str) -> int:
-    """Return how many runs an instance does at a time: one per core on a CPU, one on a GPU.
+def runs_at_a_time(settings: Settings, kind: str) -> int:
+    """Return how many runs an instance does at a time.
 
     Args:
+        settings: of the model.
         kind: the instance's, as Triton passes it.
     """
-    return 1 if is_gpu(kind) else len(os.sched_getaffinity(0))
+    if is_gpu(kind):
+        return settings.concurrent_runs_on_gpu
+    return settings.concurrent_runs or len(os.sched_getaffinity(0))
 
 
 def threads_beside_others(runs: int) -> int:
     """Return the threads for each of `runs` runs at a time, which share the cores; at least 1."""
     return max(len(os.sched_getaffinity(0)) // runs, 1)
+
+
+class Turns:
+    """Runs share a device, or one has it to itself."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._shared = 0
+        self._waiting = 0  # for the device to themselves; nobody else starts meanwhile
+        self._taken = False
+
+    @contextmanager
+    def beside_others(self) -> Iterator[None]:
+        """Have the device together with others."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken and not self._waiting)
+            self._shared += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._shared -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have the device to itself, when those are done that have it now."""
+        with self._changed:
+            self._waiting += 1
+            self._changed.wait_for(lambda: not self._taken and not self._shared)
+            self._waiting -= 1
+            self._taken = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken = False
+                self._changed.notify_all()
+
+    def run(self, work: Callable[[], Result], may_repeat: Callable[[Exception], bool]) -> Result:
+        """Do a piece of work beside others, and where that fails again alone.
+
+        Args:
+            work: the piece.
+            may_repeat: whether an error can be one of those beside it.
+
+        Raises:
+            Exception: what `work` raises.
+        """
+        try:
+            with self.beside_others():
+                return work()
+        except Exception as error:
+            if not may_repeat(error):
+                raise
+        with self.alone():
+            return work()
 
 
 class Workers:

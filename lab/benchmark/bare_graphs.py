@@ -35,13 +35,11 @@ class GraphResult:
     Attributes:
         graph, provider: which.
         audio_per_second: for each batch size, seconds of audio per second, median of the rounds.
-        padded_share: for each batch size, the part of the computed frames that is padding.
     """
 
     graph: str
     provider: str
     audio_per_second: dict[int, float]
-    padded_share: dict[int, float]
 
 
 def measure_graph(
@@ -72,7 +70,7 @@ def measure_graph(
     frontend = load_frontend(model_dir)
     features = sorted((frontend(recording) for recording in recordings), key=len)
     audio_s = total_seconds(recordings)
-    speed, padding = {}, {}
+    speed = {}
     for size in batches:
         feeds = [
             as_taken(session, make_inputs(features[start : start + size]))
@@ -85,11 +83,8 @@ def measure_graph(
                 session.run(None, feed)
             walls.append(time.perf_counter() - begun)
         speed[size] = audio_s / statistics.median(walls[1:])
-        groups = [features[start : start + size] for start in range(0, len(features), size)]
-        computed = sum(len(group) * max(map(len, group)) for group in groups)
-        padding[size] = 1 - sum(map(len, features)) / computed
         report(f"{graph.parent}, {provider}, batch {size}: {speed[size]:.0f} s of audio per second")
-    return GraphResult(str(graph), provider, speed, padding)
+    return GraphResult(str(graph), provider, speed)
 
 
 def as_taken(

@@ -21,14 +21,14 @@ def gpu_markdown(report: GpuReport) -> str:
     if report.graphs:
         lines += [
             "",
-            "The graph alone, seconds of audio per second; in brackets the part that is padding:",
+            "The graph alone, seconds of audio per second:",
             "",
             "| model | provider | batch | audio per second |",
             "|---|---|---|---|",
         ]
     for name, graph in report.graphs.items():
         lines += [
-            f"| {name} | {graph.provider} | {size} | {speed:.0f} ({graph.padded_share[size]:.0%}) |"
+            f"| {name} | {graph.provider} | {size} | {speed:.0f} |"
             for size, speed in graph.audio_per_second.items()
         ]
     for name, loads in report.server.items():

@@ -10,6 +10,7 @@ from typing import Literal
 
 from asr_server.file_hashes import hash_file
 from asr_server.install import install
+from asr_server.install.into_repository import write_config
 from asr_server.models import ModelKind, copy_repository
 from asr_server.models.names import Device, OnnxRuntime
 from asr_server.places import ROOT, SAMPLES
@@ -54,6 +55,8 @@ def installed(
     for path in [*configs, *(path for model in models for path in model.glob("*/model.py"))]:
         if precision != "int8" or path.name == "model.py":  # int8 has batch sizes of its own
             shutil.copyfile(path, repository / path.relative_to(own))
+    for graph in kind.graphs:
+        write_config(repository / graph.model)  # which is run before it is ready by its own widths
     return repository
 
 

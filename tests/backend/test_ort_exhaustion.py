@@ -4,6 +4,8 @@ On a GPU the bound is `gpu_mem_limit`; here ONNX Runtime's arena on the CPU has 
 """
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from onnx import TensorProto, helper
 sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
 
 from ort_batch import BatchPlan, Job, run_jobs
+from ort_workers import Turns
 
 BOUND = 64 << 20
 GROW_AS_REQUESTED = 1
@@ -69,3 +72,24 @@ def test_requests_that_fit_are_answered(bounded):
             np.testing.assert_array_equal(answer["y"], run(["y"], each.inputs)[0])
     assert len(warnings) == 3
     assert all("a batch of 3 requests failed, each is run alone" in text for text in warnings)
+
+
+def test_runs_at_a_time_that_fit_one_by_one_are_answered(bounded):
+    """Scores of 2,900 x 2,900 float32, twice, are all that the bound allows."""
+    frames = np.random.default_rng(4).standard_normal((1, 2900, 8)).astype(np.float32)
+    turns, failed = Turns(), []
+
+    def run(_):
+        def may_repeat(error):
+            failed.append(error)
+            return True
+
+        return turns.run(lambda: bounded.run(["y"], {"x": frames})[0], may_repeat)
+
+    answers, end = [], time.monotonic() + 60
+    with ThreadPoolExecutor(4) as pool:
+        while not failed and time.monotonic() < end:  # until one ran beside another
+            answers += pool.map(run, range(8))
+    assert failed
+    for answer in answers:
+        np.testing.assert_array_equal(answer, answers[0])

@@ -1,5 +1,6 @@
 """Where a model runs: the instance's kind, accelerators, what is missing."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
 from ort_providers import choose_providers, is_gpu
 from ort_session import open_instance
 from ort_settings import read_settings
-from ort_workers import default_runs
+from ort_workers import runs_at_a_time
 
 ALL_PROVIDERS = [
     "TensorrtExecutionProvider",
@@ -66,7 +67,20 @@ def test_the_kind_is_read_as_triton_writes_it():
     """`GPU` is what its Python backend passes, `KIND_GPU` what a configuration says."""
     assert [is_gpu(kind) for kind in ("GPU", "KIND_GPU")] == [True, True]
     assert [is_gpu(kind) for kind in ("CPU", "MODEL", "KIND_CPU")] == [False] * 3
-    assert default_runs("GPU") == 1
+
+
+def test_runs_at_a_time_are_counted_by_themselves_on_a_gpu():
+    cores = len(os.sched_getaffinity(0))
+    for given, on_gpu, on_cpu in [
+        ({}, 1, cores),
+        ({"concurrent_runs": "3"}, 1, 3),
+        ({"concurrent_runs": "0", "concurrent_runs_on_gpu": "2"}, 2, cores),
+    ]:
+        settings = read_settings(parameters(**given))
+        assert (runs_at_a_time(settings, "GPU"), runs_at_a_time(settings, "CPU")) == (
+            on_gpu,
+            on_cpu,
+        )
 
 
 @pytest.mark.parametrize(("kind", "words"), [("GPU", "onnxruntime-gpu"), ("CPU", "kind CPU")])

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
 
-from ort_workers import Workers
+from ort_workers import Turns, Workers
 
 WAIT_S = 60
 
@@ -47,6 +47,86 @@ def finish(workers: Workers, *runs: Run) -> None:
         run.end.set()
         run.answer.set()
     workers.close()
+
+
+class NoRoomError(Exception):
+    pass
+
+
+def no_room() -> int:
+    raise NoRoomError
+
+
+def in_thread(turns: Turns, work: Callable[[], int], results: list[object]) -> threading.Thread:
+    def run() -> None:
+        try:
+            results.append(turns.run(work, lambda error: isinstance(error, NoRoomError)))
+        except Exception as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_run_that_fails_beside_others_is_done_again_when_they_are_done():
+    turns, results = Turns(), []
+    held, told = threading.Event(), threading.Event()
+
+    def long() -> int:
+        told.set()
+        assert held.wait(WAIT_S)
+        return 1
+
+    def short() -> int:
+        if not held.is_set():
+            raise NoRoomError
+        return 2
+
+    first = in_thread(turns, long, results)
+    assert told.wait(WAIT_S)
+    second = in_thread(turns, short, results)
+    second.join(0.1)
+    assert second.is_alive()  # it failed, and waits for the first to end
+    held.set()
+    first.join(WAIT_S)
+    second.join(WAIT_S)
+    assert results == [1, 2]
+
+
+def test_who_waits_for_the_device_is_not_overtaken():
+    turns, results = Turns(), []
+    held, told = threading.Event(), threading.Event()
+
+    def long() -> int:
+        told.set()
+        assert held.wait(WAIT_S)
+        return 1
+
+    threads = [in_thread(turns, long, results)]
+    assert told.wait(WAIT_S)
+    for work in (no_room, lambda: 3):
+        threads.append(in_thread(turns, work, results))
+        threads[-1].join(0.1)
+        assert threads[-1].is_alive()
+    held.set()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert results[0] == 1
+    assert {type(one) for one in results[1:]} == {NoRoomError, int}
+    assert turns.run(lambda: 4, lambda _: False) == 4  # the device is free again
+
+
+def test_an_error_that_is_not_of_the_others_is_told_at_once():
+    turns, calls = Turns(), []
+
+    def wrong() -> int:
+        calls.append(1)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        turns.run(wrong, lambda error: isinstance(error, NoRoomError))
+    assert calls == [1]
 
 
 def test_a_run_is_told_whether_it_is_alone():

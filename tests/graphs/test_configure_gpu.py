@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from asr_server.commands.configure_gpu import main, onnx_configs
-from asr_server.models import KINDS, copy_repository
+from asr_server.models import KINDS, MANIFEST, copy_repository
 from asr_server.run import TritonServerError
 from asr_server.run.releases import Release, check_release, running_release
 
@@ -116,6 +118,23 @@ def test_settings_that_differ_by_the_age_of_onnxruntime(tmp_path):
     check_release([repository], old)
     with pytest.raises(TritonServerError, match=r"for Triton 26\.09, got 2"):
         check_release([repository], new)
+
+
+def test_a_graph_with_newer_operators_is_refused_for_a_release_from_before_them(tmp_path):
+    repository = copy_repository(KINDS["sensevoice"], tmp_path / "repository")
+    (path,) = onnx_configs(repository)
+    manifest = path.parent / "1" / MANIFEST
+    for oldest, release, is_refused in [
+        ("1.19", Release(25, 12), False),
+        ("1.25", Release(25, 12), True),
+        ("1.25", Release(26, 9), False),
+    ]:
+        manifest.write_text(json.dumps({"preparation_for_gpu": {"onnxruntime": oldest}}))
+        if is_refused:
+            with pytest.raises(TritonServerError, match=r"25\.12.*--onnxruntime 1\.19"):
+                check_release([repository], release)
+        else:
+            check_release([repository], release)
 
 
 @pytest.mark.parametrize("release", ["24.09", "24.11", "23.10", "24", "newest", "25.1"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 
+import onnxruntime
 import pytest
+from packaging.version import Version
 
 from asr_server.commands.install import main
 from asr_server.errors import InstallError
@@ -150,5 +152,9 @@ def test_a_graph_for_gpus_goes_with_its_configuration(tmp_path, capsys):
         assert (folder / "config.pbtxt").read_text() == text
         assert (folder / "1" / "model_gpu.onnx").is_file() == (text == both)
         assert (folder / "warmup" / "speech_lengths").is_file()
+    assert main(["vad", "--device", "gpu", *places]) == 0  # for the one that serves here
+    newest = "1.25" if Version(onnxruntime.__version__) >= Version("1.25.1") else "1.19"
+    assert f"for a GPU, with ONNX Runtime {newest} or newer" in capsys.readouterr().out
+    assert read_metadata(folder / "1" / "model_gpu.onnx")["onnxruntime"] == newest
     assert main(["vad", "--device", "gpu", "--precision", "int8", *places]) == 1
     assert "expected --precision fp32 or fp16, got int8" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from lab.capacity.streams import SimulatedStreams, machine_of_streams, simulate_
 RECORDS = ROOT / "docs" / "capacity"
 GLUE = ROOT / "docs" / "benchmarks" / "glue.json"
 STREAMING = ROOT / "docs" / "benchmarks" / "streaming.json"
+GPU_BENCHMARK = STREAMING.with_name("gpu.json")
 _CLIENT_MS = 0.3  # of glue.json, which has none: as in here.json
 
 
@@ -67,8 +68,15 @@ def machine_of_record(record: dict[str, Any]) -> MachineSpec:
     return machine_of_glue(record["loads"], record["run_s"], record["max_batch"], client_ms)
 
 
+def gpu_loads() -> list[dict[str, Any]]:
+    """Return the loads of SenseVoice that `benchmark gpu` measured."""
+    results = json.loads(GPU_BENCHMARK.read_text(encoding="utf-8"))["results"]
+    loads: list[dict[str, Any]] = results["server"]["sensevoice"]
+    return loads
+
+
 def h200_record() -> dict[str, Any]:
-    """Return what was measured on an H200."""
+    """Return what was measured on an H200 with one run at a time."""
     record: dict[str, Any] = json.loads((RECORDS / "h200.json").read_text(encoding="utf-8"))
     return record
 

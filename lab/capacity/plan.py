@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lab.capacity.comparison import h200_record
+from lab.capacity.comparison import gpu_loads, h200_record
 
 LATE_S = 0.6  # a piece of speech; a stream whose text comes later than the next piece falls behind
 FILLED = 0.8  # of what a machine answers at most, so that batches wait for nobody
@@ -49,10 +49,10 @@ class Plan:
 
 
 def machine_rates() -> MachineRates:
-    """Return what an H200 was measured to do: the most streams, and 64 requests at a time."""
+    """Return what an H200 was measured to do: the most streams, and the most recordings."""
     record = h200_record()
     sessions = max(load["streams"] for load in record["streams"] if load["p95_s"] <= LATE_S)
-    most = max(load["audio_per_s"] for load in record["loads"])
+    most = max(each["load"]["audio_per_s"] for each in gpu_loads())
     return MachineRates(record["machine"]["GPU"], sessions, most)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.doors.test_restarts import KINDS_SERVED
 from tests.serve_command import serving
 from tests.serving import EMBEDDED, install_models
@@ -18,14 +16,12 @@ def test_nobody_suffers_by_hostile_messages(tmp_path, monkeypatch):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    begun_s = time.monotonic()
     with serving(repositories, tmp_path / "server.log", gateway=True) as server:
         attack(
             server,
             seed=15,
             messages=MESSAGES,
             duration_s=DURATION_S,
-            cold_s=time.monotonic() - begun_s,
             temporary=temporary,
         )
     for log in (tmp_path / "server.log", server.output):

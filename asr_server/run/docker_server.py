@@ -159,6 +159,10 @@ class DockerServer:
         except NotFound:
             return "ended, and is gone"
 
+    def has_crashed(self) -> bool:
+        """As `Part.has_crashed`: what runs in the container starts anew what crashes there."""
+        return False
+
     def drain(self) -> None:
         """As `Part.drain`; what runs in the container does when that is stopped."""
 

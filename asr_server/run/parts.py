@@ -51,6 +51,9 @@ class Part(Protocol):
     def reason_for_ending(self) -> str:
         """Return how it ended, as the rest of a sentence."""
 
+    def has_crashed(self) -> bool:
+        """Return whether what it was given need not be why it ended: another start may do."""
+
     def lost(self) -> list[str]:
         """Return what of it has died while the rest lives."""
 
@@ -160,6 +163,11 @@ class ProcessPart:
         """As `Part.reason_for_ending`."""
         status = None if self._process is None else self._process.poll()
         return "does not answer" if status is None else f"ended with status {status}"
+
+    def has_crashed(self) -> bool:
+        """As `Part.has_crashed`: a signal ended it."""
+        status = None if self._process is None else self._process.poll()
+        return status is not None and status < 0
 
     def lost(self) -> list[str]:
         """As `Part.lost`: it is one process."""

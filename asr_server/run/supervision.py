@@ -17,6 +17,7 @@ PROGRESS_S = 5.0
 # A part that has lived for STEADY_S starts with a clean slate. One that does not is started at once
 # a few times, then waits longer and longer, and is given up when it has died so often in a row.
 STEADY_S = 5.0
+FIRST_STARTS = 3  # of one that crashes before it was ready for the first time
 SILENT_S = 60.0  # a part that does not answer for so long hangs
 PAUSES_S = (0.0, 0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
@@ -47,6 +48,7 @@ class Watched:
         self.failure: Exception | None = None
         self._report = report
         self._deaths = 0  # in a row
+        self._was_ready = False
         self._next_start_s: float | None = None  # it is dead, and started then
         self._started_s = 0.0
         self._ready_s: float | None = None
@@ -127,7 +129,8 @@ class Watched:
     def _look_at_start(self, now: float) -> None:
         if self.part.is_ready():
             self._ready_s = self._answered_s = time.monotonic()
-            if self._deaths:
+            was_ready, self._was_ready = self._was_ready, True
+            if was_ready:
                 took_s = self._ready_s - self._started_s
                 self._report(f"{self.part.name} is ready again, after {took_s:.1f} s")
         elif now - self._started_s > self.part.start_timeout_s:
@@ -148,7 +151,9 @@ class Watched:
 
     def _died(self, how: str) -> None:
         """Say that it died, and have it started anew."""
-        if self._ready_s is None and not self._deaths:
+        if not self._was_ready and not (
+            self.part.has_crashed() and self._deaths < FIRST_STARTS - 1
+        ):
             raise TritonServerError(f"{self.part.name} {how}")
         self._start_anew(how, self._count_death())
 

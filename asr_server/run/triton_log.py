@@ -15,6 +15,8 @@ STANDARD_ERROR = Path("-")
 # How Triton logs a model that loads or does not; a Python model's traceback follows the message.
 _LOADED = re.compile(r"\"successfully loaded '([^']+)'\"")
 _LOAD_FAILURE = re.compile(r"\"failed to load '([^']+)' version \d+: (.*)\"")
+# `ReceiveMessageFromStub` of Triton's Python backend
+_LATE_STUB = re.compile(r"Stub process '[^']*' is not healthy|Failed to obtain the health mutex")
 _TRACEBACK = r"\n\nAt:"
 
 
@@ -63,6 +65,10 @@ class TritonLog:
     def loaded_models(self) -> set[str]:
         """Return the models that were loaded so far."""
         return set(_LOADED.findall(self.text()))
+
+    def tells_of_late_stubs(self) -> bool:
+        """Return whether the process of a model did not say in time that it lives."""
+        return bool(_LATE_STUB.search(self.text()))
 
     def reason_for_ending(self) -> str:
         """Return the models that did not load and why, else the end of the log."""

@@ -59,6 +59,10 @@ class TritonPart:
         """As `Part.reason_for_ending`."""
         return self._server.reason_for_ending()
 
+    def has_crashed(self) -> bool:
+        """As `Part.has_crashed`."""
+        return self._server.has_crashed()
+
     def lost(self) -> list[str]:
         """As `Part.lost`: instances of models whose process has died."""
         with models_held(self._folder, wait=False) as held:

@@ -256,6 +256,16 @@ class TritonServer:
             return f"{state} (log: {self._log.path})"
         return f"{state} before it was ready; {self._log.reason_for_ending()}"
 
+    def has_crashed(self) -> bool:
+        """Return whether a signal ended it, or a model's process that was late.
+
+        Triton 24.10 waits a second for a stub to say that it lives. On a busy machine that is too
+        short: the model does not load, or the stub reads what was freed meanwhile and dies with a
+        lock of the memory that it shares with Triton, which aborts then.
+        """
+        status = self._started().poll()
+        return status is not None and (status < 0 or self._log.tells_of_late_stubs())
+
     def stop(self, grace: float = 20.0) -> None:
         """End the server and its stubs, and wait until none is left. Harmless if not running.
 

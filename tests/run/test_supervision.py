@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -22,9 +23,9 @@ END_S = 60
 class Program(ProcessPart):
     """A Python program as a part: it says that it is ready by a line."""
 
-    def __init__(self, code: str, say=lambda line: None) -> None:
+    def __init__(self, code: str, say=lambda line: None, words: Sequence[str] = ()) -> None:
         super().__init__("the program", [], say=say)
-        self._command = [self._command[0], "-u", "-c", code]
+        self._command = [self._command[0], "-u", "-c", code, *words]
 
     @property
     def pid(self) -> int:
@@ -84,6 +85,31 @@ def test_one_that_never_starts_ends_it(supervised):
     thread.join(END_S)
     assert status == [1]
     assert lines == ["the program ended with status 3"]
+
+
+CRASHES = """
+import os, pathlib, signal, sys, time
+starts = pathlib.Path(sys.argv[1])
+starts.write_text(starts.read_text() + "x" if starts.exists() else "x")
+if len(starts.read_text()) <= int(sys.argv[2]):
+    os.kill(os.getpid(), signal.SIGABRT)
+print("up"); time.sleep(600)
+"""
+
+
+def test_a_first_start_that_crashes_is_tried_again(supervised, tmp_path):
+    lines, *_ = supervised(Program(CRASHES, words=[str(tmp_path / "starts"), "2"]))
+    wait_for(lambda: lines[-1:] == ["ready; Ctrl-C stops"])
+    crashed = "the program ended with status -6; starting it anew"
+    assert lines == [crashed, crashed, "address", "ready; Ctrl-C stops"]
+
+
+def test_a_first_start_that_always_crashes_ends_it(supervised, tmp_path):
+    lines, _, thread, status = supervised(Program(CRASHES, words=[str(tmp_path / "starts"), "9"]))
+    thread.join(END_S)
+    assert status == [1]
+    assert lines[-1] == "the program ended with status -6"
+    assert len(lines) == supervision.FIRST_STARTS
 
 
 def test_one_that_dies_again_and_again_is_given_up(supervised, monkeypatch):

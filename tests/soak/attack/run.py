@@ -45,25 +45,27 @@ def attack(
     before, running = Footprint.of(server, temporary), process_names(server)
     injected = Faults(server, disk, random.Random(seed))
     sending = Attack(server, seed, messages)
+    slowest_s = slowest_back_s = cold_s = 0.0
     begun_s = time.monotonic()
     sending.start()
-    slowest_s = slowest_back_s = cold_s = 0.0
-    if cold_start is not None:
-        # What is back in time on the same cores has the same attackers beside it, and users.
-        _wait_until_under_way(sending)
-        cold_s = cold_start()
-    users.start()
-    while time.monotonic() - begun_s < duration_s:
-        pause_s = FAULT_PAUSE_S * random.Random(f"{seed}{slowest_s}").random()
-        if sending.wait(pause_s if cold_s else 1.0):
-            break
-        if cold_s:
-            injected.inject()
-            slowest_back_s = max(slowest_back_s, wait_until_back(server, running))
-            slowest_s = max(slowest_s, users.wait_until_all_answer())
-    sending.stop()
-    elapsed_s = time.monotonic() - begun_s
-    users.stop()
+    try:
+        if cold_start is not None:
+            # What is back in time on the same cores has the same attackers beside it, and users.
+            _wait_until_under_way(sending)
+            cold_s = cold_start()
+        users.start()
+        while time.monotonic() - begun_s < duration_s:
+            pause_s = FAULT_PAUSE_S * random.Random(f"{seed}{slowest_s}").random()
+            if sending.wait(pause_s if cold_s else 1.0):
+                break
+            if cold_s:
+                injected.inject()
+                slowest_back_s = max(slowest_back_s, wait_until_back(server, running))
+                slowest_s = max(slowest_s, users.wait_until_all_answer())
+    finally:
+        sending.stop()
+        elapsed_s = time.monotonic() - begun_s
+        users.stop()
     unexplained = users.unexplained(injected.periods, slowest_back_s + slowest_s)
     print(
         f"\n{sum(sending.sent.values())} messages in {elapsed_s:.0f} s {sending.sent}; "

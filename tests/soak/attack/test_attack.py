@@ -27,9 +27,13 @@ def test_nobody_suffers(tmp_path, monkeypatch, faults):
     repositories = install_models(tmp_path, EMBEDDED)
 
     def cold_start() -> float:
-        begun_s = time.monotonic()
-        with serving(repositories, tmp_path / "another.log", gateway=True):
-            return time.monotonic() - begun_s
+        while True:
+            begun_s = time.monotonic()
+            with serving(repositories, tmp_path / "another.log", gateway=True) as another:
+                took_s = time.monotonic() - begun_s
+            if "starting it anew" not in another.said:  # else it has crashed meanwhile
+                return took_s
+            print(another.said)
 
     with small_disk(tmp_path / "disk") as disk:
         temporary = disk or tmp_path / "temporary"

@@ -39,6 +39,11 @@ class Serving:
     output: Path
 
     @property
+    def ports(self) -> tuple[int, int, int, int]:
+        """Return them, as `serving` takes them."""
+        return self.http_port, self.grpc_port, self.metrics_port, self.gateway_port
+
+    @property
     def grpc_url(self) -> str:
         return f"grpc://127.0.0.1:{self.grpc_port}"
 
@@ -74,11 +79,16 @@ class Serving:
 
 @contextmanager
 def serving(
-    repositories: Sequence[Path], log: Path, *more: str, gateway: bool = False
+    repositories: Sequence[Path],
+    log: Path,
+    *more: str,
+    gateway: bool = False,
+    ports: Sequence[int] | None = None,
 ) -> Iterator[Serving]:
-    """Run the command on free ports until the block ends."""
-    with held_ports(4) as ports:
-        pass  # the command looks whether they are free, so they are not held any longer
+    """Run the command until the block ends, on free ports where none are given."""
+    if ports is None:
+        with held_ports(4) as ports:
+            pass  # the command looks whether they are free, so they are not held any longer
     process = start_serve(repositories, log, ports, *more, gateway=gateway)
     output = log.with_name(f"{log.stem}.output")
     writing = None

@@ -38,15 +38,18 @@ class Faults:
         self.names: list[str] = []
 
     def inject(self) -> None:
-        """Do one, and wait until it is undone where it is undone."""
+        """Do one, and wait until it is undone where it is undone; the first one kills Triton."""
         begun_s = time.monotonic()
-        kinds = [self._kill, self._kill, self._stop]
-        name = self._choice.choice([*kinds, *([self._fill] if self._disk else [])])()
-        self.names.append(name)
+        kinds = [self._kill, self._kill, self._stop, *([self._fill] if self._disk else [])]
+        self.names.append(self._choice.choice(kinds)() if self.names else self._kill_triton())
         self.periods.append((begun_s, time.monotonic()))
 
     def _victim(self) -> psutil.Process:
         return self._choice.choice(self._server.family())
+
+    def _kill_triton(self) -> str:
+        self._server.child("tritonserver").kill()
+        return "killed tritonserver"
 
     def _kill(self) -> str:
         with contextlib.suppress(psutil.Error):

@@ -27,7 +27,7 @@ def attack(
     messages: int,
     duration_s: float,
     temporary: Path,
-    cold_start: Callable[[], float] | None = None,
+    start_again: Callable[[], Serving] | None = None,
     disk: Path | None = None,
 ) -> None:
     """Send hostile messages while the service is used, and assert that nobody suffers by it.
@@ -36,23 +36,22 @@ def attack(
         server: with a gateway.
         messages: how many, within `duration_s` seconds.
         temporary: where it keeps temporary files.
-        cold_start: starts another server and tells how long that took, in seconds; where it is
-            given, processes die and stop, too.
+        start_again: starts the server anew, which has ended, at the same ports; where it is given,
+            processes die and stop, too.
         disk: a small one that may be filled.
     """
     gateway = RunningGateway(f"127.0.0.1:{server.gateway_port}", GatewaySettings())
     users = Users(server, gateway)
     before, running = Footprint.of(server, temporary), process_names(server)
-    injected = Faults(server, disk, random.Random(seed))
     sending = Attack(server, seed, messages)
     slowest_s = slowest_back_s = cold_s = 0.0
     begun_s = time.monotonic()
     sending.start()
     try:
-        if cold_start is not None:
-            # What is back in time on the same cores has the same attackers beside it, and users.
+        if start_again is not None:
             _wait_until_under_way(sending)
-            cold_s = cold_start()
+            server, cold_s = _started_beside(server, start_again)
+        injected = Faults(server, disk, random.Random(seed))
         users.start()
         while time.monotonic() - begun_s < duration_s:
             pause_s = FAULT_PAUSE_S * random.Random(f"{seed}{slowest_s}").random()
@@ -88,7 +87,23 @@ def attack(
     if cold_s:
         assert slowest_back_s < 1.2 * cold_s
     after = settled(server, temporary, before)
-    print(f"before {before}\nafter  {after}")
+    print(f"before {before}\nafter  {after}, more: {after.descriptors - before.descriptors}")
+
+
+def _started_beside(server: Serving, start_again: Callable[[], Serving]) -> tuple[Serving, float]:
+    """Start a server anew beside the attackers, whom whatever is started later has beside it, too.
+
+    Returns:
+        The server that runs then, and how long it took to start, in seconds.
+    """
+    while True:
+        server.process.terminate()
+        server.process.wait()
+        begun_s = time.monotonic()
+        server = start_again()
+        if "starting it anew" not in server.said:  # else it crashed, and that took time
+            return server, time.monotonic() - begun_s
+        print(server.said)
 
 
 def _wait_until_under_way(sending: Attack) -> None:

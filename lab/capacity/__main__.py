@@ -6,6 +6,7 @@
     python -m lab.capacity plan --sessions 5000 --hours-per-day 100000 --price 4
     python -m lab.capacity page --price 4    write docs/capacity.md of all this
 
+Who plans needs nothing beside the server's packages, who simulates SimPy (`pip install simpy`).
 Prices are those of a machine for an hour, in whatever currency.
 """
 
@@ -19,12 +20,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from asr_server.places import ROOT
-from lab.capacity.calibration import machine_of_gpu
-from lab.capacity.comparison import RECORDS, compare_all, h200_record
-from lab.capacity.fleet import Fleet, FleetPlan
-from lab.capacity.page import comparison_table, plan_table, write_page
-from lab.capacity.plan import machine_rates
-from lab.capacity.sessions import Sessions
+from lab.capacity.plan import machine_rates, plan_table
+from lab.capacity.records import RECORDS, h200_record
 
 _SIZES = (10, 100, 1000)
 _REQUESTS = 40_000  # of a simulation, about
@@ -34,15 +31,19 @@ _SESSIONS_PER_SERVER = 800
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = _parser().parse_args(arguments)
-    if options.command == "measure":
-        return _measure(options)
-    if options.command == "compare":
-        print(comparison_table(list(compare_all())))
-    elif options.command == "fleet":
-        _fleet(options.sizes)
-    elif options.command == "plan":
+    if options.command == "plan":
         wanted = (options.sessions, options.hours_per_day)
         print(plan_table(machine_rates(), [wanted], options.price, options.busiest_hour))
+        return 0
+    if options.command == "measure":
+        return _measure(options)
+    if options.command == "fleet":
+        return _fleet(options.sizes)
+    from lab.capacity.comparison import compare_all
+    from lab.capacity.page import comparison_table, write_page
+
+    if options.command == "compare":
+        print(comparison_table(list(compare_all())))
     else:
         write_page(ROOT / "docs" / "capacity.md", options.price, options.busiest_hour)
     return 0
@@ -65,8 +66,12 @@ def _measure(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fleet(sizes: Sequence[int]) -> None:
+def _fleet(sizes: Sequence[int]) -> int:
     """Write what many servers do, one size after the other; other sizes stay as they are."""
+    from lab.capacity.calibration import machine_of_gpu
+    from lab.capacity.fleet import Fleet, FleetPlan
+    from lab.capacity.sessions import Sessions
+
     spec, target = machine_of_gpu(h200_record()), RECORDS / "fleet.json"
     known = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
     rows, sessions = (
@@ -96,6 +101,7 @@ def _fleet(sizes: Sequence[int]) -> None:
         sessions.append({"servers": servers, "gateways": gateways, **asdict(live.run())})
         print(json.dumps(sessions[-1]), file=sys.stderr)
         keep()
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from asr_server.places import ROOT
 from lab.capacity.calibration import audio_lengths_s, machine_of_glue, machine_of_gpu
 from lab.capacity.load import SimulatedLoad, simulate_arrivals, simulate_load
 from lab.capacity.machine import MachineSpec
+from lab.capacity.records import GLUE, RECORDS, STREAMING, h200_record, streaming_record
 from lab.capacity.streams import SimulatedStreams, machine_of_streams, simulate_streams
 
-RECORDS = ROOT / "docs" / "capacity"
-GLUE = ROOT / "docs" / "benchmarks" / "glue.json"
-STREAMING = ROOT / "docs" / "benchmarks" / "streaming.json"
-GPU_BENCHMARK = STREAMING.with_name("gpu.json")
 _CLIENT_MS = 0.3  # of glue.json, which has none: as in here.json
 
 
@@ -66,26 +62,6 @@ def machine_of_record(record: dict[str, Any]) -> MachineSpec:
     """Return the machine of what `measure` wrote."""
     client_ms = record["loads"][-2]["client_ms"]
     return machine_of_glue(record["loads"], record["run_s"], record["max_batch"], client_ms)
-
-
-def gpu_loads() -> list[dict[str, Any]]:
-    """Return the loads of SenseVoice that `benchmark gpu` measured."""
-    results = json.loads(GPU_BENCHMARK.read_text(encoding="utf-8"))["results"]
-    loads: list[dict[str, Any]] = results["server"]["sensevoice"]
-    return loads
-
-
-def h200_record() -> dict[str, Any]:
-    """Return what was measured on an H200 with one run at a time."""
-    record: dict[str, Any] = json.loads((RECORDS / "h200.json").read_text(encoding="utf-8"))
-    return record
-
-
-def streaming_record() -> dict[str, Any]:
-    """Return what was measured of the full-size streaming model on two cores."""
-    results = json.loads(STREAMING.read_text(encoding="utf-8"))["results"]
-    record: dict[str, Any] = results["paraformer_online-full-seed0"]
-    return record
 
 
 def _compare(source: str, spec: MachineSpec, record: dict[str, Any]) -> Iterator[Compared]:

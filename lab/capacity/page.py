@@ -7,14 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.capacity.comparison import (
-    RECORDS,
-    Compared,
-    compare_all,
-    h200_record,
-    streaming_record,
-)
-from lab.capacity.plan import FILLED, LATE_S, MachineRates, machine_rates, plan_for
+from lab.capacity.comparison import Compared, compare_all
+from lab.capacity.plan import FILLED, LATE_S, machine_rates, plan_table
+from lab.capacity.records import RECORDS, h200_record, streaming_record
 from lab.capacity.streams import StreamsSpec, machine_of_streams, simulate_streams
 
 TEMPLATE = Path(__file__).with_name("capacity.md.in")
@@ -53,26 +48,6 @@ def write_page(target: Path, price: float, busiest_hour: float) -> None:
         source=h200_record()["source"],
     )
     target.write_text(text, encoding="utf-8")
-
-
-def plan_table(
-    rates: MachineRates, wanted: Sequence[tuple[int, float]], price: float, busiest_hour: float
-) -> str:
-    """Return machines and cost, a row for each load: sessions, and hours of recordings a day."""
-    rows = [
-        "| live sessions | hours a day | machines: live, recordings, spare | a day | a year |",
-        "|---|---|---|---|---|",
-    ]
-    for sessions, hours in wanted:
-        plan = plan_for(rates, sessions, hours, price, busiest_hour)
-        rows.append(
-            f"| {sessions:,} | {hours:,.0f} | **{plan.machines:,}**: {plan.for_sessions:,}, "
-            f"{plan.for_recordings:,}, {plan.spare:,} | {plan.cost_per_day:,.0f} | "
-            f"{365 * plan.cost_per_day:,.0f} |"
-        )
-    cost = plan_for(rates, 0, 0, price, busiest_hour).cost_per_hour_of_audio
-    rows += ["", f"An hour of recordings on machines that are always at work: {cost:.5f}."]
-    return "\n".join(rows)
 
 
 def comparison_table(compared: Sequence[Compared]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.capacity.comparison import gpu_loads, h200_record
+from lab.capacity.records import gpu_loads, h200_record
 
 LATE_S = 0.6  # a piece of speech; a stream whose text comes later than the next piece falls behind
 FILLED = 0.8  # of what a machine answers at most, so that batches wait for nobody
@@ -83,3 +84,23 @@ def plan_for(
     spare = math.ceil(needed / 10)
     per_hour = price / (FILLED * rates.audio_per_s)
     return Plan(for_sessions, for_recordings, spare, 24 * price * (needed + spare), per_hour)
+
+
+def plan_table(
+    rates: MachineRates, wanted: Sequence[tuple[int, float]], price: float, busiest_hour: float
+) -> str:
+    """Return machines and cost, a row for each load: sessions, and hours of recordings a day."""
+    rows = [
+        "| live sessions | hours a day | machines: live, recordings, spare | a day | a year |",
+        "|---|---|---|---|---|",
+    ]
+    for sessions, hours in wanted:
+        plan = plan_for(rates, sessions, hours, price, busiest_hour)
+        rows.append(
+            f"| {sessions:,} | {hours:,.0f} | **{plan.machines:,}**: {plan.for_sessions:,}, "
+            f"{plan.for_recordings:,}, {plan.spare:,} | {plan.cost_per_day:,.0f} | "
+            f"{365 * plan.cost_per_day:,.0f} |"
+        )
+    cost = plan_for(rates, 0, 0, price, busiest_hour).cost_per_hour_of_audio
+    rows += ["", f"An hour of recordings on machines that are always at work: {cost:.5f}."]
+    return "\n".join(rows)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import simpy
 
+from asr_server.places import ROOT
 from lab.capacity.__main__ import main
 from lab.capacity.calibration import machine_of_gpu
-from lab.capacity.comparison import RECORDS, compare_all, h200_record
+from lab.capacity.comparison import compare_all
 from lab.capacity.fleet import Fleet, FleetPlan, most_audio_per_s
 from lab.capacity.load import simulate_arrivals, simulate_load
 from lab.capacity.machine import Machine, MachineSpec, Run
 from lab.capacity.plan import FILLED, LATE_S, machine_rates, plan_for
+from lab.capacity.records import RECORDS, h200_record
 from lab.capacity.sessions import Sessions
 from lab.capacity.streams import PIECE_S, StreamsSpec, simulate_streams
 
@@ -146,3 +150,11 @@ def test_the_fleet_was_simulated_at_the_sizes_of_the_page():
     fleet = json.loads((RECORDS / "fleet.json").read_text())
     assert {row["servers"] for row in fleet["requests"]} == {10, 100, 1000}
     assert all(row["lost"] == 0 for row in fleet["requests"])
+
+
+def test_who_plans_needs_no_simulator():
+    code = (
+        "import sys; sys.modules['simpy'] = None\n"
+        "from lab.capacity.__main__ import main; main(['plan', '--sessions', '5000'])"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -17,6 +17,7 @@ RETRY_AFTER_S = 5
 
 _LOOK_S = 0.5
 _KEPT_S = 1.0  # so that new sessions, however many, are one question to Triton
+_AWAY_KEPT_S = 0.2  # nobody is sent away for longer than needed
 _READY_TIMEOUT_S = 2.0
 
 
@@ -45,7 +46,8 @@ class TritonWatch:
     async def answers(self) -> bool:
         """Return whether Triton said that it is ready, a second ago at most."""
         async with self._looking:
-            if time.monotonic() - self._looked_s > _KEPT_S:
+            kept_s = _KEPT_S if self._answers else _AWAY_KEPT_S
+            if time.monotonic() - self._looked_s > kept_s:
                 self._answers = await self._look()
                 self._looked_s = time.monotonic()
         return self._answers

@@ -51,6 +51,7 @@ def attack(
         if start_again is not None:
             _wait_until_under_way(sending)
             server, cold_s = _started_beside(server, start_again)
+            users.wait_until_all_answer()  # whom the attackers kept asking may look a moment later
         injected = Faults(server, disk, random.Random(seed))
         users.start()
         while time.monotonic() - begun_s < duration_s:

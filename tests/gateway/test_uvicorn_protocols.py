@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 import threading
 import time
 
@@ -14,9 +15,12 @@ import websockets.sync.client
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
+from asr_gateway.service import uvicorn_protocols
 from asr_gateway.service.uvicorn_protocols import EndingWebSocketProtocol, http_protocol
+from tests.gateway.raw_websocket import BINARY, HANDSHAKE, frame, until_closed
 
 TIMEOUT_S = 60
+CLOSE = 8
 PART = bytes(65536)
 
 
@@ -134,6 +138,23 @@ def test_messages_that_nobody_takes_are_not_read(size):
     assert taken == list(range(count))
     # what is read at a time, behind the bound
     assert 0 < waiting[0] < (1 << 18) / size + 1000
+
+
+def test_a_session_that_ends_ends_at_once_for_who_sent_ahead(monkeypatch):
+    """His answer to the close comes behind all that he sent, which nobody takes any more."""
+    monkeypatch.setattr(uvicorn_protocols, "_CLOSING_S", 10 * TIMEOUT_S)
+
+    async def refuse(scope, receive, send):
+        receive.__self__.close_timeout = 10 * TIMEOUT_S
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 1013})
+
+    with served(refuse) as address, socket.create_connection(address, timeout=TIMEOUT_S) as raw:
+        raw.sendall(HANDSHAKE.format(path="/", more="").encode())
+        assert b" 101 " in raw.recv(65_536)
+        raw.sendall(frame(BINARY, bytes(10_000)) * 100 + frame(CLOSE, struct.pack(">H", 1013)))
+        until_closed(raw)
 
 
 @contextlib.contextmanager

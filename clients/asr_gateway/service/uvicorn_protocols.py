@@ -47,7 +47,10 @@ class EndingWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Pass a message on that is complete; end the connection where it is no text (1007)."""
-        if self.curr_msg_data_type == "text" and not self.close_sent:
+        if self.close_sent:  # nobody takes it, and the client's own close comes behind it
+            self.frames = []
+            return
+        if self.curr_msg_data_type == "text":
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError as error:

@@ -53,3 +53,5 @@ class TextLatencies:
             self._begun_s[bound.index] = time.monotonic() - self._begins.since_s(bound.at_ms)
         elif bound.kind == "reported":
             self._begun_s.pop(bound.index, None)
+            for arrivals in (self._heard, self._begins, self._words):
+                arrivals.since_s(bound.at_ms)  # nobody asks for what lies before it any more

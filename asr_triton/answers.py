@@ -14,7 +14,10 @@ Answer = TypeVar("Answer")
 
 
 def read_inputs(request: Any) -> dict[str, NDArray[Any]]:
-    """Return a request's inputs by name; they are Triton's memory, gone with the request."""
+    """Return a request's inputs by name.
+
+    The arrays are their own: Triton copies a tensor as it makes an array of it.
+    """
     return {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
 
 

@@ -33,7 +33,8 @@ def run_model(
 ) -> list[NDArray[Any]]:
     """Run a model of this server and return the named outputs.
 
-    They are copies in the computer's memory, since the model's own goes with the response.
+    They are in the computer's memory, and their own: Triton copies a tensor as it makes an array
+    of it.
 
     Raises:
         RuntimeError: it answered with an error.
@@ -49,7 +50,7 @@ def run_model(
     if response.has_error():
         raise RuntimeError(f"{model}: {response.error().message()}")
     return [
-        pb_utils.get_output_tensor_by_name(response, name).as_numpy().copy() for name in outputs
+        pb_utils.get_output_tensor_by_name(response, name).as_numpy() for name in outputs
     ]
 
 

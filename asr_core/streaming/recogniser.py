@@ -243,7 +243,7 @@ class StreamingRecogniser:
             )
             for row, (index, _, fires) in enumerate(batch):
                 stream, count = steps[index].stream, len(fires.spans)
-                stream.cache = caches[row].copy()
+                stream.cache[...] = caches[row]
                 if stream.search is not None:
                     stream.search.accept(*(several[row, :count] for several in candidates))
                     stream.open_spans += fires.spans

@@ -19,6 +19,7 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from ort_batch import Array, BatchPlan, Job, Result, run_jobs
 from ort_complete import complete_config, needs_completion
+from ort_memory import keep_freed_memory
 from ort_ragged import read_ragged
 from ort_session import check_warm_up, describe, graph_signature, open_instance
 from ort_settings import read_settings, run_options
@@ -100,6 +101,8 @@ class TritonPythonModel:
         )
         self._run_options = run_options(settings)
         on_gpu = self._sessions.on_gpu
+        if on_gpu:
+            keep_freed_memory()
         self._workers = Workers(runs, ahead=not on_gpu) if runs > 1 or on_gpu else None
         self._turns, self._runs = Turns(), runs
         scalar_outputs = {}
@@ -121,8 +124,8 @@ class TritonPythonModel:
         try:
             jobs = [
                 Job(
-                    # Copies: the request's memory is Triton's again once this call returns.
-                    {tensor.name(): tensor.as_numpy().copy() for tensor in request.inputs()},
+                    # Triton copies a tensor as it makes an array of it: they outlive the request.
+                    {tensor.name(): tensor.as_numpy() for tensor in request.inputs()},
                     tuple(request.requested_output_names()),
                 )
                 for request in requests

@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from asr_server.models import KINDS, VERSION, copy_repository
+from asr_server.places import ONNXRUNTIME_BACKEND
 from asr_server.run import TritonServer, count_instances, usable_cores
 from lab.benchmark.realtime import load_triton
 from lab.benchmark.running_server import START_TIMEOUT_S
@@ -107,7 +108,7 @@ def measure_streams(
         repository = copy_repository(KIND, work / KIND.repository)
         for model, run_s in (("streaming_encoder", encoder_s), ("streaming_decoder", decoder_s)):
             file = runs if model == "streaming_encoder" else work / "decoder.txt"
-            parameters = {"run_s": str(run_s), "runs_file": str(file)}
+            parameters = {"run_s": str(run_s), "runs_file": str(file), "backend": str(ONNXRUNTIME_BACKEND)}
             path = repository / model
             put_stand_in(path, "streaming.py", MAX_BATCH, parameters, _OUTPUTS[model])
         _size_search(repository / SEARCH)

@@ -22,6 +22,7 @@ from asr_core.streaming import (
 from asr_triton.answers import read_inputs, reply, turn_of
 from asr_triton.calls import model_function
 from asr_triton.decoding import hotword_settings
+from asr_triton.memory import keep_freed_memory
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
 
@@ -33,6 +34,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load vocabulary and hotwords, keep a table of streams, start the workers."""
+        keep_freed_memory()
         parameters, folder = Parameters(args), Path(pb_utils.get_model_dir())
         self.sessions = OpenSessions(parameters)
         windows = parameters.integer("max_batch_size") or (256 if parameters.on_gpu else 32)
@@ -72,9 +74,9 @@ class TritonPythonModel:
 
 
 def read_request(request: Any) -> SearchRequest:
-    """Copy what is asked: the request's memory is Triton's again once `execute` returns."""
+    """Return what is asked."""
     inputs = read_inputs(request)
     first_position = int(inputs["first_position"][0, 0])
-    fbank, positions = (inputs[name][0].copy() for name in ("fbank", "positions"))
+    fbank, positions = inputs["fbank"][0], inputs["positions"][0]
     error = inputs["error"][0, 0].decode()
     return SearchRequest(turn_of(request), Windows(fbank, first_position, positions), error)

@@ -9,16 +9,14 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from asr_core.sequences import Turn, read_turn
+from asr_triton.memory import own
 
 Answer = TypeVar("Answer")
 
 
 def read_inputs(request: Any) -> dict[str, NDArray[Any]]:
-    """Return a request's inputs by name.
-
-    The arrays are their own: Triton copies a tensor as it makes an array of it.
-    """
-    return {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+    """Return a request's inputs by name; they outlive the request."""
+    return {tensor.name(): own(tensor.as_numpy()) for tensor in request.inputs()}
 
 
 def turn_of(request: Any) -> Turn:

@@ -10,6 +10,8 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
+from asr_triton.memory import own
+
 _of_thread = threading.local()
 
 
@@ -33,8 +35,7 @@ def run_model(
 ) -> list[NDArray[Any]]:
     """Run a model of this server and return the named outputs.
 
-    They are in the computer's memory, and their own: Triton copies a tensor as it makes an array
-    of it.
+    They are in the computer's memory, and outlive the response.
 
     Raises:
         RuntimeError: it answered with an error.
@@ -49,9 +50,7 @@ def run_model(
     ).exec()
     if response.has_error():
         raise RuntimeError(f"{model}: {response.error().message()}")
-    return [
-        pb_utils.get_output_tensor_by_name(response, name).as_numpy() for name in outputs
-    ]
+    return [own(pb_utils.get_output_tensor_by_name(response, name).as_numpy()) for name in outputs]
 
 
 def model_function(model: str, outputs: Sequence[str]) -> Callable[..., list[NDArray[Any]]]:

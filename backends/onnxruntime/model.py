@@ -19,7 +19,7 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from ort_batch import Array, BatchPlan, Job, Result, run_jobs
 from ort_complete import complete_config, needs_completion
-from ort_memory import keep_freed_memory
+from ort_memory import keep_freed_memory, own
 from ort_ragged import read_ragged
 from ort_session import check_warm_up, describe, graph_signature, open_instance
 from ort_settings import read_settings, run_options
@@ -124,8 +124,8 @@ class TritonPythonModel:
         try:
             jobs = [
                 Job(
-                    # Triton copies a tensor as it makes an array of it: they outlive the request.
-                    {tensor.name(): tensor.as_numpy() for tensor in request.inputs()},
+                    # The request's memory is Triton's again once this call returns.
+                    {tensor.name(): own(tensor.as_numpy()) for tensor in request.inputs()},
                     tuple(request.requested_output_names()),
                 )
                 for request in requests

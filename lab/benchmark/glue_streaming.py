@@ -26,6 +26,7 @@ from lab.benchmark.workload import Recording
 
 KIND = KINDS["paraformer-online"]
 MAX_BATCH = 256
+CALL = 96  # windows in one call, as on a GPU
 FULL_SIZE = {"hidden": 512, "layers": 16, "kernel": 11}
 SEARCH, FRONT_END = "streaming_cif_search", "streaming_feature_extractor"
 _WARM_UP_S = 3.0
@@ -108,7 +109,8 @@ def measure_streams(
         repository = copy_repository(KIND, work / KIND.repository)
         for model, run_s in (("streaming_encoder", encoder_s), ("streaming_decoder", decoder_s)):
             file = runs if model == "streaming_encoder" else work / "decoder.txt"
-            parameters = {"run_s": str(run_s), "runs_file": str(file), "backend": str(ONNXRUNTIME_BACKEND)}
+            parameters = {"run_s": str(run_s), "runs_file": str(file)}
+            parameters["backend"] = str(ONNXRUNTIME_BACKEND)
             path = repository / model
             put_stand_in(path, "streaming.py", MAX_BATCH, parameters, _OUTPUTS[model])
         _size_search(repository / SEARCH)
@@ -145,7 +147,7 @@ def _size_search(model: Path) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     path = model / "config.pbtxt"
     text = path.read_text(encoding="utf-8")
-    for key, value in (("max_batch_size", MAX_BATCH), ("parallel_batches", 1)):
+    for key, value in (("max_batch_size", CALL), ("parallel_batches", 1)):
         before = f'key: "{key}" value: {{ string_value: "0" }}'
         text = text.replace(before, f'key: "{key}" value: {{ string_value: "{value}" }}')
     path.write_text(text, encoding="utf-8")

@@ -51,9 +51,13 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small_server(tmp_path_factory):
-    """Room for three sessions, in three processes of the search and three of the front end."""
+    """Room for three sessions, in three processes of the search and three of the front end.
+
+    The search does one batch at a time, as on a GPU.
+    """
     work = tmp_path_factory.mktemp("few_sessions")
-    sources, limit = {"paraformer-online": TINY}, {"max_sessions": "3"}
+    sources = {"paraformer-online": TINY}
+    limit = {"max_sessions": "3", "parallel_batches": "1"}
     instances = {"streaming_cif_search": 3, "streaming_feature_extractor": 3}
     with serve_models(work, sources, limit, instances=instances) as server:
         yield server
@@ -68,9 +72,9 @@ def fresh_server(tmp_path):
 
 @pytest.fixture(scope="module")
 def impatient_server(tmp_path_factory):
-    """Sessions may be idle for three seconds."""
+    """Sessions may be idle for three seconds; the search does one batch at a time."""
     work = tmp_path_factory.mktemp("impatient")
-    parameters = {"max_sequence_idle_microseconds": "3000000"}
+    parameters = {"max_sequence_idle_microseconds": "3000000", "parallel_batches": "1"}
     with serve_models(work, {"paraformer-online": TINY}, parameters) as server:
         yield server
 

@@ -1,8 +1,8 @@
 """Streaming Paraformer's encoder and decoder that cost what a GPU's do: a fixed time for a run.
 
-Triton loads this file in the place of either graph, for the benchmark `glue`. It is the Python-based
-backend itself, as it works on a GPU, but for its session. Tensors have the size of the full
-model's, since moving them is part of what is measured; a token fires every 240 ms.
+Triton loads this file in the place of either graph, for the benchmark `glue`. It is the backend of
+`backends/onnxruntime` but for its session. Tensors have the size of the full model's, since moving
+them is part of what is measured; a token fires every 240 ms.
 """
 
 import json
@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -47,37 +48,45 @@ class StandIn:
 
 
 class TritonPythonModel:
-    """The backend's model with a stand-in for its session."""
+    """The backend's model as it works on a GPU, one run at a time, with a stand-in for its session.
+
+    `execute` and what it calls are the backend's.
+    """
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Make what serves an instance on a GPU."""
-        folder = Path(_parameters(args)["backend"])
-        sys.path.append(str(folder))
-        from ort_batch import BatchPlan
-        from ort_memory import keep_freed_memory
-        from ort_workers import Turns, Workers
-        from ort_shared import Sessions
-
-        spec = spec_from_file_location("onnxruntime_backend", folder / "model.py")
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        keep_freed_memory()
+        """Set up what the backend's own `initialize` does."""
+        backend = _load_backend(Path(_parameters(args)["backend"]))
         session = StandIn(args)
-        self.served = module.TritonPythonModel()
-        self.served._name = args["model_name"]
-        self.served._sessions = Sessions(Path(), None, session, session)
-        self.served._run_options = None
-        self.served._workers = Workers(1, ahead=False)
-        self.served._turns, self.served._runs = Turns(), 1
-        self.served._plan = BatchPlan(batching=True)
-        self.execute = self.served.execute
+        self.served = backend.TritonPythonModel()
+        vars(self.served).update(
+            _name=args["model_name"],
+            _sessions=SimpleNamespace(alone=session, beside_others=session),
+            _run_options=None,
+            _workers=backend.Workers(1, ahead=False),
+            _turns=backend.Turns(),
+            _runs=1,
+            _plan=backend.BatchPlan(batching=True),
+        )
+        backend.keep_freed_memory()
 
     def execute(self, requests: Sequence[Any]) -> None:
-        """Stand for the backend's until it is there."""
+        """Answer the requests of one call."""
+        self.served.execute(requests)
 
     def finalize(self) -> None:
         """Wait for the last answers."""
         self.served.finalize()
+
+
+def _load_backend(folder: Path) -> Any:
+    """Return the module that Triton loads as the Python-based backend."""
+    sys.path.append(str(folder))
+    spec = spec_from_file_location("onnxruntime_backend", folder / "model.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder}: expected model.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def encode(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -231,12 +231,18 @@ def run_gpu(options: argparse.Namespace) -> None:
 
 
 def run_glue(options: argparse.Namespace) -> None:
-    """Measure the ensembles around stand-ins for their graphs and write glue.json and glue.md."""
+    """Measure the ensembles around stand-ins for their graphs and write glue.json and glue.md.
+
+    Streams alone are written to glue-streaming.json and glue-streaming.md.
+    """
     recordings = spoken(options)
-    result = measure_glue(
-        recordings, sorted(options.concurrency), options.run_ms / 1000, options.max_batch, log
-    )
-    results, sections = {"sensevoice": asdict(result)}, [glue_markdown(result)]
+    results, sections = {}, []
+    if options.concurrency:
+        result = measure_glue(
+            recordings, sorted(options.concurrency), options.run_ms / 1000, options.max_batch, log
+        )
+        results["sensevoice"] = asdict(result)
+        sections.append(glue_markdown(result))
     if options.streams:
         runs_s = (options.encoder_ms / 1000, options.decoder_ms / 1000)
         streams = measure_streams(
@@ -244,7 +250,8 @@ def run_glue(options: argparse.Namespace) -> None:
         )
         results["paraformer_online"] = asdict(streams)
         sections.append(streams_markdown(streams))
-    write("glue", results, sections, options.output)
+    name = "glue" if options.concurrency else "glue-streaming"
+    write(name, results, sections, options.output)
 
 
 def run_page(options: argparse.Namespace) -> None:

@@ -99,7 +99,7 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     gpu.add_argument("--seconds", type=float, default=12, help="of a stream, default: 12")
     gpu.add_argument("--recordings", type=int, default=2048, help="default: %(default)s")
     glue = commands.add_parser("glue", help="all but the encoder, around a stand-in for it")
-    glue.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64, 256])
+    glue.add_argument("--concurrency", type=int, nargs="*", default=[1, 16, 64, 256])
     glue.add_argument("--run-ms", type=float, default=300, help="of the stand-in, default: 300")
     glue.add_argument("--max-batch", type=int, default=64, help="32 or more; default: 64")
     glue.add_argument("--recordings", type=int, default=2048, help="default: %(default)s")

@@ -18,6 +18,7 @@ import yaml
 from asr_server.models import KINDS, VERSION, copy_repository
 from asr_server.places import ONNXRUNTIME_BACKEND
 from asr_server.run import TritonServer, count_instances, usable_cores
+from lab.benchmark.bare_streaming import CHUNK_S
 from lab.benchmark.realtime import load_triton
 from lab.benchmark.running_server import START_TIMEOUT_S
 from lab.benchmark.server_statistics import cpu_seconds
@@ -67,6 +68,12 @@ class StreamsLoad:
     def streams_per_core(self) -> float:
         """Streams that a core of the server carries, stand-ins included."""
         return self.streams / sum(self.cores.values())
+
+    @property
+    def window_ms(self) -> dict[str, float]:
+        """Processor time of each process for a window, in ms."""
+        windows_per_s = self.streams / CHUNK_S
+        return {name: 1000 * cores / windows_per_s for name, cores in self.cores.items()}
 
 
 @dataclass(frozen=True)

@@ -224,19 +224,21 @@ def streams_markdown(result: StreamsResult) -> str:
         f"Streaming Paraformer with the real front end and search around stand-ins of "
         f"{1000 * result.encoder_s:g} ms a run (encoder) and {1000 * result.decoder_s:g} ms "
         f"(decoder), with tensors of the full model's size; processes: {counts}. Latency from the "
-        "moment a piece of 600 ms was spoken; cores are the server's, the client left out:",
+        "moment a piece of 600 ms was spoken; processor time in ms for a window of 600 ms, the "
+        "client's left out:",
         "",
-        "| streams | p50, p95 | mean batch | streams per core | cores |",
+        "| streams | p50, p95 | mean batch | streams per core | processor time |",
         "|---|---|---|---|---|",
     ]
     for load in result.loads:
+        window_ms = load.window_ms
         parts = ", ".join(
-            f"{name.removeprefix('streaming_')} {cores:.2f}" for name, cores in load.cores.items()
+            f"{name.removeprefix('streaming_')} {ms:.2f}" for name, ms in window_ms.items()
         )
         lines.append(
             f"| {load.streams} | {1000 * load.p50_s:.0f}, {1000 * load.p95_s:.0f} ms "
             f"| {load.mean_batch:.1f} | {load.streams_per_core:.0f} "
-            f"| {sum(load.cores.values()):.2f}: {parts} |"
+            f"| {sum(window_ms.values()):.2f}: {parts} |"
         )
     return "\n".join([*lines, ""])
 

@@ -174,6 +174,19 @@ def test_interleaved_sessions_equal_isolated_ones(server):
             assert texts[index] == alone(samples), index
 
 
+def test_sessions_in_one_batch_at_a_time_equal_isolated_ones(small_server):
+    """As on a GPU: what gathers during a batch is the next one, with and without windows."""
+    rng = random.Random(2)
+    recordings = [cut(rng.uniform(0.3, 2.5), start=rng.uniform(0, 60)) for _ in range(24)]
+
+    def live(index: int) -> str:
+        return _cut_at_random(Stream(small_server), recordings[index], random.Random(index))
+
+    with ThreadPoolExecutor(3) as pool:
+        texts = list(pool.map(live, range(24)))
+    assert texts == [alone(samples) for samples in recordings]
+
+
 def _cut_at_random(stream: Stream, samples: np.ndarray, rng: random.Random) -> str:
     begin = 0
     while begin < len(samples):

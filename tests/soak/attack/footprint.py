@@ -119,4 +119,4 @@ def settled(server: Serving, temporary: Path, before: Footprint) -> Footprint:
 
 
 def _kind(descriptor: Path) -> str:
-    return re.sub(r"\d+", "N", os.readlink(descriptor))
+    return re.sub(r"(?<=/dev/shm/).*|\d+", "N", os.readlink(descriptor))

@@ -196,6 +196,15 @@ def wait_for_page() -> None:
             time.sleep(0.5)
 
 
+@pytest.mark.parametrize(("page", "line"), SERVING)
+def test_a_server_becomes_ready_and_ends(folder: Path, page: str, line: str) -> None:
+    """It is the first test that needs the ports: the server of those below keeps them."""
+    with ExitStack() as stack:
+        if line.startswith("triton-asr-gateway"):
+            stack.enter_context(running(folder, "triton-asr-server serve"))
+        stack.enter_context(running(folder, line))
+
+
 @pytest.mark.parametrize(("page", "line"), CLIENT)
 def test_a_command_works_as_it_stands(served: Path, page: str, line: str) -> None:
     done = run(served, line)
@@ -208,11 +217,3 @@ def test_the_results_are_where_they_were_to_be(served: Path) -> None:
     assert "-->" in (served / "talk.srt").read_text(encoding="utf-8")
     assert [path.name for path in (served / "texts").iterdir()] == ["en_1.json"]
     assert (served / "hyp").read_text(encoding="utf-8").startswith("utt1 ")
-
-
-@pytest.mark.parametrize(("page", "line"), SERVING)
-def test_a_server_becomes_ready_and_ends(folder: Path, page: str, line: str) -> None:
-    with ExitStack() as stack:
-        if line.startswith("triton-asr-gateway"):
-            stack.enter_context(running(folder, "triton-asr-server serve"))
-        stack.enter_context(running(folder, line))

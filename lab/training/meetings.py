@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
 from asr_core.features import Waveform
@@ -47,6 +48,14 @@ class Meeting:
     def speakers(self) -> int:
         """How many speak."""
         return len({each.speaker for each in self.utterances})
+
+    def shares(self, start_s: float, end_s: float) -> NDArray[np.float64]:
+        """Return the share of a stretch in which each speaks, [speakers]."""
+        found = np.zeros(1 + max(each.speaker for each in self.utterances))
+        for each in self.utterances:
+            spoken_s = min(end_s, each.end_s) - max(start_s, each.start_s)
+            found[each.speaker] += max(spoken_s, 0.0) / (end_s - start_s)
+        return found
 
 
 def make_meeting(

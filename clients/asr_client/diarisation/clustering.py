@@ -13,7 +13,7 @@ from .resegmentation import TRUST, resegment
 FIRST_DISTANCE = 0.4
 """Clusters whose cosine distance is less, on the mean, are one in the first guess."""
 
-MORE_TRUST = (0.45, 0.7, 1.0, 1.5)
+MORE_TRUST = (0.3, 0.5, 0.8)
 """In a window, tried one after the other where fewer speakers are found than are told."""
 
 MAX_FIRST = 40

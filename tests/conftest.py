@@ -12,7 +12,7 @@ from asr_server.run import TritonServer
 from asr_server.run.traces import trace_arguments
 from tests import prepared_models
 from tests.collector import running_collector
-from tests.serving import EMBEDDED, RawClient, serve_models
+from tests.serving import EMBEDDED, TINY_ALIGNER, RawClient, serve_models
 
 # How long an example takes says more about what else the machine does than about the code, and the
 # same code gets the same examples, so that a run fails by a change and not by luck. New ones, now
@@ -66,6 +66,16 @@ def triton_server(tmp_path_factory, collector):
     traces = trace_arguments({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
     traces += ["--trace-config=opentelemetry,bsp_schedule_delay=500"]  # not every five seconds
     with serve_models(work, EMBEDDED, extra_args=traces) as server:
+        yield RunningServer(
+            f"http://{server.http_url}", f"grpc://{server.grpc_url}", server, RawClient(server)
+        )
+
+
+@pytest.fixture(scope="session")
+def aligner_server(tmp_path_factory):
+    """A server with SenseVoice and an aligner, whose weights are random."""
+    sources = {"sensevoice": EMBEDDED["sensevoice"], "aligner": TINY_ALIGNER}
+    with serve_models(tmp_path_factory.mktemp("fa-zh"), sources) as server:
         yield RunningServer(
             f"http://{server.http_url}", f"grpc://{server.grpc_url}", server, RawClient(server)
         )

@@ -18,6 +18,7 @@ from tests import prepared_models
 
 EMBEDDED = {name: kind.embedded for name, kind in KINDS.items() if kind.embedded.is_dir()}
 RANDOM_MODELS = ROOT / "tests" / "data" / "random_models"
+TINY_ALIGNER = RANDOM_MODELS / "monotonic_aligner-tiny-seed0"
 READY_TIMEOUT_S = 600  # however slow the machine is
 
 

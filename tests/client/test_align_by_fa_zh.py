@@ -18,19 +18,12 @@ from asr_core.alignment import ALIGNER_ENCODER_OUTPUTS, CifRequest, load_cif_ali
 from asr_server.graphs import prepare
 from asr_server.graphs.session import Session
 from tests.recordings import heldout
-from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
-
-ALIGNER = RANDOM_MODELS / "monotonic_aligner-tiny-seed0"
+from tests.serving import TINY_ALIGNER
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    """A server with SenseVoice and an aligner, whose weights are random."""
-    sources = {"sensevoice": EMBEDDED["sensevoice"], "aligner": ALIGNER}
-    with (
-        serve_models(tmp_path_factory.mktemp("fa-zh"), sources) as server,
-        Client(f"grpc://{server.grpc_url}") as client,
-    ):
+def client(aligner_server):
+    with Client(aligner_server.grpc_url) as client:
         yield client
 
 
@@ -43,9 +36,9 @@ def utterances() -> list[tuple[str, np.ndarray]]:
 def place(tmp_path_factory):
     """Where the aligner itself, without a server, places words in all of a recording."""
     target = tmp_path_factory.mktemp("aligner") / "model.onnx"
-    prepare(ALIGNER / "model.onnx", target)
+    prepare(TINY_ALIGNER / "model.onnx", target)
     encode = Session(target, threads=1, optimise=True).function(ALIGNER_ENCODER_OUTPUTS)
-    service = load_cif_alignment(ALIGNER, max_audio_seconds=120, max_batch_size=1)
+    service = load_cif_alignment(TINY_ALIGNER, max_audio_seconds=120, max_batch_size=1)
 
     def run(samples: np.ndarray, words: list[str]) -> list[tuple[int, int]]:
         encoded = np.array([[word.encode() for word in words]], np.object_)

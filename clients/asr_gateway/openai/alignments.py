@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive
 
-from asr_client import Alignment
+from asr_client import Alignment, ModelNotFound
 from asr_client.aio.alignment import AlignmentOptions
 from asr_client.alignment import ALIGNMENT_FORMATS, ALIGNMENT_MODELS, format_alignment
 from asr_client.audio import Channels
@@ -74,7 +74,13 @@ class AlignmentEndpoint(UploadEndpoint):
         async def align() -> Response:
             begun_s = time.monotonic()
             aligner = gateway.client.aligner()
-            alignment = await aligner.align(form.file.file, form.text, None, options)
+            try:
+                alignment = await aligner.align(form.file.file, form.text, None, options)
+            except ModelNotFound as error:
+                if form.model == "auto":
+                    raise
+                message = f"no model {form.model!r} here; 'auto' takes the one that is"
+                raise ApiError(404, message, param="model", code="model_not_found") from error
             self.count_audio(alignment.duration_s, time.monotonic() - begun_s)
             return alignment_response(form, alignment)
 

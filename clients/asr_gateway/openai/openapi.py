@@ -240,7 +240,7 @@ def openapi_document() -> dict[str, Any]:
                                 "application/x-subrip": {"schema": {"type": "string"}},
                             },
                         },
-                        **_errors(400, 401, 408, 413, 429, 500, 502, 503, 504),
+                        **_errors(400, 401, 404, 408, 413, 429, 500, 502, 503, 504),
                     },
                 }
             },

@@ -19,7 +19,7 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from ort_batch import Array, BatchPlan, Job, Result, run_jobs
 from ort_complete import complete_config, needs_completion
-from ort_memory import keep_freed_memory, own
+from ort_memory import JoinedArrays, concatenate, keep_freed_memory, own
 from ort_ragged import read_ragged
 from ort_session import check_warm_up, describe, graph_signature, open_instance
 from ort_settings import read_settings, run_options
@@ -116,6 +116,7 @@ class TritonPythonModel:
             scalar_outputs=scalar_outputs,
             ragged=read_ragged(config),
             joins_lengths=on_gpu if settings.join_lengths is None else settings.join_lengths,
+            concatenate=JoinedArrays().concatenate if on_gpu else concatenate,
         )
 
     def execute(self, requests: Sequence[Any]) -> None:

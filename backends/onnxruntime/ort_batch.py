@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from ort_ragged import Ragged
+from ort_memory import concatenate
+from ort_ragged import Concatenate, Ragged
 
 Array: TypeAlias = NDArray[Any]
 # (names of the wanted outputs, inputs by name) -> outputs in that order
@@ -49,6 +50,7 @@ class BatchPlan:
         ragged: inputs that may differ in shape, and what is made of them.
         joins_lengths: whether requests whose ragged inputs differ in shape are joined. A GPU gains
             by it; on a CPU what is laid out beyond a row's end is computed for nothing.
+        concatenate: joins the arrays of an input.
     """
 
     batching: bool
@@ -56,6 +58,7 @@ class BatchPlan:
     scalar_outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     ragged: Ragged = field(default_factory=Ragged)
     joins_lengths: bool = True
+    concatenate: Concatenate = concatenate
 
     def split(self, jobs: Sequence[Job]) -> list[list[int]]:
         """Return which of the requests of one call may be run at once, in their order."""
@@ -193,7 +196,7 @@ def _feed(jobs: Sequence[Job], plan: BatchPlan) -> dict[str, Array]:
     inputs = {
         name: array
         if name in plan.scalar_inputs
-        else plan.ragged.join(name, [job.inputs[name] for job in jobs])
+        else plan.ragged.join(name, [job.inputs[name] for job in jobs], plan.concatenate)
         for name, array in jobs[0].inputs.items()
     }
     return inputs | plan.ragged.made([job.inputs for job in jobs])

@@ -11,14 +11,15 @@ ValidateInputs and SetInputTensors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Concatenate: TypeAlias = Callable[[str, Sequence[Array]], Array]  # (name, arrays) -> one
 _ITEM_SHAPE = "BATCH_ITEM_SHAPE"
 _DATA_TYPES: dict[str, type[np.generic]] = {"TYPE_INT32": np.int32, "TYPE_FP32": np.float32}
 
@@ -50,11 +51,17 @@ class Ragged:
     inputs: frozenset[str] = frozenset()
     shapes: tuple[ItemShape, ...] = field(default_factory=tuple)
 
-    def join(self, name: str, arrays: Sequence[Array]) -> Array:
-        """Return the elements of an input's requests [rows, ...] as the graph takes them."""
+    def join(self, name: str, arrays: Sequence[Array], concatenate: Concatenate) -> Array:
+        """Return the elements of an input's requests [rows, ...] as the graph takes them.
+
+        Args:
+            name: of the input.
+            arrays: of its requests; one alone is not copied.
+            concatenate: joins several.
+        """
         if name in self.inputs:
             arrays = [array.reshape(-1) for array in arrays]
-        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        return arrays[0] if len(arrays) == 1 else concatenate(name, arrays)
 
     def made(self, jobs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """Return the inputs that are made of the ragged inputs of requests."""

@@ -109,7 +109,8 @@ def measure_streams(
         encoder_s, decoder_s: times of a run.
         log: is told how far it is.
     """
-    instances = count_instances(usable_cores(), gpus=1)
+    counts = count_instances(usable_cores(), gpus=1)
+    instances = {name: counts[name] for name in (SEARCH, FRONT_END)}
     with tempfile.TemporaryDirectory(prefix="glue-") as folder:
         work = Path(folder)
         runs = work / "encoder.txt"

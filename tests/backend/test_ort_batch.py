@@ -1,6 +1,7 @@
 """Requests joined into few runs answer as if each had been run alone."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
 
 from ort_batch import BatchPlan, Job, run_jobs
+from ort_memory import JoinedArrays
 from ort_ragged import ItemShape, Ragged
 
 BATCHING = BatchPlan(batching=True)
@@ -210,3 +212,33 @@ def test_a_bad_ragged_request_fails_alone():
     jobs[1].inputs["x"][0, 0] = -1
     results, _ = run(jobs, RowSums(), BatchPlan(batching=True, ragged=RAGGED))
     assert [isinstance(result, Exception) for result in results] == [False, True, False]
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 3), min_size=2, max_size=5), min_size=1, max_size=4),
+    st.sampled_from([np.float32, np.int32, object]),
+)
+def test_batches_that_share_kept_memory_answer_as_each_alone(batches, dtype):
+    plan = BatchPlan(batching=True, concatenate=JoinedArrays().concatenate)
+
+    def doubled(names, inputs):
+        return [inputs[name] + inputs[name] for name in names]
+
+    for width, batch in enumerate(batches, 1):
+        jobs = [
+            Job({"x": np.full((rows, width), seed, dtype), "y": np.ones((rows, 2))}, ("x", "y"))
+            for seed, rows in enumerate(batch)
+        ]
+        for each, result in zip(jobs, run(jobs, doubled, plan)[0], strict=True):
+            for name in ("x", "y"):
+                np.testing.assert_array_equal(result[name], 2 * each.inputs[name])
+
+
+def test_each_thread_joins_in_memory_of_its_own():
+    joined, row = JoinedArrays(), np.zeros((2, 3), np.float32)
+    first = joined.concatenate("x", [row, row])
+    assert np.shares_memory(first, joined.concatenate("x", [row + 1, row]))
+    assert not np.shares_memory(first, joined.concatenate("y", [row]))
+    with ThreadPoolExecutor(1) as other:
+        beside = other.submit(joined.concatenate, "x", [row, row]).result()
+    assert not np.shares_memory(first, beside)

@@ -65,7 +65,7 @@ class TritonPythonModel:
             _workers=backend.Workers(1, ahead=False),
             _turns=backend.Turns(),
             _runs=1,
-            _plan=backend.BatchPlan(batching=True),
+            _plan=backend.BatchPlan(True, concatenate=backend.JoinedArrays().concatenate),
         )
         backend.keep_freed_memory()
 

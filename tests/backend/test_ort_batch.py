@@ -226,8 +226,8 @@ def test_batches_that_share_kept_memory_answer_as_each_alone(batches, dtype):
 
     for width, batch in enumerate(batches, 1):
         jobs = [
-            Job({"x": np.full((rows, width), seed, dtype), "y": np.ones((rows, 2))}, ("x", "y"))
-            for seed, rows in enumerate(batch)
+            Job({"x": np.full((rows, width), value, dtype), "y": np.ones((rows, 2))}, ("x", "y"))
+            for value, rows in zip("1234567", batch, strict=False)
         ]
         for each, result in zip(jobs, run(jobs, doubled, plan)[0], strict=True):
             for name in ("x", "y"):

@@ -58,7 +58,7 @@ _STREAM = f"{_SERVICE}ModelStreamInfer"
 _QUERY_BYTES = 65_536
 _STREAM_BYTES = 8 << 20  # of a message; the 120 s of audio that `vad` takes in one
 
-_MAX_CALLS = 4096  # the streams of `max_sessions` twice, as `run.flags.GRPC_POOL` says
+_MAX_CALLS = 4096  # the streams of `max_sessions` (`run.flags.GRPC_POOL`), and a thousand more
 _BUSY = "as many calls or bytes are under way as this door takes together, or of one client"
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_BODY_BYTES),

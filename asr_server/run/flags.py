@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-GRPC_POOL = "--grpc-infer-allocation-pool-size=4096"
+GRPC_POOL = "--grpc-infer-allocation-pool-size=6144"
 """How many gRPC requests the server keeps for the next ones instead of deleting them.
 
 Triton's default is 8. With more requests on gRPC streams than the pool holds, release 24.10 (and
 the sources of 26.09) can crash: `ModelStreamInferHandler::StreamInferResponseComplete` hands an
 answer to the thread that writes it, and unlocks the request's mutex after that; the other thread
 may have written the answer and deleted the request by then. One that goes back to the pool stays
-valid. 4096 are the streams of `max_sessions` (1024) twice, for `vad` and `streaming_paraformer`,
-each with a request that waits to be read and one on its way.
+valid. 6144 are the streams of `max_sessions` twice (`vad` 1024, `streaming_paraformer` 2048), each
+with a request that waits to be read and one on its way.
 """
 
 

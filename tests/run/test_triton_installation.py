@@ -178,7 +178,7 @@ def test_flags():
         "--exit-on-error=false",
         "--strict-readiness=false",
         "--backend-config=python,shm-default-byte-size=3",
-        "--grpc-infer-allocation-pool-size=4096",  # else many streams can crash the server
+        "--grpc-infer-allocation-pool-size=6144",  # else many streams can crash the server
     ):
         assert word in words
     with pytest.raises(ValueError, match="model_control_mode='explicit', got None"):

@@ -69,23 +69,24 @@ def in_thread(turns: Turns, work: Callable[[], int], results: list[object]) -> t
     return thread
 
 
-def test_a_run_that_fails_beside_others_is_done_again_when_they_are_done():
-    turns, results = Turns(), []
+def occupied(turns: Turns, results: list[object]) -> tuple[threading.Event, threading.Thread]:
+    """Begin a run that ends, with 1, when the event is set."""
     held, told = threading.Event(), threading.Event()
 
-    def long() -> int:
+    def run() -> int:
         told.set()
         assert held.wait(WAIT_S)
         return 1
 
-    def short() -> int:
-        if not held.is_set():
-            raise NoRoomError
-        return 2
-
-    first = in_thread(turns, long, results)
+    thread = in_thread(turns, run, results)
     assert told.wait(WAIT_S)
-    second = in_thread(turns, short, results)
+    return held, thread
+
+
+def test_a_run_that_fails_beside_others_is_done_again_when_they_are_done():
+    turns, results = Turns(), []
+    held, first = occupied(turns, results)
+    second = in_thread(turns, lambda: 2 if held.is_set() else no_room(), results)
     second.join(0.1)
     assert second.is_alive()  # it failed, and waits for the first to end
     held.set()
@@ -96,15 +97,8 @@ def test_a_run_that_fails_beside_others_is_done_again_when_they_are_done():
 
 def test_who_waits_for_the_device_is_not_overtaken():
     turns, results = Turns(), []
-    held, told = threading.Event(), threading.Event()
-
-    def long() -> int:
-        told.set()
-        assert held.wait(WAIT_S)
-        return 1
-
-    threads = [in_thread(turns, long, results)]
-    assert told.wait(WAIT_S)
+    held, first = occupied(turns, results)
+    threads = [first]
     for work in (no_room, lambda: 3):
         threads.append(in_thread(turns, work, results))
         threads[-1].join(0.1)

@@ -40,7 +40,7 @@ from .synthesiser import SynthesisError
 
 COLLAR_S = 0.25
 EER_SPEAKERS, EER_SENTENCES = 60, 5
-MEETINGS = 30  # six of each number of speakers, 2 to 6
+MEETINGS = 60  # twelve of each number of speakers, 2 to 6
 OVERLAP_SHARE = 0.1
 CARD_BEGIN = "<!-- figures: python -m lab.training.evaluate_speakers --card -->"
 Case = tuple[float, bool]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import sys
 import tempfile
 
 import numpy as np
@@ -80,6 +81,20 @@ def test_a_client_that_goes_leaves_nothing(tmp_path, monkeypatch, recwarn):
     gc.collect()
     assert not [*tmp_path.iterdir()]
     assert not recwarn.list
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # which says what the test does
+def test_a_recording_that_nobody_closes_ends_quietly(monkeypatch):
+    """As a task does that is still there when the gateway ends."""
+    said: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    recording = Recording(16_000, is_file=False, max_bytes=1_000)
+    recording.put(bytes(100))
+    circle: list[object] = [recording]
+    circle.append(circle)
+    del recording, circle
+    gc.collect()
+    assert not said
 
 
 def test_two_bytes_are_a_recording_and_fewer_are_none():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import tempfile
 import wave
 from pathlib import Path
@@ -38,6 +39,9 @@ class TooMuchAudio(ValueError):
     """A recording is larger than the gateway takes."""
 
 
+_LARGEST = 2**32 - 37  # bytes of samples that a header can tell
+
+
 class Recording:
     """Audio that is collected in a temporary file, to be used `with`.
 
@@ -58,7 +62,7 @@ class Recording:
         self._is_file = is_file
         self._max_bytes = max_bytes
         self._start: bytes | None = b""  # held back until it is known whether there is a header
-        self._wave: wave.Wave_write | None = None  # writes the header where that is ours
+        self._has_our_header = False
         self.received_bytes = 0
 
     def __enter__(self) -> Recording:
@@ -66,7 +70,7 @@ class Recording:
 
     def __exit__(self, *error: object) -> None:
         try:
-            self._close()
+            self._file.close()
         finally:
             self._folder.cleanup()
 
@@ -84,7 +88,7 @@ class Recording:
             if len(self._start) < _BEGINNING:
                 return
             data = self._begin(self._start)
-        self._write(data)
+        self._file.write(data)
 
     async def transcribe(
         self, client: AsyncClient, options: FileOptions, *, owner: str = ""
@@ -120,27 +124,33 @@ class Recording:
         self._start = None
         self._is_file |= begins_as_file(start)
         if not self._is_file and not start.startswith(HEADERS):
-            self._wave = wave.Wave_write(self._file)
-            self._wave.setparams((1, 2, self._pcm_rate, 0, "NONE", ""))
+            self._file.write(_header(self._pcm_rate, 0))
+            self._has_our_header = True
         return start
-
-    def _write(self, data: bytes) -> None:
-        if self._wave is not None:
-            self._wave.writeframesraw(data)
-        else:
-            self._file.write(data)
 
     def _finish(self) -> Path:
         """Complete the file."""
         if self._start is not None:
-            self._write(self._begin(self._start))
-        self._close()
+            self._file.write(self._begin(self._start))
+        if self._has_our_header:
+            self._file.seek(0)
+            self._file.write(_header(self._pcm_rate, self.received_bytes))
+        self._file.close()
         return self._path
 
-    def _close(self) -> None:
-        if self._wave is not None:
-            self._wave.close()  # says the length in the header
-        self._file.close()
+
+def _header(rate: int, size: int) -> bytes:
+    """Return what is before so many bytes of 16-bit mono PCM in a WAV file.
+
+    Not `wave`'s, whose writer must be closed before its file, also where nobody closes either.
+    """
+    size = min(size, _LARGEST)
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        *(b"RIFF", 36 + size, b"WAVE"),
+        *(b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16),
+        *(b"data", size),
+    )
 
 
 async def _transcribed(

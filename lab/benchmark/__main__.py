@@ -219,7 +219,7 @@ def run_gpu(options: argparse.Namespace) -> None:
         "cpu" if options.cpu else "gpu",
         {kind: source or KINDS[kind].embedded for kind, source in named.items()},
         options.precision,
-        options.onnxruntime,
+        "1.19" if options.cpu else options.onnxruntime,
         sorted(options.batch),
         sorted(options.concurrency),
         sorted(options.streams),

@@ -91,7 +91,7 @@ def build_parser(description: str) -> argparse.ArgumentParser:
         "--onnxruntime",
         choices=get_args(OnnxRuntime),
         default="1.25",
-        help="the oldest that has to read the graphs, default: %(default)s",
+        help="the oldest that has to read a GPU's graphs, default: %(default)s",
     )
     gpu.add_argument("--batch", type=int, nargs="+", default=[1, 8, 32, 64, 128])
     gpu.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 64, 256, 512])

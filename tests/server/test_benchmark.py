@@ -98,7 +98,8 @@ def test_gpu_measures_a_cpu_where_told_to(tmp_path):
     assert result["device"] == "CPU"
     for texts in result["texts"].values():
         assert texts == {"recordings": 22, "differ": []}
-    assert set(result["texts"]) == {"sensevoice", "paraformer", "paraformer-online"}
+    models = ("sensevoice", "paraformer", "paraformer-online")
+    assert set(result["texts"]) == {f"{model}, fp32" for model in models}
     assert set(result["graphs"]["sensevoice"]["audio_per_second"]) == {"1", "2"}
     (load,) = result["server"]["paraformer"]
     assert load["load"]["audio_per_s"] > 1 and load["mean_batch"] >= 1 and load["gpu"] is None

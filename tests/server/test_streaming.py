@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import numpy as np
 import psutil
@@ -15,21 +13,17 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from asr_client import Client, SessionLimitReached, StreamSession
-from asr_contract import parse_chunk_size
-from asr_core.features import KaldiNativeFbank
 from asr_server.install.installed import SHORTEST_LAST_PIECE
 from lab.benchmark.server_statistics import read_statistics
 from tests.funasr_reference import StreamingReference
 from tests.recordings import cut
 from tests.server_counters import wait_for_inferences
 from tests.serving import RANDOM_MODELS, serve_models
-from tests.streaming_graphs import ExportedGraphs, Session
+from tests.streaming_alone import ENDED, TINY, alone
 from tests.streams import Stream, wait_for_open_sessions
 
 MODELS = {path.name: path for path in sorted(RANDOM_MODELS.glob("paraformer_online-*"))}
-TINY = MODELS["paraformer_online-tiny-seed0"]
 PIECE = 9600
-ENDED = re.compile("START|no state for sequence")
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -68,27 +62,6 @@ def fresh_server(tmp_path):
     """No session of another test is open."""
     with serve_models(tmp_path, {"paraformer-online": TINY}) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def impatient_server(tmp_path_factory):
-    """Sessions may be idle for three seconds; the search does one batch at a time."""
-    work = tmp_path_factory.mktemp("impatient")
-    parameters = {"max_sequence_idle_microseconds": "3000000", "parallel_batches": "1"}
-    with serve_models(work, {"paraformer-online": TINY}, parameters) as server:
-        yield server
-
-
-@cache
-def tiny_graphs() -> ExportedGraphs:
-    return ExportedGraphs(TINY)
-
-
-def alone(samples: np.ndarray, chunk_size: str = "5,10,5") -> str:
-    """What a stream says when nothing else runs, by FunASR's graphs and without a server."""
-    graphs = tiny_graphs()
-    size = parse_chunk_size(chunk_size)
-    return Session(graphs.recogniser(), KaldiNativeFbank(), size).send(samples, is_final=True).text
 
 
 def test_parity_with_funasr(model):
@@ -212,26 +185,6 @@ def test_a_session_too_many_is_refused_and_no_other_is_touched(small_server):
         refused.send(samples[:0], start=False, end=True)
 
 
-def test_a_session_that_idled_too_long_is_freed_and_told(impatient_server):
-    streams = [Stream(impatient_server) for _ in range(3)]
-    for stream in streams:
-        stream.send(cut(1.0, start=1.0))
-    wait_for_open_sessions(impatient_server, 0)
-    for stream in streams:
-        with pytest.raises(InferenceServerException, match=ENDED):
-            stream.send(cut(1.0, start=2.0), end=True)
-
-
-def test_a_session_of_the_sdk_may_pause_beyond_the_idle_time(impatient_server, monkeypatch):
-    monkeypatch.setattr("asr_client.aio.upkeep.KEEP_ALIVE_S", 0.5)
-    samples = cut(2.0, start=1.0)
-    with Client(f"grpc://{impatient_server.grpc_url}") as client, client.stream() as session:
-        session.send(samples[:16000])
-        time.sleep(7)
-        session.send(samples[16000:])
-        assert session.finish().text == alone(samples)
-
-
 def test_abandoned_sequences_make_way_and_a_pause_costs_nobody_his_stream(small_server):
     """The server takes three; two are abandoned, and the third, the oldest, only pauses.
 
@@ -348,20 +301,3 @@ def test_live_streams_are_told_when_a_model_process_is_gone(tmp_path):
             stub.kill()
         with pytest.raises(InferenceServerException):
             stream.send(cut(1.0, start=2.0), timeout=60)
-
-
-def test_sessions_leave_nothing_behind(impatient_server):
-    """500 short sessions, a third of them abandoned: all state is freed after the idle time."""
-    samples = cut(0.9, start=5.0)
-
-    def live(index: int) -> None:
-        stream = Stream(impatient_server)
-        if index % 3 == 0:
-            stream.send(samples[:3000])
-        else:
-            stream.send(samples, end=True)
-
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(live, range(500)))
-    wait_for_open_sessions(impatient_server, 0)
-    assert Stream(impatient_server).send(samples, end=True)["TEXT"][0, 0].decode() == alone(samples)

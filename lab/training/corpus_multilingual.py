@@ -40,7 +40,8 @@ class SimpleGrammar:
     def sentence(self) -> Sentence:
         """One sentence with closing punctuation."""
         rng, kind = self._rng, self._rng.random()
-        if kind < 0.42:
+        from_template = kind < 0.42
+        if from_template:
             words = self.fill(rng.choice(self._module.TEMPLATES))
         else:
             if kind < 0.56:
@@ -50,7 +51,8 @@ class SimpleGrammar:
             else:
                 words = self._random_sequence()
             words = [*words, self._mark(self._module.FULL_STOP)]
-        return Sentence(tuple(words), self._language, self._language in _SPACED)
+        spaced = self._language in _SPACED
+        return Sentence(tuple(words), self._language, spaced, from_template)
 
     def _mark(self, mark: str) -> SentenceWord:
         return SentenceWord(mark, _SPOKEN_MARKS[mark], mark)

@@ -174,7 +174,8 @@ class MandarinGrammar:
         """One sentence with closing punctuation."""
         rng = self._rng
         kind = rng.random()
-        if kind < 0.40:
+        from_template = kind < 0.40
+        if from_template:
             words = self.fill(rng.choice(TEMPLATES))
         elif kind < 0.54:
             words = [*self._digit_runs(), *zh_words("。")]
@@ -182,7 +183,7 @@ class MandarinGrammar:
             words = [*self._random_number(), *zh_words("。")]
         else:
             words = [*self._random_sequence(), *zh_words("。")]
-        return Sentence(tuple(words), "zh")
+        return Sentence(tuple(words), "zh", from_template=from_template)
 
     def fill(self, template: str) -> list[SentenceWord]:
         """The words of a template such as those of `TEMPLATES`, its slots filled."""

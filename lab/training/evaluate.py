@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from asr_contract import character_error_rate
+from asr_contract import SAMPLE_RATE, character_error_rate
 from asr_core.features import Waveform
 from asr_core.paraformer import ParaformerRecogniser
 from asr_core.text import join_words
@@ -36,6 +36,7 @@ MODELS = ("paraformer", "paraformer_online", "sensevoice")
 CONDITIONS = ("clean", "noisy")
 PER_LANGUAGE = 130
 CLIPS = 1000
+LONG_SAMPLES = 2 * SAMPLE_RATE
 RATES = ("cer", "joined", "language", "recall")
 Figures = dict[str, float]
 
@@ -133,6 +134,7 @@ def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
     """All figures of SenseVoice: one row a language, and one over all."""
     recogniser = load_sensevoice(model_dir)
     rows: dict[str, Figures] = {}
+    long: list[bool] = []  # whether the language of each long recording is right
 
     def transcriber(language: str, text_norm: str = "woitn") -> Transcriber:
         return Transcriber(lambda waveform: recogniser([waveform], language, text_norm)[0].text)
@@ -148,13 +150,17 @@ def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
         row["cer_withitn_noisy"] = error_rate(
             test, "noisy", transcriber("auto", "withitn"), "written"
         )
-        tags = [recogniser([u.waveform("noisy")], text_norm="woitn")[0].language for u in test]
-        row["language_right"] = sum(tag == language for tag in tags) / len(test)
+        noisy = [utterance.waveform("noisy") for utterance in test]
+        right = [recogniser([one], text_norm="woitn")[0].language == language for one in noisy]
+        row["language_right"] = statistics.fmean(right)
+        long += [known for known, one in zip(right, noisy, strict=True) if len(one) >= LONG_SAMPLES]
         row |= joined_figures(test, "noisy", auto)
         rows[language] = row
     keys = [key for key in rows["zh"] if key != "utterances"]
     rows["all"] = {key: statistics.fmean(rows[name][key] for name in LANGUAGES) for key in keys}
     rows["all"]["utterances"] = sum(rows[name]["utterances"] for name in LANGUAGES)
+    rows["all"]["language_right_long"] = statistics.fmean(long)
+    rows["all"]["utterances_long"] = len(long)
     joined = rows["all"]
     joined["joined_noisy_ratio"] = joined["joined_noisy"] / joined["joined_noisy_single"]
     clips = list(nonspeech_set())
@@ -174,7 +180,7 @@ def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
 
 def decoding_figures(name: str, models: Path, cache: Path) -> Figures:
     """What hotwords and a language model do, and the 1,000 clips of `evaluate_nonspeech`."""
-    without, told = evaluate_hotwords.compare(
+    without, lists = evaluate_hotwords.compare(
         evaluate_hotwords.reported_recordings(cache),
         evaluate_hotwords.recognisers(models)[name](),
     )
@@ -192,14 +198,19 @@ def decoding_figures(name: str, models: Path, cache: Path) -> Figures:
     return {
         "names": without.names,
         "recall_without": without.recall,
-        "recall_told": told.recall,
-        "recall_gained": evaluate_hotwords.gained(without, told),
         "cer_others_without": without.others.rate,
-        "cer_others_told": told.others.rate,
+        **{f"recall_told_{label}": told.recall for label, told in lists.items()},
+        **{
+            f"recall_gained_{label}": evaluate_hotwords.gained(without, told)
+            for label, told in lists.items()
+        },
+        **{f"cer_others_told_{label}": told.others.rate for label, told in lists.items()},
         "ngram_order": evaluate_language_models.ORDER,
         "ngram_weight": ngrams.counts.weight,
-        "cer_without_ngrams": ngrams.without,
-        "cer_with_ngrams": ngrams.with_one,
+        "cer_without_ngrams": ngrams.reported[0],
+        "cer_with_ngrams": ngrams.reported[1],
+        "cer_sentences_without_ngrams": ngrams.sentences[0],
+        "cer_sentences_with_ngrams": ngrams.sentences[1],
         "clips": heard.clips,
         "clips_with_text": heard.with_text,
         "clips_with_sure_text": heard.sure_text,

@@ -35,27 +35,31 @@ class HeldOutUtterance:
     noisy: Waveform
 
 
-def held_out_sentence(grammar: Grammar) -> Sentence:
+def held_out_sentence(grammar: Grammar, templates_only: bool = False) -> Sentence:
     """The next sentence whose text is reserved for testing."""
     while True:
         sentence = grammar.sentence()
-        if sentence.held_out():
+        if sentence.held_out() and (sentence.from_template or not templates_only):
             return sentence
 
 
 def held_out_utterances(
-    language: str, count: int, seed: int, engine_voice: str | None = None
+    language: str,
+    count: int,
+    seed: int,
+    engine_voice: str | None = None,
+    templates_only: bool = False,
 ) -> Iterator[HeldOutUtterance]:
     """Yields `count` utterances of `language`; the same seed gives the same ones.
 
     engine_voice: a flite or festival voice such as "festival:ked" instead of espeak's
-    held-out variants.
+    held-out variants. templates_only: sentences alone, no digits, numbers or words in a row.
     """
     for index in range(count):
         key = f"held-out {language} {engine_voice or ''} {seed} {index}"
         rng = random.Random(key)
         noise_rng = np.random.default_rng(rng.getrandbits(63))
-        sentence = held_out_sentence(make_grammar(language, rng))
+        sentence = held_out_sentence(make_grammar(language, rng), templates_only)
         if engine_voice is None:
             voice = draw_voice(rng, language, held_out=True)
         else:

@@ -46,11 +46,16 @@ def number_words(words: Iterable[tuple[str, str]], written: str) -> list[Sentenc
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words with punctuation; `spaced` says whether the language writes spaces."""
+    """Words with punctuation.
+
+    spaced: the language writes spaces. from_template: it says something; others are digits, numbers
+        or words in a row.
+    """
 
     words: tuple[SentenceWord, ...]
     language: str
     spaced: bool = False
+    from_template: bool = False
 
     def spoken(self) -> str:
         """Text as spoken, without punctuation (the target of woitn and of Paraformer)."""

@@ -12,9 +12,12 @@ from lab.training.equal_error_rate import EqualError
 from lab.training.evaluate_speakers import CARD_BEGIN, MeetingFigures, card
 
 DECODING = {
-    **{"names": 180, "recall_without": 0.9, "recall_told": 0.95, "recall_gained": 0.5},
-    **{"cer_others_without": 0.03, "cer_others_told": 0.031, "ngram_order": 5},
-    **{"ngram_weight": 0.3, "cer_without_ngrams": 0.06, "cer_with_ngrams": 0.03},
+    **{"names": 180, "recall_without": 0.9, "cer_others_without": 0.03},
+    **{f"recall_told_{names}": 0.95 for names in ("30", "100", "all")},
+    **{f"recall_gained_{names}": 0.5 for names in ("30", "100", "all")},
+    **{f"cer_others_told_{names}": 0.031 for names in ("30", "100", "all")},
+    **{"ngram_order": 5, "ngram_weight": 0.3, "cer_without_ngrams": 0.06, "cer_with_ngrams": 0.03},
+    **{"cer_sentences_without_ngrams": 0.01, "cer_sentences_with_ngrams": 0.004},
     **{"clips": 1000, "clips_with_text": 82, "clips_with_sure_text": 4},
     **{"clips_with_text_behind_vad": 6, "clips_with_sure_text_behind_vad": 1},
 }
@@ -28,6 +31,7 @@ MANDARIN = {
 LANGUAGE = {
     **{f"cer_{how}_{c}": 0.123 for how in ("told", "auto") for c in ("clean", "noisy")},
     **{"cer_withitn_noisy": 0.2, "language_right": 0.972, "joined_noisy_ratio": 0.77},
+    **{"language_right_long": 0.995, "utterances_long": 425},
 }
 REPORT = {
     "paraformer": MANDARIN,
@@ -63,11 +67,12 @@ def test_each_card_and_the_overview_get_their_figures_and_keep_the_rest(cards, t
         assert len(old.splitlines()) >= len(new.splitlines()) - 4
     assert "| character error rate | 2.1 % | 2.1 % |" in after[0]
     assert "| yue | 12.3 % |" in after[2]
+    assert "right in 99.5 % of the 425 noisy recordings of two seconds and more" in after[2]
     assert all("Text on 82 of 1000 other clips" in text for text in after[:3])
-    assert all("95.0 % of 180 names instead of 90.0 % (50 % of the" in text for text in after[:3])
-    assert all(
-        "weight 0.3, on the same set: 6.00 to 3.00 % errors, 50 % fewer" in t for t in after[:3]
-    )
+    assert all("of 180 names 90.0 % are found without" in text for text in after[:3])
+    assert all("forty recordings and others (50 % of the missing" in text for text in after[:3])
+    assert all("1.00 to 0.40 % errors (60 % fewer) on 1,000" in text for text in after[:3])
+    assert all("6.00 to 3.00 % errors (50 % fewer) on the" in text for text in after[:3])
     assert "| language tag right (`auto`) | | | 97.2 % |" in after[3]
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "install": "put a model into a repository; list those that are kept, switch between them",
     "prepare": "rewrite an exported graph for serving, and prove the result",
     "build-lm": "make a language model of a text, with a recogniser's tokens",
+    "dynamic-threshold": "let an exported Paraformer fire the rounded sum of its weights",
     "convert": "write a prepared graph in int8 or float16",
     "configure-gpu": "switch a repository between CUDA and TensorRT",
     "export-front-end": "write the streaming front end as a graph",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import gc
 import itertools
 import secrets
 import socket
@@ -138,14 +137,13 @@ class Relay:
                 if each.messages.num_bytes and now - each.heard_s > PAUSE_S:
                     each.cut()
             # Of the period before: gRPC's server frees a message some time after its end.
-            if most > _MUCH_BYTES and self._most_arriving < most / 2:
+            if most > _MUCH_BYTES:
                 _give_memory_back()
             most, self._most_arriving = self._most_arriving, self._arriving
 
 
 def _give_memory_back() -> None:
     """Let glibc, which keeps what was freed, give it back."""
-    gc.collect()
     with contextlib.suppress(AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 

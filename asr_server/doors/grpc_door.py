@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -149,24 +150,28 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
                     self._under_way.note(model, step)
                     return answer
 
-        async def answer(requests: AsyncIterator[bytes], context: Any) -> bytes:
-            async for request in requests:
-                if method == _INFER:
-                    return await infer(request, context)
-                _check_query(_QUERIES[method], request)
-                if method == _LIVE:  # as over HTTP: what watches Triton lives
-                    return bytes(service_pb2.ServerLiveResponse(live=True).SerializeToString())
-                if self._leaving and method in _NOT_READY:
-                    return bytes(_NOT_READY[method])
-                async with self._room.reserved(len(request)):
-                    return await pass_on(request, context)
+        async def only(requests: AsyncIterator[bytes], context: Any) -> bytes:
+            async with _read(requests) as messages:
+                async for request in messages:
+                    return await answer(request, context)
             raise Refused("expected a message")
+
+        async def answer(request: bytes, context: Any) -> bytes:
+            if method == _INFER:
+                return await infer(request, context)
+            _check_query(_QUERIES[method], request)
+            if method == _LIVE:  # as over HTTP: what watches Triton lives
+                return bytes(service_pb2.ServerLiveResponse(live=True).SerializeToString())
+            if self._leaving and method in _NOT_READY:
+                return bytes(_NOT_READY[method])
+            async with self._room.reserved(len(request)):
+                return await pass_on(request, context)
 
         async def handle(requests: AsyncIterator[bytes], context: Any) -> bytes:
             await self._admit(method, context)
             try:
                 with self._shares.held(self._relay.address_of(context.peer())):
-                    return await answer(requests, context)
+                    return await only(requests, context)
             except (Refused, NoRoom, grpc.aio.AioRpcError) as error:
                 await self._pass_failure(error, context)
                 raise
@@ -182,13 +187,14 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
 
             async def checked() -> AsyncIterator[bytes]:
                 try:
-                    async for request in requests:
-                        _check_size(request, _STREAM_BYTES)
-                        model, step = check_infer(request)
-                        async with self._room.reserved(len(request)):
-                            yield request
-                        if step is not None and step.end:  # of one that began alone
-                            self._under_way.note(model, step)
+                    async with _read(requests) as messages:
+                        async for request in messages:
+                            _check_size(request, _STREAM_BYTES)
+                            model, step = check_infer(request)
+                            async with self._room.reserved(len(request)):
+                                yield request
+                            if step is not None and step.end:  # of one that began alone
+                                self._under_way.note(model, step)
                 except (Refused, NoRoom) as error:
                     failures.append(error)
                     answers.cancel()
@@ -222,7 +228,11 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
             )
 
     async def _pass_failure(self, error: Exception, context: Any) -> None:
-        """End a call as Triton ended it, or say that Triton is not there, or what was refused."""
+        """End a call as Triton ended it, or say that Triton is not there, or what was refused.
+
+        gRPC keeps how a call ended for long, and with it what the error came through: the message.
+        """
+        error.__traceback__ = error.__context__ = error.__cause__ = None
         if isinstance(error, Refused):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         if not isinstance(error, grpc.aio.AioRpcError):
@@ -236,6 +246,12 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
                 f"come again in {RETRY_AFTER_S} s"
             )
         await context.abort(code, details)
+
+
+def _read(requests: AsyncIterator[bytes]) -> aclosing[Any]:
+    """Return the messages of a call; gRPC would keep the last for as long as how the call ended."""
+    messages: Any = aiter(requests)
+    return aclosing(messages)
 
 
 def _passed_on(context: Any) -> list[tuple[str, str]]:

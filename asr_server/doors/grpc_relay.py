@@ -3,13 +3,15 @@
     client ── TCP ──> relay ── a private socket ──> gRPC's server ──> checks ──> Triton
 
 Bytes pass as they are. Where too much is on its way the connection that holds most is cut, of the
-address that holds most: whoever sends usual requests is never that.
+address that holds most: whoever sends usual requests is never that. When much was on its way and
+is not any more, the memory that it took is given back to the system.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import itertools
 import secrets
 import socket
@@ -25,6 +27,7 @@ MAX_CONNECTIONS = 2048
 PREFACE_S = 10.0  # a connection that says nothing is closed after
 PAUSE_S = 60.0  # so is one on which part of a message has come, and nothing since
 _LOOK_S = 5.0
+_MUCH_BYTES = 32 << 20
 
 
 class Relay:
@@ -47,6 +50,7 @@ class Relay:
         self._max_bytes = max_bytes
         self._connections: dict[str, Connection] = {}  # by name
         self._arriving = 0
+        self._most_arriving = 0  # since the last look
         # Names are in a namespace that all users share: nobody guesses them.
         self._names = (f"triton-asr-{secrets.token_hex(8)}-{n}" for n in itertools.count())
         self._listening: asyncio.Server | None = None
@@ -88,6 +92,7 @@ class Relay:
     def arrived(self, more_bytes: int) -> None:
         """Take notice of bytes of messages that are not whole, or with less than 0 of their end."""
         self._arriving += more_bytes
+        self._most_arriving = max(self._most_arriving, self._arriving)
         while self._arriving > self._max_bytes:
             self._most(
                 lambda each: each.messages.num_bytes, lambda each: each.messages.num_bytes
@@ -123,13 +128,24 @@ class Relay:
         return max(theirs, key=order)  # type: ignore[arg-type]
 
     async def _look(self) -> None:
-        """Cut connections that stand still within a message, or before any."""
+        """Cut connections that stand still within a message, or before any; give memory back."""
+        most = 0
         while True:
             await asyncio.sleep(_LOOK_S)
             now = asyncio.get_running_loop().time()
             for each in [*self._connections.values()]:
                 if each.messages.num_bytes and now - each.heard_s > PAUSE_S:
                     each.cut()
+            # Of the period before: gRPC's server frees a message some time after its end.
+            if most > _MUCH_BYTES:
+                _give_memory_back()
+            most, self._most_arriving = self._most_arriving, self._arriving
+
+
+def _give_memory_back() -> None:
+    """Let glibc, which keeps what was freed, give it back."""
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Connection(asyncio.Protocol):

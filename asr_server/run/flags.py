@@ -16,6 +16,12 @@ valid. 6144 are the streams of `max_sessions` twice (`vad` 1024, `streaming_para
 with a request that waits to be read and one on its way.
 """
 
+RETRY = "--model-load-retry-count=1"
+"""A model that does not load is loaded once more: the first time, its process may have been late.
+
+See `late_stubs`.
+"""
+
 
 @dataclass(frozen=True)
 class ServerFlags:
@@ -54,6 +60,7 @@ class ServerFlags:
             f"--exit-on-error={str(self.exit_on_error).lower()}",
             f"--exit-timeout-secs={self.exit_timeout_s}",
             GRPC_POOL,
+            RETRY,
             f"--log-verbose={self.log_verbose}",
             f"--log-info={str(self.log_info).lower()}",
         ]

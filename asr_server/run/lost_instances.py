@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from asr_server.run.control import ModelControl
 from asr_server.run.installation import TritonServerError
@@ -24,9 +24,14 @@ class ModelInstances:
         self._known = set() if pid is None else set(stub_processes(pid).values())
         self._unloaded: set[str] = set()  # models that somebody has unloaded
 
-    def lost(self, pid: int, control: ModelControl) -> list[str]:
-        """Return the instances, such as `vad_0_0`, that are gone though their model is ready."""
-        alive = set(stub_processes(pid).values())
+    def lost(self, instances: Collection[str], control: ModelControl) -> list[str]:
+        """Return the instances that are gone though their model is ready.
+
+        Args:
+            instances: those that are there, such as `vad_0_0`.
+            control: of the server.
+        """
+        alive = set(instances)
         gone = self._known - alive
         self._known |= alive
         if not gone:

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ _EXEC_BOUND_TO_STARTER = (
     "if os.getppid() != int(sys.argv[1]): sys.exit('the starter has ended')\n"
     "os.execv(sys.argv[2], sys.argv[2:])\n"
 )
+_END_S = 2.0  # what a leader has told to end may take so long
 
 
 _starts: queue.SimpleQueue[tuple[Future[subprocess.Popen[Any]], list[str], dict[str, Any]]]
@@ -70,29 +72,65 @@ def _start_all() -> None:
 
 def session_members(session: int) -> list[int]:
     """Return the ids of the live processes of a session, zombies left out."""
-    members = []
+    return [pid for pid, state, _, owner in _all() if owner == session and state != "Z"]
+
+
+def dead_children(parent: int) -> set[int]:
+    """Return the ids of processes that have ended, of which whoever started them took no note."""
+    return {pid for pid, state, starter, _ in _all() if starter == parent and state == "Z"}
+
+
+def _all() -> Iterator[tuple[int, str, int, int]]:
+    """Return each process: its id, state, parent and session."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             # after the name in brackets: state, parent, group, session (man proc_pid_stat)
-            state, _, _, owner = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-        except (OSError, ValueError):
+            words = (entry / "stat").read_text().rpartition(")")[2].split()
+            yield int(entry.name), words[0], int(words[1]), int(words[3])
+        except (OSError, ValueError, IndexError):
             continue  # it ended meanwhile
-        if int(owner) == session and state != "Z":
-            members.append(int(entry.name))
-    return members
 
 
 def stub_processes(session: int) -> dict[int, str]:
-    """Return the live stubs: process id, and the name of its model instance, such as `vad_0_0`."""
+    """Return the live stubs: process id, and the name of its model instance, such as `vad_0_0`.
+
+    Those that only complete a model's configuration have the model's name, and are left out.
+    """
     stubs = {}
     for pid in session_members(session):
         with suppress(OSError):
             words = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
-            if Path(words[0].decode()).name == STUB_NAME and len(words) > 8:
-                stubs[pid] = words[8].decode()
+            if Path(os.fsdecode(words[0])).name == STUB_NAME and len(words) > 8:
+                model = Path(os.fsdecode(words[1])).parent.parent.name
+                instance = words[8].decode()
+                if instance != model:
+                    stubs[pid] = instance
     return stubs
+
+
+def end_session(leader: subprocess.Popen[Any], grace_s: float) -> None:
+    """End a process that leads a session, and all of that session, and wait until none is left.
+
+    Args:
+        leader: may have ended; it gets SIGTERM, and tells the others to end.
+        grace_s: seconds between that and SIGKILL; 0 for SIGKILL at once.
+    """
+    deadline_s = 0.0
+    if leader.poll() is None and grace_s:
+        leader.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            leader.wait(grace_s)
+            deadline_s = time.monotonic() + _END_S
+    if leader.poll() is None:
+        leader.kill()
+        leader.wait()
+    while left := session_members(leader.pid):
+        if time.monotonic() > deadline_s:
+            for member in left:
+                kill_process(member)
+        time.sleep(0.02)
 
 
 def kill_process(pid: int) -> None:

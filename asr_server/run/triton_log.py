@@ -72,12 +72,14 @@ class TritonLog:
 
     def reason_for_ending(self) -> str:
         """Return the models that did not load and why, else the end of the log."""
-        failures = [
-            f"  {model}: {reason.partition(_TRACEBACK)[0]}"
+        loaded = self.loaded_models()
+        failures = {  # the last of each: Triton tries more than once
+            model: f"  {model}: {reason.partition(_TRACEBACK)[0]}"
             for model, reason in _LOAD_FAILURE.findall(self.text())
-        ]
+            if model not in loaded
+        }
         if failures:
-            return "\n".join([f"models that did not load (log: {self.path}):", *failures])
+            return "\n".join([f"models that did not load (log: {self.path}):", *failures.values()])
         if self.path == STANDARD_ERROR:
             return "its log is above"
         return f"end of {self.path}:\n{self.tail()}"

@@ -48,6 +48,8 @@ class TritonPart:
         if time.monotonic() - self._looked_s > _LOOK_S or not self._answers:
             self._answers = self._server.is_ready()
             self._looked_s = time.monotonic()
+        if not self._answers:
+            self._server.look_after_loading()
         return self._answers
 
     def progress(self) -> str:
@@ -66,7 +68,10 @@ class TritonPart:
     def lost(self) -> list[str]:
         """As `Part.lost`: instances of models whose process has died."""
         with models_held(self._folder, wait=False) as held:
-            return self._server.lost_models() if held else []
+            if held:
+                return self._server.lost_models()
+        self._server.look_after_loading()  # a command loads models
+        return []
 
     def mend(self, lost: list[str]) -> None:
         """As `Part.mend`: the models of these instances are loaded anew, and no others."""

@@ -16,7 +16,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from asr_server.run.control import ModelControl
@@ -29,10 +28,13 @@ from asr_server.run.installation import (
     server_environment,
 )
 from asr_server.run.instances import with_instances
+from asr_server.run.late_stubs import LateStubs
 from asr_server.run.listening import Listening, Ports
 from asr_server.run.lost_instances import ModelInstances
-from asr_server.run.processes import kill_process, session_members, start_bound
+from asr_server.run.processes import end_session, start_bound, stub_processes
 from asr_server.run.triton_log import TritonLog
+
+_LOOK_S = 0.2
 
 
 class TritonServer:
@@ -90,6 +92,9 @@ class TritonServer:
         self._work: Path | None = None
         self._instances = ModelInstances()
         self._was_ready = False
+        self._late_stubs = LateStubs()
+        self._looked_s = 0.0
+        self._stands_still = False
         self.command: list[str] = []
 
     @property
@@ -149,7 +154,8 @@ class TritonServer:
             self._repositories, self._instances_wanted, self._work / "models"
         )
         self.command = [str(installation.binary), *self._arguments(backends, repositories)]
-        self._was_ready = False
+        self._was_ready = self._stands_still = False
+        self._late_stubs = LateStubs()
         with self._log.open() as log:
             self._process = start_bound(
                 self.command,
@@ -194,6 +200,7 @@ class TritonServer:
                 raise TritonServerError(f"tritonserver {self.reason_for_ending()}")
             if self.is_ready():
                 return
+            self.look_after_loading()
             time.sleep(0.05)
         raise TritonServerError(
             f"tritonserver was not ready after {timeout:g} s; "
@@ -204,18 +211,39 @@ class TritonServer:
         """Return whether the process was started and still lives."""
         return self._process is not None and self._process.poll() is None
 
+    def look_after_loading(self) -> None:
+        """Keep what is being loaded from standing still; whoever waits for it calls this often.
+
+        See `late_stubs`.
+        """
+        if time.monotonic() - self._looked_s < _LOOK_S or not self.is_running():
+            return
+        self._looked_s = time.monotonic()
+        if not self._late_stubs.look(self.pid):
+            self._stands_still = True
+            self._started().kill()
+
     def lost_models(self) -> list[str]:
-        """Return instances of models whose process has died; see `instances.ModelInstances`."""
-        return self._instances.lost(self.pid, self.control)
+        """Return instances of models whose process has died; see `lost_instances.ModelInstances`.
+
+        Nothing may be being loaded.
+        """
+        stubs = stub_processes(self.pid)
+        self._late_stubs.settle(stubs)
+        return self._instances.lost(stubs.values(), self.control)
 
     def reload(self, instances: Sequence[str], timeout_s: float) -> None:
-        """Load the models of lost instances anew; as `instances.ModelInstances.reload`."""
+        """Load the models of lost instances anew; as `lost_instances.ModelInstances.reload`."""
         self._instances.reload(instances, self.pid, self.control, timeout_s)
 
     @property
     def control(self) -> ModelControl:
         """What loads and unloads its models."""
-        return ModelControl(self._listening.connection, is_running=self.is_running)
+        return ModelControl(self._listening.connection, is_running=self._runs_while_it_loads)
+
+    def _runs_while_it_loads(self) -> bool:
+        self.look_after_loading()
+        return self.is_running()
 
     def is_ready(self) -> bool:
         """Return whether it says so, by one look at /v2/health/ready."""
@@ -229,6 +257,7 @@ class TritonServer:
             connection.close()
         if is_ready and not self._was_ready:
             self._instances = ModelInstances(self.pid)
+            self._late_stubs.settle(stub_processes(self.pid))
             self._was_ready = True
         return is_ready
 
@@ -247,6 +276,8 @@ class TritonServer:
     def reason_for_ending(self) -> str:
         """Return how it ended; of its start also which models did not load, else the log's end."""
         process = self._started()
+        if self._stands_still:
+            return f"waited for the process of a model that had died (log: {self._log.path})"
         state = (
             "does not answer"
             if process.poll() is None
@@ -276,30 +307,13 @@ class TritonServer:
         """
         process, self._process = self._process, None
         if process is not None:
-            self._end(process, grace if self._was_ready else 0.0)
+            end_session(process, grace if self._was_ready else 0.0)
             for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):
                 region.unlink(missing_ok=True)
         self._listening.release()
         if self._work is not None:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None
-
-    def _end(self, process: subprocess.Popen[bytes], grace: float) -> None:
-        """End the processes of its session."""
-        deadline = 0.0
-        if process.poll() is None and grace:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(grace)
-                deadline = time.monotonic() + 2.0  # it has told its stubs to end
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        while left := session_members(process.pid):
-            if time.monotonic() > deadline:
-                for member in left:
-                    kill_process(member)
-            time.sleep(0.02)
 
     def _started(self) -> subprocess.Popen[bytes]:
         """Return the process.

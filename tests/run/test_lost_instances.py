@@ -69,7 +69,7 @@ def lost(repository):
     repository.load("scoring")
     instances = ModelInstances(SESSION)
     assert set(stub_processes(SESSION).values()) == {"vad_0_0", "vad_0_1", "scoring_0_0"}
-    return lambda: instances.lost(SESSION, repository)
+    return lambda: instances.lost(stub_processes(SESSION).values(), repository)
 
 
 def test_one_that_dies_is_lost_until_it_is_back(repository, lost):

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.soak
 SEED = int(os.environ.get("ATTACK_SEED", "15"))
 MESSAGES = int(os.environ.get("ATTACK_MESSAGES", "100000"))
 DURATION_S = float(os.environ.get("ATTACK_S", "900"))
+COLD_STARTS = 1 + int(DURATION_S // 250)
 
 
 @pytest.mark.parametrize("faults", [False, True], ids=["messages", "messages and faults"])
@@ -49,6 +50,7 @@ def test_nobody_suffers(tmp_path, monkeypatch, faults):
             duration_s=DURATION_S,
             temporary=temporary,
             start_again=partial(start, server.ports) if faults else None,
+            cold_starts=COLD_STARTS,
             disk=disk if faults else None,
         )
     for log in logs:

@@ -35,6 +35,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnxruntime
+from ort_cores import usable_cores
 
 NO_SPINNING = {"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"}
 SHRINKAGE = "memory.enable_memory_arena_shrinkage"
@@ -125,7 +126,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
 
 def _fewer_cores() -> int:
     """Return the cores that this process may use where these are not all, else 0."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return cores if cores < (os.cpu_count() or cores) else 0
 
 

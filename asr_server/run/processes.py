@@ -18,7 +18,8 @@ from asr_server.run.installation import STUB_NAME
 
 # Runs before the program, in its process: asks the kernel to end it with the starter, takes the
 # cores of the thread that asked, then becomes it. A pre-exec hook in the parent would do the same,
-# but runs Python between fork and exec, which can deadlock where gRPC has started its threads. 1 is PR_SET_PDEATHSIG, 15 SIGTERM.
+# but runs Python between fork and exec, which can deadlock where gRPC has started its threads.
+# 1 is PR_SET_PDEATHSIG, 15 SIGTERM.
 _EXEC_BOUND_TO_STARTER = (
     "import ctypes, os, sys\n"
     "ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)\n"

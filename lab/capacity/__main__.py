@@ -85,7 +85,7 @@ def _fleet(sizes: Sequence[int]) -> int:
         target.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
 
     for servers in sizes:
-        seconds = max(_REQUESTS / (servers * 450), 0.6)
+        seconds = max(_REQUESTS / (servers * 450), 1.2)
         for load, deaths, chooses in (
             (0.5, 0, True),
             (0.8, 0, False),

@@ -19,7 +19,7 @@ from lab.capacity.machine import Machine, MachineSpec
 
 Steps = Generator[simpy.Event, None, None]
 
-_WARM_UP_S = 0.2
+_WARM_UP_S = 0.6
 _DEAD, _TRIFLE = 1e6, 1e-9
 
 

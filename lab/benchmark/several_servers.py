@@ -6,9 +6,9 @@
         --sensevoice .cache/random_models/sensevoice-full-seed0 --seconds 40
 
 `cost`: the same live sessions, at the speed of speech, through a gateway that knows one Triton and
-through one that knows three, in turns; what counts is the processor time of the gateways. The live
-text is streaming Paraformer's, which is asked every 600 ms: SenseVoice is asked the less often the
-longer its answers take, and three Tritons on the same cores take longer than one.
+through one that knows three, in turns; what counts is the processor time of the gateways. How often
+Triton is asked is told, too: a gateway that waits longer for answers asks less often, and spends
+less. The live text is streaming Paraformer's, which depends on that less than SenseVoice's.
 
 `carry`: requests to SenseVoice, as many as get through: a Triton that is pinned to the first core,
 with a client pinned to it, too; and two Tritons, each pinned to a core of its own, with a client
@@ -41,13 +41,15 @@ from asr_server.models import KINDS
 from asr_server.places import ROOT, SAMPLES
 from asr_server.run import TritonServer
 from lab.benchmark.installed_models import installed
+from lab.benchmark.server_statistics import read_statistics
 from lab.benchmark.workload import Recording, make_recordings
-from tests.cluster import GatewayProcess, running_cluster, speak
+from tests.cluster import Cluster, GatewayProcess, running_cluster, speak
 from tests.gateway.gateways import spoken_pcm
 from tests.serving import EMBEDDED, install_models, running
 
 KIND = KINDS["sensevoice"]
 COSTED = ("vad", "sensevoice", "paraformer-online")
+ASKED = ("vad", "sensevoice", "streaming_paraformer")
 IN_FLIGHT = 4  # requests for each server
 WARM_UP_S = 3.0
 
@@ -82,22 +84,34 @@ def cost(folder: Path, sessions: int, turns: int) -> None:
         ratios = []
         for turn in range(turns):
             used: dict[int, float] = {}
+            asked: dict[int, int] = {}
             for which in (0, 1) if turn % 2 else (1, 0):
-                before = psutil.Process(gateways[which].pid).cpu_times()
+                before, asked_before = _processor_s(gateways[which]), _asked(cluster)
                 asyncio.run(_sessions(gateways[which], audios, sessions))
-                after = psutil.Process(gateways[which].pid).cpu_times()
-                used[which] = after.user + after.system - before.user - before.system
+                used[which] = _processor_s(gateways[which]) - before
+                asked[which] = _asked(cluster) - asked_before
             one, three = (1000 * used[which] / audio_s for which in (0, 1))
             ratios.append(three / one)
             print(
-                f"processor ms per second of audio: one {one:.2f}, three {three:.2f}, "
-                f"{100 * (three / one - 1):+.1f} %",
+                f"processor ms per second of audio: one {one:.2f} ({asked[0]} requests), three "
+                f"{three:.2f} ({asked[1]} requests), {100 * (three / one - 1):+.1f} %",
                 flush=True,
             )
         print(
             f"median {100 * (statistics.median(ratios) - 1):+.1f} %, "
             f"{100 * (min(ratios) - 1):+.1f} to {100 * (max(ratios) - 1):+.1f} %"
         )
+
+
+def _processor_s(gateway: GatewayProcess) -> float:
+    used = psutil.Process(gateway.pid).cpu_times()
+    return used.user + used.system
+
+
+def _asked(cluster: Cluster) -> int:
+    """Return how often the Tritons were asked by gateways."""
+    statistics = [read_statistics(triton.server.http_url) for triton in cluster.tritons]
+    return sum(each[model].inferences for each in statistics for model in ASKED)
 
 
 async def _ask(urls: Sequence[str], recordings: Sequence[Recording], seconds: float) -> float:

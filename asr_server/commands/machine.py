@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from asr_contract.cores import usable_cores
 from asr_server.gpus import usable_gpus
 from asr_server.models.names import OnnxRuntime
 from asr_server.onnxruntime_package import describe_runtime, installed_packages
@@ -13,7 +14,6 @@ from asr_server.run import (
     TritonServerError,
     count_instances,
     find_installation,
-    usable_cores,
 )
 from asr_server.run.releases import check_release, running_release
 

@@ -10,7 +10,7 @@ from asr_server.run.endpoints import Endpoints
 from asr_server.run.flags import ServerFlags
 from asr_server.run.gateway_part import gateway_part
 from asr_server.run.installation import TritonInstallation, TritonServerError, find_installation
-from asr_server.run.instances import count_instances, usable_cores
+from asr_server.run.instances import count_instances
 from asr_server.run.listening import Ports, Sockets
 from asr_server.run.parts import Part
 from asr_server.run.ports import held_ports
@@ -39,5 +39,4 @@ __all__ = [
     "held_ports",
     "serve",
     "start_bound",
-    "usable_cores",
 ]

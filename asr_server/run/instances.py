@@ -7,7 +7,6 @@ with the remark `# serve` behind their `instance_group`.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,11 +40,6 @@ def count_instances(cores: int, gpus: int) -> dict[str, int]:
         }
     share = cores // _CORES_OF_ONE
     return {_SEARCH: max(1, share), _FRONT_END: max(2, share)}
-
-
-def usable_cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def with_instances(

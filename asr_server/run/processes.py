@@ -17,14 +17,16 @@ from typing import Any
 
 from asr_server.run.installation import STUB_NAME
 
-# Runs before the program, in its process: asks the kernel to end it with the starter, then becomes
-# it. A pre-exec hook in the parent would do the same, but runs Python between fork and exec,
-# which can deadlock where gRPC has started its threads. 1 is PR_SET_PDEATHSIG, 15 SIGTERM.
+# Runs before the program, in its process: asks the kernel to end it with the starter, takes the
+# cores of the thread that asked, then becomes it. A pre-exec hook in the parent would do the same,
+# but runs Python between fork and exec, which can deadlock where gRPC has started its threads.
+# 1 is PR_SET_PDEATHSIG, 15 SIGTERM.
 _EXEC_BOUND_TO_STARTER = (
     "import ctypes, os, sys\n"
     "ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)\n"
     "if os.getppid() != int(sys.argv[1]): sys.exit('the starter has ended')\n"
-    "os.execv(sys.argv[2], sys.argv[2:])\n"
+    "os.sched_setaffinity(0, map(int, sys.argv[2].split(',')))\n"
+    "os.execv(sys.argv[3], sys.argv[3:])\n"
 )
 _END_S = 2.0  # what a leader has told to end may take so long
 
@@ -39,7 +41,8 @@ def start_bound(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]
     """Start a program that gets SIGTERM when this process ends, in whatever way.
 
     The kernel tells of the end of threads, not of processes; so it is started in a thread that
-    lasts as long as the process, whichever thread asks for it.
+    lasts as long as the process, whichever thread asks for it. It may use the cores that this one
+    may.
 
     Args:
         command: the program's path and its arguments.
@@ -56,7 +59,8 @@ def start_bound(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]
         if _thread is None or not _thread.is_alive():  # none is alive after a fork
             _thread = threading.Thread(target=_start_all, name="process-starter", daemon=True)
             _thread.start()
-    _starts.put((started, [*isolated, str(os.getpid()), *command], options))
+    cores = ",".join(map(str, os.sched_getaffinity(0)))
+    _starts.put((started, [*isolated, str(os.getpid()), cores, *command], options))
     return started.result()
 
 

@@ -4,7 +4,9 @@ Keys and values are those of Triton's C++ backend (its README, "Other Optimizati
 "ONNX Runtime with CUDA/TensorRT"). Where a parameter is absent ONNX Runtime's own default
 holds, as in C++, except for spinning:
 
-* intra_op_thread_count, inter_op_thread_count: "0" or absent is one thread per core;
+* intra_op_thread_count, inter_op_thread_count: "0" or absent is one thread per core
+  that the process may use (ONNX Runtime itself takes all of the machine's, and puts its threads on
+  cores that `taskset` or a container forbids);
 * execution_mode: "0" sequential, "1" parallel;
 * enable_mem_arena: on. The CPU arena keeps the largest batch's memory until the model unloads,
   unless memory.enable_memory_arena_shrinkage ("cpu:0", "cpu:0;gpu:0") frees it after each run;
@@ -27,11 +29,13 @@ configuration: `session.*`, handed to ONNX Runtime as session configuration entr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnxruntime
+from ort_cores import usable_cores
 
 NO_SPINNING = {"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"}
 SHRINKAGE = "memory.enable_memory_arena_shrinkage"
@@ -52,7 +56,7 @@ class Settings:
     """The checked parameters of a model; None leaves ONNX Runtime's default.
 
     Attributes:
-        intra_op_threads, inter_op_threads: 0 is one per core.
+        intra_op_threads, inter_op_threads: 0 is one per core that may be used.
         parallel: run independent branches of the graph at once.
         mem_arena, mem_pattern: see the module; on a GPU `settings_on_gpu`.
         graph_level: `optimization.graph.level`; 0 is everything.
@@ -120,11 +124,17 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     )
 
 
+def _fewer_cores() -> int:
+    """Return the cores that this process may use where these are not all, else 0."""
+    cores = usable_cores()
+    return cores if cores < (os.cpu_count() or cores) else 0
+
+
 def session_options(settings: Settings) -> onnxruntime.SessionOptions:
     """Return ONNX Runtime's session options for a model."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = settings.intra_op_threads
-    options.inter_op_num_threads = settings.inter_op_threads
+    options.intra_op_num_threads = settings.intra_op_threads or _fewer_cores()
+    options.inter_op_num_threads = settings.inter_op_threads or _fewer_cores()
     if settings.parallel:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
     if settings.mem_arena is not None:

@@ -18,13 +18,13 @@ with the device to itself before it counts as failed.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from ort_cores import usable_cores
 from ort_providers import is_gpu
 from ort_settings import Settings
 
@@ -40,12 +40,12 @@ def runs_at_a_time(settings: Settings, kind: str) -> int:
     """
     if is_gpu(kind):
         return settings.concurrent_runs_on_gpu
-    return settings.concurrent_runs or len(os.sched_getaffinity(0))
+    return settings.concurrent_runs or usable_cores()
 
 
 def threads_beside_others(runs: int) -> int:
     """Return the threads for each of `runs` runs at a time, which share the cores; at least 1."""
-    return max(len(os.sched_getaffinity(0)) // runs, 1)
+    return max(usable_cores() // runs, 1)
 
 
 class Turns:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import yaml
 
+from asr_contract.cores import usable_cores
 from asr_server.models import KINDS, VERSION, copy_repository
 from asr_server.places import ONNXRUNTIME_BACKEND
-from asr_server.run import TritonServer, count_instances, usable_cores
+from asr_server.run import TritonServer, count_instances
 from lab.benchmark.bare_streaming import CHUNK_S
 from lab.benchmark.realtime import load_triton
 from lab.benchmark.running_server import START_TIMEOUT_S

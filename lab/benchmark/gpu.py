@@ -13,11 +13,12 @@ from pathlib import Path
 
 from asr_client import Client
 from asr_contract import SAMPLE_RATE
+from asr_contract.cores import usable_cores
 from asr_server.gpus import usable_gpus
 from asr_server.models import KINDS, VERSION
 from asr_server.models.config_blocks import GRAPH
 from asr_server.models.names import Device, OnnxRuntime
-from asr_server.run import TritonServer, count_instances, usable_cores
+from asr_server.run import TritonServer, count_instances
 from lab.benchmark.bare_graphs import GraphResult, NoGpuError, measure_graph
 from lab.benchmark.gpu_use import GpuUse, GpuWatch
 from lab.benchmark.installed_models import MeasuredPrecision, installed

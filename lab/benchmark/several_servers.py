@@ -1,20 +1,27 @@
 """What several servers cost a gateway, and what a second server adds.
 
     python -m lab.benchmark.several_servers cost --sessions 40 --turns 5
-    python -m lab.benchmark.several_servers carry --turns 3
+    python -m lab.benchmark.several_servers carry
+    python -m lab.benchmark.several_servers carry \\
+        --sensevoice .cache/random_models/sensevoice-full-seed0 --seconds 40
 
 `cost`: the same live sessions, at the speed of speech, through a gateway that knows one Triton and
-through one that knows three, in turns; what counts is the processor time of the gateways.
+through one that knows three, in turns; what counts is the processor time of the gateways. How often
+Triton is asked is told, too: a gateway that waits longer for answers asks less often, and spends
+less. The live text is streaming Paraformer's, which depends on that less than SenseVoice's.
 
 `carry`: requests to SenseVoice, as many as get through: a Triton that is pinned to the first core,
 with a client pinned to it, too; and two Tritons, each pinned to a core of its own, with a client
-that may use both. So both have all that is needed for a request on their cores.
+that may use both. So both have all that is needed for a request on their cores. The small embedded
+model takes less of them than what stands around it; one of full size, from
+`scripts.export_random_models`, nearly all, as in service.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import multiprocessing
 import os
 import statistics
@@ -29,17 +36,22 @@ from pathlib import Path
 import psutil
 
 from asr_client import AsyncClient
-from asr_client.audio import Waveform
 from asr_contract import SAMPLE_RATE
+from asr_server.models import KINDS
+from asr_server.places import ROOT, SAMPLES
 from asr_server.run import TritonServer
-from tests.cluster import GatewayProcess, running_cluster, speak
+from lab.benchmark.installed_models import installed
+from lab.benchmark.server_statistics import read_statistics
+from lab.benchmark.workload import Recording, make_recordings
+from tests.cluster import Cluster, GatewayProcess, running_cluster, speak
 from tests.gateway.gateways import spoken_pcm
-from tests.recordings import heldout
 from tests.serving import EMBEDDED, install_models, running
 
-IN_FLIGHT = 8  # requests for each server
-WARM_UP_S = 2.0
-MODELS = ("vad", "sensevoice")
+KIND = KINDS["sensevoice"]
+COSTED = ("vad", "sensevoice", "paraformer-online")
+ASKED = ("vad", "sensevoice", "streaming_paraformer")
+IN_FLIGHT = 4  # requests for each server
+WARM_UP_S = 3.0
 
 
 async def _sessions(gateway: GatewayProcess, audios: Sequence[bytes], count: int) -> None:
@@ -58,13 +70,12 @@ def cost(folder: Path, sessions: int, turns: int) -> None:
     """Print the processor time of both gateways per second of audio, and their ratio."""
     audios = [spoken_pcm(4, seed=seed) for seed in range(6)]
     audio_s = sum(len(audios[number % len(audios)]) for number in range(sessions)) / 32_000
-    repositories = install_models(folder, {name: EMBEDDED[name] for name in MODELS})
-    options = ("--online-model=sensevoice", "--max-sessions-per-client=512")
+    repositories = install_models(folder, {name: EMBEDDED[name] for name in COSTED})
     with ExitStack() as stack:
         cluster = stack.enter_context(running_cluster(repositories, folder, 3, 0))
         gateways = []
         for number, urls in enumerate((cluster.urls[:1], cluster.urls)):
-            gateway = GatewayProcess(urls, folder, number, *options)
+            gateway = GatewayProcess(urls, folder, number, "--max-sessions-per-client=512")
             gateway.start()
             stack.callback(gateway.stop)
             gateways.append(gateway)
@@ -73,68 +84,100 @@ def cost(folder: Path, sessions: int, turns: int) -> None:
         ratios = []
         for turn in range(turns):
             used: dict[int, float] = {}
+            asked: dict[int, int] = {}
             for which in (0, 1) if turn % 2 else (1, 0):
-                before = psutil.Process(gateways[which].pid).cpu_times()
+                before, asked_before = _processor_s(gateways[which]), _asked(cluster)
                 asyncio.run(_sessions(gateways[which], audios, sessions))
-                after = psutil.Process(gateways[which].pid).cpu_times()
-                used[which] = after.user + after.system - before.user - before.system
+                used[which] = _processor_s(gateways[which]) - before
+                asked[which] = _asked(cluster) - asked_before
             one, three = (1000 * used[which] / audio_s for which in (0, 1))
             ratios.append(three / one)
             print(
-                f"processor ms per second of audio: one {one:.2f}, three {three:.2f}, "
-                f"{100 * (three / one - 1):+.1f} %",
+                f"processor ms per second of audio: one {one:.2f} ({asked[0]} requests), three "
+                f"{three:.2f} ({asked[1]} requests), {100 * (three / one - 1):+.1f} %",
                 flush=True,
             )
-        print(f"median {100 * (statistics.median(ratios) - 1):+.1f} %")
+        print(
+            f"median {100 * (statistics.median(ratios) - 1):+.1f} %, "
+            f"{100 * (min(ratios) - 1):+.1f} to {100 * (max(ratios) - 1):+.1f} %"
+        )
 
 
-async def _ask(urls: Sequence[str], waveforms: Sequence[Waveform], seconds: float) -> float:
-    """Return how many seconds of audio are recognised in a second."""
-    begun_s = time.perf_counter() + WARM_UP_S
-    end_s, heard = begun_s + seconds, 0.0
+def _processor_s(gateway: GatewayProcess) -> float:
+    used = psutil.Process(gateway.pid).cpu_times()
+    return used.user + used.system
 
-    async def one(client: AsyncClient, number: int) -> None:
+
+def _asked(cluster: Cluster) -> int:
+    """Return how often the Tritons were asked by gateways."""
+    statistics = [read_statistics(triton.server.http_url) for triton in cluster.tritons]
+    return sum(each[model].inferences for each in statistics for model in ASKED)
+
+
+async def _ask(urls: Sequence[str], recordings: Sequence[Recording], seconds: float) -> float:
+    """Return how many seconds of audio are recognised in a second.
+
+    Of a request that was under way when the time began or ended, the part that lies in it counts.
+    """
+    begin_s = time.perf_counter() + WARM_UP_S
+    end_s, heard = begin_s + seconds, 0.0
+    endless = itertools.cycle(recordings)
+
+    async def ask(client: AsyncClient) -> None:
         nonlocal heard
-        while time.perf_counter() < end_s:
-            waveform = waveforms[number % len(waveforms)]
-            await client.transcribe(waveform, sample_rate=SAMPLE_RATE, model="sensevoice")
-            if begun_s < time.perf_counter() < end_s:
-                heard += waveform.size / SAMPLE_RATE
-            number += IN_FLIGHT + 1
+        while (sent_s := time.perf_counter()) < end_s:
+            recording = next(endless)
+            await client.transcribe(recording, sample_rate=SAMPLE_RATE, model=KIND.name)
+            done_s = time.perf_counter()
+            inside_s = max(min(done_s, end_s) - max(sent_s, begin_s), 0.0)
+            heard += len(recording) / SAMPLE_RATE * inside_s / (done_s - sent_s)
 
     async with AsyncClient(urls) as client:
-        await asyncio.gather(*(one(client, number) for number in range(IN_FLIGHT * len(urls))))
+        await asyncio.gather(*(ask(client) for _ in range(IN_FLIGHT * len(urls))))
     return heard / seconds
 
 
 def _client(urls: list[str], seconds: float) -> float:
     """Ask, in a process of its own."""
-    waveforms = [samples for _, text, samples in heldout() if text]
-    return asyncio.run(_ask(urls, waveforms, seconds))
+    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), 256)
+    return asyncio.run(_ask(urls, recordings, seconds))
 
 
-def carry(folder: Path, seconds: float, turns: int) -> None:
+def carry(folder: Path, source: Path, seconds: float, turns: int) -> None:
     """Print what one Triton on one core carries, and two on two."""
     all_cores = os.sched_getaffinity(0)
     first, second = sorted(all_cores)[:2]
-    repositories = install_models(folder, {"sensevoice": EMBEDDED["sensevoice"]})
+    repository = installed(KIND, source, ROOT / ".cache" / "benchmark" / source.name)
     with ExitStack() as stack:
         urls = []
         for core in (first, second):
             os.sched_setaffinity(0, {core})  # what is started now stays there
-            server = TritonServer(repositories, log=folder / f"log{core}")
+            server = TritonServer([repository], log=folder / f"log{core}")
             urls.append(f"grpc://{stack.enter_context(running(server)).grpc_url}")
+            _check_cores(server.pid, {core})
         os.sched_setaffinity(0, all_cores)
         ratios = []
-        for _ in range(turns):
-            one = _measured({first}, urls[:1], seconds)
-            two = _measured({first, second}, urls, seconds)
-            ratios.append(two / one)
+        for turn in range(turns):
+            carried: dict[int, float] = {}
+            for count in (1, 2) if turn % 2 else (2, 1):
+                cores = {first, second} if count == 2 else {first}
+                carried[count] = _measured(cores, urls[:count], seconds)
+            ratios.append(carried[2] / carried[1])
             print(
-                f"seconds of audio a second: one {one:.1f}, two {two:.1f}, {two / one:.2f} times",
+                f"seconds of audio a second: one {carried[1]:.1f}, two {carried[2]:.1f}, "
+                f"{ratios[-1]:.2f} times",
                 flush=True,
             )
-        print(f"median {statistics.median(ratios):.2f} times")
+        print(f"median {statistics.median(ratios):.2f} times, least {min(ratios):.2f}")
+
+
+def _check_cores(pid: int, cores: set[int]) -> None:
+    """Raise RuntimeError where a thread of a server or of its models may use other cores."""
+    server = psutil.Process(pid)
+    for process in (server, *server.children(recursive=True)):
+        for thread in process.threads():
+            if os.sched_getaffinity(thread.id) != cores:
+                raise RuntimeError(f"{process.name()} is not pinned to {cores}")
 
 
 def _measured(cores: set[int], urls: list[str], seconds: float) -> float:
@@ -150,13 +193,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=["cost", "carry"])
     parser.add_argument("--sessions", type=int, default=40, help="of cost, at a time")
     parser.add_argument("--seconds", type=float, default=15.0, help="of carry, for each figure")
+    parser.add_argument("--sensevoice", type=Path, default=KIND.embedded,
+                        help="of carry, exported model; default: embedded")  # fmt: skip
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         if options.what == "cost":
             cost(Path(folder), options.sessions, options.turns)
         else:
-            carry(Path(folder), options.seconds, options.turns)
+            carry(Path(folder), options.sensevoice, options.seconds, options.turns)
     return 0
 
 

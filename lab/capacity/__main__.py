@@ -21,7 +21,7 @@ from pathlib import Path
 
 from asr_server.places import ROOT
 from lab.capacity.plan import machine_rates, plan_table
-from lab.capacity.records import RECORDS, h200_record
+from lab.capacity.records import RECORDS
 
 _SIZES = (10, 100, 1000)
 _REQUESTS = 40_000  # of a simulation, about
@@ -68,11 +68,11 @@ def _measure(options: argparse.Namespace) -> int:
 
 def _fleet(sizes: Sequence[int]) -> int:
     """Write what many servers do, one size after the other; other sizes stay as they are."""
-    from lab.capacity.calibration import machine_of_gpu
+    from lab.capacity.calibration import gpu_record, machine_of_gpu
     from lab.capacity.fleet import Fleet, FleetPlan
     from lab.capacity.sessions import Sessions
 
-    spec, target = machine_of_gpu(h200_record()), RECORDS / "fleet.json"
+    spec, target = machine_of_gpu(gpu_record("sensevoice")), RECORDS / "fleet.json"
     known = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
     rows, sessions = (
         [row for row in known.get(name, ()) if row["servers"] not in sizes]
@@ -85,7 +85,7 @@ def _fleet(sizes: Sequence[int]) -> int:
         target.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
 
     for servers in sizes:
-        seconds = max(_REQUESTS / (servers * 450), 0.6)
+        seconds = max(_REQUESTS / (servers * 450), 1.2)
         for load, deaths, chooses in (
             (0.5, 0, True),
             (0.8, 0, False),

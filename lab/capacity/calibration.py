@@ -1,10 +1,10 @@
 """What a machine takes, read from recorded measurements: the simulation's only numbers.
 
 `docs/benchmarks/glue.json` and what `measure` writes have a stand-in for the encoder, whose time is
-given; of an H200, `docs/capacity/h200.json` has loads from which the time of a run follows: it is
-what a full batch and a half-full one took. Processor times are those of one load, and what else a
-lone request takes, while nothing else happens, all take: that the other loads come out right is
-what the comparison is about.
+given; of an H200, `docs/benchmarks/gpu.json` and `docs/capacity/h200.json`, of the version before,
+have loads from which the time of a run follows: a straight line through what their batches took.
+Processor times are those of one load, and what else a lone request takes, while nothing else
+happens, all take: that the latencies of all loads come out right is what the comparison is about.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ from lab.benchmark.workload import (
 )
 from lab.capacity.load import simulate_load
 from lab.capacity.machine import MachineSpec, Run
+from lab.capacity.records import gpu_loads
+
+# What `benchmark gpu` served on 16 cores: rows of a run and runs at a time, of each encoder;
+# processes of each front end and scoring.
+_BENCHMARKED = {"max_batch": 128, "runs": 2, "processes": 2}
 
 CLIENT, TRITON = "client", "tritonserver"
 FRONT_END, ENCODER, SCORING = (
@@ -61,31 +66,46 @@ def machine_of_glue(
     return _machine({CLIENT: client_ms / 1000, **used_s}, run, loads[0])
 
 
+def gpu_record(model: str) -> dict[str, Any]:
+    """Return what `benchmark gpu` measured of a recogniser, in the form of `h200.json`."""
+    loads = gpu_loads(model)
+    busy = loads[-2]["load"]
+    parts = {TRITON: TRITON, FRONT_END: f"{model}_feature_extractor", SCORING: f"{model}_scoring"}
+    used = {name: busy["cpu_ms"][of] / 1000 * busy["audio_per_s"] for name, of in parts.items()}
+    return {
+        **_BENCHMARKED,
+        "mean_audio_s": float(np.mean(audio_lengths_s(4096))),
+        "cores_used": {"at": busy["concurrency"], **used},
+        "loads": [{**each["load"], "mean_batch": each["mean_batch"]} for each in loads],
+    }
+
+
 def machine_of_gpu(record: Mapping[str, Any]) -> MachineSpec:
-    """Return the machine of `h200.json`; its clients ran on cores of their own."""
-    loads = {load["concurrency"]: load for load in record["loads"]}
-    half, full = (_run_of(loads[number], record["mean_audio_s"]) for number in (64, 256))
-    row_s = (full[1] - half[1]) / (full[0] - half[0])
+    """Return the machine of a record of an H200; its clients ran on cores of their own."""
+    at_a_time, loads = record["runs"], {load["concurrency"]: load for load in record["loads"]}
+    batches = [load for load in loads.values() if load["concurrency"] > 1]
+    audio_s = np.array([load["mean_batch"] * record["mean_audio_s"] for load in batches])
+    # The encoder is never without work. What counts is a share of the time, so that the line passes
+    # short runs as closely as long ones.
+    run_s = at_a_time * audio_s / [load["audio_per_s"] for load in batches]
+    second_s, fixed_s = map(float, np.polyfit(audio_s, run_s, 1, w=1 / run_s))
     used = record["cores_used"]
     per_s = loads[used["at"]]["audio_per_s"]
     used_s = {name: cores / per_s for name, cores in used.items() if name != "at"}
-    run = Run(half[1] - row_s * half[0], row_s, record["max_batch"])
-    return _machine({CLIENT: 0.0, **used_s}, run, loads[1])
+    run = Run(fixed_s, 0.0, record["max_batch"], at_a_time, second_s)
+    return _machine({CLIENT: 0.0, **used_s}, run, loads[1], record["processes"])
 
 
-def _run_of(load: Mapping[str, Any], mean_audio_s: float) -> tuple[float, float]:
-    """Return the mean rows of a run, and the time from one run to the next."""
-    rows = load["mean_batch"]
-    return rows, rows * mean_audio_s / load["audio_per_s"]
-
-
-def _machine(used_s: Mapping[str, float], run: Run, lone: Mapping[str, Any]) -> MachineSpec:
+def _machine(
+    used_s: Mapping[str, float], run: Run, lone: Mapping[str, Any], processes: int = 1
+) -> MachineSpec:
     """Return a machine; client and `tritonserver` do half of their work on either way."""
     client_s, triton_s = used_s[CLIENT] / 2, used_s[TRITON] / 2
     spec = MachineSpec(
         {CLIENT: client_s, TRITON: triton_s, FRONT_END: used_s[FRONT_END]},
         {SCORING: used_s[SCORING], TRITON: triton_s, CLIENT: client_s},
         run,
+        processes={FRONT_END: processes, SCORING: processes},
     )
     without_s = simulate_load(spec, audio_lengths_s(16), 1).p50_s
     return replace(spec, passing_s=max(lone["p50_s"] - without_s, 0.0))

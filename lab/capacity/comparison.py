@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lab.capacity.calibration import audio_lengths_s, machine_of_glue, machine_of_gpu
+from lab.capacity.calibration import (
+    audio_lengths_s,
+    gpu_record,
+    machine_of_glue,
+    machine_of_gpu,
+)
 from lab.capacity.load import SimulatedLoad, simulate_arrivals, simulate_load
 from lab.capacity.machine import MachineSpec
 from lab.capacity.records import GLUE, RECORDS, STREAMING, h200_record, streaming_record
 from lab.capacity.streams import SimulatedStreams, machine_of_streams, simulate_streams
 
+_GPU_LOAD_S = 5.0  # of each load of `benchmark gpu`
 _CLIENT_MS = 0.3  # of glue.json, which has none: as in here.json
 
 
@@ -49,8 +55,12 @@ def compare_all() -> Iterator[Compared]:
     for path in sorted(RECORDS.glob("here-*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         yield from _compare(path.name, machine_of_record(record), record)
-    record = h200_record()
-    yield from _compare("h200.json", machine_of_gpu(record), record)
+    for source, record in {
+        "gpu.json, sensevoice": gpu_record("sensevoice"),
+        "gpu.json, paraformer": gpu_record("paraformer"),
+        "h200.json": h200_record(),
+    }.items():
+        yield from _compare(source, machine_of_gpu(record), record, _GPU_LOAD_S)
     record = streaming_record()
     streams = machine_of_streams(record)
     for load in record["loads"]:
@@ -64,10 +74,21 @@ def machine_of_record(record: dict[str, Any]) -> MachineSpec:
     return machine_of_glue(record["loads"], record["run_s"], record["max_batch"], client_ms)
 
 
-def _compare(source: str, spec: MachineSpec, record: dict[str, Any]) -> Iterator[Compared]:
+def _compare(
+    source: str, spec: MachineSpec, record: dict[str, Any], load_s: float = 0.0
+) -> Iterator[Compared]:
+    """Simulate a record's loads, with as many requests as there were.
+
+    Args:
+        source: its name.
+        spec: the machine.
+        record: what was measured.
+        load_s: how long each load took; 0 for eight requests for each at a time.
+    """
     for load in record["loads"]:
         number = load["concurrency"]
-        lengths_s = audio_lengths_s(max(16, 8 * number))
+        requests = int(load_s * load["audio_per_s"] / record["mean_audio_s"]) if load_s else 0
+        lengths_s = audio_lengths_s(requests or max(16, 8 * number))
         simulated = simulate_load(spec, lengths_s, number)
         yield _compared(source, f"{number} at a time", load, simulated)
     for load in record.get("arrivals", []):

@@ -19,7 +19,7 @@ from lab.capacity.machine import Machine, MachineSpec
 
 Steps = Generator[simpy.Event, None, None]
 
-_WARM_UP_S = 0.2
+_WARM_UP_S = 0.6
 _DEAD, _TRIFLE = 1e6, 1e-9
 
 
@@ -190,8 +190,12 @@ def most_audio_per_s(spec: MachineSpec) -> float:
     run = spec.run
     mean_s = float(np.mean(audio_lengths_s(4096)))
     single = {**spec.before_s, **spec.after_s}
-    busiest_s = max(cost for name, cost in single.items() if name not in spec.many_threads)
-    rows_per_s = run.max_batch / run.seconds(run.max_batch)
+    busiest_s = max(
+        cost / spec.processes.get(name, 1)
+        for name, cost in single.items()
+        if name not in spec.many_threads
+    )
+    rows_per_s = run.at_a_time * run.max_batch / run.seconds(run.max_batch, run.max_batch * mean_s)
     limits = [rows_per_s * mean_s]
     if busiest_s:
         limits.append(1 / busiest_s)

@@ -21,8 +21,9 @@ import numpy as np
 
 from asr_client import AsyncClient
 from asr_contract import SAMPLE_RATE
+from asr_contract.cores import usable_cores
 from asr_server.places import SAMPLES
-from asr_server.run import TritonServer, usable_cores
+from asr_server.run import TritonServer
 from lab.benchmark.glue import KIND, read_runs, serving_stand_in
 from lab.benchmark.report import describe_machine
 from lab.benchmark.server_load import load_server, warm_up

@@ -13,15 +13,15 @@ STREAMING = ROOT / "docs" / "benchmarks" / "streaming.json"
 GPU_BENCHMARK = STREAMING.with_name("gpu.json")
 
 
-def gpu_loads() -> list[dict[str, Any]]:
-    """Return the loads of SenseVoice that `benchmark gpu` measured."""
+def gpu_loads(model: str = "sensevoice") -> list[dict[str, Any]]:
+    """Return the loads of a recogniser that `benchmark gpu` measured."""
     results = json.loads(GPU_BENCHMARK.read_text(encoding="utf-8"))["results"]
-    loads: list[dict[str, Any]] = results["server"]["sensevoice"]
+    loads: list[dict[str, Any]] = results["server"][model]
     return loads
 
 
 def h200_record() -> dict[str, Any]:
-    """Return what was measured on an H200 with one run at a time."""
+    """Return what was measured on an H200 before, with one run at a time; streams in fp32, too."""
     record: dict[str, Any] = json.loads((RECORDS / "h200.json").read_text(encoding="utf-8"))
     return record
 

@@ -1,5 +1,6 @@
 """A model's configuration: parameters, the graph's signature, what is missing."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "backends" / "onnxruntime"))
 from ort_complete import complete_config, needs_completion
 from ort_settings import Settings, read_settings, run_options, session_options
 from ort_signature import check_config, read_signature
+
+MODEL = Path(__file__).parents[2] / "embedded_models" / "vad" / "model.onnx"
 
 
 @dataclass
@@ -72,6 +75,20 @@ LENGTHS = tensor("lengths", 1, data_type="TYPE_INT32", reshape={"shape": []})
 def test_absent_parameters_leave_the_defaults():
     assert read_settings({}) == read_settings({"parameters": {}}) == Settings()
     assert read_settings(parameters(unknown="whatever")) == Settings()
+
+
+def test_threads_stay_on_the_cores_that_the_process_may_use():
+    """Threads that ONNX Runtime counts itself go to the machine's other cores as well."""
+    cores, before = os.sched_getaffinity(0), set(os.listdir("/proc/self/task"))
+    mine = {min(cores)}
+    os.sched_setaffinity(0, mine)  # of this thread, and of those that it starts
+    try:
+        session = onnxruntime.InferenceSession(MODEL, session_options(Settings()))
+        started = set(os.listdir("/proc/self/task")) - before
+        assert all(os.sched_getaffinity(int(task)) == mine for task in started)
+        del session
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def test_parameters_reach_the_session_options():

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tritonclient.utils import InferenceServerException
 
 from asr_server.places import ROOT
+from tests.client.misbehaving import refusing_port
 from tests.gateway.gateways import (
     STARTED_S,
     begin,
@@ -126,6 +127,24 @@ def test_errors_are_counted_by_door_and_kind(exchange, gateway):
     assert 'asr_gateway_errors_total{door="openai",kind="audio"}' in page
     assert 'asr_gateway_real_time_factor_count{mode="http"}' in page
     assert 'asr_gateway_real_time_factor_count{mode="offline"}' in page
+
+
+def test_a_triton_that_is_left_out_is_named(triton_url):
+    lost = f"grpc://127.0.0.1:{refusing_port()}"
+
+    def up(gateway) -> dict[str, float]:
+        page = requests.get(f"{gateway.http}/metrics", timeout=60).text
+        (family,) = [
+            each
+            for each in text_string_to_metric_families(page)
+            if each.name == "asr_gateway_triton_up"
+        ]
+        return {sample.labels["server"]: sample.value for sample in family.samples}
+
+    with running_gateway(f"{triton_url},{lost}") as gateway:
+        wait_until(lambda: up(gateway) == {triton_url: 1.0, lost: 0.0})
+    with running_gateway(lost) as gateway:
+        wait_until(lambda: up(gateway) == {lost: 0.0})
 
 
 def test_gauges_follow_a_session(triton_url):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ thread.join()
 print(started[0].pid, flush=True)
 input()
 """
+PRINT_CORES = "import json, os; print(json.dumps(list(os.sched_getaffinity(0))))"
 PATIENCE_S = 60
 
 
@@ -36,6 +39,22 @@ def test_it_outlives_the_thread_that_asked_for_it():
     finally:
         started[0].kill()
         started[0].wait()
+
+
+def test_it_may_use_the_cores_of_the_thread_that_asked_for_it():
+    start_bound([sys.executable, "-c", ""]).wait(PATIENCE_S)  # the thread that starts is there
+    allowed: dict[int, set[int]] = {}
+
+    def ask(core: int) -> None:
+        os.sched_setaffinity(0, {core})  # of this thread
+        process = start_bound([sys.executable, "-c", PRINT_CORES], stdout=subprocess.PIPE)
+        allowed[core] = set(json.loads(process.communicate(timeout=PATIENCE_S)[0]))
+
+    for core in os.sched_getaffinity(0):
+        thread = threading.Thread(target=ask, args=(core,))
+        thread.start()
+        thread.join()
+    assert allowed == {core: {core} for core in os.sched_getaffinity(0)}
 
 
 @pytest.mark.parametrize("end", [subprocess.Popen.kill, lambda starter: starter.communicate("\n")])

@@ -10,7 +10,7 @@ from asr_contract import RECOGNISERS, STREAMING_MODEL
 
 from ..alignment import Alignment
 from ..audio import AudioInput, Channels, MediaSource, Pcm
-from ..cluster import read_endpoints, transport_of
+from ..cluster import Servers, read_endpoints, transport_of
 from ..files.options import DEFAULT_IN_FLIGHT, FileOptions
 from ..hotwords import Hotwords, encode_hotwords
 from ..known_speakers import KnownSpeakersInput
@@ -85,6 +85,14 @@ class AsyncClient(AsyncReadiness):
     def transport(self) -> Transport:
         """The way to the server, for what is built from the parts of `files`."""
         return self._transport
+
+    @property
+    def servers(self) -> dict[str, bool]:
+        """Whether each of several servers is given work, by its URL; nothing of a lone server.
+
+        They are looked at while the client is used, and for a minute after.
+        """
+        return self._transport.used if isinstance(self._transport, Servers) else {}
 
     @property
     def recogniser(self) -> RemoteRecogniser:

@@ -74,6 +74,11 @@ class Servers:
         return self._found
 
     @property
+    def used(self) -> dict[str, bool]:
+        """Whether each server is given work, by its URL: one that is lost is left out."""
+        return {server.endpoint.url: server.is_usable for server in self._members.all}
+
+    @property
     def has_several(self) -> bool:
         """Whether there is more than one server."""
         return len(self._members.all) > 1

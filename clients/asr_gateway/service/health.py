@@ -48,6 +48,7 @@ class Health:
 
     async def metrics(self, request: Request) -> Response:
         """Return what was counted, as Prometheus reads it."""
+        await self._gateway.triton.answers()  # whoever asks keeps the Tritons looked at
         return Response(
             self._gateway.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8"
         )

@@ -66,9 +66,14 @@ class Gateway:
         self.metrics.sessions.set_function(lambda: self.limits.open)
         self.metrics.draining.set_function(lambda: self.limits.draining)
         self.metrics.max_sessions.set(settings.max_sessions)
+        self.metrics.watch_tritons(self.tritons)
         self.sessions: set[Stoppable] = set()
         self._numbers = itertools.count(1)
         self._ended = asyncio.Event()
+
+    def tritons(self) -> dict[str, bool]:
+        """Return which Tritons are given work, by URL."""
+        return self.client.servers or {self.client.url: self.triton.answered}
 
     async def check_triton(self) -> None:
         """Refuse a session that could not begin.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from statistics import median
@@ -17,6 +17,8 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _LATENCIES_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 _DURATIONS_S = (0.05, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
@@ -33,6 +35,24 @@ class Waiting(Protocol):
     @property
     def late_s(self) -> float:
         """How long it waits, in seconds."""
+
+
+class _Tritons(Collector):
+    """Which of the Tritons are given work, as it is when somebody asks."""
+
+    def __init__(self, used: Callable[[], Mapping[str, bool]]) -> None:
+        self._used = used
+
+    def collect(self) -> Iterator[Metric]:
+        """Give a sample for each."""
+        gauge = GaugeMetricFamily(
+            "asr_gateway_triton_up",
+            "Whether a Triton is given work; 0 of one that is left out",
+            labels=["server"],
+        )
+        for url, is_used in self._used().items():
+            gauge.add_metric([url], float(is_used))
+        yield gauge
 
 
 class Metrics:
@@ -136,6 +156,14 @@ class Metrics:
             yield
         finally:
             self._inboxes.discard(inbox)
+
+    def watch_tritons(self, used: Callable[[], Mapping[str, bool]]) -> None:
+        """Show which Tritons are given work.
+
+        Args:
+            used: says so, by URL.
+        """
+        self._registry.register(_Tritons(used))
 
     def late_s(self) -> float:
         """Return how long live audio waits for the models, the median of the sessions."""

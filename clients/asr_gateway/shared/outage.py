@@ -35,22 +35,25 @@ class TritonWatch:
 
     Args:
         client: of the server.
+
+    Attributes:
+        answered: what was found when it was last looked at.
     """
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
         self._looking = asyncio.Lock()
         self._looked_s = float("-inf")
-        self._answers = True
+        self.answered = True
 
     async def answers(self) -> bool:
         """Return whether Triton said that it is ready, a second ago at most."""
         async with self._looking:
-            kept_s = _KEPT_S if self._answers else _AWAY_KEPT_S
+            kept_s = _KEPT_S if self.answered else _AWAY_KEPT_S
             if time.monotonic() - self._looked_s > kept_s:
-                self._answers = await self._look()
+                self.answered = await self._look()
                 self._looked_s = time.monotonic()
-        return self._answers
+        return self.answered
 
     async def back(self) -> None:
         """Wait until Triton answers; asks a moment later, as a process may just be starting."""

@@ -1,12 +1,12 @@
 """Windows of streams to text, with the encoder and decoder models called where there is work."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
+from asr_contract.cores import usable_cores
 from asr_core.paraformer import load_paraformer_decoder
 from asr_core.streaming import (
     DECODER_OUTPUTS,
@@ -44,7 +44,7 @@ class TritonPythonModel:
             load_paraformer_decoder(folder, hotword_settings(parameters)),
         )
         self.service = StreamingSearchService(recogniser, self.sessions.table)
-        cores = len(os.sched_getaffinity(0)) // parameters.instances
+        cores = usable_cores() // parameters.instances
         workers = parameters.integer("parallel_batches") or (1 if parameters.on_gpu else cores)
         self.answers = SequenceAnswers(
             self.answer,

@@ -8,9 +8,10 @@ else finds a place at once; files that are nobody's may hold all.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import Counter
+
+from asr_contract.cores import usable_cores
 
 from ...errors import Overloaded
 from ...time_limit import within
@@ -123,12 +124,5 @@ class Place:
             self._places.give_back(self)
 
 
-def _cores() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-PLACES = MediaPlaces(PLACES_PER_CORE * _cores())
+PLACES = MediaPlaces(PLACES_PER_CORE * usable_cores())
 """The places of this process."""

@@ -41,30 +41,58 @@ def socket_folder(http_port: int) -> Path:
     return Path("/tmp") / name if too_long else folder
 
 
-def make_socket_folder(http_port: int) -> Path:
-    """Return the folder, made if need be, without sockets of a server that has ended.
+@contextlib.contextmanager
+def sole_socket_folder(http_port: int) -> Iterator[Path]:
+    """Give the folder, made if need be, without sockets of a server that has ended.
+
+    It is removed behind the block. Servers at the same port of different addresses would share
+    it, and the second take the sockets of the first.
+
+    Raises:
+        SocketFolderError: it cannot be made, somebody else's is in its place, or a server that
+            runs has it.
+    """
+    folder = socket_folder(http_port)
+    _make(folder.parent)
+    lock = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SocketFolderError(
+                f"a server with HTTP port {http_port} runs here already, at another address; "
+                "--http-port names another, or TMPDIR another folder for its sockets"
+            ) from None
+        _make(folder)
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+    finally:
+        os.close(lock)
+
+
+def _make(folder: Path) -> None:
+    """Make a private folder, or take one that is there, without sockets in it.
 
     Raises:
         SocketFolderError: it cannot be made, or somebody else's is in its place.
     """
-    folder = socket_folder(http_port)
     try:
-        for each in (folder.parent, folder):
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = each.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-                raise SocketFolderError(f"{each}: expected a folder of your own")
-            each.chmod(0o700)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise SocketFolderError(f"{folder}: expected a folder of your own")
+        folder.chmod(0o700)
         for name in _FILES:
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise SocketFolderError(
             f"{folder}: {error.strerror}; TMPDIR names another folder for sockets"
         ) from error
-    return folder
 
 
-def remove_socket_folder(folder: Path) -> None:
+def _remove(folder: Path) -> None:
     """Remove the folder of a server that has ended."""
     for name in _FILES:
         (folder / name).unlink(missing_ok=True)

@@ -54,22 +54,39 @@ def sole_socket_folder(http_port: int) -> Iterator[Path]:
     """
     folder = socket_folder(http_port)
     _make(folder.parent)
-    lock = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _held(Path(f"{folder}.lock")) as is_held:
+        if not is_held:
             raise SocketFolderError(
                 f"a server with HTTP port {http_port} runs here already, at another address; "
                 "--http-port names another, or TMPDIR another folder for its sockets"
-            ) from None
+            )
         _make(folder)
         try:
             yield folder
         finally:
             _remove(folder)
+
+
+@contextlib.contextmanager
+def _held(lock: Path) -> Iterator[bool]:
+    """Hold a lock, whose file is removed behind the block; False if another process has it."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            yield False
+            return
+        with contextlib.suppress(FileNotFoundError):  # who had it has just removed it
+            if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
+                break
+        os.close(descriptor)
+    try:
+        yield True
     finally:
-        os.close(lock)
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def _make(folder: Path) -> None:

@@ -29,10 +29,12 @@ def local_path(source: InputFile, folder: str) -> Iterator[str]:
     ffmpeg is never given an address: it reads what is here, by the rules of all files.
 
     Raises:
-        AudioError: it cannot be fetched whole.
+        AudioError: it cannot be read, or not fetched whole.
         StorageFull: the folder has no room for it.
     """
     path = source.path
+    if source.problem:
+        raise AudioError(f"{source.shown}: {source.problem}")
     try:
         if source.is_url:
             path = _fetch(source.path, folder)

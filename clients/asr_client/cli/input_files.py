@@ -34,7 +34,8 @@ class InputFile:
 
     `label` is what the text format prints: the path, or the id that a wav.scp gives.
     `output_name` is what its result's file is called, without the format's suffix: as the file,
-    below the directory that was named, or the id. `is_listed` says that a wav.scp named it.
+    below the directory that was named, or the id. `is_listed` says that a wav.scp named it, and
+    `problem` why it cannot be read, where that is known already.
     """
 
     path: str
@@ -42,6 +43,7 @@ class InputFile:
     label: str
     output_name: str
     is_listed: bool = False
+    problem: str = ""
 
     @property
     def is_url(self) -> bool:
@@ -143,18 +145,15 @@ def read_directory(folder: str) -> list[InputFile]:
         print(f"{printable(folder)}: {hidden} hidden files or folders left out", file=sys.stderr)
     if links:
         print(f"{printable(folder)}: {links} links to folders left out", file=sys.stderr)
-    paths += [Path(error.filename) for error in unreadable]
-    if not paths:
+    problems = {Path(error.filename): error.strerror or str(error) for error in unreadable}
+    if not paths and not problems:
         print(f"{printable(folder)}: no audio or video file in this directory", file=sys.stderr)
-    return [
-        _input_file(str(path), _name_below(path.relative_to(folder)) or path.name)
-        for path in sorted(paths)
-    ]
-
-
-def _name_below(path: Path) -> str:
-    """Return a path without its suffix; "" for the folder itself."""
-    return str(path.with_suffix("")) if path.name else ""
+    sources = []
+    for path in sorted([*paths, *problems]):
+        below = path.relative_to(folder)
+        name = str(below.with_suffix("")) if below.name else path.name  # it is the folder itself
+        sources.append(replace(_input_file(str(path), name), problem=problems.get(path, "")))
+    return sources
 
 
 def _input_file(path: str, output_name: str) -> InputFile:

@@ -125,6 +125,14 @@ def test_the_server_may_be_named_in_the_environment(monkeypatch):
     assert client.asked["url"] == "grpc://h:1"
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--url", "nowhere"), ("--ca-file", "none.pem"), ("--ca-file", "x" * 300)]
+)
+def test_what_is_wrong_is_called_as_on_the_command_line(capsys, option, value):
+    assert main(["transcribe", "a.wav", option, value]) == 2
+    assert capsys.readouterr().err.startswith(f"triton-asr transcribe: {option}: expected ")
+
+
 def test_the_version_is_the_packages(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--version"])

@@ -103,7 +103,7 @@ def _run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         print("triton-asr: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (UsageError, OptionError) as error:
-        print(f"triton-asr {options.command}: {error}", file=sys.stderr)
+        print(f"triton-asr {options.command}: {_in_options(error, options)}", file=sys.stderr)
         return EXIT_USAGE
     except MicrophoneError as error:
         print(f"triton-asr {options.command}: {error}", file=sys.stderr)
@@ -121,6 +121,12 @@ def _run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     except BrokenPipeError:  # the reader (`| head`) has enough
         _forget_output()
         return EXIT_FAILED
+
+
+def _in_options(error: Exception, options: argparse.Namespace) -> str:
+    """Return what is wrong, with `--ca-file` where the SDK says `ca_file`."""
+    name, colon, rest = str(error).partition(":")
+    return f"--{name.replace('_', '-')}:{rest}" if colon and name in vars(options) else str(error)
 
 
 def _is_refusal(error: AsrError) -> bool:

@@ -198,8 +198,10 @@ def text_format(name: str) -> str:
 
 
 # Options, and arguments, that may name a file which is read.
-_READ = ("files", "audio", "text", "wav_scp", "hotword", "known_speakers", "compute_cer")
-_READ += ("ca_file", "api_key_file")
+_READ = (
+    *("files", "audio", "text", "wav_scp", "hotword", "known_speakers", "compute_cer"),
+    *("ca_file", "api_key_file"),
+)
 
 
 def files_read(options: argparse.Namespace) -> list[str]:

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 MAX_DEPTH = 32
+MAX_DIGITS = 4300  # of a whole number: what Python reads by default
 
 # A bracket, or a string with what is in it; the last one may lack its end.
 _BRACKET = re.compile(r'[\[\]{}]|"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -24,14 +25,20 @@ def parse_json(text: str | bytes) -> Any:
         text: in UTF-8 where it is bytes.
 
     Raises:
-        ValueError: it is not JSON, not UTF-8, or has more than `MAX_DEPTH` brackets within
-            brackets.
+        ValueError: it is not JSON, not UTF-8, has more than `MAX_DEPTH` brackets within brackets,
+            or a number of more than `MAX_DIGITS` digits.
     """
     if isinstance(text, bytes):
         text = text.decode()
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(text)
-    return json.loads(text)
+    return json.loads(text, parse_int=_whole)
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"expected numbers of at most {MAX_DIGITS} digits; got more")
+    return int(digits)
 
 
 def _check_depth(text: str) -> None:

@@ -7,6 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from asr_contract.installed import installed_version
+
 PROGRAM = "triton-asr-server"
 COMMANDS = {
     "serve": "serve the model repositories with Triton",
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         + f"\n\n{PROGRAM} COMMAND --help says more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {installed_version()}")
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="its own")
     options = parser.parse_args(arguments)

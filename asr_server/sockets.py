@@ -41,30 +41,75 @@ def socket_folder(http_port: int) -> Path:
     return Path("/tmp") / name if too_long else folder
 
 
-def make_socket_folder(http_port: int) -> Path:
-    """Return the folder, made if need be, without sockets of a server that has ended.
+@contextlib.contextmanager
+def sole_socket_folder(http_port: int) -> Iterator[Path]:
+    """Give the folder, made if need be, without sockets of a server that has ended.
+
+    It is removed behind the block. Servers at the same port of different addresses would share
+    it, and the second take the sockets of the first.
+
+    Raises:
+        SocketFolderError: it cannot be made, somebody else's is in its place, or a server that
+            runs has it.
+    """
+    folder = socket_folder(http_port)
+    _make(folder.parent)
+    with _held(Path(f"{folder}.lock")) as is_held:
+        if not is_held:
+            raise SocketFolderError(
+                f"a server with HTTP port {http_port} runs here already, at another address; "
+                "--http-port names another, or TMPDIR another folder for its sockets"
+            )
+        _make(folder)
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+
+
+@contextlib.contextmanager
+def _held(lock: Path) -> Iterator[bool]:
+    """Hold a lock, whose file is removed behind the block; False if another process has it."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            yield False
+            return
+        with contextlib.suppress(FileNotFoundError):  # who had it has just removed it
+            if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
+                break
+        os.close(descriptor)
+    try:
+        yield True
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _make(folder: Path) -> None:
+    """Make a private folder, or take one that is there, without sockets in it.
 
     Raises:
         SocketFolderError: it cannot be made, or somebody else's is in its place.
     """
-    folder = socket_folder(http_port)
     try:
-        for each in (folder.parent, folder):
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = each.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-                raise SocketFolderError(f"{each}: expected a folder of your own")
-            each.chmod(0o700)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise SocketFolderError(f"{folder}: expected a folder of your own")
+        folder.chmod(0o700)
         for name in _FILES:
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise SocketFolderError(
             f"{folder}: {error.strerror}; TMPDIR names another folder for sockets"
         ) from error
-    return folder
 
 
-def remove_socket_folder(folder: Path) -> None:
+def _remove(folder: Path) -> None:
     """Remove the folder of a server that has ended."""
     for name in _FILES:
         (folder / name).unlink(missing_ok=True)

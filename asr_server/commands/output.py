@@ -6,12 +6,10 @@ import argparse
 import sys
 
 from asr_contract.patient_lines import PatientLines
-from asr_server.errors import InstallError
-from asr_server.extras import MissingExtraError
 
 _STDOUT = 1  # its file descriptor
 
-_EXPLAINED = (InstallError, MissingExtraError, OSError, ValueError)
+_EXPLAINED = (OSError, ValueError)
 
 
 def report_line(text: str) -> None:
@@ -27,7 +25,8 @@ def patient_lines() -> PatientLines:
 def report_error(parser: argparse.ArgumentParser, error: object) -> int:
     """Print what went wrong, in one line under the command's name; return a failure's status."""
     reason = " ".join(str(error).split())
-    if isinstance(error, Exception) and not isinstance(error, _EXPLAINED):
+    is_ours = type(error).__module__.startswith("asr_")
+    if isinstance(error, Exception) and not isinstance(error, _EXPLAINED) and not is_ours:
         # What nobody foresaw says little without its kind: KeyError: 'model_conf'.
         reason = f"{type(error).__name__}: {reason}"
     print(f"{parser.prog}: {reason}", file=sys.stderr)

@@ -14,6 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,8 +55,7 @@ from asr_server.run.traces import trace_arguments
 from asr_server.sockets import (
     GRPC_SOCKET,
     SocketFolderError,
-    make_socket_folder,
-    remove_socket_folder,
+    sole_socket_folder,
 )
 
 _FAILURES = (
@@ -140,10 +140,14 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop
         load_what_is_installed(repositories, options.load),
         pinned_memory_pool_bytes=options.pinned_memory_mb << 20,
     )
-    http_port = doors.http_port if doors else options.http_port
-    folder = make_socket_folder(http_port)
-    try:
-        ports = Ports(options.host, [options.http_port, options.grpc_port, options.metrics_port])
+    ports = Ports(options.host, [options.http_port, options.grpc_port, options.metrics_port])
+    with ExitStack() as stack:
+        if doors:
+            stack.callback(doors.close)
+        else:
+            ports.hold()  # so that the addresses are known
+        http_port = doors.http_port if doors else ports.http_port
+        folder = stack.enter_context(sole_socket_folder(http_port))
         server = TritonServer(
             repositories,
             listening=Sockets(folder) if doors else ports,
@@ -153,8 +157,6 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop
             installation=installation,
             instances=instances,
         )
-        if not doors:
-            ports.hold()  # so that the addresses are known
         triton = TritonPart(server, models_without([], repositories), folder)
         parts: list[Part] = [*(doors.parts(folder) if doors else ()), triton]
         addresses = doors.addresses() if doors else ports.addresses()
@@ -165,10 +167,6 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop
         if not doors:
             report_line(OPEN_WARNING)
         return _supervise(parts, addresses, stop)
-    finally:
-        remove_socket_folder(folder)
-        if doors:
-            doors.close()
 
 
 def _serve_in_container(options: argparse.Namespace, settings: DoorSettings, stop: _Stop) -> int:

@@ -17,9 +17,18 @@ def door_settings(options: argparse.Namespace) -> DoorSettings:
     """Return what is let in.
 
     Raises:
-        ValueError: others can reach the address, and nothing says that they may.
+        ValueError: others can reach the address, and nothing says that they may; or options make
+            no sense together.
         OSError: the file with keys cannot be read.
     """
+    if options.gateway_option and not options.gateway:
+        raise ValueError("--gateway-option: expected --gateway, too")
+    ports = [port for port in (options.http_port, options.grpc_port, options.metrics_port) if port]
+    if len(set(ports)) < len(ports):
+        raise ValueError(
+            "--http-port, --grpc-port, --metrics-port: expected ports that differ; got "
+            + ", ".join(map(str, ports))
+        )
     keys = [os.environ[KEY_VARIABLE]] if os.environ.get(KEY_VARIABLE) else []
     if options.api_key_file:
         lines = options.api_key_file.read_text(encoding="utf-8").splitlines()
@@ -44,9 +53,13 @@ def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser
     )
     add = command.add_argument
     add("--host", default="127.0.0.1", help="default: %(default)s")
-    add("--http-port", type=int, default=8000, help="default: %(default)s; 0 picks a free one")
-    add("--grpc-port", type=int, default=8001, help="default: %(default)s; 0 picks a free one")
-    add("--metrics-port", type=int, default=8002, help="default: %(default)s; 0 picks a free one")
+    for name, number in (("http", 8000), ("grpc", 8001), ("metrics", 8002)):
+        add(
+            f"--{name}-port",
+            type=port_number,
+            default=number,
+            help="default: %(default)s; 0 picks a free one",
+        )
     add(
         "--model-repository",
         type=Path,
@@ -115,6 +128,13 @@ def _add_access(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="open Triton's own ports in place of bounded ones: one small request can end it",
     )
+
+
+def port_number(text: str) -> int:
+    """Parse a port, 0 for any, for argparse."""
+    if not text.isdecimal() or int(text) >= 1 << 16:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535; got {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -45,6 +45,11 @@ class Ports:
         self._ports = list(ports)
         self._held = ExitStack()  # Triton takes them only when its models are loaded
 
+    @property
+    def http_port(self) -> int:
+        """That of HTTP, once it is held."""
+        return self._ports[0]
+
     def url(self, front_end: int) -> str:
         """Return host:port of one of them, as clients write it."""
         return f"{bracketed(self.host)}:{self._ports[front_end]}"

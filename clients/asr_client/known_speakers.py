@@ -96,6 +96,12 @@ class KnownSpeakers:
         """Who is known."""
         return list(self.recordings)
 
+    @property
+    def paths(self) -> list[str]:
+        """The recordings that are files."""
+        own = (each for recordings in self.recordings.values() for each in recordings)
+        return [str(each) for each in own if isinstance(each, (str, os.PathLike))]
+
 
 KnownSpeakersInput: TypeAlias = (
     "KnownSpeakers | Mapping[str, Recordings] | str | os.PathLike[str] | None"
@@ -138,7 +144,7 @@ def _checked_recordings(name: str, own: Recordings) -> list[MediaSource | Pcm]:
             f"known speakers: {name!r}: expected 1 to {MAX_RECORDINGS} recordings; got {len(found)}"
         )
     for each in found:
-        if isinstance(each, (str, os.PathLike)) and not Path(each).is_file():
+        if isinstance(each, (str, os.PathLike)) and not os.path.isfile(each):
             raise OptionError(f"known speakers: {name!r}: no recording {str(each)!r}")
     return cast("list[MediaSource | Pcm]", found)
 

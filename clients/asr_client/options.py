@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from asr_contract import ChunkSize, chunk_size_of, read_language
 
@@ -79,6 +78,6 @@ def key_headers(api_key: str | None = None) -> dict[str, str]:
 
 def checked_ca_file(ca_file: str | None) -> str | None:
     """Return the path, or raise OptionError unless it is None or a file."""
-    if ca_file is not None and not Path(ca_file).is_file():
+    if ca_file is not None and not os.path.isfile(ca_file):
         raise OptionError(f"ca_file: expected a PEM file; got {ca_file!r}, which is none")
     return ca_file

@@ -35,3 +35,15 @@ class Failing(FakeClient):
 def test_each_kind_has_a_code_of_its_own(files, code, capsys):
     client = Failing({"fine": "好"})
     assert main(["transcribe", *files], client_factory=client) == code
+
+
+@pytest.mark.parametrize(("kind", "code"), [("decoder", 5), ("storage", 6), ("busy", 7)])
+def test_an_alignment_has_them_too(tmp_path, kind, code):
+    text = tmp_path / "text"
+    text.write_text("text")
+
+    class Aligning(FakeClient):
+        def align(self, audio, text, **options):
+            raise FAILURES[kind](f"{audio}: no")
+
+    assert main(["align", "a.wav", str(text)], client_factory=Aligning()) == code

@@ -108,6 +108,54 @@ def test_hidden_files_are_left_out_and_counted(tmp_path, capsys):
     assert err == f"{tmp_path}: 3 hidden files or folders left out\n"
 
 
+def test_links_to_folders_are_left_out_and_counted(tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.wav").write_bytes(b"x")
+    (folder / "link").symlink_to(tmp_path)
+    assert transcribe(folder) == 0
+    assert capsys.readouterr() == ("好\n", f"{folder}: 1 links to folders left out\n")
+
+
+def test_a_folder_that_cannot_be_read_fails_alone(tmp_path, capsys, monkeypatch):
+    for name in ("open/a.wav", "locked/b.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    scan = os.scandir
+
+    def refusing(path):  # whoever runs the tests may be allowed everything
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    client = FakeClient({str(tmp_path / "open/a.wav"): "好"})
+    assert main(["transcribe", str(tmp_path)], client_factory=client) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path / 'open/a.wav'}\t好\n"
+    assert err == f"{tmp_path / 'locked'}: Permission denied\n1 of 2 files failed\n"
+
+
+def test_a_folder_without_recordings_stops_nobody(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert transcribe(tmp_path / "empty", "a.wav") == 0
+    assert "no audio or video file" in capsys.readouterr().err
+    assert transcribe(tmp_path / "empty") == 2
+
+
+def test_a_name_that_no_file_can_have_fails_alone(capsys):
+    client = FakeClient({"a.wav": "好"})
+    assert main(["transcribe", "x" * 300 + ".wav", "a.wav"], client_factory=client) == 1
+    assert capsys.readouterr().out == "a.wav\t好\n"
+
+
+def test_hotwords_may_be_longer_than_any_name():
+    client = FakeClient({"a.wav": "好"})
+    words = "你好 " * 200
+    assert main(["transcribe", "a.wav", "--hotword", words], client_factory=client) == 0
+    assert client.asked["hotwords"] == words
+
+
 class Received(Anything):
     """Keeps the bytes of what it is asked about."""
 
@@ -130,6 +178,15 @@ def test_standard_input_is_a_recording(monkeypatch, capsys):
     stdin(monkeypatch, b"again")
     assert main(["transcribe", "-", "a.wav"], client_factory=client) == 1  # a.wav is not there
     assert capsys.readouterr().out == "-\t好\n"
+
+
+def test_standard_input_is_another_recording_each_time(monkeypatch, tmp_path):
+    client = Received()
+    for data in (b"one", b"another"):
+        stdin(monkeypatch, data)
+        command = ["transcribe", "-", "--output-dir", str(tmp_path)]
+        assert main(command, client_factory=client) == 0
+        assert client.asked["bytes"] == data
 
 
 def test_standard_input_is_read_once(monkeypatch, capsys):

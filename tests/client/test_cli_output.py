@@ -178,3 +178,63 @@ def test_a_signal_leaves_nothing_behind(tmp_path, number, code, option):
     if option == "--output":
         assert output.read_text() == "from yesterday"
     assert [path.name for path in tmp_path.rglob("*.partial")] == []
+
+
+@pytest.mark.parametrize("command", [["transcribe", "-"], ["align", "-", "text.txt"]])
+def test_the_file_that_is_standard_input_is_not_overwritten(tmp_path, command):
+    recording = tmp_path / "a.wav"
+    soundfile.write(recording, np.zeros(16000), 16000)
+    before = recording.read_bytes()
+    (tmp_path / "text.txt").write_text("text")
+    with recording.open("rb") as stdin:
+        done = subprocess.run(
+            [sys.executable, "-m", "asr_client", *command, "--output", str(recording)],
+            stdin=stdin,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+        )
+    assert done.returncode == 2
+    assert "would overwrite standard input" in done.stderr
+    assert recording.read_bytes() == before
+
+
+@pytest.mark.parametrize("what", ["its file", "a recording"])
+def test_known_speakers_are_not_overwritten(client, capsys, tmp_path, what):
+    known, recording = tmp_path / "speakers.json", tmp_path / "li.wav"
+    known.write_text('{"speakers": {"Li": "li.wav"}}')
+    recording.write_bytes(b"sound")
+    output = known if what == "its file" else recording
+    assert transcribe(client, "a.wav", "--known-speakers", known, "--output", output) == 2
+    assert "would overwrite" in capsys.readouterr().err
+    assert recording.read_bytes() == b"sound"
+
+
+@pytest.mark.parametrize("option", ["/dev/stdout", "log"])
+def test_a_file_that_is_stdout_already_keeps_what_others_write(tmp_path, option):
+    code = (
+        "import sys; from asr_client.cli import main; from tests.client.test_cli import FakeClient;"
+        "sys.exit(main(sys.argv[1:], client_factory=FakeClient({'a.wav': 'text'})))"
+    )
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with log.open("a") as stdout:
+        output = log if option == "log" else option
+        command = [sys.executable, "-c", code, "transcribe", "a.wav", "--output", str(output)]
+        assert subprocess.run(command, stdout=stdout).returncode == 0
+        stdout.write("after\n")
+    assert log.read_text() == "before\ntext\nafter\n"
+
+
+def test_a_folder_that_is_not_there_is_no_file(client, capsys, tmp_path):
+    assert transcribe(client, "a.wav", "--output", f"{tmp_path / 'new'}/") == 2
+    assert "Is a directory" in capsys.readouterr().err
+    assert left(tmp_path) == set()
+
+
+def test_no_room_for_standard_input_has_a_status_of_its_own(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", _LIMITED, "-"], input=bytes(5000), capture_output=True
+    )
+    assert done.returncode == 6
+    assert b"File too large" in done.stderr

@@ -65,6 +65,22 @@ def test_an_address_is_fetched_when_it_is_allowed(site, capsys):
     assert not Path(path).exists()  # not kept
 
 
+def test_the_scheme_of_an_address_may_be_in_capitals(site, capsys):
+    client = Received()
+    url = site.upper() + "/talk.wav"
+    assert main(["transcribe", url, "--allow-urls"], client_factory=client) == 0
+    assert client.asked["bytes"] == b"the recording"
+
+
+@pytest.mark.parametrize("command", [["stream", "URL"], ["align", "URL", "text"]])
+def test_every_command_that_reads_audio_asks_for_leave(site, capsys, tmp_path, command):
+    text = tmp_path / "text"
+    text.write_text("text")
+    named = [{"URL": f"{site}/talk.wav", "text": str(text)}.get(word, word) for word in command]
+    assert main(named, client_factory=Received()) == 2
+    assert "--allow-urls" in capsys.readouterr().err
+
+
 def test_an_address_is_refused_when_it_is_not(site, capsys):
     client = Received()
     assert main(["transcribe", f"{site}/talk.wav"], client_factory=client) == 2
@@ -107,6 +123,14 @@ def test_the_server_may_be_named_in_the_environment(monkeypatch):
     assert client.asked["url"] == "http://elsewhere:9"
     assert main(["transcribe", "a.wav", "--url", "grpc://h:1"], client_factory=client) == 0
     assert client.asked["url"] == "grpc://h:1"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--url", "nowhere"), ("--ca-file", "none.pem"), ("--ca-file", "x" * 300)]
+)
+def test_what_is_wrong_is_called_as_on_the_command_line(capsys, option, value):
+    assert main(["transcribe", "a.wav", option, value]) == 2
+    assert capsys.readouterr().err.startswith(f"triton-asr transcribe: {option}: expected ")
 
 
 def test_the_version_is_the_packages(capsys):

@@ -46,6 +46,15 @@ def test_one_file_gives_its_text(arguments, toy, tmp_path, capsys):
     assert sum(event["samples"] for event in events) == 20000
 
 
+def test_hotwords_are_not_overwritten(arguments, tmp_path, capsys):
+    path, words = recording(tmp_path / "a.wav", 0.3), tmp_path / "words.txt"
+    words.write_text("word")
+    command = ["stream", path, *arguments, "--hotword", str(words), "--output", str(words)]
+    assert main(command) == 2
+    assert "would overwrite" in capsys.readouterr().err
+    assert words.read_text() == "word"
+
+
 def test_several_files_and_one_that_fails(arguments, tmp_path, capsys):
     first, second = recording(tmp_path / "1", 0.3), recording(tmp_path / "2", 0.5)
     failing = recording(tmp_path / "fail", 0.2, TROUBLE["fail"])

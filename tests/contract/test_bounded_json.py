@@ -70,6 +70,12 @@ def test_what_is_broken_costs_its_length_only(text):
         parse_json(text)
 
 
+def test_a_number_without_end_is_refused_in_our_words():
+    with pytest.raises(ValueError, match=r"^expected numbers of at most 4300 digits; got more$"):
+        parse_json('{"audio_fs": ' + "9" * 5000 + "}")
+    assert parse_json("9" * 4300) == 10**4300 - 1
+
+
 def test_what_is_no_text_is_refused():
     with pytest.raises(ValueError, match="utf-8"):
         parse_json(b'{"a": "\xff"}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import struct
@@ -18,12 +19,27 @@ _FIELDS = (
     *("mode", "wav_name", "wav_format", "audio_fs", "chunk_size", "hotwords", "itn", "svs_lang"),
     *("svs_itn", "model", "is_speaking", "is_finished", "is_end", "chunk_interval", "unknown"),
 )
+_COMMANDS = (
+    "START",
+    "STOP",
+    "COMMIT",
+    "HOTWORDS:阿里巴巴,x",
+    "HOTWORDS:",
+    "LANGUAGE:zh",
+    "LANGUAGE:%s%n",
+)
+_EVENTS = (
+    *("session.update", "transcription_session.update", "input_audio_buffer.append"),
+    *("input_audio_buffer.commit", "input_audio_buffer.clear", "response.create", "nonsense", ""),
+)
+_INPUT_FIELDS = ("format", "transcription", "turn_detection", "noise_reduction", "unknown")
 _FORM_FIELDS = (
     *("model", "language", "prompt", "itn", "response_format", "temperature", "stream"),
     *("timestamp_granularities[]", "include[]", "keywords[]", "languages[]", "chunking_strategy"),
 )
 _PATHS = (
     *("/v1/audio/transcriptions", "/v1/audio/translations", "/v1/models", "/v1/models/x%00y"),
+    "/v1/audio/alignments",
     *("/v1/models/..%2f..%2fetc", "/v1/realtime", "/health", "/readyz", "/openapi.json", "/"),
     *("/static/%2e%2e/%2e%2e/settings.py", "/static//etc/passwd", "/nothing", "//", "/v1"),
 )
@@ -62,14 +78,38 @@ def websocket_messages(rng: random.Random) -> list[str | bytes]:
         if kind < 0.45:
             fields = {rng.choice(_FIELDS): _value(rng) for _ in range(rng.randrange(1, 5))}
             messages.append(json.dumps(fields))
-        elif kind < 0.6:
+        elif kind < 0.55:
             messages.append(rng.choice(_WORDS).encode("utf-8", "replace").decode())
+        elif kind < 0.6:
+            messages.append(rng.choice(_COMMANDS))
         elif kind < 0.65:
             messages.append(rng.choice(("[" * 20_000, '{"a":' * 5_000, '"' + "x" * 100_000)))
         elif kind < 0.7:
             messages.append(rng.choice((END, '{"is_speaking": true}', "{}", '{"is_finished":1}')))
         else:
             messages.append(_audio(rng))
+    return messages
+
+
+def realtime_messages(rng: random.Random) -> list[str | bytes]:
+    """What a client of the Realtime API sends on one connection."""
+    messages: list[str | bytes] = []
+    for _ in range(rng.randrange(1, 30)):
+        kind = rng.random()
+        if kind < 0.5:
+            audio = base64.b64encode(_audio(rng)).decode() if kind < 0.35 else _value(rng)
+            event = {"type": rng.choice(_EVENTS), "event_id": _value(rng), "audio": audio}
+            messages.append(json.dumps(event))
+        elif kind < 0.85:
+            field = {rng.choice(_INPUT_FIELDS): _value(rng) for _ in range(rng.randrange(1, 3))}
+            session = {
+                "type": rng.choice(("transcription", "realtime", 5)),
+                "audio": {"input": field},
+            }
+            session |= {"include": _value(rng)} if rng.random() < 0.2 else {}
+            messages.append(json.dumps({"type": rng.choice(_EVENTS[:2]), "session": session}))
+        else:
+            messages.append(rng.choice(websocket_messages(rng)))
     return messages
 
 

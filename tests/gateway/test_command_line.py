@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 import requests
@@ -16,6 +18,7 @@ import websockets
 from asr_gateway.service.command_line import main
 from asr_gateway.shared.limits import SessionLimits, TooManySessions
 from asr_gateway.shared.settings import GatewaySettings, SettingsError, is_loopback
+from asr_server.__main__ import main as server_main
 from asr_server.run import held_ports
 from lab.published_clients.material import write_certificate
 
@@ -71,6 +74,38 @@ def test_wrong_options_end_with_status_2(arguments, complaint, capsys, monkeypat
         main(arguments)
     assert ending.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_a_port_in_use_is_named_in_a_line(capsys, host):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as other:
+        other.bind((host, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(SystemExit) as caught:
+            main(["--host", host, "--port", str(port)])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        f"triton-asr-gateway: port {port} of {host} is in use by another program; --port names "
+        "another\n"
+    )
+
+
+def test_an_address_of_another_machine_is_named_in_a_line(capsys):
+    with pytest.raises(SystemExit):
+        main(["--host", "192.0.2.1", "--no-api-key"])
+    assert "cannot listen on port 10095 of 192.0.2.1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("run", "program"), [(main, "triton-asr-gateway"), (server_main, "triton-asr-server")]
+)
+def test_each_program_says_its_version(capsys, run, program):
+    with pytest.raises(SystemExit) as caught:
+        run(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"{program} {metadata.version('triton-asr')}\n"
 
 
 def test_a_file_of_hotwords_that_cannot_be_read_is_told_at_once(tmp_path, capsys):

@@ -18,6 +18,7 @@ OWN = (
     ),
     *("distil-whisper/distil-large-v3.5-ct2-whisper", "distil-whisper-large-v3-en", "large-v3"),
     *("mlx-community/whisper-large-v3-turbo", "base", "tiny.en", "large-v3-turbo", "turbo"),
+    *("distil-whisper/distil-large-v3", "distil-large-v3.5", "ggml-base.en"),
     *("whisper_timestamped", "whisper.cpp-whisper-base"),
 )
 SENSEVOICE = (

@@ -127,6 +127,11 @@ def test_commands_out_of_order_are_answered(gateway, expected):
             await speak(socket)
             await socket.send("STOP")
             assert said((await until(socket, "event", "stopped"))[-2]) == expected
+            await socket.send("START")
+            await speak(socket)
+            await socket.send("STOP")
+            await socket.send("STOP")  # somebody is in a hurry
+            assert said((await until(socket, "event", "stopped"))[-2]) == expected
 
     asyncio.run(run())
 

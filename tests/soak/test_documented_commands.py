@@ -77,10 +77,10 @@ SERVERS = ("triton-asr-server serve", "triton-asr-gateway", "make serve")
 
 def commands() -> list[tuple[str, str]]:
     """Page and line of each command of README and docs, joined where a line goes on."""
-    pages = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+    pages = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
     return [
         (page, line.partition(" #")[0].strip())
-        for page in pages
+        for page in ("README.md", *pages)
         for _, language, block in FENCE.findall((ROOT / page).read_text(encoding="utf-8"))
         if language in SHELL_BLOCKS and language
         for line in block.replace("\\\n", " ").splitlines()

@@ -3,7 +3,8 @@
 Exit codes: 0 all done; 1 at least one file failed, the others are done, or there is no microphone;
 2 the command line (or a file that it names as a list) is wrong; 3 the server cannot be reached, is
 not ready, has no such model, lost the session, or was lost and did not come back; 4 the results
-cannot be written; 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
+cannot be written; 5 to 7 ffmpeg, the disk for temporary files or the bound on decoders failed each
+file that failed (`common.PASSING`); 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import metadata
+
+from asr_contract.installed import installed_version
 
 from ..errors import AsrError, ModelNotFound, OptionError, RequestRejected, SessionLost
 from . import align, archive, completion, mic, models, stream, transcribe
@@ -24,11 +26,13 @@ from .common import (
     EXIT_OUTPUT,
     EXIT_SERVER,
     EXIT_USAGE,
+    PASSING,
     URL_VARIABLE,
     ClientFactory,
     Joined,
     UsageError,
     connect,
+    exit_code_of,
     positive_count,
     positive_seconds,
     seconds,
@@ -63,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         "was killed or crashed, 6 no room for temporary files, 7 too much is decoded at once (5 to "
         "7: with each file that failed), 130 interrupted, 143 terminated",
     )
-    parser.add_argument("--version", action="version", version=f"triton-asr {_version()}")
+    parser.add_argument("--version", action="version", version=f"triton-asr {installed_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in (transcribe, archive, align, stream, mic, models, completion):
         command.add_parser(commands)
@@ -99,11 +103,14 @@ def _run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         print("triton-asr: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (UsageError, OptionError) as error:
-        print(f"triton-asr {options.command}: {error}", file=sys.stderr)
+        print(f"triton-asr {options.command}: {_in_options(error, options)}", file=sys.stderr)
         return EXIT_USAGE
     except MicrophoneError as error:
         print(f"triton-asr {options.command}: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except PASSING as error:
+        print(f"triton-asr {options.command}: {error}", file=sys.stderr)
+        return exit_code_of([error])
     except AsrError as error:
         print(f"triton-asr {options.command}: {error}", file=sys.stderr)
         return EXIT_USAGE if _is_refusal(error) else EXIT_SERVER
@@ -116,6 +123,12 @@ def _run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         return EXIT_FAILED
 
 
+def _in_options(error: Exception, options: argparse.Namespace) -> str:
+    """Return what is wrong, with `--ca-file` where the SDK says `ca_file`."""
+    name, colon, rest = str(error).partition(":")
+    return f"--{name.replace('_', '-')}:{rest}" if colon and name in vars(options) else str(error)
+
+
 def _is_refusal(error: AsrError) -> bool:
     """Return whether the server refused what it was asked, as it does with a wrong option."""
     reason = error.__cause__ if isinstance(error, SessionLost) else error
@@ -126,11 +139,3 @@ def _forget_output() -> None:
     """Let go of what stdout could not write; else Python complains again when it flushes."""
     with suppress(io.UnsupportedOperation):  # it is no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _version() -> str:
-    """Return the version of the installed package."""
-    try:
-        return metadata.version("triton-asr")
-    except metadata.PackageNotFoundError:
-        return "from a checkout that is not installed"

@@ -8,7 +8,7 @@ from typing import Any
 
 from .common import UsageError
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 # They answer to who has keys for them. What else is fetched connects to whatever host is named.
 OBJECT_STORES = (
@@ -30,7 +30,7 @@ def require_leave(paths: Iterable[str], *, allow_urls: bool) -> None:
         UsageError: one is not.
     """
     for path in () if allow_urls else paths:
-        if is_url(path) and not path.startswith(OBJECT_STORES):
+        if is_url(path) and not path.lower().startswith(OBJECT_STORES):
             raise UsageError(f"{path}: to fetch it give --allow-urls, too")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -13,17 +12,21 @@ from asr_contract import read_text
 
 from ..alignment import ALIGNMENT_FORMATS, ALIGNMENT_MODELS, format_alignment
 from ..errors import AudioError
+from .addresses import require_leave
 from .common import (
     EXIT_FAILED,
     EXIT_OK,
     ClientFactory,
     UsageError,
     add_connection_options,
+    add_url_option,
     channels_word,
+    files_read,
     language_word,
     names_files,
 )
-from .input_files import STDIN, save_stdin
+from .downloads import local_path
+from .input_files import recording, save_stdin
 from .output import open_output
 
 
@@ -42,6 +45,7 @@ def add_parser(commands: Any) -> None:
     text = parser.add_argument(
         "text", metavar="TEXT", help="text file with what is said, one or more sentences a line"
     )
+    add_url_option(parser)
     add_connection_options(parser)
     parser.add_argument(
         "--language",
@@ -87,32 +91,32 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         text = read_text(options.text)
     except (OSError, ValueError) as error:
         raise UsageError(f"{options.text}: {error}") from error
+    require_leave([options.audio], allow_urls=options.allow_urls)
     with ExitStack() as stack:
-        path = options.audio
-        if path == STDIN:
-            path = save_stdin(stack.enter_context(TemporaryDirectory(prefix="triton-asr-")))
-        target = stack.enter_context(open_output(options.output, [path, options.text]))
+        folder = stack.enter_context(TemporaryDirectory(prefix="triton-asr-"))
+        source = recording(options.audio, lambda: save_stdin(folder))
+        target = stack.enter_context(open_output(options.output, files_read(options)))
         client = stack.enter_context(client_factory(options.url, options.timeout, options.ca_file))
         try:
-            alignment = client.align(
-                path,
-                text,
-                language=options.language,
-                model=options.model,
-                channels=options.channels,
-            )
+            with local_path(source, folder) as path:
+                alignment = client.align(
+                    path,
+                    text,
+                    language=options.language,
+                    model=options.model,
+                    channels=options.channels,
+                )
         except AudioError as error:
             print(f"triton-asr align: {error}", file=sys.stderr)
             return EXIT_FAILED
         for warning in alignment.warnings:
-            print(f"{options.audio}: {warning}", file=sys.stderr)
+            print(f"{source.shown}: {warning}", file=sys.stderr)
         missing = sum(not word.heard for word in alignment.words)
         if missing:
             print(
                 f"{missing} of {len(alignment.words)} words are not heard in the recording",
                 file=sys.stderr,
             )
-        name = "stdin" if options.audio == STDIN else Path(options.audio).stem.replace(" ", "_")
-        target.write(format_alignment(options.format, alignment, name))
+        target.write(format_alignment(options.format, alignment, source.utterance_id))
         target.keep()
     return EXIT_OK

@@ -6,7 +6,6 @@ import argparse
 import math
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, cast
 
 import shtab
@@ -17,7 +16,6 @@ from ..audio import Channels, read_channels
 from ..blocking.client import Client
 from ..errors import DecoderFailed, OptionError, Overloaded, StorageFull
 from ..files.options import check_vad_option
-from ..known_speakers import KnownSpeakers
 from ..options import DEFAULT_TIMEOUT_S, KEY_VARIABLE
 from ..speaker_count import SpeakerCount, read_speakers
 
@@ -122,6 +120,15 @@ def use_key_file(options: argparse.Namespace) -> None:
     os.environ[KEY_VARIABLE] = key
 
 
+def add_url_option(parser: argparse.ArgumentParser) -> None:
+    """Add --allow-urls, which `addresses.require_leave` asks for."""
+    parser.add_argument(
+        "--allow-urls",
+        action="store_true",
+        help="take http:// and https:// as names of files, too; each is fetched in its turn",
+    )
+
+
 def add_hotword_option(parser: argparse.ArgumentParser) -> None:
     """Add --hotword, which `read_hotwords` reads."""
     option = parser.add_argument(
@@ -139,7 +146,7 @@ def read_hotwords(value: str | None) -> str | None:
     Raises:
         UsageError: the file cannot be read.
     """
-    if value is None or not Path(value).is_file():
+    if value is None or not os.path.isfile(value):  # words may be longer than any name
         return value
     try:
         return read_text(value)
@@ -188,6 +195,19 @@ def add_streaming_options(parser: argparse.ArgumentParser) -> None:
 def text_format(name: str) -> str:
     """Return the name of a format, for argparse: `text` is `txt`, too."""
     return "txt" if name == "text" else name
+
+
+# Options, and arguments, that may name a file which is read.
+_READ = (
+    *("files", "audio", "text", "wav_scp", "hotword", "known_speakers", "compute_cer"),
+    *("ca_file", "api_key_file"),
+)
+
+
+def files_read(options: argparse.Namespace) -> list[str]:
+    """Return what a command line names that is read, standard input as `-`."""
+    values = [getattr(options, name, None) or [] for name in _READ]
+    return [name for value in values for name in (value if isinstance(value, list) else [value])]
 
 
 def names_files(action: argparse.Action) -> None:
@@ -242,14 +262,6 @@ def speakers_word(text: str) -> SpeakerCount:
     """Parse auto or a number of speakers, for argparse."""
     try:
         return read_speakers(text)
-    except OptionError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def known_speakers_file(path: str) -> KnownSpeakers:
-    """Read a file of known speakers, for argparse."""
-    try:
-        return KnownSpeakers.read(path)
     except OptionError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import AsrError, AudioError
+from ..storage import storing
 from .addresses import file_system
 from .input_files import InputFile
 
@@ -28,9 +29,12 @@ def local_path(source: InputFile, folder: str) -> Iterator[str]:
     ffmpeg is never given an address: it reads what is here, by the rules of all files.
 
     Raises:
-        AudioError: it cannot be fetched whole.
+        AudioError: it cannot be read, or not fetched whole.
+        StorageFull: the folder has no room for it.
     """
     path = source.path
+    if source.problem:
+        raise AudioError(f"{source.shown}: {source.problem}")
     try:
         if source.is_url:
             path = _fetch(source.path, folder)
@@ -48,7 +52,7 @@ def _fetch(url: str, folder: str) -> str:
     """Write what is behind an address into a file of a folder, and return its path."""
     number, path = tempfile.mkstemp(dir=folder)
     try:
-        with open(number, "wb") as file:
+        with storing(f"{url}: a copy in {folder}"), open(number, "wb") as file:
             for block in _blocks(url):
                 file.write(block)
     except BaseException:
@@ -65,7 +69,7 @@ def _blocks(url: str) -> Iterator[bytes]:
         UsageError: what is needed for such an address is not installed.
     """
     received = 0
-    for block in (_http_blocks if url.startswith(_HTTP) else _stored_blocks)(url):
+    for block in (_http_blocks if url.lower().startswith(_HTTP) else _stored_blocks)(url):
         received += len(block)
         if received > MAX_BYTES:
             raise AudioError(f"{url}: expected at most {MAX_BYTES} bytes; got more")

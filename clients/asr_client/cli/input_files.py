@@ -12,6 +12,8 @@ from pathlib import Path
 
 from asr_contract import read_text
 
+from ..errors import StorageFull
+from ..storage import is_full
 from .addresses import is_url, require_leave
 from .common import UsageError
 from .names import distinct, id_of, printable
@@ -32,7 +34,8 @@ class InputFile:
 
     `label` is what the text format prints: the path, or the id that a wav.scp gives.
     `output_name` is what its result's file is called, without the format's suffix: as the file,
-    below the directory that was named, or the id. `is_listed` says that a wav.scp named it.
+    below the directory that was named, or the id. `is_listed` says that a wav.scp named it, and
+    `problem` why it cannot be read, where that is known already.
     """
 
     path: str
@@ -40,6 +43,7 @@ class InputFile:
     label: str
     output_name: str
     is_listed: bool = False
+    problem: str = ""
 
     @property
     def is_url(self) -> bool:
@@ -62,8 +66,8 @@ def collect(
     """Return the recordings in the order they were named.
 
     A file `*.scp` is a list, a directory means the audio and video files in it and below it, and
-    `-` is standard input. Recordings whose names differ by their suffix or folder only get ids and
-    results of their own.
+    `-` is standard input. What cannot be read fails when its turn comes. Recordings whose names
+    differ by their suffix or folder only get ids and results of their own.
 
     Args:
         files: as named on the command line.
@@ -72,19 +76,17 @@ def collect(
         allow_urls: whether http://, https:// and others outside object stores may be named.
 
     Raises:
-        UsageError: there is none, a list or a directory cannot be read, or there is an address
-            and none is allowed.
+        UsageError: there is none, a list cannot be read, or there is an address and none is
+            allowed.
     """
     sources: list[InputFile] = []
     for name in files:
-        if name == STDIN:
-            sources.append(InputFile(save_stdin(), "stdin", STDIN, "stdin"))
-        elif name.endswith(".scp"):
+        if name.endswith(".scp"):
             sources += read_wav_scp(name)
-        elif not is_url(name) and Path(name).is_dir():
+        elif not is_url(name) and os.path.isdir(name):
             sources += read_directory(name)
         else:
-            sources.append(_input_file(name, Path(name).stem))
+            sources.append(recording(name, save_stdin))
     for name in scp_files:
         sources += read_wav_scp(name)
     if not sources:
@@ -93,11 +95,19 @@ def collect(
     return _told_apart(sources)
 
 
+def recording(name: str, save_stdin: Callable[[], str]) -> InputFile:
+    """Return the recording that a name stands for: a file, an address, or standard input."""
+    if name == STDIN:
+        return InputFile(save_stdin(), "stdin", STDIN, "stdin")
+    return _input_file(name, Path(name).stem)
+
+
 def save_stdin(folder: str) -> str:
     """Write all that standard input has into a file of a folder, and return its path.
 
     Raises:
         UsageError: it is a terminal, was named twice, or cannot be read.
+        StorageFull: the folder has no room for it.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("-: expected audio on standard input; got a terminal")
@@ -107,27 +117,25 @@ def save_stdin(folder: str) -> str:
     except FileExistsError:
         raise UsageError("-: standard input can be read once; it is named twice") from None
     except OSError as error:
-        raise UsageError(f"-: {error.strerror or error}") from error
+        if is_full(error):
+            raise StorageFull(f"{STDIN}: a copy in {folder}: {error.strerror}") from error
+        raise UsageError(f"{STDIN}: {error.strerror or error}") from error
     return file.name
 
 
 def read_directory(folder: str) -> list[InputFile]:
     """Return the audio and video files of a directory and those below it, in order of name.
 
-    Hidden files and folders are left out, and counted on stderr.
-
-    Raises:
-        UsageError: it cannot be read, or there is none.
+    Hidden files and folders and links to folders are left out, and counted on stderr. A folder
+    that cannot be read is returned in place of what it has, so that it fails as a file would.
     """
-
-    def refuse(error: OSError) -> None:
-        raise UsageError(f"{error.filename}: {error.strerror or error}") from error
-
     paths: list[Path] = []
-    hidden = 0
-    for parent, folders, names in os.walk(folder, onerror=refuse):
+    hidden = links = 0
+    unreadable: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unreadable.append):
         seen = [name for name in folders if not name.startswith(".")]
         hidden += len(folders) - len(seen)
+        links += sum(os.path.islink(os.path.join(parent, name)) for name in seen)
         folders[:] = seen
         for name in names:
             if Path(name).suffix.lower() in MEDIA_SUFFIXES:
@@ -135,12 +143,17 @@ def read_directory(folder: str) -> list[InputFile]:
                 paths += [] if name.startswith(".") else [Path(parent, name)]
     if hidden:
         print(f"{printable(folder)}: {hidden} hidden files or folders left out", file=sys.stderr)
-    if not paths:
-        raise UsageError(f"{folder}: no audio or video file in this directory")
-    return [
-        _input_file(str(path), str(path.relative_to(folder).with_suffix("")))
-        for path in sorted(paths)
-    ]
+    if links:
+        print(f"{printable(folder)}: {links} links to folders left out", file=sys.stderr)
+    problems = {Path(error.filename): error.strerror or str(error) for error in unreadable}
+    if not paths and not problems:
+        print(f"{printable(folder)}: no audio or video file in this directory", file=sys.stderr)
+    sources = []
+    for path in sorted([*paths, *problems]):
+        below = path.relative_to(folder)
+        name = str(below.with_suffix("")) if below.name else path.name  # it is the folder itself
+        sources.append(replace(_input_file(str(path), name), problem=problems.get(path, "")))
+    return sources
 
 
 def _input_file(path: str, output_name: str) -> InputFile:

@@ -18,6 +18,7 @@ from .common import (
     ClientFactory,
     add_connection_options,
     add_streaming_options,
+    files_read,
     read_hotwords,
 )
 from .ending import stopped_by_ctrl_c
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     microphone = Microphone(options.device)
     with (
         client_factory(options.url, options.timeout, options.ca_file) as client,
-        open_output(options.output, []) as out,
+        open_output(options.output, files_read(options)) as out,
     ):
         client.check_ready(options.model, timeout_s=min(options.timeout, READY_TIMEOUT_S))
         output = LiveOutput(options.format, out, labelled=False)

@@ -10,7 +10,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TextIO
 
 from .common import UsageError
+from .input_files import STDIN
 from .partial_file import PartialFile, open_text
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2  # file descriptors
 
 
 class OutputError(Exception):
@@ -77,11 +80,12 @@ def open_output(path: str | None, read: Iterable[str]) -> Iterator[Output]:
     """Open what results are written to: stdout without a path.
 
     A file is written beside and takes its place at the end, if there is something to be kept;
-    else what was there stays. A pipe or a device (`/dev/stderr`) is written to as it is.
+    else what was there stays. A pipe, a device, and what stdout or stderr is already
+    (`/dev/stdout`, whatever that is) are written to as they are.
 
     Args:
         path: of --output.
-        read: files that the command reads, which must not be written to.
+        read: files that the command reads, which must not be written to; `-` is standard input.
 
     Raises:
         UsageError: it cannot be opened, or is one of `read`.
@@ -95,7 +99,10 @@ def open_output(path: str | None, read: Iterable[str]) -> Iterator[Output]:
     with ExitStack() as stack:
         file: TextIO | PartialFile
         try:
-            if os.path.exists(path) and not _is_ordinary(path):
+            if (stream := _standard_stream(path)) is not None:
+                file = open_text(os.dup(stream), "w")
+                stack.callback(_close, file)
+            elif os.path.exists(path) and not _is_ordinary(path):
                 file = open_text(path, "w")
                 stack.callback(_close, file)
             else:
@@ -132,18 +139,32 @@ def refuse_inputs(
     if not existing:
         return
     for path in read:
-        identity = _identity(path)
+        is_stdin = path == STDIN
+        identity = _identity(_STDIN if is_stdin else path)
         if identity in existing:
-            raise UsageError(f"{name}: would overwrite {path}, which is read; name another file")
+            shown = "standard input" if is_stdin else path
+            raise UsageError(f"{name}: would overwrite {shown}, which is read; name another file")
 
 
-def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+def _identity(path: str | os.PathLike[str] | int) -> tuple[int, int] | None:
     """Return what a file has in common with its other names; None if there is no such file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _standard_stream(path: str) -> int | None:
+    """Return the descriptor of stdout or stderr where a path is what it writes to.
+
+    The file that a shell opened for it keeps what others write there, before and behind.
+    """
+    for descriptor in (_STDOUT, _STDERR):
+        with suppress(OSError, ValueError):
+            if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                return descriptor
+    return None
 
 
 def _is_ordinary(path: str) -> bool:

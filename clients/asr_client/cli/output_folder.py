@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from .common import UsageError
-from .input_files import InputFile
+from .input_files import STDIN, InputFile
 from .names import shortened
 from .output import Output, refuse_inputs, told
 from .partial_file import PartialFile
@@ -55,8 +55,8 @@ class OutputFolder:
         return self._folder.joinpath(*folders, shortened(name, f".{self._style}"))
 
     def is_done(self, source: InputFile) -> bool:
-        """Return whether the result is there."""
-        return self.path_for(source).is_file()
+        """Return whether the result is there; standard input is another each time."""
+        return source.label != STDIN and self.path_for(source).is_file()
 
     def write(self, source: InputFile, parts: Iterable[str]) -> None:
         """Write a result; nothing of it is seen under its name before all is on the disk.

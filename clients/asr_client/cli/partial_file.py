@@ -11,8 +11,11 @@ from types import TracebackType
 from typing import Literal, TextIO
 
 
-def open_text(path: str | os.PathLike[str], mode: Literal["w", "x"]) -> TextIO:
-    """Open a text file to write; what a file's name has that is not UTF-8 goes out as it was."""
+def open_text(path: str | os.PathLike[str] | int, mode: Literal["w", "x"]) -> TextIO:
+    """Open a text file, by its name or its descriptor, to write.
+
+    What a file's name in it has that is not UTF-8 goes out as it was.
+    """
     return open(path, mode, encoding="utf-8", errors="surrogateescape")
 
 
@@ -31,21 +34,29 @@ class PartialFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._names_folder = os.fspath(path).endswith(os.sep)
         self._path = Path(os.path.realpath(path))
         # Short, whatever the name: the two together might be longer than a file system allows.
         self._partial = self._path.with_name(f".{secrets.token_hex(6)}.partial")
 
     def __enter__(self) -> PartialFile:
         mode = None
-        if self._path.is_dir():
+        if self._names_folder or self._path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self._path))
         if self._path.exists():
             mode = stat.S_IMODE(self._path.stat().st_mode)
             if not os.access(self._path, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._path))
-        self._file = open_text(self._partial, "x")
-        if mode is not None:
-            self._partial.chmod(mode)
+        try:
+            self._file = open_text(self._partial, "x")
+            if mode is not None:
+                self._partial.chmod(mode)
+        except PermissionError as error:
+            reason = f"{error.strerror} in its folder, where it is written first"
+            raise PermissionError(error.errno, reason, str(self._path)) from error
+        except BaseException:  # a signal, too
+            self._partial.unlink(missing_ok=True)
+            raise
         return self
 
     def __exit__(

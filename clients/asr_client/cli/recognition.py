@@ -71,9 +71,11 @@ class Recognition:
 
         Raises:
             UsageError: the file of hotwords cannot be read.
+            OptionError: that of known speakers cannot, or makes no sense.
         """
         speakers: SpeakerCount | None = options.speakers
-        if speakers is None and options.known_speakers is not None:
+        known = options.known_speakers
+        if speakers is None and known is not None:
             speakers = "auto"
         raw = (options.raw_rate, options.raw_format, options.raw_channels)
         return cls(
@@ -83,7 +85,7 @@ class Recognition:
             punctuation=options.punctuation,
             channels=options.channels,
             speakers=speakers,
-            known_speakers=options.known_speakers,
+            known_speakers=None if known is None else KnownSpeakers.read(known),
             hotwords=read_hotwords(options.hotword),
             vad=options.vad,
             vad_options=tuple(options.vad_option),

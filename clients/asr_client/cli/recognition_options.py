@@ -10,8 +10,8 @@ from .common import (
     add_connection_options,
     add_hotword_option,
     channels_word,
-    known_speakers_file,
     language_word,
+    names_files,
     positive_count,
     seconds,
     speakers_word,
@@ -84,13 +84,13 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         help="tell who says what: so many speakers, or as many as are found; needs the model "
         "speaker on the server",
     )
-    long.add_argument(
+    known = long.add_argument(
         "--known-speakers",
-        type=known_speakers_file,
         metavar="FILE",
         help="a speakers.json, with names and a recording of each: who is known is called by name "
         "(docs/speakers.md)",
     )
+    names_files(known)
     parser.add_argument(
         "--channels",
         type=channels_word,

@@ -25,18 +25,22 @@ from ..blocking.session import StreamSession
 from ..errors import AsrError, AudioError, SessionLost
 from ..options import READY_TIMEOUT_S
 from ..results import StreamUpdate, Transcript
+from .addresses import require_leave
 from .common import (
     PASSING,
     ClientFactory,
     add_connection_options,
     add_streaming_options,
+    add_url_option,
     exit_code_of,
+    files_read,
     names_files,
     positive_count,
     read_hotwords,
 )
+from .downloads import local_path
 from .ending import stopped_by_ctrl_c
-from .input_files import STDIN, save_stdin
+from .input_files import STDIN, recording, save_stdin
 from .live_output import LiveLine, LiveOutput
 from .names import printable
 from .output import open_output
@@ -60,6 +64,7 @@ def add_parser(commands: Any) -> None:
         "recognised while it comes, until it ends or Ctrl-C",
     )
     names_files(files)
+    add_url_option(parser)
     add_connection_options(parser)
     add_streaming_options(parser)
     parser.add_argument(
@@ -83,13 +88,14 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     failures: list[Exception] = []
     raw = sample_format(options)
     live = raw is not None and STDIN in options.files
+    require_leave(options.files, allow_urls=options.allow_urls)
     with (
         TemporaryDirectory(prefix="triton-asr-") as folder,
         client_factory(options.url, options.timeout, options.ca_file) as client,
     ):
         # One clear message instead of the same one for every file.
         client.check_ready(options.model, timeout_s=min(options.timeout, READY_TIMEOUT_S))
-        with open_output(options.output, options.files) as out:
+        with open_output(options.output, files_read(options)) as out:
             output = LiveOutput(options.format, out, labelled=len(options.files) > 1)
             line = LiveLine(sys.stderr)
             for path in options.files:
@@ -132,10 +138,10 @@ def _pieces(path: str, folder: str, raw: PcmFormat | None, options: argparse.Nam
     """Open a file, or samples that come on standard input; `folder` is for what must be stored."""
     if raw is not None and path == STDIN:
         return Pieces(frames_as_they_come(sys.stdin.buffer, raw, options.chunk_ms), raw.sample_rate)
-    if raw is not None:
-        loaded = load_recording(Pcm(path, raw.sample_rate, raw.sample_format, raw.channels))
-    else:
-        loaded = load_recording(save_stdin(folder) if path == STDIN else path)
+    with local_path(recording(path, lambda: save_stdin(folder)), folder) as local:
+        loaded = load_recording(
+            local if raw is None else Pcm(local, raw.sample_rate, raw.sample_format, raw.channels)
+        )
     return Pieces(cut(loaded.waveform, options.chunk_ms), SAMPLE_RATE, loaded.warnings)
 
 

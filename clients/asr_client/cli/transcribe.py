@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..options import READY_TIMEOUT_S
 from .batch import Batch
-from .common import ClientFactory, UsageError
+from .common import ClientFactory, UsageError, files_read
 from .downloads import local_path
 from .formats import FILE_FORMATS
 from .input_files import InputFile, collect, require_distinct_ids, save_stdin
@@ -56,8 +56,9 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
                 require_distinct_ids(sources)
             if options.format in FILE_FORMATS and len(sources) > 1:
                 raise UsageError(f"--format {options.format}: several files need --output-dir")
-        read = [source.path for source in sources]
-        read += [*options.wav_scp, *options.files, options.compute_cer or "", options.hotword or ""]
+        read = [*files_read(options), *(source.path for source in sources)]
+        if recognition.known_speakers is not None:
+            read += recognition.known_speakers.paths
         target: OutputFolder | Output
         if options.output_dir is None:
             target = stack.enter_context(open_output(options.output, read))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .common import names_files, text_format
+from .common import add_url_option, names_files, text_format
 from .formats import FORMATS
 from .recognition_options import add_recognition_options
 
@@ -25,11 +25,7 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         metavar="SCP",
         help="Kaldi list: 'id path' a line (shell pipes are refused)",
     )
-    parser.add_argument(
-        "--allow-urls",
-        action="store_true",
-        help="take http:// and https:// as names of files, too; each is fetched in its turn",
-    )
+    add_url_option(parser)
     add_recognition_options(parser)
     parser.add_argument(
         "--itn",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
@@ -23,6 +24,11 @@ RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json
 GRANULARITIES = ("word", "segment")
 INCLUDES = ("logprobs",)
 _MAX_TEMPERATURE = 1.0
+_MOST_OF_VAD = {
+    "threshold": 1.0,
+    "prefix_padding_ms": math.inf,
+    "silence_duration_ms": math.inf,
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
     if includes and response_format != "json" and not stream:
         raise field_error("include[]", "logprobs with response_format json", response_format)
     _check_temperature(read_text_field(form, "temperature"))
-    _check_chunking(read_text_field(form, "chunking_strategy"))
+    _check_chunking(form)
     speakers = read_speaker_count(form, response_format, stream=stream)
     return TranscriptionForm(
         file=file,
@@ -135,22 +141,47 @@ def _hotwords(form: FormData) -> str:
 
 def _check_temperature(word: str) -> None:
     """Refuse a temperature that is none; the models have no use for one."""
-    try:
-        number = float(word or 0)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= _MAX_TEMPERATURE:
+    if not 0 <= _number(word or 0) <= _MAX_TEMPERATURE:
         raise field_error("temperature", f"a number from 0 to {_MAX_TEMPERATURE:g}", word)
 
 
-def _check_chunking(word: str) -> None:
-    """Refuse a strategy that is none; speech is always cut by the VAD."""
+def _check_chunking(form: FormData) -> None:
+    """Refuse a strategy that is none; speech is always cut by the VAD.
+
+    It is a word, JSON, or a field for each of its own (`chunking_strategy[type]`).
+    """
+    word, start = read_text_field(form, "chunking_strategy"), "chunking_strategy["
+    got: object = {
+        key.removeprefix(start)[:-1]: value
+        for key, value in form.multi_items()
+        if key.startswith(start)
+    }
+    if not got and word in ("", "auto"):
+        return
+    with suppress(ValueError):
+        got = got or parse_json(word)
+    if not _is_strategy(got):
+        raise field_error("chunking_strategy", "auto, or an object of type server_vad", got or word)
+
+
+def _is_strategy(got: object) -> bool:
+    """Return whether it is OpenAI's `server_vad` with fields and values that it has."""
+    return (
+        isinstance(got, dict)
+        and got.get("type") == "server_vad"
+        and all(
+            name == "type" or 0 <= _number(value) <= _MOST_OF_VAD.get(name, -1)
+            for name, value in got.items()
+        )
+    )
+
+
+def _number(value: object) -> float:
+    """Return a number, perhaps written as text; NaN for anything else."""
     try:
-        is_known = word in ("", "auto") or isinstance(parse_json(word), dict)
-    except ValueError:
-        is_known = False
-    if not is_known:
-        raise field_error("chunking_strategy", "auto, or an object", word)
+        return float(value) if isinstance(value, (int, float, str)) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def read_audio_file(form: FormData) -> UploadFile:

@@ -24,7 +24,8 @@ _FORM_BYTES = MAX_FIELDS * 2_000 + MAX_FIELD_BYTES  # what may come beside the f
 _MIN_BYTES_PER_S = 1_000
 
 
-_EXTENDED_NAME = re.compile(rb";\s*filename\*\s*=", re.I)
+_EXTENDED_NAME = re.compile(rb";\s*filename\*(?:\d+\*?)?\s*=\s*\"?([^;\"]*)", re.I)
+_SUFFIX = re.compile(rb"\.[a-z0-9]{1,8}$", re.I)
 _PLAIN_NAME = re.compile(rb";\s*filename\s*=", re.I)
 
 
@@ -98,14 +99,17 @@ class _UploadParser(MultiPartParser):
     """Takes a part for a file also where its name comes in RFC 2231's form alone.
 
     `filename*=utf-8''…` is forbidden in forms, and what older versions of Python's requests send
-    for a name that is not ASCII.
+    for a name that is not ASCII. Of such a name its suffix counts.
     """
 
     def on_headers_finished(self) -> None:
         """Begin a part."""
         disposition = self._current_part.content_disposition or b""
-        if _EXTENDED_NAME.search(disposition) and not _PLAIN_NAME.search(disposition):
-            self._current_part.content_disposition = disposition + b'; filename="upload"'
+        extended = _EXTENDED_NAME.findall(disposition)  # several of a name that is cut
+        if extended and not _PLAIN_NAME.search(disposition):
+            suffix = _SUFFIX.search(extended[-1])
+            name = b"upload" + (suffix[0] if suffix else b"")
+            self._current_part.content_disposition = disposition + b'; filename="' + name + b'"'
         super().on_headers_finished()
 
 

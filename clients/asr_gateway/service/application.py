@@ -54,7 +54,7 @@ def make_application(gateway: Gateway) -> Starlette:
             WebSocketRoute("/{path:path}", WebSocketEndpoint(gateway).serve),
         ],
         middleware=[*_cross_origin(gateway), Middleware(Guard, gateway=gateway)],
-        exception_handlers={HTTPException: _http_error, Exception: _failure},
+        exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )
 
@@ -110,7 +110,3 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response
-
-
-async def _failure(request: Request, error: Exception) -> Response:
-    return ApiError(500, "the gateway failed; its log says how").response()

@@ -19,6 +19,7 @@ from asr_client.cli import (
     vad_option,
 )
 from asr_contract import read_text
+from asr_contract.installed import installed_version
 
 from ..shared import (
     MAX_UPLOAD_MB,
@@ -31,7 +32,7 @@ from ..shared import (
     set_up_logging,
     start_tracing,
 )
-from .server import GatewayServer
+from .server import AddressError, GatewayServer, check_address
 
 _DEFAULTS = GatewaySettings()
 _KEY_VARIABLE = "TRITON_ASR_API_KEY"
@@ -46,8 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings(options)
         end_tracing = start_tracing()
         server = GatewayServer(settings, lambda host, port: _announce(settings, host, port))
+        check_address(settings.host, settings.port)
     except (SettingsError, OptionError, OSError) as error:
         parser.error(str(error))
+    except AddressError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
     set_up_logging()
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal that stopped it once more; the exit status shall be ours.
@@ -121,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         "front of a Triton server.",
     )
     add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {installed_version()}")
     add(
         "--triton",
         action=Joined,

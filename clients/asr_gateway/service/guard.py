@@ -81,6 +81,11 @@ class Guard:
                     more[HTTP_STATUS] = status
             else:
                 await self._app(scope, receive, send_noting_status)
+        except Exception:
+            if not status:  # nothing was answered yet
+                failure = ApiError(500, "the gateway failed; its log says how")
+                await failure.response()(scope, receive, send_noting_status)
+            raise
         finally:
             elapsed_s = time.monotonic() - begun_s
             metrics.requests.labels(route, status or "none").inc()

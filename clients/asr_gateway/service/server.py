@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 from collections.abc import Callable
@@ -22,6 +23,34 @@ MAX_FRAME_BYTES = 32 << 20
 _PING_INTERVAL_S = 20.0
 
 _CLOSING_S = 5  # for what is under way after the grace of the settings
+
+
+class AddressError(Exception):
+    """Nobody can listen there; the message says why."""
+
+
+def check_address(host: str, port: int) -> None:
+    """See that an address can be listened on, before anything is begun.
+
+    Raises:
+        AddressError: it is none of this machine, or another program listens there.
+    """
+    shown = f"port {port} of {host or 'this machine'}"
+    try:
+        for family, kind, number, _, address in socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, number) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise AddressError(
+                f"{shown} is in use by another program; --port names another"
+            ) from None
+        raise AddressError(f"cannot listen on {shown}: {error.strerror or error}") from None
 
 
 class GatewayServer(uvicorn.Server):

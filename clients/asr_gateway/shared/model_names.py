@@ -51,7 +51,13 @@ DEFAULT_ALIASES: Mapping[str, str] = {
 _KINDS = (
     (re.compile(r"gpt-[a-z0-9-]*?transcribe(?:-\d{4}-\d\d-\d\d)?"), _OWN),
     (re.compile(r"(?:[a-z0-9.]+[-_])*whisper(?:[-_][a-z0-9.]+)*"), _OWN),
-    (re.compile(r"(?:tiny|base|small|medium|large(?:-v[123])?|turbo)(?:-turbo)?(?:\.en)?"), _OWN),
+    (
+        re.compile(
+            r"(?:distil-|ggml-)?(?:tiny|base|small|medium|large(?:-v[123](?:\.5)?)?|turbo)"
+            r"(?:-turbo)?(?:\.en)?"
+        ),
+        _OWN,
+    ),
     (re.compile(r"sense-?voice(?:-?small)?"), "sensevoice"),
     (re.compile(r"(?:[a-z0-9.]+[-_])*paraformer(?:[-_][a-z0-9.]+)*"), "paraformer"),
 )

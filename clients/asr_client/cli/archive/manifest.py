@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -83,10 +84,10 @@ def read_manifest(
         UsageError: it cannot be read, or a row is malformed or repeats an id; it says which.
     """
     origin = origin or path
-    if Path(path).is_dir():
-        beside = Path(path, "segments")
-        if segments is None and beside.is_file():
-            segments = str(beside)
+    if os.path.isdir(path):
+        beside = str(Path(path, "segments"))
+        if segments is None and os.path.isfile(beside):
+            segments = beside
         path = origin = str(Path(path, "wav.scp"))
     suffix = posixpath.splitext(origin)[1].lower()
     if segments is not None and suffix != ".scp":

@@ -83,7 +83,8 @@ def _read_wav(data: bytes, is_all: bool) -> Header | None:
         if not is_chunk_name(name) or body + size > MAX_HEADER_BYTES:
             position = len(data)  # a size before was wrong
             break
-        position = body + size + size % 2
+        # Some programs leave the padding out.
+        position = body + size + (size % 2 if data[body + size : body + size + 1] <= b"\0" else 0)
     if position + 8 > len(data):  # the samples are there all the same
         place = data.find(b"data", 12)
         if place < 0 or place + 8 > len(data) or not (is_all or len(data) >= MAX_HEADER_BYTES):

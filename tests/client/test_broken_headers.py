@@ -26,8 +26,8 @@ FILES = {
     "wav": wav(MONO, PCM),
     "rf64": rf64(MONO, PCM),
     "w64": wave64(MONO, PCM),
-    "aiff": aiff(16000, 1, 16, PCM),
-    "au": au(16000, 1, 3, PCM),
+    "aiff": aiff(16000, 1, 16, np.frombuffer(PCM, "<i2").astype(">i2").tobytes()),
+    "au": au(16000, 1, 3, np.frombuffer(PCM, "<i2").astype(">i2").tobytes()),
     "caf": caf(16000, 1, 16, PCM),
 }
 
@@ -96,6 +96,13 @@ def test_what_is_missing_before_another_header_is_missed(data, missing_s, tmp_pa
     assert bool(warnings) == bool(missing_s)
     if missing_s:
         assert f"lasts {seconds + missing_s:.1f} s" in warnings[0]
+
+
+def test_files_of_different_kinds_may_be_joined(tmp_path):
+    path = tmp_path / "joined"
+    path.write_bytes(b"".join(FILES.values()) + FILES["wav"])
+    seconds, warnings = read(path)
+    assert seconds == len(TONE) / 16000 * (len(FILES) + 1) and warnings == []
 
 
 @pytest.fixture(scope="module")

@@ -164,7 +164,8 @@ class SampleStream:
             return False
         container = self.container or WAV
         end = len(data) if left is None else min(left, len(data))
-        beginning = container.find(data, end)
+        places = [each.find(data, end) for each in CONTAINERS]
+        beginning = min((place for place in places if place >= 0), default=-1)
         if beginning >= 0:
             self._give(found, data[:beginning])
             self._early_s += self._seconds(0 if left is None else left - beginning)
@@ -180,7 +181,7 @@ class SampleStream:
             self.is_plain = False
             return True
         if not self._ended:
-            end = min(end, container.find_partial(data))
+            end = min(end, *(each.find_partial(data) for each in CONTAINERS))
         taken = self._give(found, data[:end])
         self._buffer = data[taken:]
         if left is not None:
@@ -216,7 +217,8 @@ class SampleStream:
         if len(data) <= -size % container.alignment and not data.strip(b"\0"):
             return False
         for pad in range(min(8, len(data))):
-            if container.pattern.match(data, pad) and not data[:pad].strip(b"\0"):
+            begins = any(each.pattern.match(data, pad) for each in CONTAINERS)
+            if begins and not data[:pad].strip(b"\0"):
                 self._buffer = data[pad:]
                 self._state = _State.BEGINNING
                 self.is_plain = False

@@ -224,7 +224,8 @@ def _powers(cut: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the power of [channels, hops, samples] as [hops, channels], without offsets."""
     powers: NDArray[np.float64] = np.einsum("chs,chs->hc", cut, cut).astype(np.float64)
     offsets = cut.mean(axis=2, dtype=np.float64).T
-    return np.maximum(powers - cut.shape[2] * offsets**2, 0.0)
+    powers -= cut.shape[2] * offsets**2
+    return powers.clip(0.0)
 
 
 def _bands(hop: int, sample_rate: float) -> NDArray[np.int64]:

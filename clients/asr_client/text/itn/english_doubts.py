@@ -8,6 +8,7 @@ from .english_numbers import CARDINALS, ORDINALS, SCALES, parse_cardinal
 from .english_words import CURRENCIES
 
 _CLOCK_HOURS = 12
+_WAYS = frozenset(["past", "after", "to", "before", "till"])
 _SCALES = frozenset(["hundred", *SCALES])
 _MOST_WORDS = 20
 _NUMBER_WORDS = CARDINALS | {"and"}
@@ -51,10 +52,10 @@ def _is_beside_hour(behind: Sequence[str]) -> bool:
     """Ten minutes to nine, ten after nine: figures would write the minutes alone."""
     if behind[0] in ("minute", "minutes"):
         way, hour = behind[1], behind[2]
-        ways = ("past", "after", "to", "before", "till")
+        ways = _WAYS
     else:
         way, hour = behind[0], behind[1]
-        ways = ("after", "before", "till")
+        ways = _WAYS - {"past", "to"}  # those have rules
     number = parse_cardinal([hour])
     return way in ways and number is not None and 1 <= number <= _CLOCK_HOURS
 

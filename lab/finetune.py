@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr_contract.text_files import read_text
+
 CHECKPOINT = "model.pt"
 # What a model directory holds besides weights and exported graphs.
 TABLES = ("config.yaml", "configuration.json", "am.mvn", "tokens.json", "tokens.txt", "seg_dict")
@@ -107,13 +109,14 @@ def write_list(data: Path, target: Path) -> Path:
     for name in ("wav.scp", "text"):
         if not (data / name).is_file():
             raise FinetuneError(f"{data / name}: not found")
-    text = target.with_suffix(".text")
-    lines = (data / "text").read_text(encoding="utf-8").splitlines()
+    text, recordings = target.with_suffix(".text"), target.with_suffix(".scp")
+    lines = read_text(data / "text").splitlines()
     text.write_text("".join(f"{space_chinese(line)}\n" for line in lines), encoding="utf-8")
+    recordings.write_text(read_text(data / "wav.scp"), encoding="utf-8")
     run_funasr(
         "funasr.datasets.audio_datasets.scp2jsonl",
         {
-            "scp_file_list": json.dumps([str((data / "wav.scp").resolve()), str(text)]),
+            "scp_file_list": json.dumps([str(recordings), str(text)]),
             "data_type_list": '["source","target"]',
             "jsonl_file_out": target,
         },

@@ -66,9 +66,10 @@ def write_arpa(ngrams: Ngrams, path: Path) -> None:
 
 
 def _open(path: Path, mode: str) -> IO[str]:
+    encoding = "utf-8-sig" if mode == "r" else "utf-8"
     if path.suffix == ".gz":
-        return cast(IO[str], gzip.open(path, f"{mode}t", encoding="utf-8", newline="\n"))
-    return path.open(mode, encoding="utf-8", newline="\n")
+        return cast(IO[str], gzip.open(path, f"{mode}t", encoding=encoding, newline="\n"))
+    return path.open(mode, encoding=encoding, newline="\n")
 
 
 class _Reader:

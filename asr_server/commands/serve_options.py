@@ -7,6 +7,7 @@ import math
 import os
 from pathlib import Path
 
+from asr_contract.text_files import read_text
 from asr_server.doors.access import KEY_VARIABLE, is_loopback
 from asr_server.places import log_file
 from asr_server.run import DoorSettings
@@ -31,7 +32,7 @@ def door_settings(options: argparse.Namespace) -> DoorSettings:
         )
     keys = [os.environ[KEY_VARIABLE]] if os.environ.get(KEY_VARIABLE) else []
     if options.api_key_file:
-        lines = options.api_key_file.read_text(encoding="utf-8").splitlines()
+        lines = read_text(options.api_key_file).splitlines()
         keys += [line.strip() for line in lines if line.strip()]
         if not keys:
             raise ValueError(f"--api-key-file: expected keys; {options.api_key_file} is empty")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract.bounded_json import parse_json
+from asr_contract.text_files import read_text
 
 from .audio import MediaSource, Pcm
 from .errors import OptionError
@@ -73,7 +74,7 @@ class KnownSpeakers:
         """
         where = str(path)
         try:
-            content = parse_json(Path(path).read_text("utf-8")[:_MAX_FILE])
+            content = parse_json(read_text(Path(path))[:_MAX_FILE])
         except OSError as error:
             raise OptionError(f"{where}: cannot be read: {error.strerror}") from None
         except ValueError as error:

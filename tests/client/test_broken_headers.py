@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from asr_client import AudioError
 from asr_client.audio import MediaDecoder, load_recording
@@ -24,8 +26,8 @@ FILES = {
     "wav": wav(MONO, PCM),
     "rf64": rf64(MONO, PCM),
     "w64": wave64(MONO, PCM),
-    "aiff": aiff(16000, 1, 16, PCM),
-    "au": au(16000, 1, 3, PCM),
+    "aiff": aiff(16000, 1, 16, np.frombuffer(PCM, "<i2").astype(">i2").tobytes()),
+    "au": au(16000, 1, 3, np.frombuffer(PCM, "<i2").astype(">i2").tobytes()),
     "caf": caf(16000, 1, 16, PCM),
 }
 
@@ -53,6 +55,98 @@ def test_a_rate_beyond_all_numbers_is_refused():
         load_recording(bytes(data))
 
 
+@pytest.mark.parametrize(("tag", "bits", "block"), [(1, 16, 4), (1, 16, 3), (1, 16, 0), (1, 16, 1)])
+def test_bits_go_before_the_size_of_a_block(tag, bits, block):
+    form = struct.pack("<HHIIHH", tag, 1, 16000, 32000, block, bits)
+    expected = load_recording(FILES["wav"]).waveform
+    np.testing.assert_array_equal(load_recording(wav(form, PCM)).waveform, expected)
+
+
+def test_24_bits_may_lie_in_32():
+    form = struct.pack("<HHIIHH", 1, 1, 16000, 64000, 4, 24)
+    wide = (np.frombuffer(PCM, "<i2").astype("<i4") << 16).tobytes()
+    expected = load_recording(FILES["wav"]).waveform
+    np.testing.assert_array_equal(load_recording(wav(form, wide)).waveform, expected)
+
+
+def headers(*sizes: int | None, cut: int = 0) -> bytes:
+    """The tone in as many parts, each behind a header of such a size; `cut` bytes are missing."""
+    parts = np.array_split(np.frombuffer(PCM, "<i2"), len(sizes))
+    data = [wav(MONO, part.tobytes(), size) for part, size in zip(parts, sizes, strict=True)]
+    data[0] = data[0][: len(data[0]) - cut]
+    return b"".join(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "missing_s"),
+    [
+        (headers(None, None, None), 0),
+        (headers(len(PCM), len(PCM), len(PCM), len(PCM)), 0),  # each says the size of all
+        (headers(0, 0xFFFFFFFF, None), 0),
+        (headers(None, None, cut=6400), 0.2),
+        (headers(len(PCM) + 6400, len(PCM) + 6400), 0.2),
+        (rf64(MONO, PCM, 2**63 - 1), 0),
+    ],
+    ids=["right", "of all", "none", "cut before another", "of more than all", "largest"],
+)
+def test_what_is_missing_before_another_header_is_missed(data, missing_s, tmp_path):
+    path = tmp_path / "parts.wav"
+    path.write_bytes(data)
+    seconds, warnings = read(path)
+    assert bool(warnings) == bool(missing_s)
+    if missing_s:
+        assert f"lasts {seconds + missing_s:.1f} s" in warnings[0]
+
+
+def test_files_of_different_kinds_may_be_joined(tmp_path):
+    path = tmp_path / "joined"
+    path.write_bytes(b"".join(FILES.values()) + FILES["wav"])
+    seconds, warnings = read(path)
+    assert seconds == len(TONE) / 16000 * (len(FILES) + 1) and warnings == []
+
+
+@pytest.fixture(scope="module")
+def adpcm(tmp_path_factory) -> dict[str, bytes]:
+    """Two seconds of a tone in WAV files of codecs."""
+    folder = tmp_path_factory.mktemp("adpcm")
+    found = {}
+    for name in ("IMA_ADPCM", "GSM610"):
+        soundfile.write(folder / "a.wav", np.tile(TONE, 4), 16000, subtype=name)
+        found[name] = (folder / "a.wav").read_bytes()
+    return found
+
+
+def test_padding_behind_a_codec_is_no_damage(adpcm, tmp_path):
+    path = tmp_path / "padded.wav"
+    for name, data in adpcm.items():
+        place = data.index(b"data") + 4
+        for size in (data[place : place + 4], b"\0\0\0\0", b"\xff\xff\xff\xff"):
+            path.write_bytes(data[:place] + size + data[place + 4 :])
+            seconds, warnings = read(path)
+            assert abs(seconds - 2) < 0.1 and warnings == [], name
+
+
+def test_a_cut_of_joined_files_of_a_codec_is_said(adpcm, tmp_path):
+    path = tmp_path / "joined.wav"
+    for name, data in adpcm.items():
+        for joined in (data + data[: len(data) * 2 // 3], data[: len(data) * 2 // 3] + data):
+            path.write_bytes(joined)
+            assert any("may be cut off" in warning for warning in read(path)[1]), name
+        path.write_bytes(data * 2)
+        assert read(path)[1] == []
+
+
+def test_tags_between_joined_mp3_are_no_damage(coded, tmp_path):
+    path = tmp_path / "joined.mp3"
+    data = coded["mp3"]
+    for between in (b"", b"TAG" + bytes(125), b"ID3\4\0\0\0\0\2\0" + bytes(256)):
+        path.write_bytes(data + between + data)
+        seconds, warnings = read(path)
+        assert abs(seconds - 2) < 0.2 and warnings == []
+    path.write_bytes(data + b"no sound at all " * 30 + data)
+    assert "damaged" in read(path)[1][0]
+
+
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory) -> dict[str, bytes]:
     """A second of a tone in coded files."""
@@ -60,7 +154,7 @@ def coded(tmp_path_factory) -> dict[str, bytes]:
     source = folder / "source.wav"
     source.write_bytes(wav(MONO, int16(np.tile(TONE, 2)).tobytes()))
     found = {}
-    for name in ("webm", "m4a", "flac", "flv", "avi"):
+    for name in ("webm", "m4a", "flac", "flv", "avi", "wv", "mp3"):
         odd_audio.ffmpeg(
             "-i", source, "-ar", 48000 if name == "webm" else 44100, folder / f"a.{name}"
         )

@@ -49,8 +49,9 @@ def mixed(*channels: np.ndarray, sizes: int = 100_000) -> tuple[np.ndarray, Chan
         (NOISE[:, 0], NOISE[:, 1]),
         (ONE, 0.1 * late(ONE, 800)),
         (ONE, OTHER, late(OTHER[::-1].copy(), 5)),
+        (late(ONE, 8000) + np.float32(0.25), late(ONE, 8000) - np.float32(0.25)),
     ],
-    ids=["two", "crosstalk", "panned", "noise", "silent", "only noise", "echo", "three"],
+    ids=["two", "crosstalk", "panned", "noise", "silent", "only noise", "echo", "three", "offset"],
 )
 def test_what_does_not_cancel_is_the_mean(channels):
     out, mixer = mixed(*channels)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asr_client import AudioError, OptionError, ProtocolError, ServerError, ServerNotReady
 from asr_client.audio.resampling import MAX_PIECE_S, StreamResampler
 from asr_client.errors import SessionLimitReached
-from asr_client.streaming.audio import LiveReader, Outbox, check_whole_samples
+from asr_client.streaming.audio import LiveReader, Outbox
 from asr_client.streaming.protocol import (
     SequenceRequests,
     StreamTranscript,
@@ -21,6 +21,7 @@ from asr_client.streaming.protocol import (
     new_sequence_id,
     opening_failure,
 )
+from tests.odd_containers import wav, wav_form
 
 REQUESTS = SequenceRequests("toy")
 
@@ -255,9 +256,27 @@ def test_every_form_of_live_audio():
 
 
 def test_half_a_sample_is_refused():
-    check_whole_samples(b"1234")
+    LiveReader().check(b"1234", 16000)
     with pytest.raises(AudioError, match="whole 16-bit samples; got 3 bytes"):
-        check_whole_samples(b"123")
+        LiveReader().check(b"123", 16000)
+
+
+def test_pieces_of_a_file_of_samples_may_have_any_size():
+    frames = np.arange(-3000, 3000, dtype=np.int16)
+    data = wav(wav_form(1, 16000, 1, 16), frames.tobytes(), before=b"LIST\1\0\0\0x")
+    for size in (7, 45, 4001):
+        reader, heard = LiveReader(), []
+        for first in range(0, len(data), size):
+            reader.check(data[first : first + size], 16000)
+            heard += reader.read(data[first : first + size], 16000)
+        heard += reader.finish()
+        np.testing.assert_array_equal(np.concatenate(heard), frames / np.float32(2**15))
+
+
+@pytest.mark.parametrize("beginning", [b"ID3\4", b"OggS", b"fLaC", b"\2#!SILK_V3", b"\0\0\0 ftyp"])
+def test_a_file_of_a_codec_is_no_live_audio(beginning):
+    with pytest.raises(AudioError, match="begins as a file of a codec does"):
+        LiveReader().check(beginning.ljust(400, b"\1"), 16000)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from ..cluster import Servers, has_another
 from ..errors import AsrError, ClientClosed, ModelNotFound
 from ..protocol import InferRequest
 from ..results import Sentence, StreamUpdate, Transcript
-from ..streaming.audio import LiveAudio, LiveReader, Outbox, check_whole_samples
+from ..streaming.audio import LiveAudio, LiveReader, Outbox
 from ..streaming.protocol import (
     KEEP_ALIVE_S,
     MAX_REQUEST_SAMPLES,
@@ -118,7 +118,7 @@ class AsyncStreamSession(LiveSession):
 
     async def send(self, audio: LiveAudio, *, sample_rate: int = SAMPLE_RATE) -> None:
         """Send audio; as `StreamSession.send`."""
-        check_whole_samples(audio)
+        self._reader.check(audio, sample_rate)
         async with self._sending:
             self._check_usable()
             for piece in self._reader.read(audio, sample_rate):

@@ -19,7 +19,7 @@ from ..files.segment_recogniser import SegmentRecogniser
 from ..files.segments import Segment, SegmentCutter
 from ..files.stretches import StretchTranscript
 from ..results import Sentence, StreamUpdate, Transcript
-from ..streaming.audio import LiveAudio, LiveReader, Outbox, check_whole_samples
+from ..streaming.audio import LiveAudio, LiveReader, Outbox
 from ..streaming.protocol import UpdateReader
 from ..transport import Transport
 from .growing import GrowingSpeech
@@ -100,7 +100,7 @@ class AsyncStretchSession(LiveSession):
 
     async def send(self, audio: LiveAudio, *, sample_rate: int = SAMPLE_RATE) -> None:
         """Send audio; as `AsyncStreamSession.send`."""
-        check_whole_samples(audio)
+        self._reader.check(audio, sample_rate)
         async with self._sending:
             self._check_usable()
             for piece in self._reader.read(audio, sample_rate):

@@ -146,7 +146,8 @@ class ChannelMixer:
         if self._step > 1:
             whole = cut[:, :, : self._analysed * self._step]
             cut = whole.reshape(channels, hops, self._analysed, self._step).mean(axis=3)
-        spectra = np.fft.rfft(cut * self._window, axis=2) / channels
+        level = cut - cut.mean(axis=2, keepdims=True)  # an offset would leak into what is heard
+        spectra = np.fft.rfft(level * self._window, axis=2) / channels
         unrelated = np.square(spectra.real).sum(axis=0) + np.square(spectra.imag).sum(axis=0)
         together = spectra.sum(axis=0)
         return np.square(together.real) + np.square(together.imag), unrelated
@@ -220,9 +221,11 @@ class ChannelMixer:
 
 
 def _powers(cut: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the power of [channels, hops, samples] as [hops, channels]."""
+    """Return the power of [channels, hops, samples] as [hops, channels], without offsets."""
     powers: NDArray[np.float64] = np.einsum("chs,chs->hc", cut, cut).astype(np.float64)
-    return powers
+    offsets = cut.mean(axis=2, dtype=np.float64).T
+    powers -= cut.shape[2] * offsets**2
+    return powers.clip(0.0)
 
 
 def _bands(hop: int, sample_rate: float) -> NDArray[np.int64]:

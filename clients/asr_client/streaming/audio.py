@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
 
-from ..audio.containers import SampleStream
+from ..audio.containers import HEADERS, SampleStream
 from ..audio.containers.stream import Samples
 from ..audio.conversion import Converter
+from ..audio.raw import begins_as_file
 from ..audio.samples import PcmFormat, scale_array
 from ..audio.uncompressed import Frames
 from ..audio.waveform import Waveform, checked_rate
@@ -21,6 +22,7 @@ from ..errors import AudioError
 
 LiveAudio: TypeAlias = bytes | bytearray | memoryview | NDArray[Any]
 
+_BEGINNING_BYTES = 16
 _MAX_CHANNELS = 64  # an array with more columns than rows, and than this, is transposed
 
 
@@ -34,6 +36,7 @@ class LiveReader:
     def __init__(self) -> None:
         self._bytes: SampleStream | None = None
         self._rate = SAMPLE_RATE
+        self._has_header = False
         self._converter = Converter()
         self._cut_off: list[str] = []
 
@@ -41,6 +44,26 @@ class LiveReader:
     def warnings(self) -> list[str]:
         """What is to be said of the audio so far."""
         return [*self._cut_off, *self._converter.warnings]
+
+    def check(self, audio: LiveAudio, sample_rate: int) -> None:
+        """Refuse bytes that are no samples, before `read` takes any of them.
+
+        Raises:
+            AudioError: they begin as a file of a codec does, or are half a sample more, where no
+                header says what a sample is.
+        """
+        if not isinstance(audio, (bytes, bytearray, memoryview)):
+            return
+        beginning = bytes(audio[:_BEGINNING_BYTES])
+        if beginning and (self._bytes is None or sample_rate != self._rate):
+            self._has_header = beginning.startswith(HEADERS)
+            if begins_as_file(beginning) and not self._has_header:
+                raise AudioError(
+                    "expected samples; got audio that begins as a file of a codec does (send "
+                    "files to the file API)"
+                )
+        if not self._has_header and len(audio) % 2:
+            raise AudioError(f"expected whole 16-bit samples; got {len(audio)} bytes")
 
     def read(self, audio: LiveAudio, sample_rate: int) -> Iterator[Waveform]:
         """Yield what the next audio gives, [samples] float32 at 16 kHz, some seconds at a time.
@@ -81,12 +104,6 @@ class LiveReader:
     def _converted(self, found: Samples) -> Iterator[Waveform]:
         for frames, rate in map(_decoded, found):
             yield from self._converter.accept(frames, rate)
-
-
-def check_whole_samples(audio: LiveAudio) -> None:
-    """Raise AudioError for bytes that end within a 16-bit sample."""
-    if isinstance(audio, (bytes, bytearray, memoryview)) and len(audio) % 2:
-        raise AudioError(f"expected whole 16-bit samples; got {len(audio)} bytes")
 
 
 def _decoded(piece: tuple[Any, bytes]) -> Frames:

@@ -36,6 +36,13 @@ class Header:
     chunks_end: int = 0
     fmt: bytes = field(default=b"", repr=False)
 
+    @property
+    def bytes_per_s(self) -> int:
+        """How many bytes a second of the samples takes, 1 or more; of a codec as `fmt` says."""
+        if self.format is None:
+            return max(int.from_bytes(self.fmt[8:12], "little"), 1)
+        return self.format.frame_bytes * max(self.format.sample_rate, 1)
+
 
 def header_of(
     form: PcmFormat | None, start: int, size: int | None, file_end: int | None, fmt: bytes = b""
@@ -73,6 +80,7 @@ class Container:
         read: (data, whether it is all) → the header; None if more bytes are needed.
         chunk_bytes: (what stands behind the samples, how far chunks are said to go, size of the
             samples) → bytes to skip, a chunk with its padding; 0 if these are samples.
+        alignment: what the length of a chunk is padded to, in bytes.
         inner: chunks that are told between samples wherever they stand, as (name, what stands
             eight bytes behind its beginning).
     """
@@ -85,6 +93,7 @@ class Container:
     leads: tuple[bytes, ...]
     read: Callable[[bytes, bool], Header | None]
     chunk_bytes: Callable[[bytes, int, int], int]
+    alignment: int = 2
     inner: tuple[tuple[bytes, bytes], ...] = ()
 
     @property

@@ -48,9 +48,10 @@ def read_format(body: bytes, order: Literal["<", ">"] = "<") -> PcmFormat | None
         (tag,) = struct.unpack(f"{order}H", body[24:26])
     if not 1 <= channels <= MAX_CHANNELS:
         return None
+    # Players go by the bits; only what is no size of its own lies in the block's: 20 or 24 in 32.
     size = (bits + 7) // 8
-    if block % channels == 0 and size <= block // channels <= 8:
-        size = block // channels  # 24 bits may lie in 32
+    if size in (0, 3) and block in (2 * channels, 4 * channels):
+        size = block // channels
     end = "le" if order == "<" else "be"
     if tag == _INTEGER:
         name = integer_name(size, end, unsigned_bytes=True)
@@ -82,7 +83,8 @@ def _read_wav(data: bytes, is_all: bool) -> Header | None:
         if not is_chunk_name(name) or body + size > MAX_HEADER_BYTES:
             position = len(data)  # a size before was wrong
             break
-        position = body + size + size % 2
+        # Some programs leave the padding out.
+        position = body + size + (size % 2 if data[body + size : body + size + 1] <= b"\0" else 0)
     if position + 8 > len(data):  # the samples are there all the same
         place = data.find(b"data", 12)
         if place < 0 or place + 8 > len(data) or not (is_all or len(data) >= MAX_HEADER_BYTES):
@@ -91,7 +93,7 @@ def _read_wav(data: bytes, is_all: bool) -> Header | None:
         body = place + 8
     stated = stated_size(size)
     if stated is None:
-        stated = long_size or None
+        stated = stated_size(long_size) if long_size else None
     end = None if is_placeholder(riff_size) else riff_size + 8
     return header_of(read_format(fmt, order), body, stated, end, fmt)
 
@@ -145,4 +147,5 @@ WAVE64 = Container(
     leads=(b"riff",),
     read=_read_wave64,
     chunk_bytes=_wave64_chunk_bytes,
+    alignment=8,
 )

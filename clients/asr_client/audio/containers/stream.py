@@ -59,6 +59,9 @@ class SampleStream:
         self._partial = b""  # of a frame, where the header says that its samples end
         self._skip = 0
         self._ended = False
+        self._sizes: set[int | None] = set()  # that headers say
+        self._given = 0  # bytes of samples behind them
+        self._early_s: float = 0.0  # what is missing before a header that comes too early
         self.container: Container | None = None
         self.stated_bytes: int | None = None
         self.missing_bytes = 0
@@ -89,11 +92,21 @@ class SampleStream:
         return found
 
     def missing_s(self) -> float:
-        """Return how much is missing of what the last header says, in seconds, after `finish`."""
-        form = None if self._header is None else self._header.format
-        if form is None or self.missing_bytes <= _MISSING_BYTES:
+        """Return how much is missing of what the headers say, in seconds, after `finish`.
+
+        Headers that all say the same size, behind which there is no more than that, say it of the
+        whole.
+        """
+        stated = next(iter(self._sizes), None)
+        if len(self._sizes) == 1 and stated is not None and self._given <= stated:
+            return self._seconds(stated - self._given)
+        return self._early_s + self._seconds(self.missing_bytes)
+
+    def _seconds(self, missing_bytes: int) -> float:
+        """Return how long so many bytes of the last header's samples are; 0 for a few."""
+        if self._header is None or missing_bytes <= _MISSING_BYTES:
             return 0.0
-        return self.missing_bytes / form.frame_bytes / max(form.sample_rate, 1)
+        return missing_bytes / self._header.bytes_per_s
 
     def _step(self, found: Samples) -> bool:
         """Go on as far as one state goes; return whether there is more to do."""
@@ -138,6 +151,7 @@ class SampleStream:
 
     def _start(self, container: Container | None, header: Header) -> None:
         self.container, self._header, self._left = container, header, header.size
+        self._sizes.add(header.size)
         self.stated_bytes = header.size
         self._partial = b""
         self._state = _State.SAMPLES
@@ -150,9 +164,11 @@ class SampleStream:
             return False
         container = self.container or WAV
         end = len(data) if left is None else min(left, len(data))
-        beginning = container.find(data, end)
+        places = [each.find(data, end) for each in CONTAINERS]
+        beginning = min((place for place in places if place >= 0), default=-1)
         if beginning >= 0:
             self._give(found, data[:beginning])
+            self._early_s += self._seconds(0 if left is None else left - beginning)
             self._buffer = data[beginning:]
             self._state = _State.BEGINNING
             self.is_plain = False
@@ -165,7 +181,7 @@ class SampleStream:
             self.is_plain = False
             return True
         if not self._ended:
-            end = min(end, container.find_partial(data))
+            end = min(end, *(each.find_partial(data) for each in CONTAINERS))
         taken = self._give(found, data[:end])
         self._buffer = data[taken:]
         if left is not None:
@@ -185,6 +201,7 @@ class SampleStream:
             return 0
         frame_bytes = 1 if header.format is None else header.format.frame_bytes
         whole = len(data) // frame_bytes * frame_bytes
+        self._given += whole
         if whole:
             found.append((header, data[:whole]))
         return whole
@@ -196,15 +213,16 @@ class SampleStream:
             raise RuntimeError("samples without a header have no end")
         if not self._ended and len(data) < _LOOK_AHEAD:
             return False
-        if not data:
+        size = header.size or 0
+        if len(data) <= -size % container.alignment and not data.strip(b"\0"):
             return False
         for pad in range(min(8, len(data))):
-            if container.pattern.match(data, pad) and not data[:pad].strip(b"\0"):
+            begins = any(each.pattern.match(data, pad) for each in CONTAINERS)
+            if begins and not data[:pad].strip(b"\0"):
                 self._buffer = data[pad:]
                 self._state = _State.BEGINNING
                 self.is_plain = False
                 return True
-        size = header.size or 0
         self._skip = container.chunk_bytes(data, header.chunks_end, size)
         if self._skip:
             return True

@@ -30,6 +30,8 @@ _MISSING_S = 0.2
 _MISSING_BESIDE_PICTURES_S = 2.0
 _MISSING_SHARE = 0.005
 
+_TAG = "Header missing"  # what ffmpeg says of a tag between frames of MPEG audio
+
 # ffmpeg takes the first block of some Vorbis for later than it is, and cuts that off at the end.
 _MOST_FILLED_S = 0.1
 
@@ -75,6 +77,7 @@ class Decoding:
         self._cleanup = contextlib.AsyncExitStack()
         self._samples = SampleStream(is_ours=True)
         self._ogg: ogg.OggPages | None = None
+        self._missing_s = 0.0  # of joined files
         self.duration_s: float | None = None
         self.start_s = 0.0
 
@@ -136,7 +139,7 @@ class Decoding:
         path = self._path
         if beginning.startswith(b"RIFF"):
             folder = self._cleanup.enter_context(TemporaryDirectory(prefix="triton-asr-"))
-            path = repaired(path, Path(folder))
+            path, self._missing_s = repaired(path, Path(folder))
         return decode_command(find_ffmpeg(), path, self._bounds, demuxer, resampled=resampled)
 
     def _check_rate(self) -> None:
@@ -189,12 +192,15 @@ class Decoding:
         """Return what is to be said of the file, which was read to its end."""
         await self._process.check_status()
         warnings = []
-        if self._log.problems:
-            warnings.append(f"the file is damaged: {'; '.join(self._log.problems)}")
         ending = await self._ending
+        problems = [each for each in self._log.problems if not (ending.has_tags and each == _TAG)]
+        if problems:
+            warnings.append(f"the file is damaged: {'; '.join(problems)}")
         stated_s = ending.stated_s
         if stated_s is None and not self._log.estimated:
             stated_s = self.duration_s
+        if self._missing_s:
+            stated_s = self.decoded_s + self._missing_s
         least_s = _MISSING_BESIDE_PICTURES_S if self._log.streams > 1 else _MISSING_S
         if stated_s is not None and stated_s - self.decoded_s > max(
             least_s, _MISSING_SHARE * stated_s

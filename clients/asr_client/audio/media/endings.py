@@ -27,7 +27,8 @@ _KBITS = {
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _KBITS[2, 1] = _KBITS[2, 2]
-_TAGS_BEHIND = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
+_TAGS_BEHIND = (b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
+_ID3V1_BYTES = 128
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,13 @@ class Ending:
         is_cut: the last frame, packet or chunk is not whole.
         stated_s: how long the file says that its audio is, in seconds; None if it does not, or
             ffmpeg tells.
+        has_tags: tags stand between frames of MPEG audio, and nothing else does; ffmpeg takes
+            them for frames whose header is missing.
     """
 
     is_cut: bool = False
     stated_s: float | None = None
+    has_tags: bool = False
 
 
 def read_ending(path: Path, raw: RawFormat | None) -> Ending:
@@ -114,27 +118,31 @@ def _mpeg_frame(header: bytes) -> _Frame | None:
 def _mpeg_audio(data: mmap.mmap) -> Ending:
     """Follow the frames of layers 1 to 3; several files may be joined."""
     stated_s = 0.0
-    is_stated, is_cut = True, False
-    for count, (place, frame) in enumerate(_mpeg_frames(data)):
+    is_stated, is_cut, is_first, tags, others = True, False, True, 0, 0
+    for place, frame in _mpeg_parts(data):
+        if frame is None:
+            is_tag = not is_first and _behind_tag(data, place) > place
+            tags, others = tags + is_tag, others + (not is_tag and not is_first)
+            continue
         tag = data[place + frame.tag_at : place + frame.tag_at + 12]
         if tag[:4] in (b"Xing", b"Info") and tag[7] & 1:
             stated_s += int.from_bytes(tag[8:12], "big") * frame.samples / frame.rate
-        elif count == 0:
+        elif is_first:
             is_stated = False
+        is_first = False
         is_cut = place + frame.size > len(data)
-    return Ending(is_cut, stated_s if is_stated and stated_s else None)
+    return Ending(is_cut, stated_s if is_stated and stated_s else None, tags > 0 and not others)
 
 
-def _mpeg_frames(data: mmap.mmap) -> Iterator[tuple[int, _Frame]]:
-    """Yield where each frame is."""
-    place, size = _behind_id3(data, 0), len(data)
+def _mpeg_parts(data: mmap.mmap) -> Iterator[tuple[int, _Frame | None]]:
+    """Yield where each frame is; None for it where something else is."""
+    place, size = 0, len(data)
     while place + 4 <= size:
         frame = _mpeg_frame(data[place : place + 4])
+        yield place, frame
         if frame is not None:
-            yield place, frame
             place += frame.size
-            continue
-        if data[place : place + 3] == b"ID3" and (behind := _behind_id3(data, place)) > place:
+        elif (behind := _behind_tag(data, place)) > place:
             place = behind
         elif data[place : place + 11].startswith(_TAGS_BEHIND):
             return
@@ -142,6 +150,13 @@ def _mpeg_frames(data: mmap.mmap) -> Iterator[tuple[int, _Frame]]:
             place = data.find(b"\xff", place + 1)
             if place < 0:
                 return
+
+
+def _behind_tag(data: mmap.mmap, place: int) -> int:
+    """Return where a tag ends that is at a place; the place itself if there is none."""
+    if data[place : place + 3] == b"TAG":
+        return place + _ID3V1_BYTES
+    return _behind_id3(data, place)
 
 
 def _behind_id3(data: mmap.mmap, place: int) -> int:

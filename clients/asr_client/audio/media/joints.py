@@ -2,7 +2,7 @@
 
 Recorders append a new file to the one before, and pages glue the pieces that they were given. A
 decoder reads the first, and takes the rest for damage or for nothing. What ffmpeg reads on by
-itself is not split: Ogg, MPEG audio and transport streams, AC-3, DTS, WavPack.
+itself is not split: Ogg, MPEG audio and transport streams, AC-3, DTS.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ from .decoding import Decoding
 MAX_PARTS = 200
 _COPY_BYTES = 1 << 20
 
+# The first block of a WavPack file: block 0, with samples, flag 11 for the first of its channels.
+_WAVPACK = (
+    rb"wvpk.{4}[\x02-\x10]\x04\x00.{5}\x00{4}(?!\x00{4}).{4}.["
+    + b"".join(b"\\x%02x" % flags for flags in range(256) if flags & 8)
+    + b"]"
+)
+
 # How a file of each kind begins, strict enough to find one in the middle of another.
 _BEGINNINGS = tuple(
     re.compile(pattern, re.DOTALL)
@@ -40,6 +47,7 @@ _BEGINNINGS = tuple(
         rb"\.RMF\x00\x00\x00[\x10-\x20]\x00[\x00\x01]",
         rb"RIFF.{4}AVI LIST",
         rb"Creative Voice File\x1a",
+        _WAVPACK,
         CAF.pattern.pattern,
         AIFF.pattern.pattern,
     )

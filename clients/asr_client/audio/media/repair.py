@@ -5,9 +5,11 @@ ffmpeg believes the size that a header says, and takes headers in the middle for
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ...storage import storing
 from ..containers import Header, NotUncompressed, SampleStream
@@ -16,8 +18,10 @@ _BLOCK_BYTES = 1 << 18
 _UNKNOWN = 0xFFFFFFFF
 
 
-def repaired(path: Path, folder: Path) -> Path:
-    """Return a file that ffmpeg reads to its end: the same, or a copy in `folder`.
+def repaired(path: Path, folder: Path) -> tuple[Path, float]:
+    """Return a file that ffmpeg reads to its end, the same or a copy in `folder`.
+
+    Also how many seconds of what the headers say a copy lacks; ffmpeg does not see that.
 
     Raises:
         StorageFull: there is no room for the copy.
@@ -27,18 +31,48 @@ def repaired(path: Path, folder: Path) -> Path:
         for _ in _samples(path, stream):
             pass
     except NotUncompressed:
-        return path
-    if stream.is_plain:
-        return path
+        return path, 0.0
+    if stream.is_plain and stream.stated_bytes is not None:
+        return path, 0.0
     copy = folder / "repaired.wav"
-    with storing("a temporary file of the audio"), copy.open("wb") as file:
+    with storing("a temporary file of the audio"), copy.open("w+b") as file:
+        first: Header | None = None
+        current: Header | None = None
         for header, samples in _samples(path, SampleStream()):
-            if file.tell() == 0:
-                head = b"fmt " + struct.pack("<I", len(header.fmt)) + header.fmt
-                file.write(b"RIFF" + struct.pack("<I", _UNKNOWN) + b"WAVE" + head)
-                file.write(b"data" + struct.pack("<I", _UNKNOWN))
+            if first is None:
+                first = header
+                file.write(_head(first.fmt, _UNKNOWN))
+            elif header is not current:
+                _end_block(file, first)
+            current = header
             file.write(samples)
-    return copy
+        if first is None:
+            return path, 0.0
+        _end_block(file, first, is_last=True)
+        start = len(_head(first.fmt, 0))
+        size = file.tell() - start
+        if size < _UNKNOWN - start:
+            file.seek(0)
+            file.write(_head(first.fmt, size))
+    return copy, stream.missing_s()
+
+
+def _end_block(file: BinaryIO, header: Header, *, is_last: bool = False) -> None:
+    """Drop a part of a block; at the end of all, where ffmpeg tells of it, only padding."""
+    size = file.tell() - len(_head(header.fmt, 0))
+    part = size % max(int.from_bytes(header.fmt[12:14], "little"), 1)
+    if is_last:
+        file.seek(-1, io.SEEK_END)
+        part = int(part == 1 and file.read(1) == b"\0")
+    file.seek(-part, io.SEEK_END)
+    file.truncate()
+
+
+def _head(fmt: bytes, size: int) -> bytes:
+    """Return what stands before so many bytes of samples in a WAV."""
+    head = b"fmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", size)
+    riff = _UNKNOWN if size == _UNKNOWN else 4 + len(head) + size
+    return b"RIFF" + struct.pack("<I", riff) + b"WAVE" + head
 
 
 def _samples(path: Path, stream: SampleStream) -> Iterator[tuple[Header, bytes]]:

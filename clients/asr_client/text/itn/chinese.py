@@ -19,9 +19,13 @@ from .chinese_words import (
     FIXED,
     HALF_BEHIND,
     KILO,
+    NO_SIGN,
+    ONE_WORD,
     RANGE_UNIT,
+    SHORT_ENDS,
     VAGUE_BEFORE,
     VAGUE_BEHIND,
+    WORD_BEFORE,
 )
 from .replacement import Replacement
 
@@ -32,14 +36,17 @@ _SIMPLE = str.maketrans(
     "兩點億萬塊號負幾數個鐘週歲餘來錢這後開們圓", "两点亿万块号负几数个钟周岁余来钱这后开们元"
 )
 _STRETCH = f"[{NUMERALS}]+"
-_BEGINNING = re.compile(f"负?[{NUMERALS}]")
+_BEGINNING = re.compile(f"(?:{NO_SIGN})?[{NUMERALS}]")
 # A number that was not taken, with the parts that no rule may take by themselves.
 _WHOLE_STRETCH = re.compile(f"负?{_STRETCH}(?:(?:点|分之){_STRETCH})*")
 _LINK = re.compile(
-    f"(?<=[{NUMERALS}半刻])(?P<unit>{RANGE_UNIT}?)(?P<link>{CONNECTOR})(?:{DAY_PART}|第)"
+    f"(?<=[{NUMERALS}半刻])(?P<unit>{RANGE_UNIT}?)(?P<link>{CONNECTOR})(?:{DAY_PART}|第|零[上下])"
     f"(?=[{NUMERALS}])"
 )
-_CONTINUED = re.compile(f"(?:点|分之)[{NUMERALS}]")
+_ONLY_NUMERALS = re.compile(_STRETCH)
+_CONTINUED = re.compile(f"(?:点|分之)[{NUMERALS}]|点[零〇]*几")
+# A hundred and ten, or a hundred for one: 一百一, 一百一个.
+_FOR_ONE = re.compile(f"[百千万亿]一(?![{NUMERALS}]|{SHORT_ENDS})")
 # A last figure behind the unit of a number that no rule writes with it: 二十秒五, 三十公里五.
 _PART_BEHIND = re.compile(f"[秒里斤米克升吨]零?[一二三四五六七八九](?:{AMOUNT_ENDS.pattern})")
 _KILO = re.compile(f"千{KILO}")
@@ -85,11 +92,14 @@ def _numbers_of_run(run: str, before: str) -> list[Replacement]:
 
 def _number_at(run: str, start: int) -> Replacement | None:
     """Return the number that begins here, by the first rule whose form is proved."""
-    if VAGUE_BEFORE.search(run, max(start - 8, 0), start):
+    if VAGUE_BEFORE.search(run, max(start - 8, 0), start) or WORD_BEFORE.match(run, start):
         return None
     for pattern, rule in RULES:
         match = pattern.match(run, start)
         if match is None or _goes_on(run, match.end()):
+            continue
+        each = _FOR_ONE.search(run, start, match.end() + 3)  # as far as SHORT_ENDS looks
+        if each is not None and each.end() <= match.end():
             continue
         written = rule(match)
         if written is not None and reads_as(written, match[0]):
@@ -104,6 +114,8 @@ def _goes_on(run: str, end: int) -> bool:
     if run[end - 1] not in NUMERALS:
         return _PART_BEHIND.match(run, end - 1) is not None
     if _BEGINNING.match(run, end) and not _KILO.match(run, end):
+        return True
+    if run[end - 1] == "一" and ONE_WORD.match(run, end):
         return True
     if VAGUE_BEHIND.match(run, end):
         return True
@@ -122,6 +134,11 @@ def _write_alike(
         right = link.end()
         if left is None:
             continue
+        if right in taken and _may_share(run, left, taken[right].end, link):
+            for start in (left, right):  # 三到五百, 十到二十万
+                if start in taken:
+                    kept[start] = taken.pop(start).end
+            continue
         if left in taken and right in taken and _is_rate(taken[left]) > _is_rate(taken[right]):
             for start in (left, right):  # 百分之五十到六十
                 kept[start] = taken.pop(start).end
@@ -130,10 +147,32 @@ def _write_alike(
         words, figures = (left, right) if right in taken else (right, left)
         single = run[words : kept[words]]
         value = parse_integer(single) if len(single) == 1 else None
-        if value is None or words in fixed or _is_rate(taken[figures]):
+        if (
+            value is None
+            or words in fixed
+            or HALF_BEHIND.match(run, kept[words])
+            or _is_rate(taken[figures])
+        ):
             kept[figures] = taken.pop(figures).end
         else:
             taken[words] = Replacement(words, kept.pop(words), str(value))
+
+
+def _may_share(run: str, left: int, end: int, link: re.Match[str]) -> bool:
+    """Return whether the place of a range's end may be that of its beginning: 三到五百."""
+    if link["unit"] or link["link"] not in ("到", "至"):
+        return False
+    right = _ONLY_NUMERALS.match(run, link.end(), end)
+    if right is None:
+        return False
+    spoken = right[0].rstrip("万亿") or right[0]
+    scale = right[0][len(spoken) :]
+    if not scale and spoken[-1] in "百千":
+        spoken, scale = spoken[:-1], spoken[-1]
+    if not scale or not _ONLY_NUMERALS.fullmatch(run, left, link.start()):
+        return False
+    first, last = parse_integer(run[left : link.start()]), parse_integer(spoken)
+    return first is not None and last is not None and first < last
 
 
 def _is_rate(number: Replacement) -> bool:

@@ -99,7 +99,9 @@ def _time(hour: int, minute: int, second: int | None = None) -> list[str]:
         minutes.append("零" + DIGITS[minute])
     readings = [f"{number}分" for number in minutes]
     if second is not None:
-        return [f"{say_integer(hour)}点{part}{say_integer(second)}秒" for part in readings]
+        seconds = ["", "零"] if second < len(DIGITS) else [""]
+        said = [f"{zero}{say_integer(second)}秒" for zero in seconds]
+        return [f"{say_integer(hour)}点{part}{rest}" for part in readings for rest in said]
     readings += minutes
     readings += {30: ["半"], 15: ["一刻"], 45: ["三刻"]}.get(minute, [])
     return [f"{say_integer(hour)}点{part}" for part in readings]

@@ -13,12 +13,16 @@ from collections.abc import Callable
 from .chinese_numbers import digits_of, parse_integer, write_integer
 from .chinese_readings import UNIT_WORDS
 from .chinese_words import (
+    AFTER_MONTH,
     AMOUNT_ENDS,
     COUNTED,
     COUNTS,
+    DATE_BEHIND,
     DECIMAL_UNIT,
     KILO,
+    MARK_BEFORE,
     NOT_TIME_BEFORE,
+    PART_UNIT,
     PARTS,
     SHARED_UNIT,
     SPELT_BEFORE,
@@ -32,8 +36,8 @@ Rule = Callable[["re.Match[str]"], "str | None"]
 _D = "[零〇一二三四五六七八九]"
 # No number is said in more numerals. In 二十千克 and 二十五千瓦, 千 belongs to the unit.
 _N = f"(?:[零〇一二三四五六七八九十百万亿两]|千(?!{KILO})){{1,40}}"
-_MONTH = "(?P<month>十[一二]|[一二三四五六七八九十])月"
-_DAY = f"(?P<day>[二三]?十[一二三四五六七八九]?|{_D})(?P<mark>[日号])"
+_MONTH = "(?P<month>十[一二]|[零〇]?[一二三四五六七八九]|十)月"
+_DAY = f"(?P<day>[二三]?十[一二三四五六七八九]?|[零〇]?{_D})(?P<mark>[日号])"
 _YEAR = f"(?P<year>{_D}{{4}})年"
 LONGEST_CODE = 64
 LARGEST_HOUR = 24
@@ -74,13 +78,18 @@ def _fraction(match: re.Match[str]) -> str | None:
 def _date(match: re.Match[str]) -> str | None:
     """二零二六年十一月二十一日 → 2026年11月21日."""
     parts = match.groupdict()
-    month, day = (
-        parse_integer(parts[name]) if parts.get(name) else None for name in ("month", "day")
-    )
-    if month == 0 or (day is not None and not 1 <= day <= 31):
+    month, day = (_figures(parts.get(name)) for name in ("month", "day"))
+    if day and not 1 <= int(day) <= 31:
         return None
     written = f"{digits_of(parts['year'])}年" if parts.get("year") else ""
     return written + (f"{month}月" if month else "") + (f"{day}{parts['mark']}" if day else "")
+
+
+def _figures(words: str | None) -> str:
+    """Return a part of a date, 零三 as 03; "" if there is none."""
+    if not words:
+        return ""
+    return digits_of(words) if words[0] in "零〇" else str(parse_integer(words))
 
 
 def _short_year(match: re.Match[str]) -> str | None:
@@ -110,10 +119,9 @@ def _time(match: re.Match[str]) -> str | None:
     if match["quarter"]:
         return f"{hour}:{15 if match['quarter'] == '一' else 45}"
     spoken, text, before = match["minute"], match.string, _before(match)
-    padded = spoken[0] in "零〇" and len(spoken) == 2
-    minute = parse_integer(spoken[1:] if padded else spoken)
-    second = parse_integer(match["second"]) if match["second"] else None
-    if minute is None or minute > 59 or (padded and minute > 9) or (second or 0) > 59:
+    padded, minute = _below_sixty(spoken)
+    _, second = _below_sixty(match["second"]) if match["second"] else (False, None)
+    if minute is None or (match["second"] and second is None):
         return None
     said = TIME_BEFORE.search(before) is not None
     if match["mark"]:
@@ -130,6 +138,14 @@ def _time(match: re.Match[str]) -> str | None:
     if not certain:
         return None
     return f"{hour}:{minute:02}" + ("" if second is None else f":{second:02}")
+
+
+def _below_sixty(spoken: str) -> tuple[bool, int | None]:
+    """Return whether minutes or seconds are said with a zero, and their number if it is one."""
+    padded = spoken[0] in "零〇" and len(spoken) == 2
+    value = parse_integer(spoken[1:] if padded else spoken)
+    is_one = value is not None and value < (10 if padded else 60)
+    return padded, value if is_one else None
 
 
 def _amount(match: re.Match[str]) -> str | None:
@@ -190,10 +206,12 @@ def _fixed_point(match: re.Match[str]) -> str | None:
     """三点一四 → 3.14, 三点五亿 → 3.5亿."""
     whole, part, text = match["whole"], match["part"], match.string
     number = _decimal(whole, part)
-    if number is None or "两" in whole or text.startswith("点", match.end()):
+    if number is None or "两" in whole or text.startswith(("点", "刻"), match.end()):
         return None
     unit = bool(match["scale"] or match["unit"] or DECIMAL_UNIT.match(text, match.end()))
     before = _before(match)
+    if len(part) == 1 and text.startswith("分", match.end()) and not MARK_BEFORE.search(before):
+        return None  # 八点五分 is a mark, or a time
     sure = unit or bool(match["minus"]) or NOT_TIME_BEFORE.search(before) is not None
     hour = 0 < int(float(number)) <= LARGEST_HOUR
     if not sure and (hour or len(part) == 1):
@@ -214,6 +232,8 @@ def _fixed_point(match: re.Match[str]) -> str | None:
 def _code(match: re.Match[str]) -> str | None:
     """一零零八七一 → 100871; not what is counted up (一二三), nor pairs (七八)."""
     figures, before = digits_of(match[0]), _before(match)
+    if DATE_BEHIND.match(match.string, match.end()):
+        return None
     steps = {int(second) - int(first) for first, second in itertools.pairwise(figures)}
     if len(figures) > LONGEST_CODE or not steps:
         return None
@@ -231,20 +251,22 @@ def _whole(match: re.Match[str]) -> str | None:
     if value is None or value < 10:
         return None
     before = _before(match)[-1:]
+    behind = match.string[match.end("whole") : match.end("whole") + 1]
+    if behind == "月" and value > 12:
+        return None
+    if behind in ("日", "号") and AFTER_MONTH.search(_before(match)):
+        return None  # 四月三十二日
     shared = SHARED_UNIT.match(match.string, match.end())
     if shared and not AMOUNT_ENDS.match(match.string, shared.end()):
         return None
     if spoken == "十" and before != "第" and not COUNTED.match(match.string, match.end("whole")):
-        return None
-    if match["minus"] and before and before in "胜正担":
         return None
     return (
         ("-" if match["minus"] else "") + write_integer(value) + _UNITS.get(match["unit"] or "", "")
     )
 
 
-_PART = "|".join(sorted({*PARTS, *sum(PARTS.values(), ())}, key=len, reverse=True))
-_MEASURE = re.compile(f"({_N})({_PART})")
+_MEASURE = re.compile(f"({_N})({PART_UNIT})")
 
 RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     (re.compile(pattern), rule)
@@ -271,10 +293,10 @@ RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"(?P<whole>[一二两三])米(?P<part>{_D}{{2}})(?!{_D})", _height),
         (rf"(?P<whole>{_N})度(?P<part>[一二三四五六七八九])", _degrees),
         (rf"{_N}(?:点{_D}{{1,12}})?(?:乘以?{_N}(?:点{_D}{{1,12}})?){{1,4}}", _product),
-        (rf"(?:{_N}(?:{_PART})){{2,4}}", _measures),
+        (rf"(?:{_N}(?:{PART_UNIT})){{2,4}}", _measures),
         (
             rf"(?P<minus>负)?(?P<whole>{_N})点(?P<part>{_D}{{1,20}})"
-            rf"(?P<scale>[万亿])?(?P<unit>{_UNIT})?",
+            rf"(?P<scale>万亿|[万亿])?(?P<unit>{_UNIT})?",
             _fixed_point,
         ),
         ("[零〇一二三四五六七八九幺]+", _code),

@@ -24,7 +24,7 @@ _FIXED_PHRASES = """
 诗三百 唐诗三百首 八百壮士 八百孤寒 三十里铺 十二万分 十年怕井绳 大年三十 年三十
 六十甲子 八百里加急 二十五史 四十二章经 十六字令 十四行诗 十二时辰 二十八星宿 五百罗汉
 八万四千法门 八万四千烦恼 二十不惑 三十而已 六十耳顺 七十从心所欲 四十大盗 八百标兵 十二平均律
-三千烦恼丝 三千宠爱 三千越甲 三千大千 三百六十五里路 十五的月亮 十八里相送 八百里秦川
+三千烦恼丝 三千宠爱 三千越甲 三千大千 三百六十五里路 三六九等 十五的月亮 十八里相送 八百里秦川
 五十肩 五十音 十三妹 黄金十二宫 十二道金牌 四百八十寺 三十功名 百儿八十 四十五度仰望
 """
 # Phrases that are made like these.
@@ -33,6 +33,11 @@ _PATTERNS = (
     "(?:女大)?十八(?:般|变|相送|弯|掌|拍|怪|摸|罗汉)",
     "[千万]儿[一二两三四五六七八九][百千]",
     "[二三四五六七八九]点一线",
+    "七七八八",
+    "(?<=个)十三点",  # a fool
+    # The holiday of the first of October: 今年十一, 十一去哪儿.
+    "(?<=[今明去每前后]年)十一(?![月日号年个点天岁次])",
+    "(?<!第)十一(?=去|回[老家乡来]|放|出[去游行]|期间|假|前[后夕]|的机票|[你我他她咱]|想|打算|准备|旅)",
     "[一二]百(?:二十)?个(?:不?放心|不?愿意|不?乐意|不?情愿|不?答应|不?满意|不?同意)",
     "以[十百千万亿]{1,3}计",
     "十年(?=树木|磨|寒窗|河东|如一日|生死|八年|一剑|动乱|浩劫|内乱|九[旱不]|窗下|读书|生聚)",
@@ -46,6 +51,11 @@ _DAYS = (
 )
 # A power and a mixed number are one number, of which figures would write a part: 二的十次方.
 _JOINED = f"[{NUMERALS}]+的负?[{NUMERALS}]+次[方幂]|[{NUMERALS}]+又[{NUMERALS}]+分之[{NUMERALS}]+"
+# Minutes before or past an hour, of which figures would write the hour alone: 差五分十点.
+_BESIDE_HOUR = (
+    f"(?:差|还有)(?:[{NUMERALS}]+分钟?|[一三]刻钟?)[就到]?[{NUMERALS}]+点"
+    f"|[{NUMERALS}]+点钟?[差过](?:[{NUMERALS}]+分|[一三]刻)"
+)
 _PHRASES = sorted(_FIXED_PHRASES.split(), key=len, reverse=True)
 # 十分 is a word, but 十分钟, 十分之一 and 十分二十秒 hold a number.
 _WORD_TEN = rf"(?<![{NUMERALS}点])十二?分(?!钟|之[{NUMERALS}]|[{NUMERALS}]+秒)"
@@ -64,8 +74,47 @@ _FEAST = (
     rf"(?![日号{NUMERALS}个天年岁元块人几多])"
 )
 
+# What a unit may be followed by as its part: 三小时二十分钟.
+PARTS = {
+    "年": ("个月", "天"),
+    "岁": ("个月",),
+    "个月": ("天",),
+    "周": ("天",),
+    "天": ("小时", "个小时"),
+    "时": ("分", "分钟"),
+    "小时": ("分钟", "分", "秒"),
+    "个小时": ("分钟", "分"),
+    "分钟": ("秒",),
+    "分": ("秒",),
+    "度": ("分",),
+    "公里": ("米",),
+    "米": ("厘米", "公分"),
+    "公斤": ("克",),
+    "元": ("角",),
+    "角": ("分",),
+}
+
+# 千 behind a number of tens is the unit's: 二十千克, 二十五千瓦 (三千克 is 3000克 as well).
+KILO = r"(?:(?<=[十百]千)|(?<=[十百].千))[克米瓦卡赫兆伏安帕字比焦]"
+# Such a whole and its part with 零 between: 二十一岁零三个月. Behind 点 it is a time.
+PART_UNIT = "|".join(sorted({*PARTS, *sum(PARTS.values(), ())}, key=len, reverse=True))
+_ZERO_BETWEEN = (
+    rf"(?<![点{NUMERALS}])[{NUMERALS}]+(?:{PART_UNIT})零[{NUMERALS}]+(?:{PART_UNIT})"
+    rf"(?:[{NUMERALS}]+(?:{PART_UNIT}))*"
+)
+
 FIXED = re.compile(
-    "|".join([_DAYS, _FEAST, _WORD_TEN, _JOINED, *map(_apart, [*_PATTERNS, *_PHRASES])])
+    "|".join(
+        [
+            _DAYS,
+            _FEAST,
+            _WORD_TEN,
+            _JOINED,
+            _BESIDE_HOUR,
+            _ZERO_BETWEEN,
+            *map(_apart, [*_PATTERNS, *_PHRASES]),
+        ]
+    )
 )
 
 # Behind or before a number these make it a vague one: 十几, 三十多, 好几十, 数百, 周一三五.
@@ -73,6 +122,21 @@ VAGUE_BEHIND = re.compile(r"几|多|来(?![自到了说看电])|余|数|有余|�
 VAGUE_BEFORE = re.compile(
     r"(?:几|(?<![人分总次个件天户参读岁指函倍度位])数|若干|廿|卅|(?<![大最老从])小|(?<![月年当最起])初|正月|腊月|冬月|周|星期|礼拜)$"
 )
+
+# What makes the last 一 of a number a word of its own: 二十一起去, 一二三四一直打不通.
+ONE_WORD = re.compile("[直起样般定共些切旦会再律向致同并经贯概边下]")
+# What makes the first numeral the end of a word: 统一十个标准, 高一十一班.
+_FIGURE = NUMERALS.translate(str.maketrans("", "", "百千万亿两幺"))
+WORD_BEFORE = re.compile(
+    f"(?<=[统唯惟专单逐划归同如其之])一|(?<=[高初大研博])(?:一[{_FIGURE}]|[一二三四]十[^班]?班)"
+)
+# Figures read out that go on as a date or a time are not one run: 二零二四三月.
+DATE_BEHIND = re.compile("月|点[半钟整]")
+
+AFTER_MONTH = re.compile(f"[{NUMERALS}]月$")
+
+# 负 is no sign in these: 背负三十万.
+NO_SIGN = "(?<![胜正担背肩抱身自辜欺重减欠])负"
 
 # What a lone 十 must count to be a number.
 _COUNTED = """
@@ -102,20 +166,28 @@ TIME_BEHIND = re.compile(
 )
 NOT_TIME_BEFORE = re.compile(r"(?:版本|等于|率是?|率为|分之|比分|值[是为]|版|第|负)$")
 
+# Before a decimal of 分 these say that it is a mark: 得了九点五分.
+MARK_BEFORE = re.compile(
+    r"(?:[得打考给加扣减评高低拿赢输差]了?|[评总均满得平]分|分数|平均|领先|落后|[是为到])$"
+)
+
 # Behind a single last figure of money: 十二块五的票, but 一块五花肉.
 AMOUNT_ENDS = re.compile(r"[的了吧吗呢啊呀哦钱左每就太够不]|一[斤个张公只份件瓶盒本包米次]|$")
 
 # Before figures read out one by one these say that they are: 验证码是一二三四, 尾号二八.
 SPELT_BEFORE = re.compile(
-    r"(?:[号码编卡转]|电话|手机|热线|拨打?|账户|尾数)[是为叫按]?$|[是为A-Za-z-]$"
+    r"(?:(?<![单双])[号码编卡转]|电话|手机|热线|拨打?|账户|尾数)[是为叫按]?$|[是为A-Za-z-]$"
 )
 SPELT_PAIR_BEFORE = re.compile(r"(?:[尾房区座编工学]号|号码|密码|验证码|尾数)[是为]?$")
 
 # Behind a number and before a last figure these make both one amount: 三十七度五, 十二斤三两.
 SHARED_UNIT = re.compile(f"[块元毛度米斤秒](?=[{NUMERALS}])")
 
+# What a short number in 一 may be followed by: 五千一的, but 五千一个月 is five thousand a month.
+SHORT_ENDS = rf"(?:{AMOUNT_ENDS.pattern}|上下|以[上下内]|[到至比和或])"
+
 # Between two numbers that are written alike: 三到二十个, 五到十分钟, 八点到十点半.
-CONNECTOR = "(?:到|至|比|加|减|选|除以|等于)"
+CONNECTOR = "(?:到|至|比|加|减|选|投|中|除以|等于)"
 RANGE_UNIT = (
     r"(?:点钟|分钟|小时|公里|公斤|美元|[个人位名元块年天月日号岁次米斤度层楼章页点周级秒吨升步])"
 )
@@ -125,26 +197,3 @@ HALF_BEHIND = re.compile(f"(?:{RANGE_UNIT}|[分年倍里亩尺寸磅])?半(?![�
 
 # The time of day between the two ends of a range: 早上八点到晚上十点.
 DAY_PART = "(?:早上|上午|中午|下午|晚上|夜里|凌晨|傍晚|清晨|次日|第二天|[今明后][天早晚])?"
-
-# What a unit may be followed by as its part: 三小时二十分钟.
-PARTS = {
-    "年": ("个月", "天"),
-    "岁": ("个月",),
-    "个月": ("天",),
-    "周": ("天",),
-    "天": ("小时", "个小时"),
-    "时": ("分", "分钟"),
-    "小时": ("分钟", "分", "秒"),
-    "个小时": ("分钟", "分"),
-    "分钟": ("秒",),
-    "分": ("秒",),
-    "度": ("分",),
-    "公里": ("米",),
-    "米": ("厘米", "公分"),
-    "公斤": ("克",),
-    "元": ("角",),
-    "角": ("分",),
-}
-
-# 千 behind a number of tens is the unit's: 二十千克, 二十五千瓦 (三千克 is 3000克 as well).
-KILO = r"(?:(?<=[十百]千)|(?<=[十百].千))[克米瓦卡赫兆伏安帕字比焦]"

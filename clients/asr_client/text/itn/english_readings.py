@@ -83,7 +83,8 @@ def _readings(token: re.Match[str]) -> Sequence[str]:
 def _number(figures: str) -> list[str]:
     whole, _, part = figures.partition(".")
     if part:
-        return [f"{say_cardinal(int(whole))} point {say_digits(part)}"]
+        wholes = [f"{say_cardinal(int(whole))} ", *([""] if whole == "0" else [])]
+        return [f"{said}point {say_digits(part)}" for said in wholes]
     readings = [say_digits(whole)]
     if not whole.startswith("0") and int(whole) < 10**15:
         readings += [say_cardinal(int(whole)), say_ordinal(int(whole))]

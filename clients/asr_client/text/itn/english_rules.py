@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from .english_dates import CLOCK_HOURS, CLOCK_MINUTES, clock, date, past_or_to
+from .english_doubts import is_in_doubt, number_before, number_behind
 from .english_numbers import (
     FRACTIONS,
     ONES,
@@ -26,6 +27,8 @@ from .english_words import (
     MONTHS,
     NUMBER_BEFORE,
     PARTS,
+    POINT_BEHIND,
+    POINT_OF,
     PRICE_BEFORE,
     SHARED_UNITS,
     VAGUE_BEHIND,
@@ -37,7 +40,9 @@ def propose(words: Sequence[str], start: int, end: int) -> list[Proposal]:
     """Return how a stretch may be written; nothing where any part of it is in doubt."""
     if end < len(words) and words[end] in VAGUE_BEHIND:
         return []
-    if _is_part_of_amount(words, start, end):
+    if start and words[start - 1] == "point" and words[max(start - 2, 0)] not in POINT_OF:
+        return _behind_point(words, start, end)
+    if _is_part_of_amount(words, start, end) or is_in_doubt(words, start, end):
         return []
     proposals = _parts(words, start, end) or []
     if proposals and start and words[start - 1] == "between":  # "five and ten"
@@ -45,6 +50,19 @@ def propose(words: Sequence[str], start: int, end: int) -> list[Proposal]:
         if first is not None and proposals[0].start > start and words[start + 1] == "and":
             proposals.insert(0, Proposal(start, start + 1, str(first)))
     return proposals
+
+
+def _behind_point(words: Sequence[str], start: int, end: int) -> list[Proposal]:
+    """Point five percent → 0.5%; anything else behind a point without a whole is in doubt."""
+    stretch = Stretch(words, start, end)
+    figures = spoken_form(stretch.own)
+    per_cent = (stretch.after(), stretch.after(2)) == ("per", "cent")
+    if not set(figures) <= set(ONES[:10]) or not (per_cent or stretch.after() == "percent"):
+        return []
+    if stretch.before(2) and stretch.before(2) not in POINT_BEHIND:
+        return []
+    part = "".join(str(ONES.index(word)) for word in figures)
+    return [Proposal(start - 1, end + 1 + per_cent, f"0.{part}%")]
 
 
 def _is_part_of_amount(words: Sequence[str], start: int, end: int) -> bool:
@@ -109,7 +127,7 @@ def _interpret(stretch: Stretch) -> list[Proposal] | None:
 
 def _cardinal(stretch: Stretch, value: int) -> list[Proposal]:
     start = stretch.start
-    negative = stretch.before() in ("minus", "negative")
+    negative = _is_negative(stretch)
     # "ten minus five" is a subtraction.
     if negative and parse_cardinal([stretch.before(2)]) is None:
         if value >= 10 or stretch.after() in DEGREES:
@@ -117,11 +135,11 @@ def _cardinal(stretch: Stretch, value: int) -> list[Proposal]:
         return []
     others = [
         other
-        for connector, word in [
-            (stretch.after(), stretch.after(2)),
-            (stretch.before(), stretch.before(2)),
+        for connector, words in [
+            (stretch.after(), number_behind(stretch.words, stretch.end + 1)),
+            (stretch.before(), number_before(stretch.words, start - 1)),
         ]
-        if connector in CONNECTORS and (other := parse_cardinal([word])) is not None
+        if connector in CONNECTORS and (other := parse_cardinal(words)) is not None
     ]
     # Both ends of a range are written alike; "ten to five" may be a time of day.
     if "to" in (stretch.after(), stretch.before()) and others:
@@ -130,6 +148,12 @@ def _cardinal(stretch: Stretch, value: int) -> list[Proposal]:
             return []
     large = max(value, *others, 0) >= 10
     return [Proposal(start, stretch.end, write_cardinal(value))] if large else []
+
+
+def _is_negative(stretch: Stretch) -> bool:
+    """Return whether a number has a sign; "plus or minus twenty" has two."""
+    is_signed = stretch.before() in ("minus", "negative")
+    return is_signed and stretch.before(2) not in ("plus", "or")
 
 
 def _with_unit(stretch: Stretch) -> Proposal | None:
@@ -179,7 +203,7 @@ def _decimal(stretch: Stretch) -> Proposal | None:
     number = _fixed_point(words)
     if number is None:
         return None
-    negative = stretch.before() in ("minus", "negative")
+    negative = _is_negative(stretch)
     sign = "-" if negative else ""
     return Proposal(stretch.start - negative, stretch.end, sign + number + scale)
 

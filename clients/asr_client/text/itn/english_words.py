@@ -30,7 +30,16 @@ VAGUE_BEHIND = _set("something odd ish")
 # Behind a number and before another these make both one amount: "five foot eleven".
 SHARED_UNITS = _set("foot feet pound pounds dollar dollars euro euros buck bucks quid")
 # Behind "and" these are a part of the number before it: "ten and a half".
-PARTS = _set("half quarter third fifth tenth quarters thirds fifths eighths tenths")
+PARTS = _set(
+    "half quarter third fourth fifth sixth seventh eighth ninth tenth "
+    "quarters thirds fourths fifths sixths sevenths eighths ninths tenths"
+)
+# "At this point five people", but "by point five percent".
+POINT_OF = _set("this that the which what some any every each")
+POINT_BEHIND = _set(
+    "by of about around only just than under over below above nearly almost roughly is was are "
+    "were to from at least up down"
+)
 DEGREES = _set("degrees degree celsius fahrenheit")
 
 # Expressions and titles, also what looks like a time or a score and may be a range.

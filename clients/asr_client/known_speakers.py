@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract import read_text
 from asr_contract.bounded_json import parse_json
 
 from .audio import MediaSource, Pcm
@@ -23,7 +24,6 @@ KNOWN_COSINE = 0.5
 
 MAX_RECORDINGS = 20
 MAX_NAME = 100
-_MAX_FILE = 1_000_000  # characters of speakers.json
 _FOUND = re.compile(r"S[0-9]+")  # what speakers are called who are not known
 
 Recordings: TypeAlias = "MediaSource | Pcm | Sequence[MediaSource | Pcm]"
@@ -73,7 +73,7 @@ class KnownSpeakers:
         """
         where = str(path)
         try:
-            content = parse_json(Path(path).read_text("utf-8")[:_MAX_FILE])
+            content = parse_json(read_text(path))
         except OSError as error:
             raise OptionError(f"{where}: cannot be read: {error.strerror}") from None
         except ValueError as error:

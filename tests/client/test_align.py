@@ -83,6 +83,8 @@ def test_what_is_not_in_the_audio_is_marked_and_what_is_beside_the_text_is_passe
     unspoken = sentences.pop(3)
     assert not unspoken.heard
     assert [word.confidence for word in unspoken.words if word.text == "zyx"] == [None]
+    (warning,) = alignment.warnings
+    assert f"cannot write 1 of {len(alignment.words)} words, such as 'zyx'" in warning
     for sentence, (start_ms, end_ms) in zip(sentences, own, strict=True):
         heard = [word for word in sentence.words if word.heard]
         assert heard

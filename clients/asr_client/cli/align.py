@@ -24,6 +24,7 @@ from .common import (
     names_files,
 )
 from .input_files import STDIN, save_stdin
+from .names import id_of
 from .output import open_output
 
 
@@ -85,8 +86,10 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Align, write, and return the exit code."""
     try:
         text = read_text(options.text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{options.text}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{options.text}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     with ExitStack() as stack:
         path = options.audio
         if path == STDIN:
@@ -112,7 +115,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
                 f"{missing} of {len(alignment.words)} words are not heard in the recording",
                 file=sys.stderr,
             )
-        name = "stdin" if options.audio == STDIN else Path(options.audio).stem.replace(" ", "_")
+        name = "stdin" if options.audio == STDIN else id_of(Path(options.audio).stem)
         target.write(format_alignment(options.format, alignment, name))
         target.keep()
     return EXIT_OK

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ _MAX_BYTES = 64 << 20  # the largest list of tokens has 1 MB
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_text(path: Path | str) -> str:
+def read_text(path: str | os.PathLike[str]) -> str:
     r"""Return the text of a file, without a byte order mark and with lines that end in "\n".
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ class CtcAligner:
         heard = self._heard(spelled.tokens, begins, frames)
         units = [
             (spelled.words[begin][0], spelled.words[end - 1][1])
-            for begin, end in zip(begins, [*begins[1:], len(spelled.tokens)], strict=True)
+            for begin, end in pairwise([*begins, len(spelled.tokens)])
         ]
         places = {
             unit: (path.token_frames[0][0], path.token_frames[-1][1])

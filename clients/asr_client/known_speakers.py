@@ -12,8 +12,8 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract import read_text
 from asr_contract.bounded_json import parse_json
-from asr_contract.text_files import read_text
 
 from .audio import MediaSource, Pcm
 from .errors import OptionError
@@ -24,7 +24,6 @@ KNOWN_COSINE = 0.5
 
 MAX_RECORDINGS = 20
 MAX_NAME = 100
-_MAX_FILE = 1_000_000  # characters of speakers.json
 _FOUND = re.compile(r"S[0-9]+")  # what speakers are called who are not known
 
 Recordings: TypeAlias = "MediaSource | Pcm | Sequence[MediaSource | Pcm]"
@@ -74,7 +73,7 @@ class KnownSpeakers:
         """
         where = str(path)
         try:
-            content = parse_json(read_text(Path(path))[:_MAX_FILE])
+            content = parse_json(read_text(path))
         except OSError as error:
             raise OptionError(f"{where}: cannot be read: {error.strerror}") from None
         except ValueError as error:

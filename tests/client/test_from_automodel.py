@@ -12,6 +12,7 @@ URL = "grpc://127.0.0.1:8001"
 
 # The calls of FunASR's tutorial: each has an example.
 CALLS = (
+    "fs=16000",
     'vad_model="fsmn-vad"',
     'punc_model="ct-punc"',
     "hotword=",

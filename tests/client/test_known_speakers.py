@@ -123,6 +123,13 @@ def test_files_that_make_no_sense_are_refused(folder, capsys, content, message):
     assert "wrong.json" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_of_an_editor_on_windows_is_read(folder, encoding):
+    path = folder / "windows.json"
+    path.write_text('{"speakers": {"李伟": "f3.wav"}}', encoding=encoding)
+    assert KnownSpeakers.read(path).names == ["李伟"]
+
+
 def test_a_file_that_is_not_there(folder):
     with pytest.raises(OptionError, match=r"none\.json: cannot be read: No such file"):
         KnownSpeakers.read(folder / "none.json")

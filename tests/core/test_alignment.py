@@ -98,6 +98,13 @@ def test_a_word_that_the_vocabulary_cannot_write_takes_the_time_between_its_neig
     assert words[2].end_ms == words[3].start_ms < words[3].end_ms <= words[4].start_ms
 
 
+def test_of_a_text_that_the_vocabulary_cannot_write_nothing_is_known(tokenizer):
+    frames, _ = spoken(tokenizer, ENGLISH)
+    words = CtcAligner(tokenizer)(["Ωμέγα", "Άλφα"], frames, loud(frames))
+    assert [word.confidence for word in words] == [NOT_WRITABLE] * 2
+    assert 0 <= words[0].start_ms < words[0].end_ms <= words[1].start_ms < words[1].end_ms
+
+
 def test_a_cut_alignment_is_the_uncut_one(tokenizer):
     rng = np.random.default_rng(1)
     text = [str(word) for word in rng.choice(ENGLISH, 300)]

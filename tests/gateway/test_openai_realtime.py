@@ -236,7 +236,10 @@ def test_gaps_and_changes_within_a_session(gateway):
 
     async def run() -> list[dict]:
         async with realtime(gateway, model="gpt-realtime") as session:
-            await session.configure(format=PCM_16, turn_detection=None)
+            told = await session.configure(
+                format=PCM_16, transcription={"model": ""}, turn_detection=None
+            )
+            assert told["audio"]["input"]["transcription"] == {"model": "whisper-1"}
             await session.append(AUDIO, 32000)
             await session.configure(turn_detection=VAD)
             first = await session.until(COMPLETED)

@@ -9,12 +9,22 @@ import numpy as np
 import pytest
 
 from asr_client import AsyncStreamSession
+from asr_client.files import SegmentRecogniser
 from asr_gateway.live import AudioInbox
 from asr_gateway.live.admission import serve_session
 from asr_gateway.live.first_pass import FirstPass
 from asr_gateway.live.pace import Pace
 from asr_gateway.shared import Gateway, GatewaySettings, TooManySessions
-from tests.gateway.gateways import END, FRAME, begin, client_of, recognise, replies, spoken_pcm
+from tests.gateway.gateways import (
+    END,
+    FRAME,
+    begin,
+    client_of,
+    recognise,
+    replies,
+    spoken_pcm,
+    texts,
+)
 
 STEP = 3200  # samples that are worth a request
 AUDIO = spoken_pcm(1)
@@ -150,3 +160,29 @@ def test_the_streaming_model_is_sent_whole_chunks():
         assert session.sizes == [10_200, 9600, 30_100, 3200]
 
     asyncio.run(run())
+
+
+def test_so_many_stretches_are_recognised_at_a_time(gateway, monkeypatch):
+    """Those of all sessions together; the others wait, and none is lost."""
+    under_way, most = 0, 0
+    whole = SegmentRecogniser.recognise
+
+    async def counted(self, segment):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            await asyncio.sleep(0.05)  # in which others could begin
+            return await whole(self, segment)
+        finally:
+            under_way -= 1
+
+    async def run() -> list[list[str]]:
+        talks = [recognise(gateway, AUDIO) for _ in range(8)]
+        return [texts(each, "2pass-offline") for each in await asyncio.gather(*talks)]
+
+    monkeypatch.setattr(SegmentRecogniser, "recognise", counted)
+    monkeypatch.setattr(gateway.server.gateway, "second_passes", asyncio.Semaphore(2))
+    heard = asyncio.run(run())
+    assert most == 2
+    assert all(heard) and len(set(map(tuple, heard))) == 1

@@ -61,7 +61,12 @@ async def hear(triton_url: str, at: str) -> list[str]:
         def begin(source, report) -> LiveRecognition:
             sessions = first_pass(client, MODEL, options, (0, 10, 5))
             return LiveRecognition(
-                client, source, options, first_pass=sessions, second_pass=True, report=report
+                client,
+                source,
+                options,
+                first_pass=sessions,
+                second_passes=asyncio.Semaphore(),
+                report=report,
             )
 
         await RecoveringRecognition(source, begin, TritonWatch(client), HOLD_S, report).run()

@@ -196,7 +196,13 @@ def test_what_makes_no_sense_is_refused(gateway, data, message):
     [("S1", "A"), ("S26", "Z"), ("S27", "AA"), ("S53", "BA"), ("Li", "Li"), ("S0", "S0")],
 )
 def test_speakers_without_a_name_are_letters(speaker, letters):
-    assert lettered(speaker) == letters
+    assert lettered(speaker, ["Li"]) == letters
+
+
+def test_a_letter_that_is_a_known_speakers_name_is_nobody_elses():
+    assert [lettered(name, ["B", "A"]) for name in ("B", "S1", "S2", "A", "S25")] == [
+        *("B", "C", "D", "A", "AA")
+    ]
 
 
 async def utterance(gateway, audio: bytes, **fields) -> list[dict]:

@@ -27,7 +27,7 @@ TEXTS = (
     "The whole thing costs $1,250.50 in the year 2026 -- don't --> ask & <why>",
     "And then she said to all of us (quietly) that it was over",
     "他今天在会议上对我们大家说《红楼梦》是一本非常好的书，值得读，100km/h，3.5%。",
-    "明日の大阪の天気は何ですか。ｶﾀｶﾅとがを合わせる。",
+    "明日の大阪の天気は何ですか。ｶﾀｶﾅとがを合わせる。か\u3099ハ\u309aリ",
     "커피 팔 백 원 입니다, 커피 팔 백 원 입니다. 커피 팔 백 원 입니다",
     "𠮷野家 café cafe\u0301 naïve −5℃ 3:50~4:10 ½ Ⅷ ⑳ a_b x² 😀 ok",
     "supercalifragilisticexpialidocious" * 3,

@@ -99,6 +99,8 @@ class Aligner:
                 placed = await self._by_frames(recording, words, figures, options.language, kept)
             if kept is not None:
                 placed = await self._by_phrases(recording, words, placed, kept)
+            else:
+                recording.warnings += _guesses(words, placed or [])
         return Alignment(
             aligned_sentences(sentences, placed or []),
             recording.duration_s,
@@ -237,6 +239,17 @@ class _Recording:
                 yield block
         self.warnings += media.warnings
         self.duration_s = media.decoded_s
+
+
+def _guesses(words: Sequence[str], placed: Sequence[PlacedWord]) -> list[str]:
+    """Return a warning of words that the recogniser cannot look for; none without such."""
+    unknown = [word for word, place in zip(words, placed, strict=True) if place.confidence is None]
+    if not unknown:
+        return []
+    return [
+        f"the model's vocabulary cannot write {len(unknown)} of {len(words)} words, such as "
+        f"{unknown[0][:40]!r}: their times are guesses"
+    ]
 
 
 def aligned_sentences(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 
 from ..results import Sentence, Word
-from ..text.subtitles import srt
+from ..text import json_line, srt
 from .results import AlignedWord, Alignment
 
 _Interval = tuple[float, float, str]  # s
@@ -24,7 +23,7 @@ def format_alignment(style: str, alignment: Alignment, name: str) -> str:
 
 
 def _json(alignment: Alignment, name: str) -> str:
-    return json.dumps({"id": name, **alignment.to_dict()}, ensure_ascii=False) + "\n"
+    return json_line({"id": name, **alignment.to_dict()}) + "\n"
 
 
 def _srt(alignment: Alignment, name: str) -> str:

@@ -89,8 +89,10 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Align, write, and return the exit code."""
     try:
         text = read_text(options.text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{options.text}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{options.text}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     require_leave([options.audio], allow_urls=options.allow_urls)
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="triton-asr-"))

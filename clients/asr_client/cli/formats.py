@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from ..files.sentences import join_texts
 from ..results import FileTranscript, Sentence, SpeakerTurn
-from ..text.subtitles import spoken_line, srt, tsv, vtt
+from ..text import json_line, spoken_line, srt, tsv, vtt
 from .input_files import STDIN, InputFile
 from .output import Output
 
@@ -22,8 +19,6 @@ SCHEMA_VERSION = 1
 # Those that are a file for each recording.
 _SUBTITLES = {"srt": srt, "vtt": vtt, "tsv": tsv}
 FILE_FORMATS = tuple(_SUBTITLES)
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def format_sentences(style: str, sentences: Iterable[Sentence]) -> Iterator[str]:
@@ -89,12 +84,6 @@ def _text_of(transcript: FileTranscript, channel: int) -> str:
 def _one_line(text: str) -> str:
     """Return a text without ends of lines, whatever it holds."""
     return " ".join(text.split())
-
-
-def json_line(record: Mapping[str, Any]) -> str:
-    """Return an object as JSON; bytes of a name that are not UTF-8 are escaped surrogates."""
-    text = json.dumps(record, ensure_ascii=False)
-    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 class OrderedWriter:

@@ -8,7 +8,7 @@ import unicodedata
 from typing import TextIO
 
 from ..results import StreamUpdate, Transcript
-from .formats import json_line
+from ..text import json_line
 from .names import printable
 from .output import Output
 

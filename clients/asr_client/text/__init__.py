@@ -2,11 +2,13 @@
 
 from .alignment import align_words, text_units
 from .itn import find_numbers, normalize_numbers
+from .json_lines import json_line
 from .subtitles import spoken_line, srt, tsv, vtt
 
 __all__ = [
     "align_words",
     "find_numbers",
+    "json_line",
     "normalize_numbers",
     "spoken_line",
     "srt",

@@ -26,10 +26,10 @@ from ..results import Word
 # Scripts without spaces: every character is a unit. Hangul has spaces.
 _CHARACTER = UNSPACED
 _ALNUM = rf"[^\W_{_CHARACTER}]"
-_MARK = r"[\u0300-\u036f]"  # accents that stand behind their letter
+_MARK = r"[\u0300-\u036f\u3099\u309a]"  # accents, and voices of kana, behind their letter
 # A unit of text: a character, or a word or figure with the signs that belong to it.
 _UNIT = re.compile(
-    rf"(?P<character>[{_CHARACTER}])"
+    rf"(?P<character>[{_CHARACTER}]{_MARK}*)"
     rf"|(?:(?<!\w)[-−+])?[$€£¥₩]?{_ALNUM}{_MARK}*"
     rf"(?:{_ALNUM}|{_MARK}"
     rf"|['’&@_/~+=×÷*:-](?=[$€£¥-]?{_ALNUM})"  # don't, km/h, 3:50, 40~50, 1+1=2

@@ -252,13 +252,15 @@ class LiveListener:
             await self._voices.begin()
         make_session = first_pass(client, self._online_model(), options, self._chunk_size())
 
+        passes = self._gateway.second_passes
+
         def begin(source: AudioSource, report: Report) -> LiveRecognition:
             return LiveRecognition(
                 client,
                 source,
                 options,
                 first_pass=make_session,
-                second_pass=self._options.mode == "2pass",
+                second_passes=passes if self._options.mode == "2pass" else None,
                 report=report,
             )
 

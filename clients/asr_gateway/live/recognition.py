@@ -101,8 +101,8 @@ class LiveRecognition:
         client: of the Triton server.
         options: of the second pass and the VAD.
         first_pass: makes a session that gives the partial texts of a stretch.
-        second_pass: whether to recognise each stretch once more. Without, the partial texts are
-            the result, and complete.
+        second_passes: gives a turn to recognise a stretch once more; None for no second pass:
+            then the partial texts are the result, and complete.
         report: is told what was heard; what waits for it makes the inbox full.
 
     Attributes:
@@ -117,7 +117,7 @@ class LiveRecognition:
         options: FileOptions,
         *,
         first_pass: Callable[[], FirstPass],
-        second_pass: bool,
+        second_passes: asyncio.Semaphore | None,
         report: Report,
     ) -> None:
         self._client = client
@@ -126,9 +126,10 @@ class LiveRecognition:
         self._first_pass = first_pass
         self._recogniser = (
             SegmentRecogniser(client.transport, client.url, options, client.timeout_s)
-            if second_pass
+            if second_passes is not None
             else None
         )
+        self._second_passes = second_passes or asyncio.Semaphore()
         self._report = report
         self._speeches: asyncio.Queue[_Speech | None] = asyncio.Queue(_MAX_WAITING_SPEECH)
         self._current: _Speech | None = None
@@ -257,12 +258,13 @@ class LiveRecognition:
 
     async def _recognise(self, recogniser: SegmentRecogniser, segment: Segment) -> _Heard:
         """Recognise a stretch of speech, and whose voice it is where that is asked for."""
-        if self._options.speakers is None:
-            return await recogniser.recognise(segment), None
-        return await asyncio.gather(
-            recogniser.recognise(segment),
-            hear_voices(self._client.transport, segment, self._client.timeout_s),
-        )
+        async with self._second_passes:
+            if self._options.speakers is None:
+                return await recogniser.recognise(segment), None
+            return await asyncio.gather(
+                recogniser.recognise(segment),
+                hear_voices(self._client.transport, segment, self._client.timeout_s),
+            )
 
     def _is_file(self) -> bool:
         """As `Pace.is_file`."""

@@ -48,7 +48,8 @@ def transcription_response(
         json_body |= {"warnings": warnings} if warnings else {}
         return JSONResponse(json_body, headers=headers)
     if form.response_format == "diarized_json":
-        diarized_body = diarized(result) | ({"warnings": warnings} if warnings else {})
+        diarized_body = diarized(result, form.known_names)
+        diarized_body |= {"warnings": warnings} if warnings else {}
         return JSONResponse({**diarized_body, "usage": _usage(result)}, headers=headers)
     body: dict[str, Any] = {
         "task": "transcribe",
@@ -111,9 +112,9 @@ def delta_event(form: TranscriptionForm, sentence: Sentence, *, separator: str) 
     )
 
 
-def segment_event(sentence: Sentence, number: int) -> bytes:
+def segment_event(form: TranscriptionForm, sentence: Sentence, number: int) -> bytes:
     """Return the event that says whose a sentence is, behind that with its text."""
-    return _event(diarized_segment(sentence, number))
+    return _event(diarized_segment(sentence, number, form.known_names))
 
 
 def done_event(form: TranscriptionForm, result: FileTranscript, warnings: list[str]) -> bytes:

@@ -65,6 +65,11 @@ class TranscriptionForm:
     speakers: SpeakerCount | None
     known_speakers: KnownSpeakers | None
 
+    @property
+    def known_names(self) -> list[str]:
+        """By which names speakers are called who are known."""
+        return [] if self.known_speakers is None else self.known_speakers.names
+
 
 def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
     """Check the fields; those that OpenAI has and that mean nothing here have no effect.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -48,6 +49,8 @@ class TranscriptionEndpoint(UploadEndpoint):
             fields = await request.upload()
         stack.push_async_callback(fields.close)
         form = read_form(fields, gateway.models)
+        known = gateway.known_speakers(form.speakers, form.known_speakers)
+        form = replace(form, known_speakers=known)
         check_size(form.file, gateway.settings.max_upload_bytes)
         hotwords, warning = await gateway.hotwords.usable(form.model, form.hotwords)
         options = FileOptions(
@@ -58,7 +61,7 @@ class TranscriptionEndpoint(UploadEndpoint):
             vad_options=gateway.settings.vad_options,
             channels=form.channels,
             speakers=form.speakers,
-            known_speakers=gateway.known_speakers(form.speakers, form.known_speakers),
+            known_speakers=known,
         )
         file = gateway.client.file_transcription(
             form.file.file,
@@ -104,7 +107,7 @@ class TranscriptionEndpoint(UploadEndpoint):
                 separator = join_texts([before, sentence.text])[len(before) : -len(sentence.text)]
                 yield delta_event(form, sentence, separator=separator)
                 if form.response_format == "diarized_json":
-                    yield segment_event(sentence, len(sentences))
+                    yield segment_event(form, sentence, len(sentences))
                 sentences.append(sentence)
                 before = sentence.text
             result = whole_transcript(sentences, file.summary)

@@ -94,7 +94,7 @@ def _with_transcription(
 ) -> SessionOptions:
     """Read what is asked of the recogniser."""
     if "model" in fields:
-        name = fields.text("model", options.model_name)
+        name = fields.text("model", options.model_name) or DEFAULT_MODEL_NAME
         if models.model(name) is None:
             expected = f"one of {', '.join((*MODELS, DEFAULT_MODEL_NAME))}, or another of its names"
             raise wrong(fields.path("model"), expected, name, code="model_not_found")

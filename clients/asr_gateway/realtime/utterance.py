@@ -171,7 +171,7 @@ class RealtimeUtterance:
                 source,
                 options,
                 first_pass=make_session,
-                second_pass=True,
+                second_passes=self._gateway.second_passes,
                 report=report,
             )
 

@@ -27,6 +27,11 @@ MAX_LATE_S = 8.0
 SHUTDOWN_MESSAGE = "the gateway is shutting down"
 
 
+MAX_SECOND_PASSES = 64
+"""Stretches of speech that Triton recognises at a time for live sessions. More wait here, where
+their audio is anyway: Triton keeps memory for as many requests as it ever had at once."""
+
+
 class Stoppable(Protocol):
     """A session that can be asked to finish."""
 
@@ -52,6 +57,7 @@ class Gateway:
         client: for all sessions; its calls share a connection.
         triton: knows whether Triton answers.
         sessions: websockets that are open.
+        second_passes: gives live sessions their turns.
     """
 
     def __init__(self, settings: GatewaySettings) -> None:
@@ -68,6 +74,7 @@ class Gateway:
         self.metrics.max_sessions.set(settings.max_sessions)
         self.metrics.watch_tritons(self.tritons)
         self.sessions: set[Stoppable] = set()
+        self.second_passes = asyncio.Semaphore(MAX_SECOND_PASSES)
         self._numbers = itertools.count(1)
         self._ended = asyncio.Event()
 

@@ -17,8 +17,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ...text import json_line
 from ..common import UsageError
-from ..formats import json_line
 from ..output import OutputError
 from .folder import Folder
 from .manifest import Entry

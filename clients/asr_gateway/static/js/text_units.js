@@ -7,9 +7,9 @@
 const CHARACTER =
   "〇\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\u3040-\\u30ff\\u31f0-\\u31ff\\u{20000}-\\u{323af}";
 const ALNUM = `(?![${CHARACTER}])[\\p{L}\\p{N}]`;
-const MARK = "[\\u0300-\\u036f]"; // accents that stand behind their letter
+const MARK = "[\\u0300-\\u036f\\u3099\\u309a]"; // accents, and voices of kana, behind their letter
 const UNIT = new RegExp(
-  `[${CHARACTER}]` +
+  `[${CHARACTER}]${MARK}*` +
     `|(?:(?<![\\p{L}\\p{N}_])[-−+])?[$€£¥₩]?${ALNUM}${MARK}*` +
     `(?:${ALNUM}|${MARK}` +
     `|['’&@_/~+=×÷*:\\-](?=[$€£¥\\-]?${ALNUM})` + // don't, km/h, 3:50, 40~50

@@ -64,6 +64,7 @@ def test_the_gateways_files(written):
 
 
 def test_the_servers_keys_and_the_speakers_that_are_known(written):
+    written("a.wav", "any")
     words = ["--api-key-file", written("keys", "first-key\nsecond-key\n")]
     options = serve_options.parser(None, None).parse_args(words)
     assert serve_options.door_settings(options).keys == ["first-key", "second-key"]

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_client import Alignment, AsyncClient, Client, OptionError
+from asr_client.alignment import format_alignment
 from asr_client.alignment.windows import FRAME_SAMPLES, LevelMeter, WindowCutter
 from asr_client.cli import main
 from asr_contract import SAMPLE_RATE
@@ -113,13 +114,13 @@ def test_a_text_without_words_and_channels_apart_are_refused(client):
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("align")
     text, samples = utterances("en")[0]
-    soundfile.write(folder / "my speech.wav", samples, SAMPLE_RATE)
+    soundfile.write(folder / "my\u3000speech.wav", samples, SAMPLE_RATE)
     (folder / "text.txt").write_text(f"\ufeff{text}.\r\n", encoding="utf-8")
     return folder
 
 
 def run(triton_server, files, style: str) -> str:
-    arguments = [str(files / "my speech.wav"), str(files / "text.txt"), "--language", "en"]
+    arguments = [str(files / "my\u3000speech.wav"), str(files / "text.txt"), "--language", "en"]
     output = files / f"out.{style}"
     command = ["align", *arguments, "--url", triton_server.grpc_url, "--format", style]
     assert main([*command, "--output", str(output)]) == 0
@@ -144,6 +145,12 @@ def test_formats_say_the_same(triton_server, files):
         for start, end, label in grid.getTier("words").entries
     ] == [(word["text"], word["start_ms"], word["end_ms"]) for word in words if word["heard"]]
     assert " --> " in run(triton_server, files, "srt")
+
+
+def test_the_name_of_a_file_need_not_be_utf_8():
+    """Python has surrogates for such bytes; JSON is UTF-8 all the same."""
+    line = format_alignment("json", Alignment([], 1.0, "sensevoice_alignment"), "a\udcff")
+    assert json.loads(line.encode())["id"] == "a\udcff"
 
 
 @given(st.integers(0, 60 * SAMPLE_RATE), st.integers(1, 40 * SAMPLE_RATE))

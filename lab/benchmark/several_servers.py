@@ -14,7 +14,8 @@ less. The live text is streaming Paraformer's, which depends on that less than S
 with a client pinned to it, too; and two Tritons, each pinned to a core of its own, with a client
 that may use both. So both have all that is needed for a request on their cores. The small embedded
 model takes less of them than what stands around it; one of full size, from
-`scripts.export_random_models`, nearly all, as in service.
+`scripts.export_random_models`, nearly all, as in service. What the machine allows is told, too:
+bare sessions in a process pinned to a core, and in two at the same time.
 """
 
 from __future__ import annotations
@@ -31,15 +32,18 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from asr_client import AsyncClient
 from asr_contract import SAMPLE_RATE
-from asr_server.models import KINDS
+from asr_server.models import KINDS, VERSION
 from asr_server.places import ROOT, SAMPLES
 from asr_server.run import TritonServer
+from lab.benchmark import in_process
 from lab.benchmark.installed_models import installed
 from lab.benchmark.server_statistics import read_statistics
 from lab.benchmark.workload import Recording, make_recordings
@@ -139,8 +143,11 @@ async def _ask(urls: Sequence[str], recordings: Sequence[Recording], seconds: fl
 
 def _client(urls: list[str], seconds: float) -> float:
     """Ask, in a process of its own."""
-    recordings = make_recordings(sorted(SAMPLES.glob("*.wav")), 256)
-    return asyncio.run(_ask(urls, recordings, seconds))
+    return asyncio.run(_ask(urls, _recordings(), seconds))
+
+
+def _recordings() -> list[Recording]:
+    return make_recordings(sorted(SAMPLES.glob("*.wav")), 256)
 
 
 def carry(folder: Path, source: Path, seconds: float, turns: int) -> None:
@@ -158,14 +165,16 @@ def carry(folder: Path, source: Path, seconds: float, turns: int) -> None:
         os.sched_setaffinity(0, all_cores)
         ratios = []
         for turn in range(turns):
-            carried: dict[int, float] = {}
+            carried, bare = {}, {}
             for count in (1, 2) if turn % 2 else (2, 1):
-                cores = {first, second} if count == 2 else {first}
-                carried[count] = _measured(cores, urls[:count], seconds)
+                cores = [first, second][:count]
+                carried[count] = _measured(set(cores), urls[:count], seconds)
+                bare[count] = _bare(cores, repository, source, seconds / 2)
             ratios.append(carried[2] / carried[1])
             print(
                 f"seconds of audio a second: one {carried[1]:.1f}, two {carried[2]:.1f}, "
-                f"{ratios[-1]:.2f} times",
+                f"{ratios[-1]:.2f} times; bare {bare[1]:.1f}, {bare[2]:.1f}, "
+                f"{bare[2] / bare[1]:.2f} times",
                 flush=True,
             )
         print(f"median {statistics.median(ratios):.2f} times, least {min(ratios):.2f}")
@@ -185,6 +194,42 @@ def _measured(cores: set[int], urls: list[str], seconds: float) -> float:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, os.sched_setaffinity, (0, cores)) as pool:
         return pool.submit(_client, urls, seconds).result()
+
+
+def _bare(cores: Sequence[int], repository: Path, source: Path, seconds: float) -> float:
+    """Return what sessions in processes recognise, each on a core of its own, at the same time."""
+    spawn = multiprocessing.get_context("spawn")
+    together, told = spawn.Barrier(len(cores)), spawn.SimpleQueue()
+    graph = repository / KIND.encoder / VERSION / "model.onnx"
+    processes = [
+        spawn.Process(target=_recognise_bare, args=(core, graph, source, seconds, together, told))
+        for core in cores
+    ]
+    for process in processes:
+        process.start()
+    heard: float = sum(told.get() for _ in processes)
+    for process in processes:
+        process.join()
+    return heard
+
+
+def _recognise_bare(
+    core: int, graph: Path, source: Path, seconds: float, together: Barrier, told: Any
+) -> None:
+    """Be a process of `_bare`."""
+    os.sched_setaffinity(0, {core})
+    recognise = in_process.bare(graph, source, 1)
+    recordings = itertools.cycle(_recordings())
+    recognise(next(recordings))
+    together.wait()
+    begun_s, heard = time.perf_counter(), 0.0
+    while time.perf_counter() - begun_s < seconds:
+        recording = next(recordings)
+        recognise(recording)
+        heard += len(recording) / SAMPLE_RATE
+    rate = heard / (time.perf_counter() - begun_s)
+    together.wait()  # none is alone before all have ended
+    told.put(rate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

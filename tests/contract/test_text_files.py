@@ -7,11 +7,13 @@ import json
 
 import pytest
 
+from asr_client import KnownSpeakers
 from asr_client.cli.common import UsageError
 from asr_client.cli.input_files import read_wav_scp
 from asr_client.cli.references import read_references
 from asr_contract import parse_hotwords, read_text
 from asr_gateway.service.command_line import _parser, read_settings
+from asr_server.commands import serve_options
 
 ENCODINGS = {
     "plain": lambda text: text.encode(),
@@ -59,6 +61,15 @@ def test_the_gateways_files(written):
     settings = read_settings(options)
     assert settings.api_keys == ("first-key", "second-key")
     assert [word.text for word in parse_hotwords(settings.hotwords)] == ["阿里巴巴", "达摩院"]
+
+
+def test_the_servers_keys_and_the_speakers_that_are_known(written):
+    written("a.wav", "any")
+    words = ["--api-key-file", written("keys", "first-key\nsecond-key\n")]
+    options = serve_options.parser(None, None).parse_args(words)
+    assert serve_options.door_settings(options).keys == ["first-key", "second-key"]
+    known = KnownSpeakers.read(written("speakers.json", '{"speakers": {"李伟": ["a.wav"]}}'))
+    assert known.names == ["李伟"]
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,13 @@ def test_a_file_holds_all_of_a_model(tmp_path, name):
     assert np.allclose(read.backoffs, ngrams.backoffs, atol=1e-5)
 
 
+def test_a_file_may_be_written_as_windows_does(tmp_path):
+    write_arpa(estimate(sentences(1), TOKENS, 2, 1), tmp_path / "a.arpa")
+    text = (tmp_path / "a.arpa").read_text(encoding="utf-8").replace("\n", "\r\n")
+    (tmp_path / "b.arpa").write_bytes(f"\ufeff{text}".encode())
+    assert read_arpa(tmp_path / "b.arpa").words == read_arpa(tmp_path / "a.arpa").words
+
+
 def test_unknown_tokens_are_the_models_unknown_word(tmp_path):
     (tmp_path / "a.arpa").write_text(ARPA)
     model = model_of(read_arpa(tmp_path / "a.arpa"), tmp_path / "lm", ["好", "坏"])

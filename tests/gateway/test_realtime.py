@@ -8,7 +8,9 @@ import json
 import pytest
 
 from tests.gateway.gateways import (
+    END,
     FRAME,
+    begin,
     client_of,
     recognise,
     spoken_pcm,
@@ -109,6 +111,20 @@ def test_hotwords_and_language_are_told_and_used(gateway):
     assert refused["event"] == "error" and "expected" in refused["error"]
     assert "hotword 'C++'" in received[-2]["warning"]  # which the vocabulary cannot write
     assert said(received[-2])
+
+
+def test_stop_within_an_utterance_of_the_other_protocol_is_answered(gateway):
+    async def run() -> list[dict]:
+        async with client_of(gateway) as socket:
+            await socket.send(begin())
+            await speak(socket, AUDIO[:CHUNK])
+            await socket.send("STOP")
+            await until(socket, "event", "stopped")
+            await speak(socket, AUDIO[CHUNK:])
+            await socket.send(END)
+            return await until(socket, "is_end", True)
+
+    assert texts(asyncio.run(asyncio.wait_for(run(), 60)), "2pass-offline")
 
 
 def test_commands_out_of_order_are_answered(gateway, expected):

@@ -123,7 +123,8 @@ class Connection(LiveSession):
             self._end(self._listener or self._begin(options))
             self._announced = not self._wants_stopped
         elif command.name == "STOP":
-            await self._previous_done()  # which may be what another STOP has ended
+            if not self._announced:
+                await self._previous_done()  # which may be what another STOP has ended
             await self._channel.send(event("stopped"))
         else:
             await self._channel.send(event("error", error="expected START before COMMIT"))

@@ -118,7 +118,9 @@ FIXED = re.compile(
 )
 
 # Behind or before a number these make it a vague one: 十几, 三十多, 好几十, 数百, 周一三五.
-VAGUE_BEHIND = re.compile(r"几|多|来(?![自到了说看电])|余|数|有余|出头|开外|[好大]几")
+VAGUE_BEHIND = re.compile(
+    r"几|多|来(?![自到了说看电])|余|数|有余|出头|开外|挂零|冒头|朝上|[好大]几"
+)
 VAGUE_BEFORE = re.compile(
     r"(?:几|(?<![人分总次个件天户参读岁指函倍度位])数|若干|廿|卅|(?<![大最老从])小|(?<![月年当最起])初|正月|腊月|冬月|周|星期|礼拜)$"
 )

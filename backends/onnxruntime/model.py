@@ -19,6 +19,7 @@ from typing import Any
 import triton_python_backend_utils as pb_utils
 from ort_batch import Array, BatchPlan, Job, Result, run_jobs
 from ort_complete import complete_config, needs_completion
+from ort_inherited import close_inherited_connections
 from ort_memory import JoinedArrays, concatenate, keep_freed_memory, own
 from ort_ragged import read_ragged
 from ort_session import check_warm_up, describe, graph_signature, open_instance
@@ -77,6 +78,7 @@ class TritonPythonModel:
         Raises:
             ModelLoadError: the file or the configuration is bad.
         """
+        close_inherited_connections()
         self._name = args["model_name"]
         config: Config = json.loads(args["model_config"])
         with _naming(self._name):

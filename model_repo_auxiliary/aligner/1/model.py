@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from asr_core.alignment import ALIGNER_ENCODER_OUTPUTS, CifRequest, load_cif_alignment
 from asr_triton.answers import read_inputs, reply
 from asr_triton.calls import model_function
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 
@@ -19,6 +20,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the front end and the table of English words."""
+        close_inherited_connections()
         parameters = Parameters(args)
         self.encode = model_function("aligner_encoder", ALIGNER_ENCODER_OUTPUTS)
         self.service = load_cif_alignment(

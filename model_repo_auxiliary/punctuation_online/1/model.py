@@ -15,6 +15,7 @@ from asr_core.punctuation import (
 )
 from asr_triton.answers import read_inputs, reply
 from asr_triton.calls import calls_for, run_model
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 
@@ -23,6 +24,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the vocabulary and the marks."""
+        close_inherited_connections()
         parameters = Parameters(args)
         self.service = PunctuationService(
             load_punctuation(Path(pb_utils.get_model_dir())),

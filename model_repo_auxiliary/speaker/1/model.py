@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from asr_core.speakers import SPEAKER_ENCODER_OUTPUTS, SpeakerRequest, SpeakerService
 from asr_triton.answers import read_inputs, reply
 from asr_triton.calls import calls_for, model_function
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 
@@ -17,6 +18,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Make the front end."""
+        close_inherited_connections()
         parameters = Parameters(args)
         self.encode = model_function("speaker_encoder", SPEAKER_ENCODER_OUTPUTS)
         self.service = SpeakerService(

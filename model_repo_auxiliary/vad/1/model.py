@@ -9,6 +9,7 @@ import triton_python_backend_utils as pb_utils
 from asr_core.vad import VAD_ENCODER_OUTPUTS, VadAnswer, VadRequest, VadService, load_vad
 from asr_triton.answers import read_inputs, reply, turn_of
 from asr_triton.calls import calls_for, model_function
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
 
@@ -18,6 +19,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the front end and the options, and keep a table of streams."""
+        close_inherited_connections()
         parameters = Parameters(args)
         self.sessions = OpenSessions(parameters)
         self.encode = model_function("vad_encoder", VAD_ENCODER_OUTPUTS)

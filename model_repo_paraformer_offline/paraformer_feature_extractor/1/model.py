@@ -12,6 +12,7 @@ from asr_core.decoding import repeat_left_out
 from asr_core.paraformer import load_hotword_bias, repeat_embedding
 from asr_triton.answers import answer_each, read_inputs
 from asr_triton.feature_extraction import build_feature_service
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 
@@ -20,6 +21,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the front end, and what embeds hotwords where the model takes any."""
+        close_inherited_connections()
         parameters = Parameters(args)
         self.service = build_feature_service(parameters)
         self.embed_hotwords = load_hotword_bias(

@@ -14,6 +14,7 @@ from asr_core.paraformer import ParaformerOutputs, load_paraformer_decoder, load
 from asr_core.text import join_words, pack_words
 from asr_triton.answers import answer_each, read_inputs
 from asr_triton.decoding import hotword_settings
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 
@@ -22,6 +23,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the vocabulary, and what knows words; the extractor has their files."""
+        close_inherited_connections()
         folder = Path(pb_utils.get_model_dir())
         extractor = folder.parents[1] / "paraformer_feature_extractor"
         self.scoring = load_scoring(folder)

@@ -21,6 +21,7 @@ from asr_core.streaming import (
 from asr_triton.answers import read_inputs, reply, turn_of
 from asr_triton.calls import model_function
 from asr_triton.decoding import hotword_settings
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.memory import keep_freed_memory
 from asr_triton.open_sessions import OpenSessions
 from asr_triton.parameters import Parameters
@@ -32,6 +33,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load vocabulary and hotwords, keep a table of streams, start the workers."""
+        close_inherited_connections()
         keep_freed_memory()
         parameters, folder = Parameters(args), Path(pb_utils.get_model_dir())
         self.sessions = OpenSessions(parameters)

@@ -9,6 +9,7 @@ from asr_core.features import make_streaming_fbank
 from asr_core.sequences import Reaper, SessionTable
 from asr_core.streaming import StreamingFeatureService, StreamingFrontend, no_windows
 from asr_triton.answers import read_inputs, respond, turn_of
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 
@@ -17,6 +18,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Keep a table of streams; the search limits their number."""
+        close_inherited_connections()
         parameters = Parameters(args)
         idle_s = parameters.sequence_idle_s
         sessions = SessionTable[StreamingFrontend](0, idle_s)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from asr_core.alignment import AlignmentService, load_aligner
 from asr_core.sensevoice import TOKENIZER_NAME
 from asr_triton.answers import answer_each, read_inputs
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 
@@ -18,6 +19,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the tokenizer."""
+        close_inherited_connections()
         parameters = Parameters(args)
         self.service = AlignmentService(
             load_aligner(Path(pb_utils.get_model_dir()) / TOKENIZER_NAME),

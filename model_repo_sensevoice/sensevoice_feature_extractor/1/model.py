@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from asr_core.sensevoice import check_prompt_ids
 from asr_triton.answers import answer_each, read_inputs
 from asr_triton.feature_extraction import build_feature_service
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 
@@ -16,6 +17,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the front end."""
+        close_inherited_connections()
         self.service = build_feature_service(Parameters(args))
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from asr_core.sensevoice import TOKENIZER_NAME, SenseVoiceOutputs, SenseVoiceSco
 from asr_core.text import pack_words
 from asr_triton.answers import answer_each, read_inputs
 from asr_triton.decoding import hotword_settings
+from asr_triton.inherited import close_inherited_connections
 from asr_triton.parameters import Parameters
 
 TEXT_OUTPUTS = {
@@ -29,6 +30,7 @@ class TritonPythonModel:
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the tokenizer, and what knows words."""
+        close_inherited_connections()
         folder = Path(pb_utils.get_model_dir())
         self.scoring = SenseVoiceScoring(folder / TOKENIZER_NAME)
         self.decoder = self.scoring.decoder(folder, hotword_settings(Parameters(args)))

@@ -169,17 +169,6 @@ def test_without_words_no_words(gateway, talk):
         ({"include[]": "prompt"}, 400, "include[]"),
         ({"include[]": "logprobs", "response_format": "text"}, 400, "include[]"),
         ({"chunking_strategy": "never"}, 400, "chunking_strategy"),
-        ({"chunking_strategy": '{"type": "semantic_vad"}'}, 400, "chunking_strategy"),
-        ({"chunking_strategy": '{"threshold": 0.5}'}, 400, "chunking_strategy"),
-        (
-            {"chunking_strategy": '{"type": "server_vad", "threshold": 5}'},
-            *(400, "chunking_strategy"),
-        ),
-        (
-            {"chunking_strategy": '{"type": "server_vad", "silence": 5}'},
-            *(400, "chunking_strategy"),
-        ),
-        ({"chunking_strategy[type]": "never"}, 400, "chunking_strategy"),
         ({"language": "tlh"}, 400, "language"),
         ({"languages[]": "tlh"}, 400, "languages[]"),
         ({"speakers": "nobody"}, 400, "speakers"),
@@ -194,17 +183,6 @@ def test_wrong_fields_are_named(gateway, talk, fields, status, param):
     answer = post(gateway, talk, **fields)
     assert answer.status_code == status
     assert answer.json()["error"]["param"] == param
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"chunking_strategy": '{"type": "server_vad", "threshold": 0.5}'},
-        {"chunking_strategy[type]": "server_vad", "chunking_strategy[silence_duration_ms]": "300"},
-    ],
-)
-def test_a_strategy_may_come_in_any_form(gateway, talk, fields):
-    assert post(gateway, talk, **fields).status_code == 200
 
 
 def test_what_is_no_form_is_refused(gateway):

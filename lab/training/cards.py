@@ -143,8 +143,8 @@ def _decoding(figures: Report) -> list[str]:
         f"without names {100 * figures[f'cer_others_told_{label}']:.2f} %)"
         for label, words in (
             ("30", "lists of 30 names, those said in forty recordings and others"),
-            ("100", "of 100"),
-            ("all", "with all 230 names of the grammar"),
+            ("100", "lists of 100"),
+            ("all", "all 230 names of the grammar"),
         )
     ]
     return [

@@ -36,24 +36,38 @@ class LateStubs:
 
     def __init__(self) -> None:
         self._started: set[int] = set()
+        self._loads: Counter[str] = Counter()
+        self._loads_at_first: dict[int, int] = {}  # of its model, when a stub was seen first
         self._waited_for: Counter[int] = Counter()
         self._dead: Counter[int] = Counter()
 
     def settle(self, stubs: Iterable[int]) -> None:
         """Take note that nothing is being loaded: these stubs have started."""
         self._started = {pid for pid in self._started.union(stubs) if _is_there(pid)}
+        self._loads_at_first.clear()
         self._dead.clear()
 
-    def look(self, server: int) -> bool:
+    def look(self, server: int, loads: Counter[str]) -> bool:
         """End those that Triton has given up; look several times a second.
+
+        Args:
+            server: its process.
+            loads: how often it has loaded each model so far. A stub whose model has been loaded
+                since it was there has started; while models are loaded nothing stands still.
 
         Returns:
             whether what is being loaded can go on: Triton waits without end for the first word of
             a stub that has died.
         """
-        given_up = waited_for(server) - self._started
-        if given_up:
-            given_up &= stub_processes(server).keys()
+        stubs = stub_processes(server)
+        for pid, instance in stubs.items():
+            count = loads[instance.rsplit("_", 2)[0]]
+            if count > self._loads_at_first.setdefault(pid, count):
+                self._started.add(pid)
+        if loads != self._loads:
+            self._dead.clear()
+        self._loads = loads
+        given_up = (waited_for(server) - self._started) & stubs.keys()
         self._waited_for = Counter({pid: self._waited_for[pid] + 1 for pid in given_up})
         for pid, looks in self._waited_for.items():
             if looks >= _LOOKS_WAITED_FOR:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import IO
 
@@ -64,7 +65,11 @@ class TritonLog:
 
     def loaded_models(self) -> set[str]:
         """Return the models that were loaded so far."""
-        return set(_LOADED.findall(self.text()))
+        return set(self.loads())
+
+    def loads(self) -> Counter[str]:
+        """Return how often each model was loaded so far."""
+        return Counter(_LOADED.findall(self.text()))
 
     def tells_of_late_stubs(self) -> bool:
         """Return whether the process of a model did not say in time that it lives."""

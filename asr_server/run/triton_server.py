@@ -219,7 +219,7 @@ class TritonServer:
         if time.monotonic() - self._looked_s < _LOOK_S or not self.is_running():
             return
         self._looked_s = time.monotonic()
-        if not self._late_stubs.look(self.pid):
+        if not self._late_stubs.look(self.pid, self._log.loads()):
             self._stands_still = True
             self._started().kill()
 

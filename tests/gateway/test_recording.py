@@ -50,6 +50,15 @@ def recorded(data: bytes, sizes: list[int], rate: int | None) -> FilePipeline:
     return pipeline
 
 
+def test_what_was_broken_off_can_be_asked_again():
+    with Recording(16_000, is_file=False, max_bytes=1_000_000) as recording:
+        recording.put(SAMPLES.tobytes())
+        first, again = FilePipeline(), FilePipeline()
+        for pipeline in (first, again):
+            assert asyncio.run(recording.transcribe(pipeline, OPTIONS)) == "the transcript"
+    assert first.data == again.data
+
+
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=5))
 def test_our_header_is_one_that_others_read(sizes):
     pipeline = recorded(SAMPLES.tobytes(), sizes, 22050)

@@ -129,7 +129,9 @@ class Recording:
         return start
 
     def _finish(self) -> Path:
-        """Complete the file."""
+        """Complete the file, if it is not: what was broken off is asked again."""
+        if self._file.closed:
+            return self._path
         if self._start is not None:
             self._file.write(self._begin(self._start))
         if self._has_our_header:

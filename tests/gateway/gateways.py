@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import requests
 import soundfile
 import websockets
 
@@ -166,3 +168,20 @@ def wait_for_no_session(gateway: RunningGateway) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"expected no open session, found {limits.open}")
         time.sleep(0.02)
+
+
+def post(
+    gateway: RunningGateway,
+    audio: Path | bytes,
+    headers: dict[str, str] | None = None,
+    **fields: str,
+) -> requests.Response:
+    """Send a recording to OpenAI's HTTP API."""
+    data = audio if isinstance(audio, bytes) else audio.read_bytes()
+    return requests.post(
+        f"{gateway.http}/v1/audio/transcriptions",
+        files={"file": ("talk", data)},
+        data=fields,
+        headers=headers,
+        timeout=120,
+    )

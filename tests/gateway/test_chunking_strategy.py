@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import requests
 
-
-def post(gateway, talk, fields):
-    return requests.post(
-        f"{gateway.http}/v1/audio/transcriptions",
-        files={"file": ("talk", talk.read_bytes())},
-        data=fields,
-        timeout=120,
-    )
+from tests.gateway.gateways import post
 
 
 @pytest.mark.parametrize(
@@ -26,7 +18,7 @@ def post(gateway, talk, fields):
     ],
 )
 def test_what_is_none_is_refused(gateway, talk, fields):
-    answer = post(gateway, talk, fields)
+    answer = post(gateway, talk, **fields)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "chunking_strategy"
 
@@ -39,4 +31,4 @@ def test_what_is_none_is_refused(gateway, talk, fields):
     ],
 )
 def test_it_may_come_in_any_form(gateway, talk, fields):
-    assert post(gateway, talk, fields).status_code == 200
+    assert post(gateway, talk, **fields).status_code == 200

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import requests
 import websockets
 
 from asr_client.audio.media.places import MediaPlaces
@@ -22,6 +21,7 @@ from tests.gateway.gateways import (
     RunningGateway,
     begin,
     client_of,
+    post,
     spoken_pcm,
     wait_for_no_session,
 )
@@ -37,12 +37,6 @@ def video(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("statuses") / "minute.m4a"
     ffmpeg("-f", "lavfi", "-i", "sine=d=60", "-c:a", "aac", path)
     return path
-
-
-def post(gateway: RunningGateway, audio: bytes) -> requests.Response:
-    return requests.post(
-        f"{gateway.http}/v1/audio/transcriptions", files={"file": audio}, timeout=TIMEOUT_S
-    )
 
 
 def closing(gateway: RunningGateway, *messages: str | bytes) -> tuple[int, str]:

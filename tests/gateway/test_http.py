@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import openai
@@ -23,6 +22,7 @@ from tests.gateway.gateways import (
     begin,
     client_of,
     pcm,
+    post,
     recognise,
     running_gateway,
     wait_for_no_session,
@@ -36,17 +36,6 @@ KEY = "a key of the tests"
 def api(gateway):
     return openai.OpenAI(
         base_url=f"{gateway.http}/v1", api_key="none", timeout=TIMEOUT_S, max_retries=0
-    )
-
-
-def post(gateway, talk: Path | bytes, headers: dict[str, str] | None = None, **fields):
-    data = talk if isinstance(talk, bytes) else talk.read_bytes()
-    return requests.post(
-        f"{gateway.http}/v1/audio/transcriptions",
-        files={"file": ("talk", data)},
-        data=fields,
-        headers=headers,
-        timeout=TIMEOUT_S,
     )
 
 

@@ -43,15 +43,16 @@ def test_a_sum_below_a_half_fires_nothing(tmp_path: Path) -> None:
     assert silence["token_num"] == 0
 
 
+@pytest.mark.parametrize("graph", ["model.onnx", "model_quant.onnx"])
 @pytest.mark.parametrize("name", PARAFORMERS)
 def test_every_paraformer_is_prepared_and_proved_against_its_scaled_export(
-    name: str, tmp_path: Path
+    name: str, graph: str, tmp_path: Path
 ) -> None:
     target = scaled(MODELS / name, tmp_path)
     assert {path.name for path in target.iterdir()} == {
         path.name for path in (MODELS / name).iterdir()
     }
-    report = prepare(target / "model.onnx", tmp_path / "prepared.onnx", threads=1)
+    report = prepare(target / graph, tmp_path / "prepared.onnx", threads=1)
     assert report.figures["original_tokens"] > 0
 
 

@@ -223,6 +223,7 @@ def run_gpu(options: argparse.Namespace) -> None:
         sorted(options.batch),
         sorted(options.concurrency),
         sorted(options.streams),
+        options.texts,
         options.seconds,
         60 * options.minutes,
     )

@@ -93,9 +93,12 @@ def build_parser(description: str) -> argparse.ArgumentParser:
         default="1.25",
         help="the oldest that has to read a GPU's graphs, default: %(default)s",
     )
-    gpu.add_argument("--batch", type=int, nargs="+", default=[1, 8, 32, 64, 128])
-    gpu.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 64, 256, 512])
-    gpu.add_argument("--streams", type=int, nargs="+", default=[300, 600, 1000, 1500, 2000])
+    gpu.add_argument(
+        "--no-texts", dest="texts", action="store_false", help="leave the comparison of texts out"
+    )
+    gpu.add_argument("--batch", type=int, nargs="*", default=[1, 8, 32, 64, 128])
+    gpu.add_argument("--concurrency", type=int, nargs="*", default=[1, 8, 64, 256, 512])
+    gpu.add_argument("--streams", type=int, nargs="*", default=[300, 600, 1000, 1500, 2000])
     gpu.add_argument("--seconds", type=float, default=12, help="of a stream, default: 12")
     gpu.add_argument("--recordings", type=int, default=2048, help="default: %(default)s")
     glue = commands.add_parser("glue", help="all but the encoder, around a stand-in for it")

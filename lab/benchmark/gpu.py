@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from asr_client import Client
 from asr_contract import SAMPLE_RATE
@@ -18,7 +19,7 @@ from asr_server.gpus import usable_gpus
 from asr_server.models import KINDS, VERSION
 from asr_server.models.config_blocks import GRAPH
 from asr_server.models.names import Device, OnnxRuntime
-from asr_server.run import TritonServer, count_instances
+from asr_server.run import TritonServer, count_instances, find_installation
 from lab.benchmark.bare_graphs import GraphResult, NoGpuError, measure_graph
 from lab.benchmark.gpu_use import GpuUse, GpuWatch
 from lab.benchmark.installed_models import MeasuredPrecision, installed
@@ -35,9 +36,10 @@ from lab.benchmark.workload import Recording
 
 RECOGNISERS = ("sensevoice", "paraformer")
 STREAMING = "paraformer-online"
+Backend = Literal["C++", "Python-based"]
 HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1"}  # no GPU for a server with this in its environment
 _WARM_UP_S, _LOAD_S = 1.5, 5.0  # of each number of requests at a time
-_CORES_OF_CLIENTS = 4  # one of so many cores sends requests
+_CORES_OF_CLIENTS = 3  # one of so many cores sends requests
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class GpuReport:
 
     Attributes:
         device: name of the card, or "CPU".
+        backend: which runs the graphs: Triton's C++ one where it is installed, else ours.
         texts: by model and precision.
         graphs, server: by model.
         streams: in the order tried.
@@ -98,6 +101,7 @@ class GpuReport:
     """
 
     device: str
+    backend: Backend
     texts: dict[str, Texts] = field(default_factory=dict)
     graphs: dict[str, GraphResult] = field(default_factory=dict)
     server: dict[str, list[Measured]] = field(default_factory=dict)
@@ -117,6 +121,8 @@ class GpuPlan:
         batches: of the bare graphs.
         concurrency: requests at a time.
         streams: at a time.
+        texts: whether the embedded models' are compared; nothing else is measured if no batches,
+            requests and streams are asked for.
         stream_s: length of each.
         limit_s: time for all of it; what is begun is finished.
     """
@@ -128,6 +134,7 @@ class GpuPlan:
     batches: Sequence[int]
     concurrency: Sequence[int]
     streams: Sequence[int]
+    texts: bool
     stream_s: float
     limit_s: float
 
@@ -156,18 +163,24 @@ def measure_gpu(
             KINDS[name], source, work / folder, precision, plan.device, plan.onnxruntime
         )
 
-    precisions: list[MeasuredPrecision] = ["fp32", "fp16"] if plan.precision == "fp16" else ["fp32"]
-    embedded = {
-        precision: {
-            name: put(name, KINDS[name].embedded, precision) for name in (*RECOGNISERS, STREAMING)
-        }
-        for precision in precisions
-    }
     models = {name: put(name, source, plan.precision) for name, source in plan.sources.items()}
-    run = _Run(plan, recordings, work, log, GpuReport(str(gpus[0]) if gpus else "CPU"))
-    run.compare_texts(embedded)
-    run.measure_graphs(models)
-    run.measure_server(models)
+    backend: Backend = "C++" if find_installation().has_onnxruntime else "Python-based"
+    report = GpuReport(str(gpus[0]) if gpus else "CPU", backend)
+    run = _Run(plan, recordings, work, log, report)
+    if plan.texts:
+        precisions: list[MeasuredPrecision] = [*dict.fromkeys(("fp32", plan.precision))]
+        run.compare_texts(
+            {
+                precision: {
+                    name: put(name, KINDS[name].embedded, precision) for name in plan.sources
+                }
+                for precision in precisions
+            }
+        )
+    if plan.batches:
+        run.measure_graphs(models)
+    if plan.concurrency or plan.streams:
+        run.measure_server(models)
     return run.report
 
 
@@ -245,7 +258,7 @@ class _Run:
                     for number in self._plan.concurrency:
                         if self._has_time(f"{name}, {number} at a time"):
                             self._load(server, load, name, number)
-            if STREAMING in repositories:
+            if STREAMING in repositories and self._plan.streams:
                 load.stream(server.grpc_url, self._plan.streams[0], _WARM_UP_S)
                 for count in self._plan.streams:
                     if self._has_time(f"{count} streams"):

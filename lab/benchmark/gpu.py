@@ -39,6 +39,7 @@ STREAMING = "paraformer-online"
 Backend = Literal["C++", "Python-based"]
 HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1"}  # no GPU for a server with this in its environment
 _WARM_UP_S, _LOAD_S = 1.5, 5.0  # of each number of requests at a time
+LONE_S = 5.0  # length of each request where one is sent at a time
 _CORES_OF_CLIENTS = 3  # one of so many cores sends requests
 
 
@@ -265,10 +266,11 @@ class _Run:
                         self._stream(server, load, count)
 
     def _load(self, server: TritonServer, load: LoadProcesses, name: str, number: int) -> None:
-        load.recognise(server.grpc_url, name, number, _WARM_UP_S)
+        length_s = LONE_S if number == 1 else None
+        load.recognise(server.grpc_url, name, number, _WARM_UP_S, length_s)
         counted, before = read_statistics(server.http_url), cpu_seconds(server.pid)
         with GpuWatch() as watch:
-            answered = load.recognise(server.grpc_url, name, number, _LOAD_S)
+            answered = load.recognise(server.grpc_url, name, number, _LOAD_S, length_s)
         used = cpu_seconds(server.pid)
         measured = Measured(
             ServerLoad(

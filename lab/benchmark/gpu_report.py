@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lab.benchmark.gpu import GpuReport, Measured, MeasuredStreams
+from lab.benchmark.gpu import LONE_S, GpuReport, Measured, MeasuredStreams
 
 
 def gpu_markdown(report: GpuReport) -> str:
@@ -31,7 +31,8 @@ def gpu_markdown(report: GpuReport) -> str:
     for name, loads in report.server.items():
         lines += [
             "",
-            f"{name} through the server; processor time in ms for a second of audio:",
+            f"{name} through the server, one at a time of {LONE_S:g} s each; processor time in ms "
+            "for a second of audio:",
             "",
             "| at a time | audio per second | p50, p95 | mean batch | processor time | GPU |",
             "|---|---|---|---|---|---|",

@@ -75,7 +75,14 @@ class LoadProcesses:
             process.terminate()
             process.join()
 
-    def recognise(self, grpc_url: str, model: str, concurrency: int, seconds: float) -> Answered:
+    def recognise(
+        self,
+        grpc_url: str,
+        model: str,
+        concurrency: int,
+        seconds: float,
+        length_s: float | None = None,
+    ) -> Answered:
         """Keep so many requests under way, each next one when an answer has come.
 
         Args:
@@ -83,9 +90,10 @@ class LoadProcesses:
             model: the client's name of it.
             concurrency: requests at a time, of all processes.
             seconds: time that is measured; what is answered later is waited for and not counted.
+            length_s: of each request; None leaves the recordings as long as they are.
         """
         begin = time.monotonic() + _LEAD_S
-        return self._all(_recognise, concurrency, grpc_url, model, begin, begin + seconds)
+        return self._all(_recognise, concurrency, grpc_url, model, begin, begin + seconds, length_s)
 
     def stream(self, grpc_url: str, streams: int, seconds: float) -> Answered:
         """Let so many streams speak at real speed; latencies are those of every piece.
@@ -139,7 +147,11 @@ async def _recognise(
     model: str,
     begin: float,
     end: float,
+    length_s: float | None,
 ) -> Answered:
+    if length_s is not None:
+        samples_each = int(length_s * SAMPLE_RATE)
+        recordings = [np.resize(recording, samples_each) for recording in recordings]
     endless = itertools.cycle(recordings)
     answered = Answered(0.0, [], [])
     samples = 0

@@ -19,18 +19,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
 from asr_server.graphs.activations import measure_peaks
 from asr_server.graphs.element_types import drop_idle_nodes, element_types
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.feeds import Feed
-from asr_server.graphs.graph import FLOAT, Graph
+from asr_server.graphs.graph import FLOAT, FLOAT16, Graph
 from asr_server.graphs.layer_norm import fuse_layer_norms
 from asr_server.graphs.predictor import HIDDEN, predictor_nodes, values_behind
 from asr_server.graphs.residual import find_residual_streams, rescale
+from asr_server.graphs.row_starts import tell_row_starts
 
-FLOAT16 = TensorProto.FLOAT16
 LARGEST = 65504.0
 # What calibration saw may be this much larger in other audio.
 HEADROOM = 4.0
@@ -86,6 +86,7 @@ class Float16Report:
         largest: the same after rescaling; more than 65504 would be an overflow.
         float16_nodes: operators that compute in float16.
         too_large_nodes: operators left in float32 because rescaling does not reach their tensors.
+        row_starts: attentions that are told where rows begin.
     """
 
     scales: tuple[float, ...]
@@ -93,6 +94,7 @@ class Float16Report:
     largest: float
     float16_nodes: int
     too_large_nodes: int
+    row_starts: int
 
 
 def joint_report(reports: Sequence[Float16Report]) -> Float16Report:
@@ -103,6 +105,7 @@ def joint_report(reports: Sequence[Float16Report]) -> Float16Report:
         largest=max(report.largest for report in reports),
         float16_nodes=sum(report.float16_nodes for report in reports),
         too_large_nodes=sum(report.too_large_nodes for report in reports),
+        row_starts=sum(report.row_starts for report in reports),
     )
 
 
@@ -149,6 +152,7 @@ def to_float16(
         largest=max(finite, default=0.0),
         float16_nodes=len(nodes - kept),
         too_large_nodes=len(kept),
+        row_starts=tell_row_starts(graph),
     )
 
 

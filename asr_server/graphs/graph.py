@@ -19,7 +19,8 @@ from onnx.reference import ReferenceEvaluator
 
 from asr_server.graphs.nodes import attribute_value, rename_inputs, used_names
 
-FLOAT, INT32, INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
+FLOAT, FLOAT16 = TensorProto.FLOAT, TensorProto.FLOAT16
+INT32, INT64 = TensorProto.INT32, TensorProto.INT64
 DOUBLE, BOOL = TensorProto.DOUBLE, TensorProto.BOOL
 
 MICROSOFT = "com.microsoft"  # domain of ONNX Runtime's own operators

@@ -21,6 +21,8 @@ from ort_workers import threads_beside_others
 # cuDNN's attention, which ONNX Runtime prefers on Hopper, is planned anew for each shape: 65 ms for
 # a run of 10 ms (SenseVoice in float16, H200, ONNX Runtime 1.31). Its other kernels are not.
 NO_PLAN_FOR_EACH_SHAPE = ("ORT_ENABLE_CUDNN_FLASH_ATTENTION", "0")
+# Without this kernel others read where a row begins as another mask, and say nothing.
+_NEEDED_KERNEL_OFF = "ORT_DISABLE_MEMORY_EFFICIENT_ATTENTION"
 # Metadata of graphs that this project prepared.
 _OLDER_OPERATORS = ". Where it was installed with --onnxruntime, do so again without"
 _PRECISION, _WARM_UP = "asr.precision", "asr.warm_up"
@@ -47,7 +49,8 @@ def open_instance(
         warn: takes a sentence for the log.
 
     Raises:
-        ValueError: no file, a bad file, an unknown accelerator, or no GPU where one is demanded.
+        ValueError: no file, a bad file, an unknown accelerator, no GPU where one is demanded, or an
+            environment in which ONNX Runtime would misread a graph on a GPU.
     """
 
     def miss(sentence: str) -> None:
@@ -61,6 +64,7 @@ def open_instance(
     available = onnxruntime.get_available_providers()
     providers = choose_providers(config, kind, device_id, settings.cuda_options, available, miss)
     if any(name in GPU_PROVIDERS for name, _ in providers):
+        _check_kernels()
         path = _checked_file(version_dir, config, settings, compute_capability(device_id))
         os.environ.setdefault(*NO_PLAN_FOR_EACH_SHAPE)
         options = session_options(settings_on_gpu(settings))
@@ -82,6 +86,16 @@ def open_instance(
         settings = beside_others
     session = opened(session_options(settings))
     return Sessions(path, read_signature(session), session, session)
+
+
+def _check_kernels() -> None:
+    """Raise `ValueError` where an attention that float16 graphs for a GPU need is turned off."""
+    told = os.environ.get(_NEEDED_KERNEL_OFF, "")
+    if told not in ("", "0"):
+        raise ValueError(
+            f"{_NEEDED_KERNEL_OFF}: expected 0 or nothing in the environment, got {told!r}: graphs "
+            "in float16 would be misread on a GPU"
+        )
 
 
 def describe(sessions: Sessions, device: int) -> str:

@@ -9,9 +9,9 @@ from lab.benchmark.gpu import LONE_S, GpuReport, Measured, MeasuredStreams
 
 def gpu_markdown(report: GpuReport) -> str:
     """Return the section of the page."""
-    lines = [f"### {report.device}, {report.backend} backend", ""]
+    lines = [f"### {report.device}, {report.backend} backend"]
     if report.texts:
-        lines += ["Texts of the embedded models beside those of fp32 on the CPU:", ""]
+        lines += ["", "Texts of the embedded models beside those of fp32 on the CPU:", ""]
     for name, texts in report.texts.items():
         lines.append(f"- {name}: {len(texts.differ)} of {texts.recordings} differ")
         lines += [f"  - {here!r}, on the CPU {there!r}" for here, there in texts.differ]

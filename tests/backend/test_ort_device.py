@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -122,6 +123,26 @@ def test_a_gpu_instance_asks_for_the_file_of_its_gpu_and_without_cuda_opens_the_
     assert os.environ[variable] == value
     assert "CUDAExecutionProvider did not start" in warnings[0]
     assert describe(sessions, 0).startswith("CPUExecutionProvider, fp32")
+
+
+@pytest.mark.parametrize(("told", "loads"), [("0", True), ("1", False)])
+def test_a_gpu_needs_the_attention_that_float16_graphs_are_made_for(
+    folder, monkeypatch, told, loads
+):
+    """Other kernels would read another mask, without an error."""
+    monkeypatch.setenv("ORT_DISABLE_MEMORY_EFFICIENT_ATTENTION", told)
+    monkeypatch.setattr(ort_device.ctypes, "CDLL", Driver)
+    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort_session.onnxruntime, "get_available_providers", lambda: available)
+    monkeypatch.setattr(ort_session.onnxruntime, "preload_dlls", lambda directory: None)
+    expected = (
+        nullcontext()
+        if loads
+        else pytest.raises(ValueError, match=r"ORT_DISABLE_MEMORY\w+: expected 0 .*, got '1'")
+    )
+    with expected:
+        open_instance(str(folder), CONFIG, Settings(), "GPU", 0, 1, [].append)
+    open_instance(str(folder), CONFIG, Settings(), "CPU", 0, 1, pytest.fail)
 
 
 def test_who_wants_memory_planned_for_each_shape_on_a_gpu_says_so():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from asr_server.places import EMBEDDED_MODELS
+from asr_server.run import find_installation
 from lab.benchmark.__main__ import main
 from lab.benchmark.workload import make_recordings, total_seconds
 from tests.serving import RANDOM_MODELS
@@ -96,6 +97,7 @@ def test_gpu_measures_a_cpu_where_told_to(tmp_path):
     assert status == 0
     result = json.loads((tmp_path / "gpu.json").read_text())["results"]
     assert result["device"] == "CPU"
+    assert result["backend"] == ("C++" if find_installation().has_onnxruntime else "Python-based")
     for texts in result["texts"].values():
         assert texts == {"recordings": 22, "differ": []}
     models = ("sensevoice", "paraformer", "paraformer-online")
@@ -105,6 +107,23 @@ def test_gpu_measures_a_cpu_where_told_to(tmp_path):
     assert load["load"]["audio_per_s"] > 1 and load["mean_batch"] >= 1 and load["gpu"] is None
     assert [streams["streams"] for streams in result["streams"]] == [2]
     assert "| 2 |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_gpu_measures_a_part_alone_and_lone_requests_of_one_length(tmp_path):
+    status = main(
+        [
+            *("gpu", "--cpu", "--precision", "fp32", "--no-texts", "--batch", "--streams"),
+            *("--concurrency", "1", "--recordings", "8"),
+            *("--output", str(tmp_path), "--work", str(tmp_path / "models")),
+        ]
+    )
+    assert status == 0
+    result = json.loads((tmp_path / "gpu.json").read_text())["results"]
+    assert result["texts"] == result["graphs"] == {} and result["streams"] == []
+    for model in ("sensevoice", "paraformer"):
+        (measured,) = result["server"][model]
+        requests = measured["load"]["audio_per_s"]  # 5 s each, for 5 s
+        assert requests >= 1 and requests == round(requests)
 
 
 def test_latency_pairs_every_request(tmp_path):

@@ -31,12 +31,14 @@ CASES: dict[str, Manifest] = {
         "models": {
             "install": [
                 {"kind": "sensevoice", "from": "iic/SenseVoiceSmall", "options": ["--device=gpu"]},
+                {"kind": "paraformer-online", "from": "paraformer-zh-streaming"},
                 {"kind": "vad", "from": "fsmn-vad"},
             ],
             "storage": {"size": "20Gi"},
-            "env": [{"name": "HF_ENDPOINT", "value": "https://mirror.example"}],
+            "env": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
         },
         "networkPolicy": {
+            "hubPorts": [3128],
             "clients": [{"ipBlock": {"cidr": "10.0.0.0/8"}}],
             "tritonClients": [{"podSelector": {"matchLabels": {"app": "batch"}}}],
         },

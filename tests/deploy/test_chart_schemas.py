@@ -70,6 +70,24 @@ REFUSED = {
     "gpus": {"triton": {"gpus": "two"}},
     "/models/install/0/kind": {"models": {"install": [{"kind": "whisper"}]}},
     "size": {"models": {"storage": {"size": "much"}}},
+    "/models/install/0/from": {"models": {"install": [{"kind": "vad", "from": "--help"}]}},
+    "expected each kind once, got vad twice": {
+        "models": {"install": [{"kind": "vad"}, {"kind": "vad", "from": "fsmn-vad"}]}
+    },
+    "expected paraformer-online, which the gateways need": {
+        "models": {"install": [{"kind": "sensevoice"}, {"kind": "vad"}]}
+    },
+    "expected punctuation, which the gateways need": {
+        "gateway": {"model": "paraformer", "options": ["--service=offline"]},
+        "models": {"install": [{"kind": "paraformer"}, {"kind": "vad"}]},
+    },
+    "triton.autoscaling.minReplicas: expected at most maxReplicas, 4, got 5": {
+        "triton": {"autoscaling": {"kind": "hpa", "minReplicas": 5}}
+    },
+    "/monitoring/prometheusUrl": {"monitoring": {"prometheusUrl": "prometheus:9090"}},
+    "/podDisruptionBudget/maxUnavailable": {"podDisruptionBudget": {"maxUnavailable": 0}},
+    "/gateway/ingress/host": {"gateway": {"ingress": {"host": "https://speech.example.org"}}},
+    "/networkPolicy/hubPorts": {"networkPolicy": {"hubPorts": []}},
 }
 
 

@@ -43,6 +43,40 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* A scaler has room between its bounds. */}}
+{{- define "triton-asr.checkScaling" -}}
+{{- range $part := list "gateway" "triton" -}}
+{{- with (index $.Values $part).autoscaling -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{ fail (printf "%s.autoscaling.minReplicas: expected at most maxReplicas, %v, got %v" $part .maxReplicas .minReplicas) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the init container installs is each once, and what the gateways need. */}}
+{{- define "triton-asr.checkInstall" -}}
+{{- $kinds := list -}}
+{{- range .Values.models.install -}}
+{{- if has .kind $kinds -}}
+{{ fail (printf "models.install: expected each kind once, got %s twice" .kind) }}
+{{- end -}}
+{{- $kinds = append $kinds .kind -}}
+{{- end -}}
+{{- $needed := list "vad" .Values.gateway.model -}}
+{{- if eq .Values.gateway.model "paraformer" -}}
+{{- $needed = append $needed "punctuation" -}}
+{{- end -}}
+{{- if not (regexMatch "--service\\b" (join " " .Values.gateway.options)) -}}
+{{- $needed = append $needed (.Values.gateway.onlineModel | replace "streaming_paraformer" "paraformer-online") -}}
+{{- end -}}
+{{- range $needed -}}
+{{- if not (has . $kinds) -}}
+{{ fail (printf "models.install: expected %s, which the gateways need, got %s" . (join ", " $kinds)) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "triton-asr.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 1000

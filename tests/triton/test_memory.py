@@ -46,3 +46,35 @@ def test_freed_memory_is_used_again(keep):
         [sys.executable, "-c", program, str(path)], check=True, capture_output=True, text=True
     )
     assert int(out.stdout) < 1000  # of 30,000 pages
+
+
+FRONT_END = """
+import resource, sys, types
+import numpy as np
+sys.modules["triton_python_backend_utils"] = types.SimpleNamespace(get_model_dir=lambda: sys.argv[1])
+from asr_triton.feature_extraction import build_feature_service
+
+parameters = types.SimpleNamespace(number=lambda _: 120.0, text=lambda _: "asrfront", device="cpu")
+service = build_feature_service(parameters)
+lengths = np.random.default_rng(0).integers(16_000, 240_000, 200)
+
+def answer_all():
+    for batch in lengths.reshape(-1, 8):  # whose responses go back together
+        answers = []
+        for length in batch.tolist():
+            recording = np.ones((1, length), np.float32)
+            answers.append(service.answer(recording, np.array([[length]], np.int32)))
+
+answer_all()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+answer_all()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / len(lengths))
+"""
+
+
+def test_front_ends_use_memory_again():
+    """A recording of 8 s and its features are some 200 pages."""
+    folder = Path(__file__).parents[2] / "embedded_models" / "sensevoice"
+    command = [sys.executable, "-c", FRONT_END, str(folder)]
+    out = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert float(out.stdout) < 10

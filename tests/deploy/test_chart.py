@@ -56,7 +56,12 @@ def test_the_gateway_takes_its_command_line(release):
 
 
 def test_serve_takes_its_command_line(release):
-    check_serve(release.words("triton"))
+    words = release.words("triton")
+    check_serve(words)
+    for service in release.of_kind("Service"):
+        if service["spec"]["selector"]["app.kubernetes.io/component"] == "triton":
+            name = service["metadata"]["name"]
+            assert {f"--allowed-host={name}", f"--allowed-host={name}.speech.svc"} <= {*words}
 
 
 def test_nothing_runs_as_root_or_writes_elsewhere(release):

@@ -15,7 +15,8 @@ with a client pinned to it, too; and two Tritons, each pinned to a core of its o
 that may use both. So both have all that is needed for a request on their cores. The small embedded
 model takes less of them than what stands around it; one of full size, from
 `scripts.export_random_models`, nearly all, as in service. What the machine allows is told, too:
-bare sessions in a process pinned to a core, and in two at the same time.
+bare sessions in a process pinned to a core, and in two at the same time. So is where the cores'
+time goes: to the servers for a second of audio, to the client, and to nobody.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ from asr_server.places import ROOT, SAMPLES
 from asr_server.run import TritonServer
 from lab.benchmark import in_process
 from lab.benchmark.installed_models import installed
-from lab.benchmark.server_statistics import read_statistics
+from lab.benchmark.server_statistics import cpu_seconds, read_statistics
 from lab.benchmark.workload import Recording, make_recordings
 from tests.cluster import Cluster, GatewayProcess, running_cluster, speak
 from tests.gateway.gateways import spoken_pcm
@@ -118,14 +120,36 @@ def _asked(cluster: Cluster) -> int:
     return sum(each[model].inferences for each in statistics for model in ASKED)
 
 
-async def _ask(urls: Sequence[str], recordings: Sequence[Recording], seconds: float) -> float:
-    """Return how many seconds of audio are recognised in a second.
+@dataclass(frozen=True)
+class Carried:
+    """What a client got through, and where the time of its cores went.
+
+    Attributes:
+        audio_per_s: seconds of audio recognised in a second.
+        server_ms, client_ms: processor time of all servers, and of the client, for each.
+        idle: of the cores' time, the share that nobody used, or programs of low priority.
+    """
+
+    audio_per_s: float
+    server_ms: float
+    client_ms: float
+    idle: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.audio_per_s:.1f} (ms of processor time each: servers {self.server_ms:.1f}, "
+            f"client {self.client_ms:.1f}; {self.idle:.1%} idle)"
+        )
+
+
+async def _ask(urls: Sequence[str], seconds: float, pids: Sequence[int]) -> Carried:
+    """Return how many seconds of audio are recognised in a second by servers of these processes.
 
     Of a request that was under way when the time began or ended, the part that lies in it counts.
     """
+    endless = itertools.cycle(_recordings())
     begin_s = time.perf_counter() + WARM_UP_S
     end_s, heard = begin_s + seconds, 0.0
-    endless = itertools.cycle(recordings)
 
     async def ask(client: AsyncClient) -> None:
         nonlocal heard
@@ -136,14 +160,34 @@ async def _ask(urls: Sequence[str], recordings: Sequence[Recording], seconds: fl
             inside_s = max(min(done_s, end_s) - max(sent_s, begin_s), 0.0)
             heard += len(recording) / SAMPLE_RATE * inside_s / (done_s - sent_s)
 
+    def used_s() -> tuple[float, float, float]:
+        """Return the time so far of the servers, of this process, and of nobody."""
+        servers = (sum(cpu_seconds(pid).values()) for pid in pids)
+        return sum(servers), time.process_time(), _idle_s()
+
+    async def watch() -> list[float]:
+        await asyncio.sleep(begin_s - time.perf_counter())
+        before = used_s()
+        await asyncio.sleep(end_s - time.perf_counter())
+        return [now - then for now, then in zip(used_s(), before, strict=True)]
+
     async with AsyncClient(urls) as client:
+        watched = asyncio.create_task(watch())
         await asyncio.gather(*(ask(client) for _ in range(IN_FLIGHT * len(urls))))
-    return heard / seconds
+        server_s, client_s, idle_s = await watched
+    idle = idle_s / seconds / len(os.sched_getaffinity(0))
+    return Carried(heard / seconds, 1000 * server_s / heard, 1000 * client_s / heard, idle)
 
 
-def _client(urls: list[str], seconds: float) -> float:
+def _idle_s() -> float:
+    """Return the time so far that the cores of this process had nothing urgent to do."""
+    of_each = psutil.cpu_times(percpu=True)
+    return sum(of_each[core].idle + of_each[core].nice for core in os.sched_getaffinity(0))
+
+
+def _client(urls: list[str], seconds: float, pids: list[int]) -> Carried:
     """Ask, in a process of its own."""
-    return asyncio.run(_ask(urls, _recordings(), seconds))
+    return asyncio.run(_ask(urls, seconds, pids))
 
 
 def _recordings() -> list[Recording]:
@@ -156,28 +200,34 @@ def carry(folder: Path, source: Path, seconds: float, turns: int) -> None:
     first, second = sorted(all_cores)[:2]
     repository = installed(KIND, source, ROOT / ".cache" / "benchmark" / source.name)
     with ExitStack() as stack:
-        urls = []
+        urls, pids = [], []
         for core in (first, second):
             os.sched_setaffinity(0, {core})  # what is started now stays there
             server = TritonServer([repository], log=folder / f"log{core}")
             urls.append(f"grpc://{stack.enter_context(running(server)).grpc_url}")
             _check_cores(server.pid, {core})
+            pids.append(server.pid)
         os.sched_setaffinity(0, all_cores)
-        ratios = []
+        ratios, of_bare = [], []
         for turn in range(turns):
-            carried, bare = {}, {}
+            carried: dict[int, Carried] = {}
+            bare: dict[int, float] = {}
             for count in (1, 2) if turn % 2 else (2, 1):
                 cores = [first, second][:count]
-                carried[count] = _measured(set(cores), urls[:count], seconds)
+                carried[count] = _measured(set(cores), urls[:count], seconds, pids[:count])
                 bare[count] = _bare(cores, repository, source, seconds / 2)
-            ratios.append(carried[2] / carried[1])
+            ratios.append(carried[2].audio_per_s / carried[1].audio_per_s)
+            of_bare.append(bare[2] / bare[1])
             print(
-                f"seconds of audio a second: one {carried[1]:.1f}, two {carried[2]:.1f}, "
+                f"seconds of audio a second: one {carried[1]}, two {carried[2]}, "
                 f"{ratios[-1]:.2f} times; bare {bare[1]:.1f}, {bare[2]:.1f}, "
-                f"{bare[2] / bare[1]:.2f} times",
+                f"{of_bare[-1]:.2f} times",
                 flush=True,
             )
-        print(f"median {statistics.median(ratios):.2f} times, least {min(ratios):.2f}")
+        print(
+            f"median {statistics.median(ratios):.2f} times, least {min(ratios):.2f}; "
+            f"bare {statistics.median(of_bare):.2f} times"
+        )
 
 
 def _check_cores(pid: int, cores: set[int]) -> None:
@@ -189,11 +239,11 @@ def _check_cores(pid: int, cores: set[int]) -> None:
                 raise RuntimeError(f"{process.name()} is not pinned to {cores}")
 
 
-def _measured(cores: set[int], urls: list[str], seconds: float) -> float:
+def _measured(cores: set[int], urls: list[str], seconds: float, pids: list[int]) -> Carried:
     """Run a client on some cores only."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, os.sched_setaffinity, (0, cores)) as pool:
-        return pool.submit(_client, urls, seconds).result()
+        return pool.submit(_client, urls, seconds, pids).result()
 
 
 def _bare(cores: Sequence[int], repository: Path, source: Path, seconds: float) -> float:

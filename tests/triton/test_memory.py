@@ -51,7 +51,8 @@ def test_freed_memory_is_used_again(keep):
 FRONT_END = """
 import resource, sys, types
 import numpy as np
-sys.modules["triton_python_backend_utils"] = types.SimpleNamespace(get_model_dir=lambda: sys.argv[1])
+folder = lambda: sys.argv[1]
+sys.modules["triton_python_backend_utils"] = types.SimpleNamespace(get_model_dir=folder)
 from asr_triton.feature_extraction import build_feature_service
 
 parameters = types.SimpleNamespace(number=lambda _: 120.0, text=lambda _: "asrfront", device="cpu")

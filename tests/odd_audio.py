@@ -271,6 +271,9 @@ def cases(speech: np.ndarray, folder: Path) -> dict[str, OddFile]:
     for name, words in (("opus.ogg", ["-c:a", "libopus"]), ("vorbis.ogg", ["-c:a", "libvorbis"])):
         ffmpeg("-i", source, *words, folder / name)
         put(f"joined_{name}", (folder / name).read_bytes() * 2, times=2, exact=False)
+    ffmpeg("-i", source, "-ar", 44100, "-ac", 2, "-c:a", "libvorbis", folder / "other.ogg")
+    links = [(folder / f"{name}.ogg").read_bytes() for name in ("opus", "vorbis", "other", "opus")]
+    put("joined_codecs.ogg", b"".join(links), times=4, exact=False)
     joined = b""
     for khz in (44100, 16000):
         ffmpeg("-i", source, "-ar", khz, "-c:a", "libmp3lame", folder / f"{khz}.mp3")

@@ -2,7 +2,7 @@
 
 Recorders append a new file to the one before, and pages glue the pieces that they were given. A
 decoder reads the first, and takes the rest for damage or for nothing. What ffmpeg reads on by
-itself is not split: Ogg, MPEG audio and transport streams, AC-3, DTS.
+itself is not split: MPEG audio and transport streams, AC-3, DTS.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ...errors import AudioError
 from ...storage import storing
 from ..containers.iff import AIFF, CAF
 from ..uncompressed import Frames
+from . import ogg
 from .decoding import Decoding
 
 MAX_PARTS = 200
@@ -59,6 +60,8 @@ def find_joints(path: Path) -> list[int]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[4:8] == b"ftyp":
             return list(_mp4_joints(data))
+        if data[:4] == ogg.MAGIC:
+            return ogg.find_links(path, MAX_PARTS - 1)
         for pattern in _BEGINNINGS:
             if pattern.match(data):
                 return [match.start() for match in pattern.finditer(data) if match.start()]

@@ -241,10 +241,8 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         code, details = error.code(), error.details() or ""
         ready = grpc.ChannelConnectivity.READY
         if code is grpc.StatusCode.UNAVAILABLE and self._triton.get_state() is not ready:
-            details = (
-                "Triton does not answer: it starts, or starts anew; "
-                f"come again in {RETRY_AFTER_S} s"
-            )
+            starts = "Triton does not answer: it starts, or starts anew"
+            details = _LEAVING if self._leaving else f"{starts}; come again in {RETRY_AFTER_S} s"
         await context.abort(code, details)
 
 

@@ -36,6 +36,7 @@ _ANSWER_HEADERS = ("Content-Type", "Content-Encoding", HEADER_LENGTH)
 _IDLE_S = 75.0  # of a connection between requests
 _QUERY_TIMEOUT_S = 30.0
 _CLOSED = "open are health, metadata, config, stats and infer of KServe v2; this is none of them"
+_LEAVING = "the server stops"
 _LIVE = "/v2/health/live"
 _READY = "/v2/health/ready"
 _READY_TIMEOUT_S = 2.0  # who does not say that it is ready is not
@@ -153,7 +154,8 @@ class HttpDoor:
         except NoRoom:
             response = _later("as much is under way as this door takes together")
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError):  # no OSError in Python 3.10
-            response = _later("Triton does not answer: it starts, or starts anew")
+            starts = "Triton does not answer: it starts, or starts anew"
+            response = _later(_LEAVING if self._leaving else starts)
         return response
 
     def _admit(self, request: web.Request) -> None:
@@ -187,7 +189,7 @@ class HttpDoor:
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
         if self._leaving:
-            return _later("the server stops")
+            return _later(_LEAVING)
         return await self._passed(request, "ready", b"", {}, _READY_TIMEOUT_S)
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
@@ -205,7 +207,7 @@ class HttpDoor:
             body, length = rewritten(body, int(lengths[0]) if lengths else None)
             step = _step(json.loads(body[:length]).get("parameters", {}))
             if self._leaving and step is not None and step.start:
-                return _later("the server stops")
+                return _later(_LEAVING)
             joining = recorded({name.lower(): value for name, value in request.headers.items()})
             headers = {HEADER_LENGTH: str(length), **joining}
             with self._under_way.call():

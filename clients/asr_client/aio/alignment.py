@@ -33,7 +33,7 @@ from ..audio.loading import load_recordings_async
 from ..audio.waveform import Waveform
 from ..errors import AsrError, AudioError, ModelNotFound, OptionError
 from ..options import checked_language
-from ..transport import Transport
+from ..transport import Transport, has_model
 from .aligning_phrases import KeptRecording, PhraseAligner
 
 _IN_FLIGHT = 4  # windows
@@ -190,10 +190,7 @@ class Aligner:
             )
 
     async def _is_ready(self, name: str) -> bool:
-        try:
-            return await self._transport.model_ready(name, self._timeout_s)
-        except ModelNotFound:
-            return False
+        return await has_model(self._transport, self._url, name, self._timeout_s)
 
     async def _frames(
         self, window: Window, start_s: float, figures: bool, language: str

@@ -14,7 +14,7 @@ from ..protocol import ModelInterface
 from ..recognition import RecognitionOptions, RemoteRecogniser
 from ..results import Transcript
 from ..text.itn import LANGUAGES
-from ..transport import Transport
+from ..transport import Transport, has_model
 from .options import FileOptions
 from .punctuation import (
     PunctuatedSentence,
@@ -62,6 +62,7 @@ class ServedModels:
 
         Raises:
             ModelNotFound: one is missing; the message says how to install it.
+            ServerNotReady: the server starts or stops.
             AsrError: the others of `errors`.
         """
         options = self._options
@@ -72,7 +73,7 @@ class ServedModels:
         if options.speakers is not None:
             needed.append(SPEAKER_MODEL)
         for name in needed:
-            if not await self._is_ready(name):
+            if not await has_model(self._transport, self._url, name, self._timeout_s):
                 how = (
                     f"; install it with {_HOW_TO_INSTALL[name]}" if name in _HOW_TO_INSTALL else ""
                 )
@@ -80,12 +81,6 @@ class ServedModels:
                     f"{self._url}: transcribing files needs the model {name!r}, which this server "
                     f"does not have ready{how}"
                 )
-
-    async def _is_ready(self, name: str) -> bool:
-        try:
-            return await self._transport.model_ready(name, self._timeout_s)
-        except ModelNotFound:
-            return False
 
     @property
     def _writes_itself(self) -> bool:

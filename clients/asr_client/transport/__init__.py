@@ -7,6 +7,7 @@ from .grpc_stream import GrpcRequestStream
 from .grpc_threads import ThreadedGrpcTransport
 from .http import HttpRequestStream, HttpTransport
 from .interface import RequestStream, Transport
+from .models import has_model
 from .outages import is_outage
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "RequestStream",
     "ThreadedGrpcTransport",
     "Transport",
+    "has_model",
     "is_outage",
     "within",
 ]

@@ -1,50 +1,16 @@
-"""The command `triton-asr-server`, also `python -m asr_server`."""
+"""`python -m asr_server` and `triton-asr-server`."""
 
-from __future__ import annotations
-
-import argparse
-import importlib
-import sys
-from collections.abc import Sequence
-
-from asr_contract.installed import installed_version
-
-PROGRAM = "triton-asr-server"
-COMMANDS = {
-    "serve": "serve the model repositories with Triton",
-    "index": "list the models of a server that runs here, and which are loaded",
-    "load": "load models of a server that runs here",
-    "unload": "unload models of a server that runs here",
-    "install": "put a model into a repository; list those that are kept, switch between them",
-    "prepare": "rewrite an exported graph for serving, and prove the result",
-    "build-lm": "make a language model of a text, with a recogniser's tokens",
-    "dynamic-threshold": "let an exported Paraformer fire the rounded sum of its weights",
-    "convert": "write a prepared graph in int8 or float16",
-    "configure-gpu": "switch a repository between CUDA and TensorRT",
-    "export-front-end": "write the streaming front end as a graph",
-    "demo": "show the whole way on the embedded models",
-}
+import signal
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
-    width = max(map(len, COMMANDS))
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Serve and install speech recognition models on Triton.",
-        epilog="commands:\n"
-        + "\n".join(f"  {name:{width}}  {text}" for name, text in COMMANDS.items())
-        + f"\n\n{PROGRAM} COMMAND --help says more.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {installed_version()}")
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="its own")
-    options = parser.parse_args(arguments)
-    # Only the command that is asked for is imported: most need large packages.
-    module = importlib.import_module(f"asr_server.commands.{options.command.replace('-', '_')}")
-    return int(module.main(options.arguments, f"{PROGRAM} {options.command}"))
+def console() -> None:
+    """Run the command line of this process, and end the process."""
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while this is imported
+    from asr_contract.entry import run_command
+
+    signal.signal(signal.SIGINT, interrupt)
+    run_command("asr_server.command_line")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -8,6 +8,9 @@ Files must be 16 kHz mono; the SDK (`asr_client`) takes any, and several request
 import argparse
 import os
 import secrets
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: an end without a traceback
 
 import numpy as np
 import soundfile

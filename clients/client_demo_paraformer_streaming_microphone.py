@@ -8,6 +8,9 @@ Ctrl-C ends. The device must record at 16 kHz; `triton-asr mic` takes any.
 import argparse
 import os
 import secrets
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while imports take their time
 
 import numpy as np
 import sounddevice
@@ -47,6 +50,7 @@ def request(chunk: np.ndarray, *, start: bool = False, end: bool = False) -> str
 nothing = np.zeros(0, np.float32)
 microphone = sounddevice.InputStream(16000, device=options.device, channels=1, dtype="float32")
 try:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on it ends the stream
     request(nothing, start=True)
     with microphone:
         print("listening, Ctrl-C ends", flush=True)

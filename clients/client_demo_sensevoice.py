@@ -7,6 +7,9 @@ Files must be 16 kHz mono; the SDK (`asr_client`) takes any.
 
 import argparse
 import os
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: an end without a traceback
 
 import numpy as np
 import soundfile

@@ -12,95 +12,21 @@
 `AsyncClient` has the same methods to be awaited. `errors` lists what can go wrong.
 """
 
-from asr_contract import LANGUAGE_IDS, ErrorCount, count_errors
+TYPE_CHECKING = False  # as checkers read it; `typing` is not needed to start
 
-from .aio.client import AsyncClient
-from .aio.session import AsyncStreamSession
-from .aio.stretches import AsyncStretchSession
-from .aio.transcription import AsyncFileTranscription
-from .alignment import AlignedSentence, AlignedWord, Alignment
-from .audio.loading import AudioWarning, load_audio
-from .audio.waveform import AudioInput, Pcm
-from .blocking.client import Client
-from .blocking.session import StreamSession
-from .blocking.transcription import FileTranscription
-from .errors import (
-    AsrError,
-    AudioError,
-    ClientClosed,
-    ConnectionFailed,
-    DecoderFailed,
-    ModelNotFound,
-    OptionError,
-    Overloaded,
-    ProtocolError,
-    RequestRejected,
-    RequestTimeout,
-    ServerError,
-    ServerNotReady,
-    SessionLimitReached,
-    SessionLost,
-    StorageFull,
-)
-from .files.options import FileOptions
-from .known_speakers import KnownSpeakers
-from .results import (
-    FileSummary,
-    FileTimings,
-    FileTranscript,
-    ModelInfo,
-    Outcome,
-    Sentence,
-    SpeakerTurn,
-    StreamUpdate,
-    Transcript,
-    Word,
-)
+if TYPE_CHECKING:
+    from .exports import *  # noqa: F403
+    from .exports import __all__ as __all__
+else:
 
-__all__ = [
-    "LANGUAGE_IDS",
-    "AlignedSentence",
-    "AlignedWord",
-    "Alignment",
-    "AsrError",
-    "AsyncClient",
-    "AsyncFileTranscription",
-    "AsyncStreamSession",
-    "AsyncStretchSession",
-    "AudioError",
-    "AudioInput",
-    "AudioWarning",
-    "Client",
-    "ClientClosed",
-    "ConnectionFailed",
-    "DecoderFailed",
-    "ErrorCount",
-    "FileOptions",
-    "FileSummary",
-    "FileTimings",
-    "FileTranscript",
-    "FileTranscription",
-    "KnownSpeakers",
-    "ModelInfo",
-    "ModelNotFound",
-    "OptionError",
-    "Outcome",
-    "Overloaded",
-    "Pcm",
-    "ProtocolError",
-    "RequestRejected",
-    "RequestTimeout",
-    "Sentence",
-    "ServerError",
-    "ServerNotReady",
-    "SessionLimitReached",
-    "SessionLost",
-    "SpeakerTurn",
-    "StorageFull",
-    "StreamSession",
-    "StreamUpdate",
-    "Transcript",
-    "Word",
-    "count_errors",
-    "load_audio",
-]
+    def __getattr__(name: str) -> object:
+        """Import what is asked for: all of it takes a second, in which the command line starts."""
+        from importlib import import_module, util
+
+        if util.find_spec(f"{__name__}.{name}"):
+            return import_module(f"{__name__}.{name}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.exports"), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})

@@ -1,8 +1,16 @@
-"""`python -m asr_client`, which is `triton-asr`."""
+"""`python -m asr_client` and `triton-asr`."""
 
-import sys
+import signal
 
-from .cli import main
+
+def console() -> None:
+    """Run the command line of this process, and end the process."""
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while this is imported
+    from asr_contract.entry import run_command
+
+    signal.signal(signal.SIGINT, interrupt)
+    run_command("asr_client.cli")
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -1,44 +1,16 @@
-"""`python -m asr_gateway` and `triton-asr-gateway`: says what to install where it is missing."""
+"""`python -m asr_gateway` and `triton-asr-gateway`."""
 
-from __future__ import annotations
-
-import importlib
-import sys
-from collections.abc import Sequence
-
-EXIT_USAGE = 2  # as argparse
-
-# What `triton-asr[gateway]` brings to serve with. The rest of it (ffmpeg, grammars for figures) is
-# asked for when it is needed.
-_PACKAGES = ("prometheus_client", "python_multipart", "starlette", "uvicorn", "websockets")
+import signal
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a gateway until SIGINT or SIGTERM.
+def console() -> None:
+    """Run the command line of this process, and end the process."""
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while this is imported
+    from asr_contract.entry import run_command
 
-    Returns:
-        the exit status; 2 for wrong options, and where packages are missing.
-    """
-    missing = [name for name in _PACKAGES if not _can_import(name)]
-    if missing:
-        print(
-            f"triton-asr-gateway: error: {', '.join(missing)} cannot be imported; install them "
-            'with pip install "triton-asr[gateway]"',
-            file=sys.stderr,
-        )
-        return EXIT_USAGE
-    from .service import main as run
-
-    return run(arguments)
-
-
-def _can_import(name: str) -> bool:
-    try:
-        importlib.import_module(name)
-    except ImportError:
-        return False
-    return True
+    signal.signal(signal.SIGINT, interrupt)
+    run_command("asr_gateway.starting")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

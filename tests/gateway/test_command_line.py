@@ -18,7 +18,7 @@ import websockets
 from asr_gateway.service.command_line import main
 from asr_gateway.shared.limits import SessionLimits, TooManySessions
 from asr_gateway.shared.settings import GatewaySettings, SettingsError, is_loopback
-from asr_server.__main__ import main as server_main
+from asr_server.command_line import main as server_main
 from asr_server.run import held_ports
 from lab.published_clients.material import write_certificate
 
@@ -125,7 +125,7 @@ class Blocked:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Blocked())
-from asr_gateway.__main__ import main
+from asr_gateway.starting import main
 sys.exit(main(["--help"]))
 """
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from asr_server.__main__ import COMMANDS
+from asr_server.command_line import COMMANDS
 from asr_server.places import ROOT
 
 ENTRIES = sorted(path.stem for path in (ROOT / "scripts").glob("[!_]*.py"))
@@ -47,7 +47,7 @@ def test_explaining_imports_nothing_large(tmp_path):
     """What only an extra brings must not be needed to read how a command is called."""
     program = (
         "import importlib, sys\n"
-        "from asr_server.__main__ import COMMANDS\n"
+        "from asr_server.command_line import COMMANDS\n"
         "for name in COMMANDS:\n"
         "    importlib.import_module('asr_server.commands.' + name.replace('-', '_'))\n"
         "large = {'onnx', 'onnxruntime', 'numpy', 'yaml', 'tritonclient', 'docker', 'asr_client'}\n"

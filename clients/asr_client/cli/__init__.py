@@ -10,16 +10,19 @@ file that failed (`common.PASSING`); 130 interrupted by Ctrl-C, 143 by SIGTERM, 
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
+from asr_contract.entry import quick_end
 from asr_contract.installed import installed_version
 
 from ..errors import AsrError, ModelNotFound, OptionError, RequestRejected, SessionLost
-from . import align, archive, completion, mic, models, stream, transcribe
 from .common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -27,38 +30,60 @@ from .common import (
     EXIT_SERVER,
     EXIT_USAGE,
     PASSING,
-    URL_VARIABLE,
     ClientFactory,
-    Joined,
+    MicrophoneError,
     UsageError,
     connect,
     exit_code_of,
-    positive_count,
-    positive_seconds,
-    seconds,
-    speakers_word,
     use_key_file,
-    vad_option,
 )
 from .ending import Terminated, signals_raise
-from .microphone import MicrophoneError
 from .output import OutputError
 
-__all__ = [
-    "URL_VARIABLE",
-    "Joined",
-    "build_parser",
-    "main",
-    "positive_count",
-    "positive_seconds",
-    "seconds",
-    "speakers_word",
-    "vad_option",
-]
+_COMMANDS = {
+    "transcribe": "recognise audio and video files",
+    "archive": "recognise all recordings of a manifest, once each, whatever dies",
+    "align": "say when each word of a text is heard",
+    "stream": "recognise audio files piece by piece, as if they were live",
+    "mic": "recognise what a microphone hears",
+    "models": "list the models that are ready",
+    "completion": "print a script for the completion of a shell",
+}
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+class _CommandParser(argparse.ArgumentParser):
+    """Parses a sub-command, whose module is imported when it is asked for: that takes a second.
+
+    Args:
+        command: the sub-command's name, which is its module's.
+        arguments: as for `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, command: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._command: str | None = command
+
+    def add_options(self) -> None:
+        """Add what its module says, once."""
+        if self._command is not None:
+            with quick_end():
+                module = importlib.import_module(f".{self._command}", __name__)
+            module.add_options(self)
+            self.set_defaults(run=module.run)
+            self._command = None
+
+    def parse_known_args(self, *args: Any, **named: Any) -> Any:
+        """Parse as argparse does, with the options."""
+        self.add_options()
+        return super().parse_known_args(*args, **named)
+
+
+def build_parser(*, whole: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the command line.
+
+    Args:
+        whole: with the options of all sub-commands, which else are added when they are asked for.
+    """
     parser = argparse.ArgumentParser(
         prog="triton-asr",
         description="Speech recognition on a Triton Inference Server.",
@@ -68,10 +93,14 @@ def build_parser() -> argparse.ArgumentParser:
         "7: with each file that failed), 130 interrupted, 143 terminated",
     )
     parser.add_argument("--version", action="version", version=f"triton-asr {installed_version()}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (transcribe, archive, align, stream, mic, models, completion):
-        command.add_parser(commands)
-    parser.set_defaults(parser=parser)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_CommandParser
+    )
+    for name, text in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, command=name)
+        if whole:
+            command.add_options()
+    parser.set_defaults(whole_parser=partial(build_parser, whole=True))
     return parser
 
 

@@ -6,38 +6,31 @@ import argparse
 import sys
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from asr_contract import read_text
 
 from ..alignment import ALIGNMENT_FORMATS, ALIGNMENT_MODELS, format_alignment
 from ..errors import AudioError
 from .addresses import require_leave
-from .common import (
-    EXIT_FAILED,
-    EXIT_OK,
-    ClientFactory,
-    UsageError,
+from .arguments import (
     add_connection_options,
     add_url_option,
     channels_word,
-    files_read,
     language_word,
     names_files,
 )
+from .common import EXIT_FAILED, EXIT_OK, ClientFactory, UsageError, files_read
 from .downloads import local_path
 from .input_files import recording, save_stdin
 from .output import open_output
 
 
-def add_parser(commands: Any) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "align",
-        help="say when each word of a text is heard",
-        description="Align a text with a recording of any length: when each of its words is heard, "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the sub-command does, and add its options."""
+    parser.description = (
+        "Align a text with a recording of any length: when each of its words is heard, "
         "and how surely. What of the text is not in the recording is marked by its confidence. "
-        "The server needs SenseVoice, or fa-zh for Chinese.",
+        "The server needs SenseVoice, or fa-zh for Chinese."
     )
     audio = parser.add_argument(
         "audio", metavar="FILE", help="audio or video file, or - for standard input"
@@ -82,7 +75,6 @@ def add_parser(commands: Any) -> None:
     )
     for action in (audio, text, output):
         names_files(action)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:

@@ -6,24 +6,17 @@ import argparse
 import math
 import sys
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SessionLost
 from ..options import READY_TIMEOUT_S
-from .common import (
-    EXIT_OK,
-    ClientFactory,
-    add_connection_options,
-    add_streaming_options,
-    files_read,
-    read_hotwords,
-)
+from .arguments import add_connection_options, add_streaming_options
+from .common import EXIT_OK, ClientFactory, MicrophoneError, files_read, read_hotwords
 from .ending import stopped_by_ctrl_c
 from .live_output import LiveLine, LiveOutput
-from .microphone import Microphone, MicrophoneError, input_devices
+from .microphone import Microphone, input_devices
 from .output import open_output
 from .stream import watch
 
@@ -32,13 +25,11 @@ _METER_CELLS = 8
 _METER_FLOOR_DB = -60.0  # below: no bar at all
 
 
-def add_parser(commands: Any) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "mic",
-        help="recognise what a microphone hears",
-        description="Recognise what a microphone hears until Ctrl-C, and print the text. On a "
-        "terminal the text is shown as it grows, behind a level meter.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the sub-command does, and add its options."""
+    parser.description = (
+        "Recognise what a microphone hears until Ctrl-C, and print the text. On a "
+        "terminal the text is shown as it grows, behind a level meter."
     )
     parser.add_argument("--list-devices", action="store_true", help="list microphones and stop")
     parser.add_argument(
@@ -49,7 +40,6 @@ def add_parser(commands: Any) -> None:
     )
     add_connection_options(parser)
     add_streaming_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .common import MicrophoneError
+
 MAX_BACKLOG_S = 30.0  # recorded and not read; what comes then is dropped, and counted
 
 _NO_SOUNDDEVICE = 'recording needs the package sounddevice: pip install "triton-asr[mic]"'
@@ -16,10 +18,6 @@ _NO_PORTAUDIO = (
     "the PortAudio library is missing; install it with your system's package manager "
     "(Debian and Ubuntu: apt-get install libportaudio2)"
 )
-
-
-class MicrophoneError(Exception):
-    """There is no sound to be had: no library, no device, or the device fails."""
 
 
 def input_devices() -> list[str]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from .common import EXIT_OK, ClientFactory, add_connection_options
+from .arguments import add_connection_options
+from .common import EXIT_OK, ClientFactory
 
 
-def add_parser(commands: Any) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "models",
-        help="list the models that are ready",
-        description="List the models that the server reports as ready, one a line: "
-        "name, tab, version.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the sub-command does, and add its options."""
+    parser.description = (
+        "List the models that the server reports as ready, one a line: name, tab, version."
     )
     add_connection_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:

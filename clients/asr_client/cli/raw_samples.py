@@ -13,7 +13,8 @@ from ..audio import PCM_FORMATS, RAW_CODECS
 from ..audio.samples import PcmFormat
 from ..audio.waveform import checked_rate
 from ..errors import AudioError
-from .common import UsageError, positive_count
+from .arguments import positive_count
+from .common import UsageError
 
 
 def add_raw_options(parser: argparse.ArgumentParser) -> None:

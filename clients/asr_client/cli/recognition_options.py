@@ -6,7 +6,7 @@ import argparse
 
 from asr_contract import LANGUAGE_IDS
 
-from .common import (
+from .arguments import (
     add_connection_options,
     add_hotword_option,
     channels_word,

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +25,14 @@ from ..errors import AsrError, AudioError, SessionLost
 from ..options import READY_TIMEOUT_S
 from ..results import StreamUpdate, Transcript
 from .addresses import require_leave
-from .common import (
-    PASSING,
-    ClientFactory,
+from .arguments import (
     add_connection_options,
     add_streaming_options,
     add_url_option,
-    exit_code_of,
-    files_read,
     names_files,
     positive_count,
-    read_hotwords,
 )
+from .common import PASSING, ClientFactory, exit_code_of, files_read, read_hotwords
 from .downloads import local_path
 from .ending import stopped_by_ctrl_c
 from .input_files import STDIN, recording, save_stdin
@@ -47,14 +42,12 @@ from .output import open_output
 from .raw_samples import add_raw_options, frames_as_they_come, sample_format
 
 
-def add_parser(commands: Any) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "stream",
-        help="recognise audio files piece by piece, as if they were live",
-        description="Send audio files piece by piece, one file after the other, and show the text "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the sub-command does, and add its options."""
+    parser.description = (
+        "Send audio files piece by piece, one file after the other, and show the text "
         "as it grows (on a terminal, or with --format json). A file that fails is reported on "
-        "stderr and the others go on.",
+        "stderr and the others go on."
     )
     files = parser.add_argument(
         "files",
@@ -80,7 +73,6 @@ def add_parser(commands: Any) -> None:
         help="send at the speed of a live source, not as fast as possible",
     )
     add_raw_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:

@@ -26,16 +26,13 @@ from .transcribe_options import add_transcribe_options
 from .transcriptions import Transcriptions
 
 
-def add_parser(commands: Any) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "transcribe",
-        help="recognise audio and video files",
-        description="Recognise audio and video files and print their text in the order given. A "
-        "file that fails is reported on stderr and the others go on.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the sub-command does, and add its options."""
+    parser.description = (
+        "Recognise audio and video files and print their text in the order given. A "
+        "file that fails is reported on stderr and the others go on."
     )
     add_transcribe_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:

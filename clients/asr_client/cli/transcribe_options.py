@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from .common import add_url_option, names_files, text_format
+from .arguments import (
+    add_url_option,
+    names_files,
+    text_format,
+)
 from .formats import FORMATS
 from .recognition_options import add_recognition_options
 

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr_client import FileOptions, KnownSpeakers, OptionError
-from asr_client.cli import (
-    URL_VARIABLE,
+from asr_client.cli.arguments import (
     Joined,
     positive_count,
     positive_seconds,
@@ -18,6 +17,7 @@ from asr_client.cli import (
     speakers_word,
     vad_option,
 )
+from asr_client.cli.common import URL_VARIABLE
 from asr_contract import read_text
 from asr_contract.installed import installed_version
 
@@ -54,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.exit(2, f"{parser.prog}: {error}\n")
     set_up_logging()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn raises the signal that stopped it once more; the exit status shall be ours.
-        signal.signal(number, lambda *_: None)
+        # From here on, and when uvicorn raises the signal that stopped it once more: the exit
+        # status shall be ours.
+        signal.signal(number, server.handle_exit)
     server.run()
     end_tracing()
     return 0 if server.started else 1

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from ...options import READY_TIMEOUT_S
 from ..addresses import is_url, require_leave
@@ -29,16 +28,13 @@ from .settling import Ended, Task
 from .worker import Worker, WorkOrder
 
 
-def add_parser(commands: Any) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "archive",
-        help="recognise all recordings of a manifest, once each, whatever dies",
-        description="Recognise the recordings of a manifest and write results beside a ledger. The "
-        "same command goes on where an earlier one ended, in whatever way.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the sub-command does, and add its options."""
+    parser.description = (
+        "Recognise the recordings of a manifest and write results beside a ledger. The "
+        "same command goes on where an earlier one ended, in whatever way."
     )
     add_archive_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from ..common import names_files, positive_count, seconds
+from ..arguments import (
+    names_files,
+    positive_count,
+    seconds,
+)
 from ..recognition_options import add_recognition_options
 
 FORMATS = {"json": ".jsonl", "kaldi": ".txt"}

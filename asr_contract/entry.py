@@ -1,0 +1,64 @@
+"""How a console command begins and ends, so that Ctrl-C prints no traceback at any moment."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+EXIT_INTERRUPTED = 130  # as shells: 128 + SIGINT
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_command(module: str) -> NoReturn:
+    """Run the `main` of a module, and end the process with the exit status that it returns.
+
+    After Ctrl-C that is 130, with nothing on stderr where `main` has printed nothing.
+
+    Args:
+        module: its name; it is imported here.
+    """
+    try:
+        with quick_end():
+            main = importlib.import_module(module).main
+        status = main()
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPTED
+    finally:
+        _set_quick_end()  # while the interpreter ends, too
+    sys.exit(status)
+
+
+@contextmanager
+def quick_end() -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the process at once, with 130 or 143 and without a word.
+
+    For imports, which take a second: an exception in the middle of one prints a traceback, or is
+    swallowed by what is imported. A signal that is ignored (`nohup`) stays so. In another thread
+    than the main one nothing is done.
+    """
+    before = _set_quick_end()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _set_quick_end() -> dict[signal.Signals, Any]:
+    """Set the handlers; return those before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    not_ours = (signal.SIG_IGN, None)  # None: of a program that Python is a part of
+    heard = [number for number in _SIGNALS if signal.getsignal(number) not in not_ours]
+    return {number: signal.signal(number, _end) for number in heard}
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)

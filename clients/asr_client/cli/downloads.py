@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import os
 import tempfile
@@ -9,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ..errors import AsrError, AudioError
 from ..storage import storing
@@ -20,6 +22,7 @@ TIMEOUT_S = 60.0  # without a byte
 _BLOCK_BYTES = 1 << 18
 _STORE_BLOCK_BYTES = 8 << 20  # a request to an object store
 _HTTP = ("http://", "https://")
+_UNQUOTED = "/?%:@!$&'()*+,;=~[]"  # what an address may hold as it is
 
 
 @contextmanager
@@ -93,13 +96,33 @@ def _http_blocks(url: str) -> Iterator[bytes]:
     """Yield what a server answers."""
     received = 0
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+        with urllib.request.urlopen(_request(url), timeout=TIMEOUT_S) as answer:
             length = answer.headers.get("Content-Length")
             while block := answer.read(_BLOCK_BYTES):
                 received += len(block)
                 yield block
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise AudioError(f"{url}: {reason}") from error
+        said = " ".join(str(getattr(reason, "strerror", None) or reason).split())  # one line
+        raise AudioError(f"{url}: {said}") from error
     if length is not None and received < int(length):
         raise AudioError(f"{url}: expected {length} bytes; the connection ended after {received}")
+
+
+def _request(url: str) -> urllib.request.Request:
+    """Ask for an address as people write it: with spaces, in any script, with a name and password.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    if not host.isascii():
+        host = host.encode("idna").decode()
+    path, query = (quote(part, safe=_UNQUOTED) for part in (parts.path, parts.query))
+    request = urllib.request.Request(urlunsplit((parts.scheme, host, path, query, "")))
+    if user:
+        name, _, password = user.partition(":")
+        words = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {words}")  # to this host only
+    return request

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -17,7 +16,7 @@ from asr_client.aio.alignment import AlignmentOptions
 from asr_client.alignment import ALIGNMENT_FORMATS, ALIGNMENT_MODELS, format_alignment
 from asr_client.audio import Channels
 
-from .answer import WARNINGS_HEADER
+from .answer import warnings_header
 from .api_errors import ApiError
 from .fields import read_text_field
 from .form import read_audio_file, read_channels_field, read_language_field
@@ -133,7 +132,7 @@ async def _text(form: FormData) -> str:
 
 def alignment_response(form: AlignmentForm, alignment: Alignment) -> Response:
     """Return the answer in the format that was asked for."""
-    headers = {WARNINGS_HEADER: json.dumps(alignment.warnings)} if alignment.warnings else {}
+    headers = warnings_header(alignment.warnings)
     if form.response_format == "json":
         return JSONResponse(alignment.to_dict(), headers=headers)
     text = format_alignment(form.response_format, alignment, "upload")

@@ -18,7 +18,9 @@ from asr_contract import language_name
 from .diarized import diarized, diarized_segment, turns, whose
 from .form import TranscriptionForm
 
-WARNINGS_HEADER = "X-Warnings"  # a JSON list of texts
+_WARNINGS_HEADER = "X-Warnings"  # a JSON list of texts
+_MOST_HEADER_BYTES = 2048  # Node's fetch refuses 16 KB of headers, nginx 4 KB as it comes
+_LONGEST_WARNING = 200  # characters of it in the header
 
 _SEEK_MS = 10  # a frame of Whisper's
 _LEAST_CONFIDENCE = 1e-10
@@ -31,7 +33,7 @@ def transcription_response(
 
     Warnings are in a header of every format, and in a field of those that have fields.
     """
-    headers = {WARNINGS_HEADER: json.dumps(warnings)} if warnings else {}
+    headers = warnings_header(warnings)
     if form.response_format == "text":
         apart = form.channels == "each" or form.speakers is not None
         lines = map(spoken_line, result.sentences) if apart else [result.text]
@@ -68,6 +70,24 @@ def transcription_response(
         body["warnings"] = warnings
     body |= _apart(form, result) | turns(result)
     return JSONResponse({**body, "usage": _usage(result)}, headers=headers)
+
+
+def warnings_header(warnings: Sequence[str]) -> dict[str, str]:
+    """Return the header that tells warnings, shortened to what clients and proxies take."""
+    if not warnings:
+        return {}
+    told: list[str] = []
+    size = 0
+    for warning in warnings:
+        short = (
+            warning[: _LONGEST_WARNING - 1] + "…" if len(warning) > _LONGEST_WARNING else warning
+        )
+        size += len(json.dumps(short))
+        if size > _MOST_HEADER_BYTES:
+            told.append(f"and {len(warnings) - len(told)} more")
+            break
+        told.append(short)
+    return {_WARNINGS_HEADER: json.dumps(told)}
 
 
 def _apart(form: TranscriptionForm, result: FileTranscript) -> dict[str, Any]:

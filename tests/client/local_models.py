@@ -25,6 +25,7 @@ class LocalModels:
 
     Attributes:
         missing: models that are not there.
+        ends: as a server that stops, which has none.
         texts: what the recogniser answers, in order of the segments; "words" without end if None.
         failing: number of the segment, from 0, that the recogniser fails at, with `error`.
         delay_s: of each recognition.
@@ -35,6 +36,7 @@ class LocalModels:
     """
 
     missing: frozenset[str] = frozenset()
+    ends: bool = False
     texts: list[str] | None = None
     failing: int | None = None
     error: Exception = field(default_factory=RuntimeError)
@@ -56,8 +58,11 @@ class LocalModels:
         self._all_together = asyncio.Event()
         self.punctuated: list[str] = []
 
+    async def server_ready(self, timeout_s: float) -> bool:
+        return not self.ends
+
     async def model_ready(self, name: str, timeout_s: float) -> bool:
-        return name not in self.missing
+        return name not in self.missing and not self.ends
 
     def open_stream(self) -> HttpRequestStream:
         return HttpRequestStream(self.infer)

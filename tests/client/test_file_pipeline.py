@@ -10,7 +10,14 @@ import pytest
 import soundfile
 
 import asr_client.files.speech_detection as speech_detection
-from asr_client import AudioError, ClientClosed, ModelNotFound, OptionError, ServerError
+from asr_client import (
+    AudioError,
+    ClientClosed,
+    ModelNotFound,
+    OptionError,
+    ServerError,
+    ServerNotReady,
+)
 from asr_client.files.options import FileOptions
 from tests.client.file_transcriptions import transcription, whole
 from tests.client.local_models import LocalModels, bursts
@@ -139,6 +146,11 @@ def test_a_missing_model_is_named_with_the_way_to_install_it(talk, name):
         asyncio.run(whole(models, talk, model="paraformer"))
     assert ("triton-asr-server install" in str(caught.value)) == (name != "infer_pipeline")
     assert models.vad_requests == 0
+
+
+def test_a_server_that_ends_is_not_said_to_lack_a_model(talk):
+    with pytest.raises(ServerNotReady, match="it starts, or it stops"):
+        asyncio.run(whole(LocalModels(ends=True), talk, model="paraformer"))
 
 
 def test_without_punctuation_its_model_is_not_needed(talk):

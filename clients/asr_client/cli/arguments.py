@@ -134,7 +134,7 @@ def chunk_size(text: str) -> ChunkSize:
     try:
         return parse_chunk_size(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise _of_an_option(error) from None
 
 
 def language_word(text: str) -> str:
@@ -142,7 +142,7 @@ def language_word(text: str) -> str:
     try:
         return read_language(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise _of_an_option(error) from None
 
 
 def positive_seconds(text: str) -> float:
@@ -177,7 +177,7 @@ def speakers_word(text: str) -> SpeakerCount:
     try:
         return read_speakers(text)
     except OptionError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise _of_an_option(error) from None
 
 
 def channels_word(text: str) -> Channels:
@@ -185,7 +185,7 @@ def channels_word(text: str) -> Channels:
     try:
         return read_channels(text)
     except OptionError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise _of_an_option(error) from None
 
 
 def vad_option(text: str) -> tuple[str, float]:
@@ -200,5 +200,11 @@ def vad_option(text: str) -> tuple[str, float]:
     try:
         check_vad_option(name, value)
     except OptionError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix("vad_options: ")) from None
+        raise _of_an_option(error) from None
     return name, value
+
+
+def _of_an_option(error: Exception) -> argparse.ArgumentTypeError:
+    """Return what argparse raises: it says itself which option is wrong."""
+    name, colon, rest = str(error).partition(": ")
+    return argparse.ArgumentTypeError(rest if colon and name.isidentifier() else str(error))

@@ -141,6 +141,7 @@ def test_an_answer_that_breaks_off(http_caller):
         ("400 Bad Request", b'{"error": "batch-size must be <= 8"}', RequestRejected),
         ("404 Not Found", b'{"error": "Request for unknown model: x"}', ModelNotFound),
         ("404 Not Found", b"<html>nothing here</html>", ServerError),
+        ("404 Not Found", b'{"error": {"message": "Not Found", "code": null}}', ServerError),
         ("413 Payload Too Large", b'{"error": "too large"}', RequestRejected),
         ("500 Internal Server Error", b'{"error": "boom"}', ServerError),
         ("502 Bad Gateway", b"<html>" + b"x" * 9000 + b"</html>", ServerError),
@@ -177,6 +178,16 @@ def test_a_server_that_is_not_ready(http_caller):
         error = error_of(lambda: http_caller.call(port, "wait_ready", 0.5))
         assert type(error) is ServerNotReady
         assert "not ready within 0.5 s" in str(error)
+
+
+@pytest.mark.parametrize("method", ["check_ready", "models"])
+def test_what_is_no_triton_is_not_one_that_starts(http_caller, method):
+    """As where somebody names the port of the gateway, or that of metrics."""
+    answer = b'{"error": {"message": "Not Found", "type": "invalid_request_error"}}'
+    with misbehaving.tcp_server(misbehaving.http_answer("404 Not Found", answer)) as port:
+        error = error_of(lambda: http_caller.call(port, method))
+    assert type(error) is ServerError
+    assert str(error).endswith("Not Found (is this the HTTP port of a Triton server?)")
 
 
 def test_waiting_says_why_it_was_in_vain(caller):

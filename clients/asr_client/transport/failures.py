@@ -127,7 +127,10 @@ def translated(url: str, what: str, timeout_s: float) -> Iterator[None]:
 def _from_triton(error: InferenceServerException, where: str, timeout_s: float) -> AsrError:
     """Map an error status of the server, or one that gRPC made up, to the SDK's exception."""
     status = (error.status() or "").removeprefix("StatusCode.")
-    message = (error.message() or "no message")[:_MAX_MESSAGE].strip()
+    said = error.message() or "no message"
+    if isinstance(said, dict):  # of a gateway, as OpenAI has it
+        said = said.get("message", said)
+    message = " ".join(str(said)[:_MAX_MESSAGE].split())  # a page of some proxy has many lines
     text = message.lower()
     if status == "DEADLINE_EXCEEDED" or _EXPIRED in text:
         return RequestTimeout(_timeout_message(where, timeout_s))
@@ -150,8 +153,9 @@ def _from_triton(error: InferenceServerException, where: str, timeout_s: float) 
             server_message=message,
         )
     kind = _KINDS.get(status, ServerError)
-    if kind is ModelNotFound and "unknown model" not in text and "not found" not in text:
-        kind = ServerError  # a 404 of something that is not Triton
+    if kind is ModelNotFound and "model" not in text:  # a 404 of something that is not Triton
+        hint = "is this the HTTP port of a Triton server?"
+        return ServerError(f"{where}: {message} ({hint})", server_message=message)
     return kind(f"{where}: {message}", server_message=message)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import tritonclient.http.aio as triton
 from numpy.typing import NDArray
-from tritonclient.utils import np_to_triton_dtype
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from .. import tracing
 from ..protocol import InferRequest, ModelMetadata
@@ -107,11 +107,16 @@ class HttpTransport:
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
         with translated(self._url, "readiness", timeout_s):
-            return bool(
-                await self._calls.run(
-                    self._client().is_server_ready(headers=self._headers), timeout_s
-                )
-            )
+            client = self._client()
+            if await self._calls.run(client.is_server_ready(headers=self._headers), timeout_s):
+                return True
+            try:  # it may be none, as a gateway, whose port was named
+                call = client.get_server_metadata(headers=self._headers)
+                await self._calls.run(call, timeout_s)
+            except InferenceServerException as error:
+                if error.status() == "404":
+                    raise
+            return False
 
     async def model_ready(self, name: str, timeout_s: float) -> bool:
         """Return whether the server says that this model is ready."""

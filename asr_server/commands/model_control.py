@@ -54,14 +54,25 @@ def change_models(
     options = command.parse_args(arguments)
     try:
         control = model_control(options.http_port)
+        models = [each for name in options.names for each in _in_order(name, change)]
         with models_held(socket_folder(options.http_port)):
-            for model in (each for name in options.names for each in _in_order(name, change)):
+            _check_there(models, control)
+            for model in models:
                 begun_s = time.monotonic()
                 change(control, model)
                 report_line(f"{model}  {time.monotonic() - begun_s:.1f} s")
     except TritonServerError as error:
         return report_error(command, error)
     return 0
+
+
+def _check_there(models: Sequence[str], control: ModelControl) -> None:
+    """Raise TritonServerError if a model is in no repository: Triton unloads it without a word."""
+    there = {str(entry["name"]) for entry in control.index()}
+    if absent := [model for model in models if model not in there]:
+        raise TritonServerError(
+            f"no model {absent[0]!r} is in the repositories; the command index lists them"
+        )
 
 
 def load(control: ModelControl, model: str) -> None:

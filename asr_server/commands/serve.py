@@ -200,8 +200,15 @@ def _supervise(parts: Sequence[Part], addresses: Sequence[str], stop: _Stop) -> 
 
 
 def _repositories(options: argparse.Namespace) -> list[Path]:
-    """Return the repositories to serve."""
+    """Return the repositories to serve.
+
+    Raises:
+        InstallError: one that was named is no folder.
+    """
     given = [path.resolve() for path in options.model_repository]
+    for path in given:
+        if not path.is_dir():
+            raise InstallError(f"--model-repository {path}: expected a folder with models")
     if not given:
         set_up_home(report_line)
     return given or default_repositories()
@@ -221,7 +228,8 @@ def load_what_is_installed(repositories: Sequence[Path], chosen: Sequence[str]) 
     names = ", ".join(kind.name for kind in empty)
     present = models_without(empty, repositories)
     if not present:
-        raise InstallError(f"nothing to serve: not installed in these repositories: {names}")
+        lacking = f"not installed in these repositories: {names}" if names else "no model is there"
+        raise InstallError(f"nothing to serve: {lacking}")
     wanted = [model for name in chosen for model in models_of(name)]
     if absent := [model for model in wanted if model not in present]:
         raise InstallError(f"--load: expected one of {', '.join(present)}; got {absent[0]}")

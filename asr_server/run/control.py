@@ -47,20 +47,25 @@ class ModelControl:
         self._post(f"models/{quote(model, safe='')}/load", timeout_s)
 
     def unload(self, model: str, timeout_s: float) -> None:
-        """Unload a model; what is under way is finished.
+        """Unload a model; what is under way is finished. Of one that is not there nothing is said.
 
         Raises:
-            TritonServerError: there is no such model.
+            TritonServerError: it cannot be unloaded.
         """
         self._post(f"models/{quote(model, safe='')}/unload", timeout_s)
 
     def index(self) -> list[dict[str, Any]]:
         """Return the models of the repositories: name, and version, state, reason where known.
 
+        A reason is one line; Triton's log has the stack of a model that failed, too.
+
         Raises:
             TritonServerError: the server does not answer.
         """
         entries: list[dict[str, Any]] = json.loads(self._post("index", _INDEX_TIMEOUT_S))
+        for entry in entries:
+            if "reason" in entry:
+                entry["reason"] = _in_short(entry["reason"])
         return entries
 
     def _post(self, what: str, timeout_s: float) -> bytes:
@@ -98,6 +103,11 @@ class ModelControl:
 def _message(body: bytes) -> str:
     """Return Triton's own words for a failure."""
     try:
-        return str(json.loads(body)["error"])
+        return _in_short(str(json.loads(body)["error"]))
     except (ValueError, KeyError, TypeError):
         return body.decode(errors="replace")[:500]
+
+
+def _in_short(reason: str) -> str:
+    """Return a reason as one line, without the stack that Triton hangs on to it."""
+    return " ".join(reason.partition("\n\nAt:")[0].split())

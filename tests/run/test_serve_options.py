@@ -42,6 +42,17 @@ def test_options_that_make_no_sense_together_are_refused(capsys, arguments, comp
     assert complaint in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("nothing", "/nothing: expected a folder with models"), ("empty", "serve: no model is there")],
+)
+def test_a_repository_without_models_is_refused(tmp_path, capsys, name, complaint):
+    (tmp_path / "empty").mkdir()
+    ports = ["--http-port=0", "--grpc-port=0", "--metrics-port=0"]
+    assert main([*ports, f"--model-repository={tmp_path / name}"]) == 1
+    assert complaint in capsys.readouterr().err
+
+
 def test_messages_name_no_classes(capsys):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -1,10 +1,11 @@
-"""A disk that is full, as an error of its own."""
+"""Temporary folders, and a disk that is full, as an error of its own."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 from .errors import StorageFull
 
@@ -30,3 +31,17 @@ def storing(what: str) -> Iterator[None]:
         if is_full(error):
             raise StorageFull(f"{what}: {error.strerror or error}") from error
         raise
+
+
+def temporary_folder() -> TemporaryDirectory[str]:
+    """Make an empty folder, which `with` or `cleanup` removes.
+
+    Raises:
+        StorageFull: there is no place for one: disks are full, or may not be written.
+    """
+    try:
+        return TemporaryDirectory(prefix="triton-asr-")
+    except OSError as error:
+        raise StorageFull(
+            f"temporary files: {error.strerror or error}; TMPDIR names another folder for them"
+        ) from error

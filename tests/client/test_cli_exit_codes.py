@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 
 from asr_client import AudioError, DecoderFailed, Overloaded, StorageFull
@@ -47,3 +49,16 @@ def test_an_alignment_has_them_too(tmp_path, kind, code):
             raise FAILURES[kind](f"{audio}: no")
 
     assert main(["align", "a.wav", str(text)], client_factory=Aligning()) == code
+
+
+def test_without_a_place_for_temporary_files_nothing_is_begun(monkeypatch, capsys):
+    """As in a container whose file systems are read-only."""
+
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp', '/']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    assert main(["transcribe", "a.wav"], client_factory=FakeClient({})) == 6
+    error = capsys.readouterr().err
+    assert error.startswith("triton-asr transcribe: temporary files: No usable temporary directory")
+    assert "TMPDIR" in error and len(error.splitlines()) == 1

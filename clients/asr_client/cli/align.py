@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from tempfile import TemporaryDirectory
 
 from asr_contract import read_text
 
 from ..alignment import ALIGNMENT_FORMATS, ALIGNMENT_MODELS, format_alignment
 from ..errors import AudioError
+from ..storage import temporary_folder
 from .addresses import require_leave
 from .arguments import (
     add_connection_options,
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         raise UsageError(str(error)) from error
     require_leave([options.audio], allow_urls=options.allow_urls)
     with ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix="triton-asr-"))
+        folder = stack.enter_context(temporary_folder())
         source = recording(options.audio, lambda: save_stdin(folder))
         target = stack.enter_context(open_output(options.output, files_read(options)))
         client = stack.enter_context(client_factory(options.url, options.timeout, options.ca_file))

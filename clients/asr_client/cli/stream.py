@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from ..blocking.session import StreamSession
 from ..errors import AsrError, AudioError, SessionLost
 from ..options import READY_TIMEOUT_S
 from ..results import StreamUpdate, Transcript
+from ..storage import temporary_folder
 from .addresses import require_leave
 from .arguments import (
     add_connection_options,
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     live = raw is not None and STDIN in options.files
     require_leave(options.files, allow_urls=options.allow_urls)
     with (
-        TemporaryDirectory(prefix="triton-asr-") as folder,
+        temporary_folder() as folder,
         client_factory(options.url, options.timeout, options.ca_file) as client,
     ):
         # One clear message instead of the same one for every file.

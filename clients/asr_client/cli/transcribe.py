@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tqdm import tqdm
 
 from ..options import READY_TIMEOUT_S
+from ..storage import temporary_folder
 from .batch import Batch
 from .common import ClientFactory, UsageError, files_read
 from .downloads import local_path
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Recognise what the options name and return the exit code."""
     _check(options)
     with ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix="triton-asr-"))
+        folder = stack.enter_context(temporary_folder())
         sources = collect(
             options.files,
             options.wav_scp,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import tempfile
 import wave
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from asr_client import AsyncClient, AudioError, FileOptions, FileTranscript
 from asr_client.audio import HEADERS, begins_as_file
+from asr_client.storage import temporary_folder
 
 _BEGINNING = 12  # bytes, by which a file is told
 _PIECE = 1 << 20  # bytes
@@ -55,7 +55,7 @@ class Recording:
     """
 
     def __init__(self, pcm_rate: int, *, is_file: bool, max_bytes: int, suffix: str = "") -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="triton-asr-gateway-")
+        self._folder = temporary_folder()
         self._path = Path(self._folder.name, f"recording{suffix}")
         self._file = self._path.open("wb")
         self._pcm_rate = pcm_rate

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr_client import FileOptions, KnownSpeakers, OptionError
+from asr_client import FileOptions, KnownSpeakers, OptionError, StorageFull
 from asr_client.cli.arguments import (
     Joined,
     positive_count,
@@ -18,6 +18,7 @@ from asr_client.cli.arguments import (
     vad_option,
 )
 from asr_client.cli.common import URL_VARIABLE
+from asr_client.storage import temporary_folder
 from asr_contract import read_text
 from asr_contract.installed import installed_version
 
@@ -48,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         end_tracing = start_tracing()
         server = GatewayServer(settings, lambda host, port: _announce(settings, host, port))
         check_address(settings.host, settings.port)
+        temporary_folder().cleanup()  # uploads and recordings need one
     except (SettingsError, OptionError, OSError) as error:
         parser.error(str(error))
-    except AddressError as error:
+    except (AddressError, StorageFull) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     set_up_logging()
     for number in (signal.SIGINT, signal.SIGTERM):

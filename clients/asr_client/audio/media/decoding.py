@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from ...errors import AudioError, DecoderFailed
+from ...storage import temporary_folder
 from ..containers import NotUncompressed, SampleStream
 from ..raw import RawFormat
 from ..samples import PcmFormat
@@ -138,7 +138,7 @@ class Decoding:
         demuxer = None if self._raw is None else self._raw.name
         path = self._path
         if beginning.startswith(b"RIFF"):
-            folder = self._cleanup.enter_context(TemporaryDirectory(prefix="triton-asr-"))
+            folder = self._cleanup.enter_context(temporary_folder())
             path, self._missing_s = repaired(path, Path(folder))
         return decode_command(find_ffmpeg(), path, self._bounds, demuxer, resampled=resampled)
 

@@ -13,12 +13,11 @@ import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from ...errors import AudioError
-from ...storage import storing
+from ...storage import storing, temporary_folder
 from ..containers.iff import AIFF, CAF
 from ..uncompressed import Frames
 from . import ogg
@@ -135,7 +134,7 @@ class JoinedDecoding:
     async def _part(self, number: int, said: str) -> AsyncGenerator[Frames, None]:
         """Yield the frames of one part, with silence where its sound begins later."""
         first, end = self._bounds[number - 1 : number + 1]
-        with TemporaryDirectory(prefix="triton-asr-") as folder:
+        with temporary_folder() as folder:
             path = Path(folder, "part")
             self._copy(path, first, end)
             async with self._begin(path, (end - first) / self._bounds[-1]) as decoding:

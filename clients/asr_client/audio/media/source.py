@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, Union
 
 from ...errors import AudioError
-from ...storage import is_full, storing
+from ...storage import is_full, storing, temporary_folder
 from ..sources import regular_file
 
 MediaSource: TypeAlias = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryIO]
@@ -38,7 +37,7 @@ def file_of(source: MediaSource, stack: contextlib.AsyncExitStack) -> Path:
     """
     if isinstance(source, (str, os.PathLike)):
         return regular_file(source)
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="triton-asr-"))
+    folder = stack.enter_context(temporary_folder())
     path = Path(folder, "media")
     with storing("a temporary file of the audio"), path.open("wb") as file:
         if isinstance(source, (bytes, bytearray, memoryview)):

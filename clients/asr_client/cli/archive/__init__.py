@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
-from tempfile import TemporaryDirectory
 
 from ...options import READY_TIMEOUT_S
+from ...storage import temporary_folder
 from ..addresses import is_url, require_leave
 from ..common import EXIT_FAILED, EXIT_OK, ClientFactory, UsageError
 from ..crew import Crew, Threads
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         raise UsageError("--workers: expected --ray, too")
     recognition = Recognition.of(options)
     with ExitStack() as stack:
-        work = stack.enter_context(TemporaryDirectory(prefix="triton-asr-"))
+        work = stack.enter_context(temporary_folder())
         entries = _read(options, work)
         if any(entry.stretches for entry in entries):
             recognition = _without_vad(recognition)

@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...blocking.client import Client
 from ...errors import ClientClosed
+from ...storage import temporary_folder
 from ..common import UsageError
 from ..crew import TURN_S
 from ..recovery import FOR_ALL, ServerStayedAway
@@ -35,7 +35,7 @@ class RemoteWorker:
     """What an actor is: a worker with a client of its own, in a process of its own."""
 
     def __init__(self, order: WorkOrder) -> None:
-        self._folder = TemporaryDirectory(prefix="triton-asr-")
+        self._folder = temporary_folder()
         client = Client(order.url, timeout_s=order.timeout_s, ca_file=order.ca_file)
         self._worker = Worker(client, order, self._folder.name)
 

@@ -76,8 +76,19 @@ def _check_there(models: Sequence[str], control: ModelControl) -> None:
 
 
 def load(control: ModelControl, model: str) -> None:
-    """Load a model."""
-    control.load(model, READY_TIMEOUT_S)
+    """Load a model; one that cannot be loaded leaves the server ready.
+
+    Raises:
+        TritonServerError: it cannot be loaded, or not in time.
+    """
+    try:
+        control.load(model, READY_TIMEOUT_S)
+    except TritonServerError:
+        # One that was loaded before goes on.
+        if any(e["name"] == model and e.get("state") == "UNAVAILABLE" for e in control.index()):
+            control.load_nothing(model, READY_TIMEOUT_S)
+            unload(control, model)
+        raise
 
 
 def unload(control: ModelControl, model: str) -> None:

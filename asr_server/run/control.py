@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import select
@@ -15,6 +16,16 @@ from asr_server.run.installation import TritonServerError
 
 Connect = Callable[[float], http.client.HTTPConnection]
 _INDEX_TIMEOUT_S = 10.0
+_NOTHING = {  # a model that does nothing, as parameters of a load
+    "config": json.dumps(
+        {
+            "backend": "python",
+            "input": [{"name": "IN", "data_type": "TYPE_INT32", "dims": [1]}],
+            "output": [{"name": "OUT", "data_type": "TYPE_INT32", "dims": [1]}],
+        }
+    ),
+    "file:1/model.py": base64.b64encode(b"class TritonPythonModel: pass\n").decode(),
+}
 _LOOK_S = 0.2
 
 
@@ -54,6 +65,17 @@ class ModelControl:
         """
         self._post(f"models/{quote(model, safe='')}/unload", timeout_s)
 
+    def load_nothing(self, model: str, timeout_s: float) -> None:
+        """Load a model that does nothing under a name.
+
+        Triton is not ready while there is a model that it has failed to load, and forgets of none
+        but of one that it has loaded and unloaded.
+
+        Raises:
+            TritonServerError: it cannot be loaded, or not in time.
+        """
+        self._post(f"models/{quote(model, safe='')}/load", timeout_s, {"parameters": _NOTHING})
+
     def index(self) -> list[dict[str, Any]]:
         """Return the models of the repositories: name, and version, state, reason where known.
 
@@ -68,10 +90,11 @@ class ModelControl:
                 entry["reason"] = _in_short(entry["reason"])
         return entries
 
-    def _post(self, what: str, timeout_s: float) -> bytes:
+    def _post(self, what: str, timeout_s: float, said: Mapping[str, Any] | None = None) -> bytes:
         connection = self._connect(timeout_s)
+        body = json.dumps(said or {}).encode()
         try:
-            connection.request("POST", f"/v2/repository/{what}", body=b"{}", headers=self._headers)
+            connection.request("POST", f"/v2/repository/{what}", body=body, headers=self._headers)
             self._wait_for_answer(connection.sock, timeout_s)
             answer = connection.getresponse()
             body = answer.read()

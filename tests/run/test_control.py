@@ -46,13 +46,13 @@ class _Repository(BaseHTTPRequestHandler):
     asked: list[str]
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.asked.append(self.path)
+        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(self.path + (" with a model" if said else ""))
         status, answer = 200, "{}"
         if self.path.endswith("/index"):
             state = {"version": "1", "state": "UNAVAILABLE", "reason": _STACK}
             answer = json.dumps([{"name": "broken", **state}, {"name": "other"}])
-        elif self.path.endswith("broken/load"):
+        elif self.path.endswith("broken/load") and not said:
             status, answer = 400, json.dumps({"error": f"load failed for model 'broken': {_STACK}"})
         self.send_response(status)
         self.end_headers()
@@ -91,6 +91,15 @@ def test_a_reason_is_one_line(repository, capsys):
     assert capsys.readouterr().err.endswith(
         "load failed for model 'broken': Internal: FileNotFoundError: no config.yaml\n"
     )
+
+
+def test_a_model_that_cannot_be_loaded_is_forgotten(repository):
+    """Triton is not ready before, and what watches it would start it anew."""
+    assert load.main(["broken"]) == 1
+    models = [path for path in repository.asked if "/models/" in path]
+    assert [path.partition("broken/")[2] for path in models] == [
+        *("load", "load with a model", "unload"),
+    ]
 
 
 @pytest.mark.parametrize("command", [load, unload])

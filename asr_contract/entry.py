@@ -19,7 +19,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def run_command(module: str) -> NoReturn:
     """Run the `main` of a module, and end the process with the exit status that it returns.
 
-    After Ctrl-C that is 130, with nothing on stderr where `main` has printed nothing.
+    After Ctrl-C that is 130, and 1 where nobody reads what is printed any more (`| head`), with
+    nothing on stderr where `main` has printed nothing.
 
     Args:
         module: its name; it is imported here.
@@ -27,9 +28,15 @@ def run_command(module: str) -> NoReturn:
     try:
         with quick_end():
             main = importlib.import_module(module).main
-        status = main()
+        try:
+            status = main()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         status = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        status = 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or its end complains anew
     finally:
         _set_quick_end()  # while the interpreter ends, too
     sys.exit(status)

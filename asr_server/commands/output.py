@@ -23,7 +23,13 @@ def patient_lines() -> PatientLines:
 
 
 def report_error(parser: argparse.ArgumentParser, error: object) -> int:
-    """Print what went wrong, in one line under the command's name; return a failure's status."""
+    """Print what went wrong, in one line under the command's name; return a failure's status.
+
+    Raises:
+        BrokenPipeError: that is it: nobody reads what the command prints.
+    """
+    if isinstance(error, BrokenPipeError):
+        raise error
     reason = " ".join(str(error).split())
     is_ours = type(error).__module__.startswith("asr_")
     if isinstance(error, Exception) and not isinstance(error, _EXPLAINED) and not is_ours:

@@ -157,7 +157,9 @@ def _serve_here(options: argparse.Namespace, settings: DoorSettings, stop: _Stop
             installation=installation,
             instances=instances,
         )
-        triton = TritonPart(server, models_without([], repositories), folder)
+        all_models = models_without([], repositories)
+        loaded = all_models if "*" in flags.load_models else flags.load_models
+        triton = TritonPart(server, loaded, folder)
         parts: list[Part] = [*(doors.parts(folder) if doors else ()), triton]
         addresses = doors.addresses() if doors else ports.addresses()
         if options.gateway:

@@ -93,6 +93,18 @@ def test_what_is_ignored_stays_ignored():
     assert ended.stdout.startswith("triton-asr ")
 
 
+@pytest.mark.parametrize("words", ["install --help", "install list", "--help"])
+def test_a_reader_that_leaves_is_no_crash(words):
+    """As `| head`."""
+    command = [sys.executable, "-m", "asr_server", *words.split()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.wait(timeout=120) in (0, 1)  # argparse itself takes no notice
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
 @pytest.mark.parametrize("number", list(STATUSES))
 @pytest.mark.parametrize("after_s", [0.3, 0.8, 1.5])
 def test_a_command_ends_without_a_traceback_at_any_time(number, after_s):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_client import ConnectionFailed, RequestTimeout, ServerNotReady
+from asr_client import ConnectionFailed, RequestTimeout, ServerError, ServerNotReady
 from asr_client.cli import main
 from asr_client.cli.recovery import ATTEMPTS
 from asr_server.run import ServerFlags, TritonServer
@@ -69,6 +69,20 @@ def test_the_batch_waits_and_goes_on(capsys):
     gone, back = err.splitlines()
     assert "the server is gone (grpc://h:1: connection refused); waiting up to 120 s" in gone
     assert "the server is back" in back
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "vad_encoder: Error when running inference: Server not ready",
+        "in ensemble 'sensevoice', Server is stopping, scheduler for model has stopped accepting",
+    ],
+)
+def test_what_a_server_says_while_it_ends_is_no_failure_of_a_recording(capsys, said):
+    client = Lost({"b.wav": 1}, comes_back=True)
+    client.error = ServerError(f"b.wav: detection of speech: {said}", server_message=said)
+    assert transcribe(client) == 0
+    assert capsys.readouterr().out == "a.wav\t一\nb.wav\t二\nc.wav\t三\n"
 
 
 @pytest.mark.parametrize("answers", [False, True])

@@ -14,12 +14,12 @@ from tqdm import tqdm
 from ..blocking.client import Client
 from ..errors import (
     AsrError,
-    ConnectionFailed,
     ModelNotFound,
     OptionError,
     RequestTimeout,
     ServerNotReady,
 )
+from ..transport import is_outage
 from .common import UsageError
 from .output import OutputError
 
@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 # A recording at which the server was lost so often is not tried again: it may be the reason.
 ATTEMPTS = 3
-
-_PASSING = (ConnectionFailed, ServerNotReady)
 
 _PAUSE_S = 0.5  # the shortest, so that a server that refuses at once is not asked without end
 
@@ -85,7 +83,7 @@ class Recovery:
         """
         if isinstance(error, RequestTimeout):
             return not self._client.is_ready(self._model)
-        return isinstance(error, _PASSING)
+        return is_outage(error)
 
     def wait(self, error: AsrError) -> None:
         """Return when the server is ready again.

@@ -218,7 +218,7 @@ def main() -> None:
         print(
             f"equal error rate, {seconds} s: {found.rate:.1%} at a cosine of {found.threshold:.2f}"
         )
-    seed = "dev" if arguments.tuning else "test"
+    seed = "dev" if arguments.tuning else "card"
     figures: dict[Case, MeetingFigures] = {}
     for share in (0.0, OVERLAP_SHARE):
         made = (

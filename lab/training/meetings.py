@@ -24,7 +24,9 @@ SNR_DB = (12.0, 25.0)
 LEVEL_DB = (-8.0, -1.0)
 PAUSE_S, OVERLAP_S = (0.15, 1.0), (0.5, 2.0)
 LONGEST_TURN = 3
-"""Sentences of a turn, of 1 to 4 s each."""
+"""Sentences of a turn, most of them of 1 to 4 s; some are a single word."""
+LEAST_SPOKEN_S = 2.0
+"""Of each speaker in all: who says one word in a whole meeting is none."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def make_meeting(
 
     Args:
         seed: of voices, texts and noise.
-        speakers: how many; each speaks.
+        speakers: how many; each speaks for `LEAST_SPOKEN_S` at least.
         overlap_share: of the time with speech, about, in which two speak.
         duration_s: until a turn ends, at least.
         held_out: voices and texts for testing; else, for tuning, those that trainings may hear.
@@ -81,7 +83,8 @@ def make_meeting(
     track = np.zeros(int((duration_s + 60) * SAMPLE_RATE), np.float32)
     utterances: list[Utterance] = []
     position = int(0.5 * SAMPLE_RATE)
-    overlapped = spoken = 0.0
+    overlapped = 0.0
+    spoken_s = [0.0] * speakers
     order = rng.sample(range(speakers), speakers)
     speaker = order[0]
     while position < duration_s * SAMPLE_RATE or len(order) > 0:
@@ -91,16 +94,18 @@ def make_meeting(
         for sentence in range(rng.randint(1, LONGEST_TURN)):
             clean = set_peak(_say(maker, voices[speaker]), levels[speaker])
             gap = int(rng.uniform(*PAUSE_S) * SAMPLE_RATE)
-            if sentence == 0 and utterances and overlapped < overlap_share * spoken:
+            if sentence == 0 and utterances and overlapped < overlap_share * sum(spoken_s):
                 gap = -int(min(rng.uniform(*OVERLAP_S) * SAMPLE_RATE, len(clean) * 0.7))
                 gap = max(gap, int(utterances[-1].start_s * SAMPLE_RATE) - position)
                 overlapped -= gap / SAMPLE_RATE
             start = position + gap
             track[start : start + len(clean)] += clean
             position = max(position, start + len(clean))
-            spoken += len(clean) / SAMPLE_RATE
+            spoken_s[speaker] += len(clean) / SAMPLE_RATE
             end_s = (start + len(clean)) / SAMPLE_RATE
             utterances.append(Utterance(speaker, start / SAMPLE_RATE, end_s))
+        if position >= duration_s * SAMPLE_RATE and not order:
+            order = [k for k in range(speakers) if spoken_s[k] < LEAST_SPOKEN_S]
     heard = reverberate(maker.noise_rng, track[: position + SAMPLE_RATE])
     noise = coloured_noise(maker.noise_rng, len(heard), 1.0)
     heard = add_noise(heard, noise, float(maker.noise_rng.uniform(*SNR_DB)))

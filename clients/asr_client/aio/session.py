@@ -22,6 +22,7 @@ from ..results import Sentence, StreamUpdate, Transcript
 from ..streaming.audio import LiveAudio, LiveReader, Outbox
 from ..streaming.protocol import (
     KEEP_ALIVE_S,
+    MAX_IN_FLIGHT_SAMPLES,
     MAX_REQUEST_SAMPLES,
     SequenceRequests,
     UpdateReader,
@@ -65,7 +66,7 @@ class AsyncStreamSession(LiveSession):
         self._resumed = 0  # times, since the server answered for more than ever before
         self._furthest = 0  # sample
         self._stream: RequestStream | None = None
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[asyncio.Task[None], int] = {}  # samples of each
         self._newest: asyncio.Task[None] | None = None  # of those in flight
         self._sending = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -207,11 +208,12 @@ class AsyncStreamSession(LiveSession):
             and self._lost is None
             and not self._end_sent
             and len(self._in_flight) < stream.max_in_flight
+            and sum(self._in_flight.values()) < MAX_IN_FLIGHT_SAMPLES
             and (self._outbox.samples or self._ending)
         ):
             piece = self._outbox.take(MAX_REQUEST_SAMPLES)
             self._end_sent = self._ending and not self._outbox.samples
-            self._send(stream, self._requests.audio(piece, end=self._end_sent))
+            self._send(stream, self._requests.audio(piece, end=self._end_sent), piece.size)
 
     def keep_alive(self) -> bool:
         """Tell the server that the session is only pausing, if it is; see `upkeep.Pausing`."""
@@ -222,11 +224,11 @@ class AsyncStreamSession(LiveSession):
             self._send(self._stream, self._requests.nothing())
         return True
 
-    def _send(self, stream: RequestStream, request: InferRequest) -> None:
+    def _send(self, stream: RequestStream, request: InferRequest, samples: int = 0) -> None:
         """Put a request on the way."""
         self._last_request_s = time.monotonic()
         self._newest = asyncio.create_task(self._exchange(stream, request, self._newest))
-        self._in_flight.add(self._newest)
+        self._in_flight[self._newest] = samples
         self._newest.add_done_callback(self._exchanged)
 
     def _look_after_itself(self) -> None:
@@ -262,7 +264,7 @@ class AsyncStreamSession(LiveSession):
 
     def _exchanged(self, task: asyncio.Task[None]) -> None:
         """Note that an answer came, or that none will."""
-        self._in_flight.discard(task)
+        self._in_flight.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if error is not None and self._lost is None:
             self._lose(AsrError(f"{self._where}: {error!r}"))  # else the session would wait forever

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ..speaker_count import SpeakerCount
 from .resegmentation import TRUST, resegment
 
-FIRST_DISTANCE = 0.4
+FIRST_DISTANCE = 0.3
 """Clusters whose cosine distance is less, on the mean, are one in the first guess."""
 
-MORE_TRUST = (0.3, 0.5, 0.8)
+MORE_TRUST = (0.35, 0.5, 0.8)
 """In a window, tried one after the other where fewer speakers are found than are told."""
 
 MAX_FIRST = 40

@@ -18,9 +18,9 @@ SAME_COSINE = 0.6
 """Of two windows of one speaker, about; sets how far voices are spread."""
 DIRECTIONS = 40
 """In which voices differ."""
-TRUST = 0.2
+TRUST = 0.25
 """In a window: less than 1, as neighbours overlap and share noise and words."""
-SPARSITY = 2.0
+SPARSITY = 2.5
 """How much it takes to be a speaker."""
 STAYING = 0.9
 """Probability that the next window is the same speaker's."""

@@ -47,8 +47,11 @@ from ..results import StreamUpdate, Transcript
 
 T = TypeVar("T")
 
-# Audio in one request. The server takes 30 s; less gives text, and a sign of life, earlier.
-MAX_REQUEST_SAMPLES = 5 * SAMPLE_RATE
+# Audio in one request, and from when on a session sends no more until answers come. The server
+# takes 30 s; less gives text, and a sign of life, earlier. And it keeps for good the memory of the
+# largest request for each that ever was on the way at once.
+MAX_REQUEST_SAMPLES = 2 * SAMPLE_RATE
+MAX_IN_FLIGHT_SAMPLES = 2 * MAX_REQUEST_SAMPLES
 
 # A server that has no room lets sequences make way that were idle for 10 s, and forgets any that
 # was idle for 60 s. A request without audio costs it nothing.

@@ -69,6 +69,18 @@ def recover(model: Any, config: dict[str, Any], committed: Path) -> dict[str, to
     return found
 
 
+def only_in_training(offline: Path, tokens: list[str]) -> dict[str, torch.Tensor]:
+    """Returns what no export has, of the offline Paraformer that the streaming one began as.
+
+    Raises:
+        ValueError: the offline one has other tokens.
+    """
+    if json.loads((offline / "tokens.json").read_text(encoding="utf-8")) != tokens:
+        raise ValueError(f"{offline / 'tokens.json'}: expected the streaming model's tokens")
+    weights = torch.load(offline / "model.pt", weights_only=True)
+    return {name: weights[name].float() for name in ONLY_IN_TRAINING}
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -83,6 +95,8 @@ def main() -> None:
     tokens = json.loads((committed / "tokens.json").read_text(encoding="utf-8"))
     model = build_model(config, len(tokens))
     weights = recover(model, config, committed)
+    if arguments.model == "paraformer_online":
+        weights |= only_in_training(arguments.committed / "paraformer", tokens)
     arguments.output.mkdir(parents=True, exist_ok=True)
     torch.save(weights, arguments.output / "average.pt")
     for name in _COMPANIONS:

@@ -41,6 +41,8 @@ UTTERANCES_PER_SHARD = 1000
 NONSPEECH_SHARE = 0.09
 LONG_SHARE = 0.12
 """Share of recordings in which one voice reads several sentences in one room."""
+SHORTEST_OF = 8
+"""Sentences of which a short recording has the shortest."""
 
 
 def training_sentences(grammar: Any, count: int) -> list[Sentence]:
@@ -99,8 +101,12 @@ def make_shard(
     directory: Path,
     utterances: int,
     nonspeech_share: float = NONSPEECH_SHARE,
+    short_share: float = 0.0,
 ) -> float:
-    """Writes one shard; returns its hours of audio."""
+    """Writes one shard; returns its hours of audio.
+
+    short_share: of the recordings with speech, those of the shortest of several sentences.
+    """
     seed = zlib.crc32(f"{language} {number}".encode())
     py_rng, rng = random.Random(seed), np.random.default_rng(seed)
     grammar = make_grammar(language, py_rng)
@@ -119,6 +125,9 @@ def make_shard(
             voice = draw_voice(py_rng, language, held_out=False)
             count = py_rng.randrange(2, 8) if py_rng.random() < LONG_SHARE else 1
             sentences = training_sentences(grammar, count)
+            if short_share and py_rng.random() < short_share:
+                several = training_sentences(grammar, SHORTEST_OF)
+                sentences = [min(several, key=lambda sentence: len(sentence.spoken()))]
             waveform, words = read_aloud(synthesiser, sentences, voice, rng)
             waveform = augment(rng, waveform)
             record = {"language": language, "voice": f"{voice.engine}:{voice.name}"}
@@ -147,6 +156,7 @@ def main() -> None:
     parser.add_argument("--step", type=int, default=1, help="2 = every other shard")
     parser.add_argument("--utterances", type=int, default=UTTERANCES_PER_SHARD)
     parser.add_argument("--nonspeech-share", type=float, default=NONSPEECH_SHARE)
+    parser.add_argument("--short-share", type=float, default=0.0)
     parser.add_argument("--directory", type=Path, default=Path(".cache/embedded/shards"))
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
@@ -161,6 +171,7 @@ def main() -> None:
                 arguments.directory,
                 arguments.utterances,
                 arguments.nonspeech_share,
+                arguments.short_share,
             )
             elapsed = time.monotonic() - started
             print(f"{language} shard {number}: {hours:.2f} h in {elapsed:.0f} s", flush=True)

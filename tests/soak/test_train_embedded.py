@@ -197,3 +197,30 @@ def test_a_committed_export_gives_its_weights_back(tmp_path, name):
     smaller = models.build_model(config, len(pieces) - 1)
     with pytest.raises(ValueError, match="expected a graph like"):
         recover(smaller, config, committed)
+
+
+def test_what_no_export_has_comes_from_the_offline_model():
+    from lab.training.models import build_model, streaming_config
+    from lab.training.recover_weights import ONLY_IN_TRAINING, only_in_training
+
+    offline = ROOT / "embedded_models" / "paraformer"
+    tokens = json.loads((offline / "tokens.json").read_text(encoding="utf-8"))
+    found = only_in_training(offline, tokens)
+    wanted = build_model(streaming_config(), len(tokens)).state_dict()
+    assert found.keys() == {*ONLY_IN_TRAINING}
+    for name, weight in found.items():
+        assert (weight.shape, weight.dtype) == (wanted[name].shape, wanted[name].dtype)
+    with pytest.raises(ValueError, match="streaming model's tokens"):
+        only_in_training(offline, tokens[::-1])
+
+
+def test_short_recordings_have_the_shortest_of_several_sentences(tmp_path):
+    from lab.training.synthesis import make_shard
+
+    def texts(number, share):
+        make_shard("ko", number, tmp_path, 25, nonspeech_share=0.0, short_share=share)
+        lines = (tmp_path / f"ko_{number:05d}.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["spoken"] for line in lines]
+
+    usual, short = (sorted(map(len, texts(7, share))) for share in (0.0, 1.0))
+    assert short[12] < usual[12] / 2

@@ -23,6 +23,8 @@ from asr_server.places import EMBEDDED_MODELS, SAMPLES
 from tests.serving import RANDOM_MODELS
 
 ZH_1 = (SAMPLES / "zh_1.wav", "帮我把报告发送给王芳")
+ZH_3 = (SAMPLES / "zh_3.wav", "李杰什么时候去南京")
+"""Which the embedded Paraformer reads without an error."""
 
 
 @pytest.fixture
@@ -94,10 +96,10 @@ def test_marks_at_the_start_of_text_files_and_given_proofs_are_no_hindrance(mode
     for name in ("tokens.json", "config.yaml", "am.mvn"):
         content = (model / name).read_bytes().replace(b"\n", b"\r\n")
         (model / name).write_bytes(b"\xef\xbb\xbf" + content)
-    status, manifest = install(tmp_path, "paraformer", "--from", model, "--proof", *ZH_1)
+    status, manifest = install(tmp_path, "paraformer", "--from", model, "--proof", *ZH_3)
     assert status == 0
     proof = manifest["proved_by_speech"]
-    assert [reading["read"] for reading in proof["readings"]] == [ZH_1[1]]
+    assert [reading["read"] for reading in proof["readings"]] == [ZH_3[1]]
     assert proof["error_rate"] == 0 < proof["highest_error_rate"]
 
 

@@ -69,12 +69,25 @@ def endless_sox(path: Path, hours: float) -> Path:
 
 
 def children() -> list[psutil.Process]:
-    """Return the processes that this one has started and that still run, but for test servers."""
+    """Return the processes that this one has started and that still run, but for test servers.
+
+    Those are Triton's, the doors before it, and what Python's `multiprocessing` keeps for itself.
+    """
     return [
         child
         for child in psutil.Process().children(recursive=True)
-        if "triton" not in child.name() and child.status() != psutil.STATUS_ZOMBIE
+        if "triton" not in child.name()
+        and child.status() != psutil.STATUS_ZOMBIE
+        and not any(name in " ".join(_words(child)) for name in ("asr_server", "multiprocessing"))
     ]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """Return the words it was started with, none where it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 async def collect(source, **options) -> tuple[np.ndarray, MediaDecoder]:

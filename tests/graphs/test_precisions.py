@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 
 from asr_core.config import load_config
@@ -22,6 +21,7 @@ from asr_server.graphs.int8 import quantize
 from asr_server.graphs.layer_norm import fuse_layer_norms
 from asr_server.graphs.predictor import predictor_nodes
 from asr_server.graphs.residual import find_residual_streams, rescale
+from asr_server.graphs.session import Session
 from asr_server.models import DEFAULT_RECIPE
 from tests.precision_models import (
     SAMPLES,
@@ -49,14 +49,8 @@ def prepared(kind, tmp_path_factory):
 
 def run(model, feeds):
     """Outputs by name of each feed."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    names = [value.name for value in session.get_outputs()]
-    return [dict(zip(names, session.run(None, dict(feed)), strict=True)) for feed in feeds]
+    session = Session(model.SerializeToString(), 1, optimise=True)
+    return [session(dict(feed)) for feed in feeds]
 
 
 def same_ids(expected, got):

@@ -119,6 +119,7 @@ sys.path.insert(0, ".")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from asr_client.cli import main
 from tests.client.test_cli import FakeClient
+sys.dont_write_bytecode = True  # it would be half, too, and be read ever after
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 texts = {"a.wav": "好" * 300, "b.wav": "好" * 300}
 sys.exit(main(["transcribe", *sys.argv[1:]], client_factory=FakeClient(texts)))

@@ -240,6 +240,7 @@ def test_a_full_disk_has_its_own_error(media_files):
     script = (
         "import resource, signal, sys\n"
         "from asr_client import StorageFull, load_audio\n"
+        "sys.dont_write_bytecode = True\n"  # it would be half, too, and be read ever after
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "data = open(sys.argv[1], 'rb').read()\n"
         "try:\n"

@@ -16,6 +16,7 @@ import numpy as np
 import sounddevice
 import tritonclient.grpc
 import tritonclient.http
+from tritonclient.utils import InferenceServerException
 
 parser = argparse.ArgumentParser(description="Recognise what a microphone hears.")
 parser.add_argument("--url", default="grpc://127.0.0.1:8001", help="grpc://… or http://…")
@@ -23,6 +24,8 @@ parser.add_argument("--device", help="part of the name of a microphone; see pyth
 options = parser.parse_args()
 
 scheme, _, address = options.url.partition("://")
+if scheme not in ("grpc", "http"):
+    parser.error(f"--url: expected grpc://… or http://…, got {options.url}")
 triton = {"grpc": tritonclient.grpc, "http": tritonclient.http}[scheme]
 client = triton.InferenceServerClient(address)
 key = os.environ.get("TRITON_ASR_API_KEY")  # where the server wants one
@@ -48,7 +51,10 @@ def request(chunk: np.ndarray, *, start: bool = False, end: bool = False) -> str
 
 
 nothing = np.zeros(0, np.float32)
-microphone = sounddevice.InputStream(16000, device=options.device, channels=1, dtype="float32")
+try:
+    microphone = sounddevice.InputStream(16000, device=options.device, channels=1, dtype="float32")
+except (sounddevice.PortAudioError, ValueError) as error:  # no such device, or none
+    raise SystemExit(f"microphone: {error}") from None
 try:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on it ends the stream
     request(nothing, start=True)
@@ -59,3 +65,5 @@ try:
             print(f"\r{request(frames[:, 0])}", end="", flush=True)
 except KeyboardInterrupt:
     print(f"\r{request(nothing, end=True)}")
+except (InferenceServerException, OSError) as error:  # of the server
+    raise SystemExit(f"{options.url}: {error}") from None

@@ -248,8 +248,7 @@ def run_against(triton, port: int, log: Path) -> None:
         f"\n{doors.sent.total()} messages in {time.monotonic() - begun_s:.0f} s, "
         f"{dict(doors.sent)}, "
         f"HTTP {dict(sorted(doors.statuses.items()))}; {SESSIONS} speakers, {len(answers)} "
-        f"utterances, {len(lost)} not as alone; memory "
-        + ", ".join(f"{name} {a:.0f} to {b:.0f} MB" for name, (a, b) in memory.items())
+        f"utterances, {len(lost)} not as alone; {watch.report()}"
     )
     assert len(answers) >= SESSIONS and lost == []
     for name, (second_quarter, last_quarter) in memory.items():

@@ -53,7 +53,7 @@ class MemoryWatch:
 
     def __init__(self, **pids: int) -> None:
         self._pids = pids
-        self._samples: dict[str, list[float]] = {name: [] for name in pids}
+        self._samples: dict[str, list[dict[str, float]]] = {name: [] for name in pids}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory")
 
@@ -64,17 +64,39 @@ class MemoryWatch:
         """For each process, the medians of the second and of the last quarter of the time."""
         self._stopped.set()
         self._thread.join()
-        medians = {}
-        for name, samples in self._samples.items():
-            quarter = len(samples) // 4
-            second, last = samples[quarter : 2 * quarter], samples[-quarter:]
-            medians[name] = (statistics.median(second), statistics.median(last))
-        return medians
+        return {
+            name: _medians([sum(sample.values()) for sample in samples])
+            for name, samples in self._samples.items()
+        }
+
+    def report(self) -> str:
+        """Say the same, and of which of its children what grew by 5 MB and more."""
+        lines = []
+        for name, (second, last) in self.stop().items():
+            samples = self._samples[name]
+            parts = {
+                part: _medians([sample.get(part, 0.0) for sample in samples])
+                for part in samples[-1]
+            }
+            grown = [
+                f"{part} {before:.0f} to {after:.0f}"
+                for part, (before, after) in parts.items()
+                if after - before >= 5
+            ]
+            lines.append(f"{name} {second:.0f} to {last:.0f} MB ({', '.join(grown) or 'flat'})")
+        return "memory: " + "; ".join(lines)
 
     def _run(self) -> None:
         while not self._stopped.wait(SAMPLE_S):
             for name, pid in self._pids.items():
-                self._samples[name].append(sum(memory_mb(pid).values()))
+                self._samples[name].append(memory_mb(pid))
+
+
+def _medians(samples: list[float]) -> tuple[float, float]:
+    """Return the medians of the second and of the last quarter."""
+    quarter = len(samples) // 4
+    second, last = samples[quarter : 2 * quarter], samples[-quarter:]
+    return statistics.median(second), statistics.median(last)
 
 
 def test_a_hundred_live_sessions(triton):
@@ -105,8 +127,7 @@ def test_a_hundred_live_sessions(triton):
         f"{len(load.errors)} errors; from the end of a word to its partial text "
         f"p50 {load.percentile(load.partial_s, 50):.2f} s, "
         f"p95 {load.percentile(load.partial_s, 95):.2f} s; of a sentence p95 "
-        f"{load.percentile(load.sentence_s, 95):.2f} s; memory "
-        + ", ".join(f"{name} {a:.0f} to {b:.0f} MB" for name, (a, b) in memory.items())
+        f"{load.percentile(load.sentence_s, 95):.2f} s; {watch.report()}"
     )
     assert load.errors == []
     for name, (second_quarter, last_quarter) in memory.items():

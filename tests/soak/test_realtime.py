@@ -53,7 +53,7 @@ def test_a_hundred_of_each(tmp_path):
                 f"end p50 {load.percentile(load.sentence_s, 50):.2f} s, "
                 f"p95 {load.percentile(load.sentence_s, 95):.2f} s"
             )
-        print(", ".join(f"{name} {a:.0f} to {b:.0f} MB" for name, (a, b) in memory.items()))
+        print(watch.report())
         session_ms = 1000 * (used.user + used.system) / (2 * SESSIONS * DURATION_S)
         print(f"the gateway: {session_ms:.1f} ms of processor time for a second of a session")
         assert realtime.errors == [] and funasr.errors == []

@@ -225,7 +225,7 @@ class RealtimeUtterance:
     async def _end(self, item: _Item, end_ms: float) -> None:
         """End an item that the VAD has begun."""
         at_ms = round(self._offset_ms + end_ms)
-        item.end_ms = end_ms
+        item.end_ms, item.is_committed = end_ms, True  # before a client can clear it
         await self._conversation.send(speech_stopped(item.id, at_ms))
         await self._commit(item)
 

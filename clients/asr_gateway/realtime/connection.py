@@ -88,17 +88,19 @@ class RealtimeConnection(LiveSession):
         await do(event)
 
     async def _update(self, event: dict[str, Any]) -> None:
-        models, session = self._gateway.models, event.get("session")
-        if self._conversation.older:
-            options = updated_as_before(self._options, session, models)
-        else:
-            options = updated(self._options, session, models)
-        await self._change(options)
+        session = event.get("session")
+        is_newer = isinstance(session, dict) and "type" in session  # whatever was said before
+        await self._take(session, older=self._conversation.older and not is_newer)
 
     async def _update_as_before(self, event: dict[str, Any]) -> None:
-        self._conversation.older = True
-        models = self._gateway.models
-        await self._change(updated_as_before(self._options, event.get("session"), models))
+        await self._take(event.get("session"), older=True)
+
+    async def _take(self, session: Any, *, older: bool) -> None:
+        """Take what a client says of the session, and speak to it in the same form from here on."""
+        read = updated_as_before if older else updated
+        options = read(self._options, session, self._gateway.models)
+        self._conversation.older = older
+        await self._change(options)
 
     async def _change(self, options: SessionOptions) -> None:
         """Take other options. What is open is recognised with the old ones, and ends where it is.

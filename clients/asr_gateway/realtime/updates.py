@@ -54,8 +54,8 @@ def updated_as_before(options: SessionOptions, session: Any, models: ModelNames)
         *("input_audio_format", "input_audio_transcription", "turn_detection"),
         "input_audio_noise_reduction",
     )
-    include = Fields({"include": fields.take("include")}, "session")
-    return _with_include(_with_input(options, fields, names, models), include)
+    own = {"include": fields.take("include")} if "include" in fields else {}
+    return _with_include(_with_input(options, fields, names, models), Fields(own, "session"))
 
 
 def _with_input(

@@ -137,6 +137,47 @@ def test_a_full_inbox_makes_the_sender_wait():
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("is_array", [False, True])
+def test_a_frame_of_minutes_waits_outside(is_array):
+    """A second of it at a time becomes samples."""
+
+    async def run() -> None:
+        inbox = AudioInbox(16000, 3200)
+        frame = np.zeros(300 * 16000, np.float32 if is_array else "<i2")
+        putting = asyncio.create_task(inbox.put(frame if is_array else frame.tobytes()))
+        taken = 0
+        while not putting.done():
+            await asyncio.sleep(0)
+            assert 16000 * inbox.waiting_s <= MAX_WAITING_SAMPLES + 16000
+            piece = await inbox.take()
+            taken += piece.size
+        inbox.end()
+        while (piece := await inbox.take()) is not None:
+            taken += piece.size
+        assert taken == frame.size
+
+    asyncio.run(run())
+
+
+def test_nothing_of_a_frame_is_lost_where_the_end_comes_meanwhile():
+    """As where the gateway stops: what it has read is heard."""
+    samples = np.resize(SAMPLES, 20 * 8000 + 123)
+
+    async def run() -> np.ndarray:
+        inbox = AudioInbox(8000, 1600)
+        putting = asyncio.create_task(inbox.put(samples.tobytes()))
+        await asyncio.sleep(0)
+        assert not putting.done()
+        inbox.end()
+        pieces = []
+        await putting
+        while (piece := await inbox.take()) is not None:
+            pieces.append(piece)
+        return np.concatenate(pieces)
+
+    assert asyncio.run(run()).size == 2 * samples.size
+
+
 def test_an_empty_utterance_ends():
     async def run() -> None:
         inbox = AudioInbox(16000, 1600)

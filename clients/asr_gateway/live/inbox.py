@@ -54,7 +54,10 @@ class AudioInbox:
         self.received_samples = 0
 
     async def put(self, audio: LiveAudio, sample_rate: int | None = None) -> None:
-        """Take audio in; waits while too much of it waits.
+        """Take audio in, a second at a time; waits while too much of it waits.
+
+        So a frame of many minutes is never in memory as samples. Where `end` is called meanwhile,
+        the rest of it still counts.
 
         Args:
             audio: bytes of 16-bit samples, or an array, as `LiveReader.read` takes them.
@@ -63,10 +66,14 @@ class AudioInbox:
         Raises:
             AudioError: it cannot be used, or has the header of a codec.
         """
-        for joined, rate in self._frames.put(audio, sample_rate or self._sample_rate):
-            self._read(joined, rate)
-        while self._outbox.samples > MAX_WAITING_SAMPLES:
-            await self._wait()
+        rate = sample_rate or self._sample_rate
+        for piece in _seconds(audio, rate):
+            for joined, its_rate in self._frames.put(piece, rate):
+                self._read(joined, its_rate)
+            while self._outbox.samples > MAX_WAITING_SAMPLES and not self._ended:
+                await self._wait()
+        if self._ended:
+            self.end()
 
     @property
     def waiting_s(self) -> float:
@@ -134,6 +141,13 @@ class AudioInbox:
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def _seconds(audio: LiveAudio, rate: int) -> Iterator[LiveAudio]:
+    """Yield audio in pieces of a second; of bytes, as they are mostly: 16 bits, one channel."""
+    size = rate * (_SAMPLE_BYTES if isinstance(audio, (bytes, bytearray, memoryview)) else 1)
+    for first in range(0, len(audio), size):
+        yield audio[first : first + size]
 
 
 class _Frames:

@@ -67,6 +67,10 @@ _OPTIONS = [
     ("grpc.compression_enabled_algorithms_bitset", 1),  # identity only
     ("grpc.max_metadata_size", 16_384),
     ("grpc.so_reuseport", 0),
+    # What a connection may send before this door reads it. gRPC would let that grow to tens of
+    # megabytes for each stream, which a Triton that stands still would leave in memory.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 1 << 20),
     # As Triton: a client may ask every five minutes whether the server is there, and each time
     # that data flows.
     ("grpc.http2.min_ping_interval_without_data_ms", 300_000),

@@ -18,21 +18,33 @@ MAX_DIGITS = 4300  # of a whole number: what Python reads by default
 _BRACKET = re.compile(r'[\[\]{}]|"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, names_once: bool = False) -> Any:
     """Return what a text of JSON says.
 
     Args:
         text: in UTF-8 where it is bytes.
+        names_once: refuse an object that has a name twice, of which else the last counts.
 
     Raises:
         ValueError: it is not JSON, not UTF-8, has more than `MAX_DEPTH` brackets within brackets,
-            or a number of more than `MAX_DIGITS` digits.
+            a number of more than `MAX_DIGITS` digits, or a name twice that may be there once.
     """
     if isinstance(text, bytes):
         text = text.decode()
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(text)
-    return json.loads(text, parse_int=_whole)
+    return json.loads(
+        text, parse_int=_whole, object_pairs_hook=_with_names_once if names_once else None
+    )
+
+
+def _with_names_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"expected each name once; got {twice[:80]!r} twice")
+    return found
 
 
 def _whole(digits: str) -> int:

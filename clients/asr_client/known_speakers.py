@@ -73,11 +73,11 @@ class KnownSpeakers:
         """
         where = str(path)
         try:
-            content = parse_json(read_text(path))
+            content = parse_json(read_text(path), names_once=True)
         except OSError as error:
             raise OptionError(f"{where}: cannot be read: {error.strerror}") from None
         except ValueError as error:
-            raise OptionError(f"{where}: expected JSON; got something else: {error}") from None
+            raise OptionError(f"{where}: expected JSON ({error})") from None
         speakers = content.get("speakers") if isinstance(content, dict) else None
         if not isinstance(speakers, dict) or set(content) - {"speakers", "threshold"}:
             raise OptionError(

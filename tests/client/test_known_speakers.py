@@ -104,6 +104,7 @@ def test_a_recording_that_cannot_be_used_is_named(triton_server, folder):
         ("[1]", r'expected \{"speakers"'),
         ('{"names": {}}', r'expected \{"speakers"'),
         ('{"speakers": {}}', "expected 1 to 50 names; got 0"),
+        ('{"speakers": {"Li": "a", "Li": "b"}}', "expected each name once; got 'Li' twice"),
         ('{"speakers": {"Li": 5}}', "'Li': expected a recording's path, or a list of them; got 5"),
         ('{"speakers": {"Li": []}}', "'Li': expected 1 to 20 recordings; got 0"),
         ('{"speakers": {"Li": "none.wav"}}', "'Li': no recording '.*none.wav'"),

@@ -51,7 +51,7 @@ def told(error: Exception) -> str:
     if isinstance(error, AudioError):
         return _ADVICE.sub("", _SOURCE.sub("", str(error)))
     if isinstance(error, SessionLost) and isinstance(error.__cause__, AsrError):
-        return f"{told(error.__cause__)} ({error.acknowledged_s:.2f} s of audio were heard)"
+        return told(error.__cause__)  # what it heard is of one stretch, and no client's time
     if isinstance(error, DecoderFailed):
         return "ffmpeg was killed or crashed, which need not be the file's fault; try again"
     if isinstance(error, Overloaded):

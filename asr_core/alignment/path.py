@@ -211,10 +211,34 @@ class _Lattice:
             in_token = bool(self._gap_from[frame, row, place])
             place -= in_token
             frame, may_pass = frame - 1, True
+        _join_equal(one, spans, [*zip(begins, one.word_ends, strict=True)])
         return [
             _heard(one, spans, first, last)
             for first, last in zip(begins, one.word_ends, strict=True)
         ]
+
+
+def _join_equal(
+    one: Stretch, spans: dict[int, tuple[int, int]], words: Sequence[tuple[int, int]]
+) -> None:
+    """Take words of one token away that a path has in frames of an equal token before them.
+
+    Two of a kind are two only with a blank between them; where words between them are left out a
+    path needs none, and saves a price by calling one sound two words.
+    """
+    before: int | None = None  # the last token that is heard
+    passed = False
+    for first, last in words:
+        if first not in spans:
+            passed = True
+            continue
+        if before is not None and passed and last == first + 1:
+            (start, end), (begin, stop) = spans[before], spans[first]
+            if end == begin and one.tokens[before] == one.tokens[first]:
+                spans[before] = (start, stop)
+                del spans[first]
+                continue
+        before, passed = last - 1, False
 
 
 def _heard(one: Stretch, spans: dict[int, tuple[int, int]], first: int, last: int) -> Heard | None:

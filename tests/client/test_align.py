@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_client import Alignment, AsyncClient, Client, OptionError
-from asr_client.alignment import format_alignment
+from asr_client.alignment import AlignedSentence, AlignedWord, format_alignment
 from asr_client.alignment.windows import FRAME_SAMPLES, LevelMeter, WindowCutter
 from asr_client.cli import main
 from asr_contract import SAMPLE_RATE
@@ -90,6 +90,34 @@ def test_what_is_not_in_the_audio_is_marked_and_what_is_beside_the_text_is_passe
         heard = [word for word in sentence.words if word.heard]
         assert heard
         assert all(start_ms - 150 <= word.start_ms <= end_ms + 150 for word in heard)
+
+
+def test_of_a_sentence_that_repeats_more_often_than_it_is_said_whole_ones_are_marked(client):
+    text, samples = utterances("zh")[0]
+    waveform = np.concatenate([samples, GAP] * 3)
+    alignment = client.align(waveform, f"{text}。\n" * 5, language="zh", sample_rate=SAMPLE_RATE)
+    check_order(alignment, f"{text}。\n" * 5)
+    shares = [
+        sum(word.heard for word in sentence.words) / len(sentence.words)
+        for sentence in alignment.sentences
+    ]
+    assert sorted(round(share) for share in shares) == [0, 0, 1, 1, 1]
+    assert sum(share in (0, 1) for share in shares) >= 4, shares
+
+
+def test_a_mark_of_order_before_a_text_is_no_part_of_it(client, tmp_path):
+    text, samples = utterances("en")[0]
+    alignment = client.align(samples, f"\ufeff{text}", language="en", sample_rate=SAMPLE_RATE)
+    check_order(alignment, f"\ufeff{text}")
+    assert [sentence.text for sentence in alignment.sentences] == [text]
+
+
+def test_praat_reads_a_recording_of_a_sample(tmp_path):
+    path = tmp_path / "short.TextGrid"
+    silent = AlignedSentence("a", [AlignedWord("a", 0, 0, 0.0, 0, 1)])
+    path.write_text(format_alignment("textgrid", Alignment([silent], 1 / 16000, "m"), "short"))
+    grid = praatio.textgrid.openTextgrid(str(path), includeEmptyIntervals=True)
+    assert grid.maxTimestamp > 0
 
 
 def test_async_client_and_http_say_the_same(client, triton_server):

@@ -80,6 +80,16 @@ def test_a_word_that_is_not_said_is_marked_and_harms_no_other(tokenizer):
         assert words == without
 
 
+def test_one_sound_is_not_two_words_because_those_between_them_are_left_out(tokenizer):
+    """A sound of several frames, and a word that the text has twice and the audio once."""
+    words = ["四", "十", "二", "九", "二"]
+    frames, _ = spoken(tokenizer, words[:3])
+    longer = np.repeat(np.arange(len(frames)), np.where(frames.candidate_ids[:, 0] == BLANK, 1, 3))
+    frames = Frames(frames.candidate_ids[longer], frames.candidate_scores[longer])
+    confidence = [w.confidence for w in CtcAligner(tokenizer)(words, frames, loud(frames))]
+    assert [each > 0.9 for each in confidence] == [True, True, True, False, False]
+
+
 def test_what_is_said_beside_the_text_is_passed_over(tokenizer):
     frames, _ = spoken(tokenizer, ENGLISH)
     text = ENGLISH[:4] + ENGLISH[9:]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from asr_contract import (
 )
 
 from ..alignment.choice import ALIGNMENT_MODELS, is_chinese
+from ..alignment.omissions import settle_omissions
 from ..alignment.requests import (
     FrameCandidates,
     PlacedWord,
@@ -96,7 +98,8 @@ class Aligner:
             placed = None
             if SENSEVOICE_ALIGNMENT_MODEL in models:
                 figures = any(char.isdigit() for char in text)
-                placed = await self._by_frames(recording, words, figures, options.language, kept)
+                found = await self._by_frames(recording, words, figures, options.language, kept)
+                placed = settle_omissions(words, _begins(sentences), found)
             if kept is not None:
                 placed = await self._by_phrases(recording, words, placed, kept)
             else:
@@ -236,6 +239,11 @@ class _Recording:
                 yield block
         self.warnings += media.warnings
         self.duration_s = media.decoded_s
+
+
+def _begins(sentences: Sequence[TextSentence]) -> set[int]:
+    """Return the numbers of the words that begin a sentence."""
+    return set(accumulate((len(sentence.words) for sentence in sentences), initial=0))
 
 
 def _guesses(words: Sequence[str], placed: Sequence[PlacedWord]) -> list[str]:

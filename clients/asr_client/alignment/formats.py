@@ -48,7 +48,8 @@ def _textgrid(alignment: Alignment, name: str) -> str:
 
     Intervals must fill the time and have a length: a word that is not heard has none.
     """
-    end_s = max([alignment.duration_s, *(word.end_ms / 1000 for word in alignment.words)])
+    words_s = (word.end_ms / 1000 for word in alignment.words)
+    end_s = max([alignment.duration_s, 0.001, *words_s])  # Praat knows no time without length
     tiers = {
         "sentences": [
             (each.start_ms / 1000, each.end_ms / 1000, each.text)

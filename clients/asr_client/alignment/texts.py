@@ -9,7 +9,7 @@ from ..errors import OptionError
 from ..files.sentences import split_sentences
 from ..text.alignment import Unit, text_units
 
-_LINE = re.compile(r"[^\r\n]+")
+_LINE = re.compile(r"[^\r\n\ufeff]+")  # the mark of order that editors put before a text, too
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 `requests` says it to the server, without any input or output; `windows` cuts a recording of any
 length into what is asked at a time; `texts` finds words and sentences; `choice` says which model
-fits them, and `phrases` what `fa-zh` is given at a time; `results` is what comes out, and `formats`
-how it is written. `aio.alignment` does it.
+fits them, and `phrases` what `fa-zh` is given at a time; `omissions` says which of equal words is
+not heard; `results` is what comes out, and `formats` how it is written. `aio.alignment` does it.
 """
 
 from .choice import ALIGNMENT_MODELS

@@ -24,6 +24,9 @@ from .bounded_json import parse_json
 from .tensors import HOTWORDS_PARAMETER
 from .text_files import BYTE_ORDER_MARK
 
+MAX_CHARACTERS = 500_000
+"""Of a text of hotwords; a second of work, which on a gateway's event loop all others wait for."""
+
 _SEPARATORS = re.compile(r"[\s,，、;；]+")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _FORMS = (
@@ -49,8 +52,11 @@ def parse_hotwords(text: str) -> list[Hotword]:
     """Read hotwords in any form; of a word that is given twice the last weight counts.
 
     Raises:
-        ValueError: it is neither plain text nor one of the JSON forms.
+        ValueError: it is neither plain text nor one of the JSON forms, or has more than
+            `MAX_CHARACTERS`.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"hotwords: expected at most {MAX_CHARACTERS} characters; got {len(text)}")
     text = text.lstrip(BYTE_ORDER_MARK)
     words = _parse_json(text) if text.lstrip()[:1] in ("{", "[") else _parse_plain(text)
     return list({word.text: word for word in words}.values())

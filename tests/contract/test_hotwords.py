@@ -150,3 +150,8 @@ def test_no_other_weight_is_written(weight: object) -> None:
 def test_deep_json_is_refused_as_any_other() -> None:
     with pytest.raises(ValueError, match="broken JSON"):
         parse_hotwords("[" * 100_000)
+
+
+def test_a_text_without_end_is_refused_before_it_is_read():
+    with pytest.raises(ValueError, match="expected at most 500000 characters; got 500001"):
+        parse_hotwords("a" * 500_001)

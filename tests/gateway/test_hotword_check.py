@@ -51,8 +51,10 @@ def test_a_prompt_that_is_no_list_costs_nothing_but_itself(own):
     assert len(models.asked) == bool(own)
 
 
-@pytest.mark.parametrize("prompt", ["[" * 400_000, '{"a":' * 200_000, "[" * 900 + "]" * 900])
-def test_a_prompt_of_brackets_within_brackets_is_a_warning_of_a_sentence(prompt):
+@pytest.mark.parametrize(
+    "prompt", ["[" * 400_000, '{"a":' * 200_000, "[" * 900 + "]" * 900, "a " * 2_000_000]
+)
+def test_a_prompt_of_brackets_within_brackets_or_without_end_is_a_warning_of_a_sentence(prompt):
     words, warning = usable(HotwordCheck(Models(), ""), prompt)
     assert words == ""
     assert warning is not None and len(warning) < 500
@@ -78,3 +80,10 @@ def test_without_words_nobody_is_asked():
     models = Models()
     assert usable(HotwordCheck(models, " "), "") == ("", None)
     assert not models.asked
+
+
+def test_a_warning_has_an_end():
+    unspelt = "".join(map(chr, range(0x4E00, 0x4E00 + 1000)))
+    words, warning = usable(HotwordCheck(Models(unspelt=unspelt), ""), " ".join(unspelt))
+    assert len(parse_hotwords(words)) == 1000
+    assert warning is not None and len(warning) < 2100 and warning.endswith("…")

@@ -19,6 +19,8 @@ from asr_contract import SAMPLE_RATE, join_hotwords
 _REMEMBERED = 64
 _REMEMBERED_S = 60.0
 
+_MAX_WARNING = 2_000  # characters; a Realtime session is told them with each item
+
 
 @dataclass(frozen=True)
 class _Answer:
@@ -83,7 +85,8 @@ class HotwordCheck:
             )
         except (RequestRejected, OptionError) as error:
             return _Answer(True, _unused(error.server_message or str(error)))
-        return _Answer(False, "; ".join(answer.warnings) or None)
+        told = "; ".join(answer.warnings)
+        return _Answer(False, told[:_MAX_WARNING] + "…" * (len(told) > _MAX_WARNING) or None)
 
 
 def _unused(reason: str) -> str:

@@ -250,6 +250,9 @@ def cases(speech: np.ndarray, folder: Path) -> dict[str, OddFile]:
     put("header_of_nothing_filler.wav", wav(mono, pcm, 0, filler))
     put("a_wav_per_second.wav", b"".join(wav(mono, part) for part in seconds))
     put("an_endless_wav_per_second.wav", b"".join(wav(mono, part, 0xFFFFFFFF) for part in seconds))
+    odd = [pcm[first : first + 3333] for first in range(0, len(pcm), 3333)]  # half a sample more
+    put("a_wav_per_odd_piece.wav", b"".join(wav(mono, part) for part in odd))
+    put("an_endless_wav_per_odd_piece.wav", b"".join(wav(mono, part, 0xFFFFFFFF) for part in odd))
     put("header_of_first_second.w64", wave64(mono, pcm, 32000))
     put("header_of_nothing.rf64", rf64(mono, pcm, 0))
     put("header_of_first_second.au", au(rate, 1, 3, whole.astype(">i2").tobytes(), 32000))

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from asr_client import AudioError, load_audio
+from asr_client.audio import AudioWarning, load_recording
 from tests.client.media_files import (
     CLICKS_S,
     DURATION_S,
@@ -175,3 +176,27 @@ def test_nan_is_refused(tmp_path):
     soundfile.write(tmp_path / "nan.wav", samples, 16000, subtype="FLOAT")
     with pytest.raises(AudioError, match=r"nan\.wav: expected finite samples"):
         decode(tmp_path / "nan.wav")
+
+
+@pytest.mark.parametrize("name", ["aptx", "dfpwm", "sbc"])
+def test_rare_codecs_are_refused_by_name(tmp_path, name):
+    path = tmp_path / f"call.{name}"
+    ffmpeg("-f", "lavfi", "-i", "sine", "-t", "1", "-ar", "48000", "-ac", "2", path)
+    with pytest.raises(AudioError, match=r"a format that is not read, .*aptX, SBC, DFPWM"):
+        decode(path)
+
+
+def test_bytes_that_only_begin_like_gsm_are_refused():
+    silence, speech = (
+        b"\xd5" * 3300,
+        bytes(range(256)) * 40,
+    )  # of A-law, whose silence looks like it
+    with pytest.raises(AudioError, match="the rate and the format must be told"):
+        load_recording(silence + speech)
+
+
+def test_sound_whose_times_overlap_is_missed(tmp_path):
+    path = tmp_path / "call.rm"  # ffmpeg writes such files, in which every packet is of time 0
+    ffmpeg("-f", "lavfi", "-i", "sine", "-t", "4", "-c:a", "real_144", "-ar", "8000", path)
+    with pytest.warns(AudioWarning, match=r"times are broken: 3\.\d s overlap"):
+        load_audio(path)

@@ -8,6 +8,7 @@ from ..samples import PcmFormat
 from .header import MAX_HEADER_BYTES, Container, Header, NotUncompressed
 from .iff import AIFF, AU, CAF
 from .riff import WAV, WAVE64
+from .split_frames import LOOK_FRAMES, goes_on
 
 CONTAINERS = (WAV, AIFF, AU, CAF, WAVE64)
 
@@ -56,7 +57,8 @@ class SampleStream:
         self._buffer = b""
         self._header: Header | None = None
         self._left: int | None = None  # bytes of samples that the header says are to come
-        self._partial = b""  # of a frame, where the header says that its samples end
+        self._partial = b""  # of a frame, where samples end
+        self._begun = b""  # the same, before the header whose samples are expected
         self._skip = 0
         self._ended = False
         self._sizes: set[int | None] = set()  # that headers say
@@ -150,6 +152,8 @@ class SampleStream:
         return True
 
     def _start(self, container: Container | None, header: Header) -> None:
+        is_alike = self._header is not None and self._header.format == header.format
+        self._begun = (self._begun or self._partial) if is_alike else b""
         self.container, self._header, self._left = container, header, header.size
         self._sizes.add(header.size)
         self.stated_bytes = header.size
@@ -166,8 +170,16 @@ class SampleStream:
         end = len(data) if left is None else min(left, len(data))
         places = [each.find(data, end) for each in CONTAINERS]
         beginning = min((place for place in places if place >= 0), default=-1)
+        certain = end
+        if not self._ended:
+            certain = min(end, *(each.find_partial(data) for each in CONTAINERS))
+        if self._begun and left != 0:
+            if beginning >= 0:
+                return self._complete_frame(data[:beginning], is_all=True)
+            return self._complete_frame(data[:certain], is_all=self._ended or certain == left)
         if beginning >= 0:
-            self._give(found, data[:beginning])
+            taken = self._give(found, data[:beginning])
+            self._partial = data[taken:beginning]
             self._early_s += self._seconds(0 if left is None else left - beginning)
             self._buffer = data[beginning:]
             self._state = _State.BEGINNING
@@ -176,12 +188,12 @@ class SampleStream:
         inner, length = container.find_inner(data, end)
         if inner >= 0 and inner != left:
             taken = self._give(found, data[:inner])
+            self._begun = data[taken:inner]
             self._buffer, self._skip = data[inner:], length
-            self._left = None if left is None else left - taken
+            self._left = None if left is None else left - inner
             self.is_plain = False
             return True
-        if not self._ended:
-            end = min(end, *(each.find_partial(data) for each in CONTAINERS))
+        end = certain
         taken = self._give(found, data[:end])
         self._buffer = data[taken:]
         if left is not None:
@@ -193,6 +205,31 @@ class SampleStream:
                 self._state = _State.BEHIND
                 return True
         return False
+
+    def _complete_frame(self, samples: bytes, *, is_all: bool) -> bool:
+        """Put what was begun before a header to what stands behind it, if they are one frame.
+
+        Where the sound does not tell, they are: a stream that is cut anywhere is commoner than a
+        stray byte, and what was begun wrongly ends at the next header.
+
+        Args:
+            samples: what is there of those behind the header.
+            is_all: no more of them will come.
+        """
+        form = self._header.format if self._header else None
+        if form is None:
+            return False
+        least, most = (count * form.frame_bytes for count in LOOK_FRAMES)
+        if len(samples) < least and not is_all:
+            return False
+        is_one = goes_on(self._begun, samples[:most], form)
+        if is_one is None and len(samples) < most and not is_all:
+            return False
+        begun, self._begun = self._begun, b""
+        if is_one is not False:
+            self._buffer = begun + self._buffer
+            self._left = None if self._left is None else self._left + len(begun)
+        return True
 
     def _give(self, found: Samples, data: bytes) -> int:
         """Add whole frames; return how many bytes they are."""

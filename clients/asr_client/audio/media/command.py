@@ -93,7 +93,7 @@ def decode_command(
     formats = FORMATS if demuxer is None else (demuxer,)
     return [
         ffmpeg,
-        *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"),
+        *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+verbose"),
         *("-protocol_whitelist", "file", "-format_whitelist", ",".join(formats)),
         # Audio gains nothing from more threads, and many files may run at once.
         *("-threads", "1", "-filter_threads", "1", "-filter_complex_threads", "1"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_contract import SAMPLE_RATE
+
 from ...errors import AudioError, DecoderFailed
 from ...storage import temporary_folder
 from ..containers import NotUncompressed, SampleStream
@@ -78,6 +80,7 @@ class Decoding:
         self._samples = SampleStream(is_ours=True)
         self._ogg: ogg.OggPages | None = None
         self._missing_s = 0.0  # of joined files
+        self._output_rate: int | None = None  # of the decoder's
         self.duration_s: float | None = None
         self.start_s = 0.0
 
@@ -170,12 +173,15 @@ class Decoding:
         while True:
             data = await self._process.read()
             self._check_gap()
+            if self._log.is_misread and self._raw is None:
+                raise self._log.failure(self._name)
             try:
                 found = self._samples.feed(data) if data else self._samples.finish()
             except NotUncompressed:  # it was killed before it wrote its header
                 found = []
             for header, samples in found:
                 form = header.format
+                self._output_rate = None if form is None else form.sample_rate
                 if form is None:
                     raise AudioError(f"{self._name}: ffmpeg gave something else than samples")
                 if left is None and self._ogg is not None and self._ogg.duration_s is not None:
@@ -201,6 +207,12 @@ class Decoding:
             stated_s = self.duration_s
         if self._missing_s:
             stated_s = self.decoded_s + self._missing_s
+        dropped_s = self._log.dropped_samples / (self._output_rate or SAMPLE_RATE)
+        if dropped_s > _MISSING_S:
+            warnings.append(
+                f"the file's times are broken: {dropped_s:.1f} s overlap what stands before them "
+                "and were left out"
+            )
         least_s = _MISSING_BESIDE_PICTURES_S if self._log.streams > 1 else _MISSING_S
         if stated_s is not None and stated_s - self.decoded_s > max(
             least_s, _MISSING_SHARE * stated_s

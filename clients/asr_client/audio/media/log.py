@@ -35,6 +35,12 @@ _NO_RESAMPLER = "Requested resampling engine is unavailable"
 
 _REFUSED = ("not on whitelist", "Not detecting m3u8")
 
+# Of what overlaps in time what stands before it; a number of samples of the output.
+_DROPPED = re.compile(r".*\[SWR @ \w+\] \[verbose\] discarding (\d+) audio samples$")
+
+# GSM has no header: ffmpeg takes other bytes for it, such as the silence of A-law.
+_NOT_GSM = "Missing GSM magic"
+
 # What follows from another problem, and says less.
 _CONSEQUENCES = (
     "Error opening",
@@ -58,6 +64,8 @@ class FfmpegLog:
         sample_rate: of the first audio track, in Hz; None until it is known.
         start_s: when the first sample is heard, in seconds of the file; None until it is known.
         gap_s: a gap between packets that was too long to be filled, in seconds; None without.
+        dropped_samples: of the output, left out for they overlap in time what stands before them.
+        is_misread: what has no header is not what it was taken for.
         streams: how many the file has, a cover picture not counted.
         lacks_resampler: this ffmpeg was made without soxr.
         problems: the first error messages, without repetitions.
@@ -71,6 +79,8 @@ class FfmpegLog:
         self.sample_rate: int | None = None
         self.start_s: float | None = None
         self.gap_s: float | None = None
+        self.dropped_samples = 0
+        self.is_misread = False
         self.streams = 0
         self.problems: list[str] = []
         self.is_ffmpegs = False
@@ -112,6 +122,10 @@ class FfmpegLog:
         self.lacks_resampler |= _NO_RESAMPLER in line
         self._no_audio_stream |= "matches no streams" in line
         self._refused_format |= any(sign in line for sign in _REFUSED)
+        dropped = _DROPPED.match(line)
+        if dropped is not None:
+            self.dropped_samples += int(dropped[1])
+        self.is_misread |= _NOT_GSM in line
         self._out_of_memory |= any(sign in line for sign in _OUT_OF_MEMORY)
         problem = _PROBLEM.search(line)
         if problem is not None:
@@ -134,7 +148,8 @@ class FfmpegLog:
         if self._refused_format:
             return AudioError(
                 f"{name}: expected a file that holds its audio itself; got a format that is not "
-                "read, such as a text, a playlist, a session description or pictures"
+                "read, such as a text, a playlist, a session description, pictures, or a codec "
+                "of few programs (aptX, SBC, DFPWM, G.723.1, TrueHD)"
             )
         if self._no_audio_stream:
             return AudioError(f"{name}: expected a file with an audio track; got one without")

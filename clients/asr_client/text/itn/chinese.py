@@ -40,7 +40,7 @@ _BEGINNING = re.compile(f"(?:{NO_SIGN})?[{NUMERALS}]")
 # A number that was not taken, with the parts that no rule may take by themselves.
 _WHOLE_STRETCH = re.compile(f"负?{_STRETCH}(?:(?:点|分之){_STRETCH})*")
 _LINK = re.compile(
-    f"(?<=[{NUMERALS}半刻])(?P<unit>{RANGE_UNIT}?)(?P<link>{CONNECTOR})(?:{DAY_PART}|第|零[上下])"
+    f"(?<=[{NUMERALS}半刻])(?P<unit>{RANGE_UNIT}?)(?P<link>{CONNECTOR})(?:零[上下]|第|{DAY_PART})"
     f"(?=[{NUMERALS}])"
 )
 _ONLY_NUMERALS = re.compile(_STRETCH)

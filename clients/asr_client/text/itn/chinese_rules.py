@@ -24,6 +24,7 @@ from .chinese_words import (
     NOT_TIME_BEFORE,
     PART_UNIT,
     PARTS,
+    SCORED_BEFORE,
     SHARED_UNIT,
     SPELT_BEFORE,
     SPELT_PAIR_BEFORE,
@@ -125,6 +126,8 @@ def _time(match: re.Match[str]) -> str | None:
         return None
     said = TIME_BEFORE.search(before) is not None
     if match["mark"]:
+        if SCORED_BEFORE.search(before):
+            return None
         # 七点五分 may be a mark of 7.5, and 三点十分重要 three points.
         certain = said or padded or minute > 10 or bool(match["second"])
         if spoken == "十" and not match["second"]:
@@ -276,7 +279,7 @@ RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"(?:{_YEAR})?{_MONTH}{_DAY}", _date),
         (rf"{_YEAR}{_MONTH}", _date),
         (_YEAR, _date),
-        (rf"(?P<year>{_D}{{2}})年", _short_year),
+        (rf"(?P<year>{_D}{{2}})年(?!级)", _short_year),
         ("(?P<year>[零一五六七八九][零五])后", _decade),
         (rf"(?P<hour>{_N})点(?P<half>半)(?P<quarter>)(?P<minute>)(?!点)", _time),
         (rf"(?P<hour>{_N})点(?P<half>)(?P<quarter>[一三])刻(?!钟)", _time),

@@ -25,7 +25,7 @@ _FIXED_PHRASES = """
 六十甲子 八百里加急 二十五史 四十二章经 十六字令 十四行诗 十二时辰 二十八星宿 五百罗汉
 八万四千法门 八万四千烦恼 二十不惑 三十而已 六十耳顺 七十从心所欲 四十大盗 八百标兵 十二平均律
 三千烦恼丝 三千宠爱 三千越甲 三千大千 三百六十五里路 三六九等 十五的月亮 十八里相送 八百里秦川
-五十肩 五十音 十三妹 黄金十二宫 十二道金牌 四百八十寺 三十功名 百儿八十 四十五度仰望
+一九二九不出手 五十肩 五十音 十三妹 黄金十二宫 十二道金牌 四百八十寺 三十功名 百儿八十 四十五度仰望
 """
 # Phrases that are made like these.
 _PATTERNS = (
@@ -35,6 +35,7 @@ _PATTERNS = (
     "[二三四五六七八九]点一线",
     "七七八八",
     "(?<=个)十三点",  # a fool
+    "(?:[五六七八九][零〇]){2,}(?=年代|后)",  # several decades
     # The holiday of the first of October: 今年十一, 十一去哪儿.
     "(?<=[今明去每前后]年)十一(?![月日号年个点天岁次])",
     "(?<!第)十一(?=去|回[老家乡来]|放|出[去游行]|期间|假|前[后夕]|的机票|[你我他她咱]|想|打算|准备|旅)",
@@ -171,6 +172,11 @@ NOT_TIME_BEFORE = re.compile(r"(?:版本|等于|率是?|率为|分之|比分|值
 # Before a decimal of 分 these say that it is a mark: 得了九点五分.
 MARK_BEFORE = re.compile(
     r"(?:[得打考给加扣减评高低拿赢输差]了?|[评总均满得平]分|分数|平均|领先|落后|[是为到])$"
+)
+
+# The same, before what would be a time as well: 考了八点零五分.
+SCORED_BEFORE = re.compile(
+    r"(?:[得考扣评加减拿打]了|[考扣评]|[评总均满得平]分|分数|平均|领先|落后)$"
 )
 
 # Behind a single last figure of money: 十二块五的票, but 一块五花肉.

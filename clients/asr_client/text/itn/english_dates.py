@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .english_numbers import parse_cardinal, parse_ordinal, split_pair, suffix
 from .english_stretch import Proposal, Stretch
-from .english_words import BEFORE_MONTH, MONTHS, TIME_BEFORE, VERB_MONTHS
+from .english_words import BEFORE_MONTH, MONTHS, STREETS, TIME_BEFORE, VERB_MONTHS
 
 CLOCK_HOURS = 12
 CLOCK_MINUTES = 60
@@ -87,6 +87,8 @@ def clock(stretch: Stretch) -> Proposal | None:
     elif pair and 1 <= pair[0] <= CLOCK_HOURS and pair[1] < CLOCK_MINUTES:
         if not half and stretch.before() not in TIME_BEFORE:
             return None
+        if not half and not STREETS.isdisjoint((stretch.after(2), stretch.after(3))):
+            return None  # at one twenty three main street
         written = f"{pair[0]}:{pair[1]:02}"
     else:
         return None

@@ -16,6 +16,8 @@ BEFORE_MONTH = _set("on in since by until till of from before after for to and t
 
 # Before two numbers these make them a time, a year, one number, or a price.
 TIME_BEFORE = frozenset(["at", "until", "till"])
+# In an address, behind the street's name: "at one twenty three main street".
+STREETS = _set("street avenue road lane drive boulevard court terrace highway parkway crescent")
 YEAR_BEFORE = _set("in since year years from late early mid summer winter spring autumn fall")
 NUMBER_BEFORE = _set(
     "number room flight route highway bus page error code extension ext gate interstate boeing "

@@ -45,6 +45,38 @@ SHORTEST_OF = 8
 """Sentences of which a short recording has the shortest."""
 
 
+NONSPEECH_RECORD: dict[str, Any] = {
+    **{"language": "nospeech", "voice": "", "spoken": "", "punctuated": "", "written": ""},
+    "words": [],
+}
+"""What a shard says of a clip without speech."""
+
+
+class ShardWriter:
+    """Collects the recordings of a shard; `stem` is its path without the endings."""
+
+    def __init__(self, stem: Path) -> None:
+        self._stem = stem
+        self._features: list[npt.NDArray[np.float16]] = []
+        self._lines: list[str] = []
+        self._frames = 0
+
+    def add(self, fbank: npt.NDArray[np.float32], record: dict[str, Any]) -> None:
+        """Add a recording's filter bank [frames, 80] and what is said of it."""
+        placed = {**record, "first_frame": self._frames, "frames": len(fbank)}
+        self._frames += len(fbank)
+        self._features.append(fbank.astype(np.float16))
+        self._lines.append(json.dumps(placed, ensure_ascii=False))
+
+    def write(self) -> float:
+        """Write both files; return the hours of audio."""
+        np.save(self._stem.with_suffix(".npy"), np.concatenate(self._features))
+        partial = self._stem.with_suffix(".partial")
+        partial.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
+        partial.rename(self._stem.with_suffix(".jsonl"))
+        return self._frames / 360_000
+
+
 def training_sentences(grammar: Any, count: int) -> list[Sentence]:
     """Draws `count` sentences none of which is reserved for the held-out sets."""
     sentences: list[Sentence] = []
@@ -112,15 +144,10 @@ def make_shard(
     grammar = make_grammar(language, py_rng)
     invent_voices(invented_voices_parent(), f"{language} {number}")
     synthesiser, extract = Synthesiser(invented_voices_parent()), KaldiNativeFbank()
-    features: list[npt.NDArray[np.float16]] = []
-    lines: list[str] = []
-    first_frame = 0
+    shard = ShardWriter(directory / f"{language}_{number:05d}")
     for _ in range(utterances):
         if rng.random() < nonspeech_share:
-            waveform = nonspeech_clip(rng)
-            words: list[WordTime] = []
-            record: dict[str, Any] = {"language": "nospeech", "voice": ""}
-            record |= {"spoken": "", "punctuated": "", "written": ""}
+            waveform, record = nonspeech_clip(rng), dict(NONSPEECH_RECORD)
         else:
             voice = draw_voice(py_rng, language, held_out=False)
             count = py_rng.randrange(2, 8) if py_rng.random() < LONG_SHARE else 1
@@ -131,20 +158,12 @@ def make_shard(
             waveform, words = read_aloud(synthesiser, sentences, voice, rng)
             waveform = augment(rng, waveform)
             record = {"language": language, "voice": f"{voice.engine}:{voice.name}"}
+            record["words"] = words
             join = " " if sentences[0].spaced else ""
             for form in ("spoken", "punctuated", "written"):
                 record[form] = join.join(getattr(s, form)() for s in sentences)
-        fbank = extract(waveform).astype(np.float16)
-        record |= {"first_frame": first_frame, "frames": len(fbank), "words": words}
-        first_frame += len(fbank)
-        features.append(fbank)
-        lines.append(json.dumps(record, ensure_ascii=False))
-    stem = directory / f"{language}_{number:05d}"
-    np.save(stem.with_suffix(".npy"), np.concatenate(features))
-    partial = stem.with_suffix(".partial")
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    partial.rename(stem.with_suffix(".jsonl"))
-    return first_frame / 360_000
+        shard.add(extract(waveform), record)
+    return shard.write()
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..samples import PcmFormat
 
 LOOK_FRAMES = (512, 8192)
-"""How many frames behind the header are looked at: at least, if they come, and at most."""
+"""How many frames behind the header are looked at: first, and if those do not tell."""
 
 _LEAST_FRAMES = 32
 

@@ -222,9 +222,11 @@ class SampleStream:
         least, most = (count * form.frame_bytes for count in LOOK_FRAMES)
         if len(samples) < least and not is_all:
             return False
-        is_one = goes_on(self._begun, samples[:most], form)
-        if is_one is None and len(samples) < most and not is_all:
-            return False
+        is_one = goes_on(self._begun, samples[:least], form)
+        if is_one is None:  # the same bytes, however they come: so many, or so many
+            if len(samples) < most and not is_all:
+                return False
+            is_one = goes_on(self._begun, samples[:most], form)
         begun, self._begun = self._begun, b""
         if is_one is not False:
             self._buffer = begun + self._buffer

@@ -20,6 +20,7 @@ from .chinese_words import (
     DATE_BEHIND,
     DECIMAL_UNIT,
     KILO,
+    LETTER_BEFORE,
     MARK_BEFORE,
     NOT_TIME_BEFORE,
     PART_UNIT,
@@ -138,6 +139,7 @@ def _time(match: re.Match[str]) -> str | None:
         certain = certain and (said or _is_bare(match))
     else:
         certain = minute > 10 and not COUNTS.match(text, match.end())
+        certain = certain and not LETTER_BEFORE.search(before)  # python三点十一
     if not certain:
         return None
     return f"{hour}:{minute:02}" + ("" if second is None else f":{second:02}")
@@ -279,7 +281,7 @@ RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"(?:{_YEAR})?{_MONTH}{_DAY}", _date),
         (rf"{_YEAR}{_MONTH}", _date),
         (_YEAR, _date),
-        (rf"(?P<year>{_D}{{2}})年(?!级)", _short_year),
+        (rf"(?P<year>{_D}{{2}})年(?![级級])", _short_year),
         ("(?P<year>[零一五六七八九][零五])后", _decade),
         (rf"(?P<hour>{_N})点(?P<half>半)(?P<quarter>)(?P<minute>)(?!点)", _time),
         (rf"(?P<hour>{_N})点(?P<half>)(?P<quarter>[一三])刻(?!钟)", _time),

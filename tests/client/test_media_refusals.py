@@ -200,3 +200,13 @@ def test_sound_whose_times_overlap_is_missed(tmp_path):
     ffmpeg("-f", "lavfi", "-i", "sine", "-t", "4", "-c:a", "real_144", "-ar", "8000", path)
     with pytest.warns(AudioWarning, match=r"times are broken: 3\.\d s overlap"):
         load_audio(path)
+
+
+def test_a_broken_frame_of_gsm_is_said(tmp_path):
+    path = tmp_path / "call.gsm"
+    soundfile.write(path, np.zeros(16000), 8000, format="RAW", subtype="GSM610")
+    data = bytearray(path.read_bytes())
+    data[330:363] = bytes(33)
+    path.write_bytes(data)
+    with pytest.warns(AudioWarning, match="no frame of GSM"):
+        load_audio(path)

@@ -200,6 +200,8 @@ class Decoding:
         warnings = []
         ending = await self._ending
         problems = [each for each in self._log.problems if not (ending.has_tags and each == _TAG)]
+        if self._log.is_misread:
+            problems.append("bytes that are no frame of GSM")
         if problems:
             warnings.append(f"the file is damaged: {'; '.join(problems)}")
         stated_s = ending.stated_s

@@ -58,10 +58,10 @@ class ExportedGraphs:
         hidden, _, alphas = self._encoder.run(None, {"speech": speech, "speech_lengths": lengths})
         return hidden[0], alphas[0]
 
-    def decode(self, hidden, hidden_lengths, acoustic_embeds, embeds_lengths, cache):
+    def decode(self, hidden, hidden_lengths, acoustic_embeds, embeds_lengths, cached_columns):
         """`StreamingDecoder`."""
         results = [
-            self._decode_window(hidden[b, :h], acoustic_embeds[b, :n], cache[b])
+            self._decode_window(hidden[b, :h], acoustic_embeds[b, :n], cached_columns[b])
             for b, (h, n) in enumerate(zip(hidden_lengths[:, 0], embeds_lengths[:, 0], strict=True))
         ]
         return tuple(_pad([result[i] for result in results]) for i in (0, 1, 2))
@@ -73,11 +73,15 @@ class ExportedGraphs:
             "acoustic_embeds": embeds[None],
             "acoustic_embeds_len": np.array([len(embeds)], np.int32),
         }
-        inputs |= {f"in_cache_{i}": layer[None] for i, layer in enumerate(cache)}
+        layers = range(cache.shape[1])
+        inputs |= {f"in_cache_{i}": cache[None, :, i].swapaxes(1, 2) for i in layers}
         logits, ids, *caches = self._decoder.run(None, inputs)
         scores = logits[0].max(-1) - np.log(np.exp(logits[0]).sum(-1))
-        kept = np.stack([layer[0, :, -cache.shape[2] :] for layer in caches])
-        return ids[0].astype(np.int32), scores, kept
+        # Of a call of more tokens than the cache holds, the graph gives what it keeps.
+        added = np.stack([layer[0, :, -len(embeds) :].T for layer in caches], axis=1)
+        columns = np.zeros((len(embeds), *cache.shape[1:]), np.float32)
+        columns[len(embeds) - len(added) :] = added
+        return ids[0].astype(np.int32), scores, columns
 
 
 def _pad(rows):

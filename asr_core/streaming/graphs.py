@@ -15,7 +15,7 @@ ENCODER_OUTPUTS = ("hidden", "alphas")
 DECODER_OUTPUTS = (
     "token_ids",
     "token_scores",
-    "next_cache",
+    "new_columns",
     "candidate_ids",
     "candidate_scores",
 )
@@ -50,7 +50,7 @@ class StreamingDecoder(Protocol):
         hidden_lengths: Int,
         acoustic_embeds: Float,
         embeds_lengths: Int,
-        cache: Float,
+        cached_columns: Float,
     ) -> Sequence[NDArray[Any]]:
         """Decode the tokens of a batch of windows.
 
@@ -59,9 +59,10 @@ class StreamingDecoder(Protocol):
             hidden_lengths: [B, 1].
             acoustic_embeds: [B, N, D].
             embeds_lengths: [B, 1].
-            cache: [B, layers, D, K], what the layers remember of the tokens before.
+            cached_columns: [B, K, layers, D], what the layers remember of the last K tokens.
 
         Returns:
-            `DECODER_OUTPUTS`: token_ids [B, N], token_scores [B, N] (log-probabilities), the next
-            cache, and, where streams are searched, ids and scores of the best K [B, N, K].
+            `DECODER_OUTPUTS`: token_ids [B, N], token_scores [B, N] (log-probabilities),
+            new_columns [B, N, layers, D], to be remembered of these tokens, and, where streams are
+            searched, ids and scores of the best C [B, N, C].
         """

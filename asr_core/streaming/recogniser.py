@@ -34,7 +34,7 @@ class StreamingModel:
     Attributes:
         pieces: the vocabulary, id to piece.
         hidden_size: D, width of encoder and decoder.
-        cache_shape: [layers, D, K] of the decoder's cache.
+        cache_shape: [K, layers, D] of the decoder's cache.
         threshold, tail_threshold: of the CIF integrator.
     """
 
@@ -58,7 +58,7 @@ def load_streaming_model(model_dir: Path) -> StreamingModel:
     return StreamingModel(
         pieces=load_pieces(model_dir),
         hidden_size=hidden_size,
-        cache_shape=(int(decoder["num_blocks"]), hidden_size, int(decoder["kernel_size"]) - 1),
+        cache_shape=(int(decoder["kernel_size"]) - 1, int(decoder["num_blocks"]), hidden_size),
         threshold=float(predictor["threshold"]),
         tail_threshold=float(predictor["tail_threshold"]),
     )
@@ -82,6 +82,11 @@ class Stream:
         self.cache = np.zeros(model.cache_shape, np.float32)
         self.transcript = StreamingText()
         self.last_position = 0
+
+    def remember(self, columns: Float) -> None:
+        """Let the decoder's cache end with the columns [n, layers, D] of the last tokens."""
+        size = len(self.cache)
+        self.cache = np.concatenate([self.cache[len(columns) :], columns[-size:]])
 
     def fire(self, window: _Window) -> Fires:
         """Integrate the rows that count of one encoded window."""
@@ -234,16 +239,16 @@ class StreamingRecogniser:
             if fires.spans:
                 work.append((index, window, fires))
         for batch in _batches(work, self._max_batch_size):
-            ids, scores, caches, *candidates = self._decoder(
+            ids, scores, columns, *candidates = self._decoder(
                 hidden=_pad([window.hidden for _, window, _ in batch]),
                 hidden_lengths=_lengths([window.hidden for _, window, _ in batch]),
                 acoustic_embeds=_pad([fires.acoustic_embeds for *_, fires in batch]),
                 embeds_lengths=_lengths([fires.acoustic_embeds for *_, fires in batch]),
-                cache=np.stack([steps[index].stream.cache for index, *_ in batch]),
+                cached_columns=np.stack([steps[index].stream.cache for index, *_ in batch]),
             )
             for row, (index, _, fires) in enumerate(batch):
                 stream, count = steps[index].stream, len(fires.spans)
-                stream.cache[...] = caches[row]
+                stream.remember(columns[row, :count])
                 if stream.search is not None:
                     stream.search.accept(*(several[row, :count] for several in candidates))
                     stream.open_spans += fires.spans

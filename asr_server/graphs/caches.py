@@ -1,16 +1,22 @@
-"""Caches of streaming graphs: packed into one tensor, and ending where each row ends."""
+"""Caches of streaming graphs, packed into one tensor.
+
+A voice activity detector adds more columns to its cache than that holds: it gives the next cache. A
+decoder adds fewer: it gives these alone, and whoever calls it keeps the cache.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from onnx import NodeProto
 
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import INT64, Graph
-from asr_server.graphs.nodes import attribute_value
+from asr_server.graphs.nodes import attribute_value, swaps_time
 
 CACHE, NEXT_CACHE = "cache", "next_cache"
+CACHED_COLUMNS, NEW_COLUMNS = "cached_columns", "new_columns"
 
 
 def flat_lengths(graph: Graph, lengths: str, element_type: int) -> str:
@@ -33,6 +39,12 @@ def joined_cache(graph: Graph, before: str, after: str) -> str:
     Raises:
         PrepareError: the next cache is not the end of such a tensor.
     """
+    joined: str = _joint(graph, before, after).output[0]
+    return joined
+
+
+def _joint(graph: Graph, before: str, after: str) -> NodeProto:
+    """Return the node that joins a layer's cache with the columns of this call."""
     cut = graph.producer(after)
     joint = graph.producer(cut.input[0]) if cut is not None and cut.op_type == "Slice" else None
     columns = (2, 2 - len(graph.declared_dims(before)))
@@ -48,8 +60,7 @@ def joined_cache(graph: Graph, before: str, after: str) -> str:
             f"{cut.op_type if cut is not None else 'no node'} <- "
             f"{joint.op_type if joint is not None else 'another node'}"
         )
-    joined: str = joint.output[0]
-    return joined
+    return joint
 
 
 def add_next_cache(graph: Graph, joined: Sequence[str], lengths: str) -> None:
@@ -69,3 +80,32 @@ def add_next_cache(graph: Graph, joined: Sequence[str], lengths: str) -> None:
     index = graph.unsqueeze(graph.add("Add", [first, column]), 1, 2)  # [B, 1, 1, K]
     everywhere = graph.add("Expand", [index, graph.add("Shape", [CACHE])])
     graph.add("GatherElements", [packed, everywhere], name=NEXT_CACHE, axis=3)
+
+
+def carry_columns(graph: Graph, layers: Sequence[tuple[str, str]]) -> None:
+    """Read the caches of all layers from one input, and give out what this call adds to them.
+
+    The input `cached_columns` is [B, K, L, D], the output `new_columns` [B, N, L, D]: a column of
+    all layers for each token.
+
+    Args:
+        graph: gets the nodes and the output; the input is not declared.
+        layers: of each its cache, an input [B, D, K], and its next one, an output.
+
+    Raises:
+        PrepareError: a next cache is not the end of the cache and this call's columns.
+    """
+    added = []
+    for layer, (before, after) in enumerate(layers):
+        joint = _joint(graph, before, after)
+        back = graph.producer(joint.input[1])
+        if back is not None and swaps_time(back):
+            columns = back.input[0]
+        else:
+            columns = graph.add("Transpose", [joint.input[1]], perm=[0, 2, 1])
+        cached = graph.add("Gather", [CACHED_COLUMNS, graph.constant(layer, np.int64)], axis=2)
+        both = graph.add("Concat", [cached, columns], axis=1)
+        graph.replace_uses(joint.output[0], graph.add("Transpose", [both], perm=[0, 2, 1]))
+        added.append(graph.unsqueeze(columns, 2))
+    # Apart from the output, so that what is joined may be float16 while this is float32.
+    graph.add("Identity", [graph.add("Concat", added, axis=2)], name=NEW_COLUMNS)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from asr_server.graphs.graph import MICROSOFT, Graph
-from asr_server.graphs.nodes import attribute_value
+from asr_server.graphs.nodes import attribute_value, swaps_time
 
 _ZERO = np.zeros((), np.float32)
 _END = np.iinfo(np.int64).max
@@ -103,26 +103,17 @@ def _match(graph: Graph, node: NodeProto) -> _Convolution | None:
     if padding is not None and (more := _zeros_around_time(graph, padding)) is not None:
         source, pads = padding.input[0], (pads[0] + more[0], pads[1] + more[1])
     before = graph.producer(source)
-    from_frames = _swaps_time(before)
+    from_frames = swaps_time(before)
     if before is not None and from_frames:
         source = before.input[0]
     result = node.output[0]
     readers = graph.consumers(result)
-    to_frames = len(readers) == 1 and _swaps_time(readers[0])
+    to_frames = len(readers) == 1 and swaps_time(readers[0])
     if to_frames:
         result = readers[0].output[0]
     if {node.output[0], result} & set(graph.output_names):
         return None
     return _Convolution(node, weight, source, from_frames, result, to_frames, (pads[0], pads[1]))
-
-
-def _swaps_time(node: NodeProto | None) -> bool:
-    """Tell whether a node turns [B, T, C] into [B, C, T] or back."""
-    return (
-        node is not None
-        and node.op_type == "Transpose"
-        and list(attribute_value(node, "perm", [])) == [0, 2, 1]
-    )
 
 
 def _zeros_around_time(graph: Graph, node: NodeProto) -> tuple[int, int] | None:

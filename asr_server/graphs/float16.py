@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from asr_server.graphs.activations import measure_peaks
+from asr_server.graphs.caches import CACHED_COLUMNS
 from asr_server.graphs.element_types import drop_idle_nodes, element_types
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.feeds import Feed
@@ -203,14 +204,15 @@ def _float16_nodes(graph: Graph) -> set[int]:
     """Return the indices of the nodes that shall compute in float16.
 
     They are those behind the first layer normalisation that are neither of the predictor nor of
-    the end. What a streaming decoder takes from its encoder is behind the encoder's last one.
+    the end. What a streaming decoder takes from its encoder is behind the encoder's last one, what
+    it remembers behind its own.
     """
     types = element_types(graph)
     norms = [node for node in graph.nodes if node.op_type == "LayerNormalization"]
     normalised = [node.output[0] for node in norms]
     operators = _OPERATORS
     if HIDDEN in graph.input_types:
-        normalised.append(HIDDEN)
+        normalised += [HIDDEN, CACHED_COLUMNS]
         operators -= _WITHOUT_CPU_KERNEL
     behind_norms = values_behind(graph, normalised)
     outputs = set(graph.output_names)

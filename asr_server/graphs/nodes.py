@@ -16,6 +16,15 @@ def attribute_value(node: NodeProto, name: str, default: Any = None) -> Any:
     return default
 
 
+def swaps_time(node: NodeProto | None) -> bool:
+    """Tell whether a node turns [B, T, C] into [B, C, T] or back."""
+    return (
+        node is not None
+        and node.op_type == "Transpose"
+        and list(attribute_value(node, "perm", [])) == [0, 2, 1]
+    )
+
+
 def used_names(node: NodeProto) -> set[str]:
     """Return the tensors a node reads, those its subgraphs take from outside included."""
     names = {name for name in node.input if name}

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from asr_server.graphs import masks, patterns
-from asr_server.graphs.caches import add_next_cache, flat_lengths, joined_cache
+from asr_server.graphs.caches import (
+    CACHED_COLUMNS,
+    NEW_COLUMNS,
+    carry_columns,
+    flat_lengths,
+)
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.front_end import INPUTS as FRONT_END_INPUTS
 from asr_server.graphs.front_end import POSITIONS, FrontEnd
@@ -26,7 +31,10 @@ ENCODER_LOOP = RowLoop(
 )
 DECODER_LOOP = RowLoop(
     cuts={"hidden": "hidden_lengths", "acoustic_embeds": "embeds_lengths"},
-    widths=token_widths(of="acoustic_embeds"),
+    widths={
+        **token_widths(of="acoustic_embeds"),
+        NEW_COLUMNS: Width(1, of="acoustic_embeds"),
+    },
 )
 
 
@@ -88,9 +96,9 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
 
     Returns:
         How often each edit was made. The inputs are now `hidden` [B, T, D], `hidden_lengths`
-        [B, 1], `acoustic_embeds` [B, N, D], `embeds_lengths` [B, 1] and `cache` [B, L, D, K], the
-        outputs `token_ids`, `token_scores` [B, N], `candidate_ids`, `candidate_scores` [B, N, C]
-        and `next_cache` [B, L, D, K].
+        [B, 1], `acoustic_embeds` [B, N, D], `embeds_lengths` [B, 1] and `cached_columns`
+        [B, K, L, D], the outputs `token_ids`, `token_scores` [B, N], `candidate_ids`,
+        `candidate_scores` [B, N, C] and `new_columns` [B, N, L, D].
 
     Raises:
         PrepareError: the graph does not have the expected patterns.
@@ -102,7 +110,7 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
         DECODER_INPUTS + [f"{IN_CACHE}{i}" for i in layers],
         DECODER_OUTPUTS + [f"{OUT_CACHE}{i}" for i in layers],
     )
-    joined = [joined_cache(graph, f"{IN_CACHE}{i}", f"{OUT_CACHE}{i}") for i in layers]
+    carry_columns(graph, [(f"{IN_CACHE}{i}", f"{OUT_CACHE}{i}") for i in layers])
     frame_maxima = patterns.length_maxima(graph, "enc_len")
     token_maxima = patterns.length_maxima(graph, "acoustic_embeds_len")
     num_frames, num_tokens = graph.dim("hidden", 1), graph.dim("acoustic_embeds", 1)
@@ -121,25 +129,21 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
     embeds = masks.keep_where(graph, graph.unsqueeze(tokens, 2), "acoustic_embeds")
     size_readers = [n.output[0] for n in graph.consumers("acoustic_embeds") if n.op_type == "Shape"]
     graph.replace_uses("acoustic_embeds", embeds, except_for=[embeds, *size_readers])
-    for i in layers:
-        layer = graph.add("Gather", ["cache", graph.constant(i, np.int64)], axis=1)
-        graph.replace_uses(f"{IN_CACHE}{i}", layer)
-    add_next_cache(graph, joined, embeds_lengths)
     end_in_token_ids(graph, "logits")
-    cache = (FLOAT, ["batch", "layers", "hidden_size", "cache_columns"])
+    column = ["layers", "hidden_size"]
     graph.set_inputs(
         {
             "hidden": (FLOAT, ["batch", "frames", "hidden_size"]),
             "hidden_lengths": (INT32, ["batch", 1]),
             "acoustic_embeds": (FLOAT, ["batch", "tokens", "hidden_size"]),
             "embeds_lengths": (INT32, ["batch", 1]),
-            "cache": cache,
+            CACHED_COLUMNS: (FLOAT, ["batch", "columns", *column]),
         }
     )
     graph.set_outputs(
         {
             **token_outputs("tokens"),
-            "next_cache": cache,
+            NEW_COLUMNS: (FLOAT, ["batch", "tokens", *column]),
         }
     )
     graph.finish()

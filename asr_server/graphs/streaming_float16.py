@@ -36,7 +36,7 @@ def convert_streaming(
 
     Args:
         encoder: fbank and positions -> hidden, alphas, as `prepare` writes it.
-        decoder: hidden, acoustic_embeds, cache -> tokens, next_cache, likewise.
+        decoder: hidden, acoustic_embeds, cached_columns -> tokens, new_columns, likewise.
         encoder_feeds: inputs of real windows, one run each: to calibrate, and to report.
         decoder_feeds: what the float32 encoder and CIF made of them.
         threads: CPU threads of the report.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from asr_server.graphs.caches import CACHED_COLUMNS
 from asr_server.graphs.graph import Graph
 from asr_server.models.names import GraphKind
 
@@ -88,7 +89,7 @@ def _decoder(source: Graph) -> dict[str, WarmUpInput]:
         "hidden_lengths": _length(_POSITIONS),
         "acoustic_embeds": WarmUpInput(_FP32, (_TOKENS, sizes[0])),
         "embeds_lengths": _length(_TOKENS),
-        "cache": WarmUpInput(_FP32, (layers, *sizes)),
+        CACHED_COLUMNS: WarmUpInput(_FP32, (sizes[1], layers, sizes[0])),
     }
 
 

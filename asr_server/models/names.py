@@ -60,5 +60,5 @@ OnnxRuntime = Literal["1.19", "1.25"]
 """The oldest release that has to read a graph for a GPU; 1.25 brings operators that 1.19 lacks."""
 
 # Counted up when the contract between prepared graphs and what serves them changes.
-PREPARED_FORMAT = 6
+PREPARED_FORMAT = 7
 EMBEDDED_NAME = "embedded"  # of the small models that come along, among those that are kept

@@ -42,7 +42,7 @@ _OUTPUTS = {
   { name: "token_scores" data_type: TYPE_FP32 dims: [ -1 ] },
   { name: "candidate_ids" data_type: TYPE_INT32 dims: [ -1, -1 ] },
   { name: "candidate_scores" data_type: TYPE_FP32 dims: [ -1, -1 ] },
-  { name: "next_cache" data_type: TYPE_FP32 dims: [ -1, -1, -1 ] }
+  { name: "new_columns" data_type: TYPE_FP32 dims: [ -1, -1, -1 ] }
 ]""",
 }
 

@@ -126,6 +126,20 @@ def test_audio_shorter_than_a_frame_is_empty(tiny, length):
     assert recognise(tiny, [np.zeros(length, np.float32)]) == ""
 
 
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 25])
+def test_a_stream_remembers_the_last_columns(tiny, count):
+    """As many as the cache has, in their order; what the window's batch had besides is let go."""
+    stream = tiny.recogniser().open(DEFAULT_CHUNK_SIZE)
+    before = stream.cache + np.arange(-10, 0, dtype=np.float32)[:, None, None]
+    stream.cache = before
+    batch = np.zeros((2, 30, *before.shape[1:]), np.float32)
+    batch[1, :count] += np.arange(count, dtype=np.float32)[:, None, None]
+    stream.remember(batch[1, :count])
+    assert stream.cache.shape == before.shape
+    assert (stream.cache == np.arange(count - 10, count)[:, None, None]).all()
+    assert not np.shares_memory(stream.cache, batch)
+
+
 def test_times_are_ordered_and_inside_the_stream(tiny, speech):
     samples = speech[:48_000]
     session = Session(tiny.recogniser(), FBANK, DEFAULT_CHUNK_SIZE)

@@ -10,6 +10,7 @@ the work as the two sequence models do, each with the state that it owns.
 from asr_core.streaming.frontend import StreamingFrontend, Windows, no_windows
 from asr_core.streaming.graphs import DECODER_OUTPUTS, ENCODER_OUTPUTS
 from asr_core.streaming.recogniser import (
+    CACHE_FILE,
     ROW_MS,
     Step,
     Stream,
@@ -25,6 +26,7 @@ from asr_core.streaming.requests import (
 )
 
 __all__ = [
+    "CACHE_FILE",
     "DECODER_OUTPUTS",
     "ENCODER_OUTPUTS",
     "ROW_MS",

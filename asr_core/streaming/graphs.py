@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
+Columns = NDArray[np.floating[Any]]  # of the decoder's cache: float32 or float16
 
 ENCODER_OUTPUTS = ("hidden", "alphas")
 DECODER_OUTPUTS = (
@@ -50,7 +51,7 @@ class StreamingDecoder(Protocol):
         hidden_lengths: Int,
         acoustic_embeds: Float,
         embeds_lengths: Int,
-        cached_columns: Float,
+        cached_columns: Columns,
     ) -> Sequence[NDArray[Any]]:
         """Decode the tokens of a batch of windows.
 

@@ -12,17 +12,21 @@ from numpy.typing import NDArray
 
 from asr_contract import ChunkSize
 from asr_contract.tensors import HOTWORDS_LEFT_OUT, IS_FINAL, TEXT, TRANSCRIPTS
+from asr_contract.text_files import read_json
 from asr_core.config import load_config
 from asr_core.decoding import Decoder, PositionSearch, repeat_left_out
 from asr_core.features import FRAME_SHIFT_MS, LFR_SHIFT, LFR_WINDOW
 from asr_core.paraformer import BLANK, END, SPECIAL_PIECES, CifIntegrator, Fires, load_pieces
 from asr_core.streaming.frontend import PADDING, Windows
-from asr_core.streaming.graphs import Float, Int, StreamingDecoder, StreamingEncoder
+from asr_core.streaming.graphs import Columns, Float, Int, StreamingDecoder, StreamingEncoder
 from asr_core.streaming.text import StreamingText
 from asr_core.text import DecodedWord, pack_words
 
 Item = TypeVar("Item")
 Number = TypeVar("Number", np.float32, np.int32)
+
+CACHE_FILE = "decoder_cache.json"
+"""Beside `config.yaml` where the installed decoder's cache is not float32: {"dtype": "float16"}."""
 
 ROW_MS = LFR_SHIFT * FRAME_SHIFT_MS  # one encoder row
 
@@ -35,18 +39,20 @@ class StreamingModel:
         pieces: the vocabulary, id to piece.
         hidden_size: D, width of encoder and decoder.
         cache_shape: [K, layers, D] of the decoder's cache.
+        cache_dtype: "float32" or "float16".
         threshold, tail_threshold: of the CIF integrator.
     """
 
     pieces: Sequence[str]
     hidden_size: int
     cache_shape: tuple[int, int, int]
+    cache_dtype: str
     threshold: float
     tail_threshold: float
 
 
 def load_streaming_model(model_dir: Path) -> StreamingModel:
-    """Read `config.yaml` and `tokens.json`.
+    """Read `config.yaml`, `tokens.json` and, where there is one, `CACHE_FILE`.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -54,11 +60,14 @@ def load_streaming_model(model_dir: Path) -> StreamingModel:
     """
     config = load_config(model_dir)
     hidden_size = int(config["encoder_conf"]["output_size"])
+    cache_file = model_dir / CACHE_FILE
+    cache_dtype = read_json(cache_file)["dtype"] if cache_file.is_file() else "float32"
     decoder, predictor = config["decoder_conf"], config["predictor_conf"]
     return StreamingModel(
         pieces=load_pieces(model_dir),
         hidden_size=hidden_size,
         cache_shape=(int(decoder["kernel_size"]) - 1, int(decoder["num_blocks"]), hidden_size),
+        cache_dtype=cache_dtype,
         threshold=float(predictor["threshold"]),
         tail_threshold=float(predictor["tail_threshold"]),
     )
@@ -79,11 +88,11 @@ class Stream:
         self.open_spans: list[tuple[int, int]] = []  # of the tokens that the search may change
         self.left_out = left_out  # what is wrong with hotwords that are not used
         self.cif = CifIntegrator(model.hidden_size, model.threshold, model.tail_threshold)
-        self.cache = np.zeros(model.cache_shape, np.float32)
+        self.cache = np.zeros(model.cache_shape, model.cache_dtype)
         self.transcript = StreamingText()
         self.last_position = 0
 
-    def remember(self, columns: Float) -> None:
+    def remember(self, columns: Columns) -> None:
         """Let the decoder's cache end with the columns [n, layers, D] of the last tokens."""
         size = len(self.cache)
         self.cache = np.concatenate([self.cache[len(columns) :], columns[-size:]])

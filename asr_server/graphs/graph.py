@@ -232,6 +232,8 @@ class Graph:
         """Give the tensor `old` the name `new` at its producer and all its readers."""
         node = self._producers.pop(old)
         node.output[list(node.output).index(old)] = new
+        if node.name == f"{old}_node":  # of ours; a name is a node's own, too
+            node.name = f"{new}_node"
         self._producers[new] = node
         self._taken.add(new)
         self.replace_uses(old, new)
@@ -246,6 +248,15 @@ class Graph:
                 value.type.tensor_type.elem_type = element_type
         cast = self.cast(name, old)
         self.replace_uses(name, cast, except_for=[cast])
+
+    def retype_output(self, name: str, element_type: int) -> None:
+        """Let an output, which nothing inside reads, take another element type."""
+        computed = self.fresh_name(name)
+        self.rename_output_of(name, computed)
+        self.add("Cast", [computed], name=name, to=element_type)
+        for value in self._proto.output:
+            if value.name == name:
+                value.type.tensor_type.elem_type = element_type
 
     def set_inputs(self, inputs: dict[str, tuple[int, Dims]]) -> None:
         """Declare the inputs: name to element type and dimensions (a string is symbolic).

@@ -17,6 +17,12 @@ from asr_server.graphs.ragged import RAGGED, end_to_end, shape_input
 
 Outputs = dict[str, NDArray[Any]]
 
+_TYPES: dict[str, type[np.generic]] = {
+    "tensor(float16)": np.float16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
+
 
 class Session:
     """An ONNX model in ONNX Runtime on the CPU.
@@ -69,9 +75,8 @@ class Session:
         for name in RAGGED:
             if shape_input(name) in self._types and shape_input(name) not in feed:
                 feed = {**feed, **end_to_end(name, feed[name])}
-        integers = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
         typed = {
-            name: np.asarray(feed[name], integers.get(element_type, np.float32))
+            name: np.asarray(feed[name], _TYPES.get(element_type, np.float32))
             for name, element_type in self._types.items()
         }
         try:

@@ -15,8 +15,11 @@ from asr_contract.text_files import read_json
 from asr_core.features import LIMITS_FILE
 from asr_core.paraformer import EMBEDDER_FILE, SEGMENTATION_FILE
 from asr_core.sensevoice import NUM_TAG_FRAMES
+from asr_core.streaming import CACHE_FILE
 from asr_server.errors import InstallError
 from asr_server.graphs import TAKES_HOTWORDS, Report, WarmUpInput, convert_embedder, prepare
+from asr_server.graphs.caches import CACHED_COLUMNS
+from asr_server.graphs.streaming_float16 import halve_cache
 from asr_server.install.tables import check_tables
 from asr_server.models import (
     MANIFEST,
@@ -35,6 +38,8 @@ from asr_server.models.config_blocks import (
     set_gpu_file,
     set_warm_up,
 )
+
+_SEARCH, _DECODER = "streaming_cif_search", "streaming_decoder"
 
 
 def install(
@@ -104,6 +109,7 @@ def install(
         put_hotword_files(kind, repository, hotword_files)
         put_optional_files(kind, source, repository)
         write_limits(kind, repository, reports[0])
+        (repository / _SEARCH / VERSION / CACHE_FILE).unlink(missing_ok=True)  # a former model's
         for graph in kind.graphs:
             for path in (Path(scratch) / graph.model).iterdir():
                 path.replace(version_folder(repository, graph.model) / path.name)
@@ -136,9 +142,27 @@ def put_beside(kind: ModelKind, of_gpu: Path, repository: Path) -> None:
         of_gpu: where it is installed for GPUs; the graphs are moved.
         repository: where it is installed for the CPU.
     """
+    if (of_gpu / _SEARCH / VERSION / CACHE_FILE).is_file():
+        carry_half_cache(repository)  # one search serves both
     for graph in kind.graphs:
         source = version_folder(of_gpu, graph.model) / GRAPH
         source.replace(version_folder(repository, graph.model) / GPU_GRAPH)
+
+
+def carry_half_cache(repository: Path) -> None:
+    """Let an installed streaming Paraformer carry its decoder's cache in float16.
+
+    The decoder's graph, what it is run on before it serves, and the search are told.
+    """
+    folder = version_folder(repository, _DECODER)
+    halve_cache(folder / GRAPH)
+    manifest = read_json(folder / MANIFEST)
+    for name, each in manifest["preparation"]["warm_up"].items():
+        if name == CACHED_COLUMNS:
+            each["data_type"] = "TYPE_FP16"
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+    path = version_folder(repository, _SEARCH) / CACHE_FILE
+    path.write_text(json.dumps({"dtype": "float16"}) + "\n", encoding="utf-8")
 
 
 def write_config(model: Path) -> None:

@@ -16,7 +16,7 @@ from asr_server.graphs import ConversionReport, Report, convert
 from asr_server.graphs.streaming_float16 import convert_streaming
 from asr_server.install.agreement import LOADERS, Agreement, count_agreement
 from asr_server.install.installed import Material, StreamFeeds, load_paraformer_online
-from asr_server.install.into_repository import install
+from asr_server.install.into_repository import carry_half_cache, install
 from asr_server.install.layout import graph_file, has_graphs
 from asr_server.install.rounding import check_scores, check_weights
 from asr_server.models import (
@@ -190,6 +190,7 @@ def _convert_stream(
     load_paraformer_online(fp32, feeds=feeds)(material)
     encoder, decoder = (repository / graph for graph in graphs)
     conversion = convert_streaming(encoder, decoder, feeds.encoder, feeds.decoder)
+    carry_half_cache(repository)
     for graph in graphs:
         check_weights(fp32 / graph, repository / graph)
     return conversion

@@ -74,7 +74,7 @@ class BareStreaming:
             "hidden_lengths": np.full((batch, 1), rows, np.int32),
             "acoustic_embeds": embeds,
             "embeds_lengths": np.full((batch, 1), TOKENS_PER_CHUNK, np.int32),
-            "cached_columns": np.zeros((batch, *self._model.cache_shape), np.float32),
+            "cached_columns": np.zeros((batch, *self._model.cache_shape), self._model.cache_dtype),
         }
         self._decoder.run(None, tokens)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from asr_contract.cores import usable_cores
+from asr_core.streaming import CACHE_FILE
 from asr_server.models import KINDS, VERSION, copy_repository
 from asr_server.places import ONNXRUNTIME_BACKEND
 from asr_server.run import TritonServer, count_instances
@@ -32,17 +33,24 @@ CALL = 96  # windows in one call, as on a GPU
 FULL_SIZE = {"hidden": 512, "layers": 16, "kernel": 11}
 SEARCH, FRONT_END = "streaming_cif_search", "streaming_feature_extractor"
 _WARM_UP_S = 3.0
-_OUTPUTS = {
+_TENSORS = {
     "streaming_encoder": """output [
   { name: "hidden" data_type: TYPE_FP32 dims: [ -1, -1 ] },
   { name: "alphas" data_type: TYPE_FP32 dims: [ -1 ] }
 ]""",
-    "streaming_decoder": """output [
+    "streaming_decoder": """input [
+  { name: "hidden" data_type: TYPE_FP32 dims: [ -1, -1 ] },
+  { name: "hidden_lengths" data_type: TYPE_INT32 dims: [ 1 ] },
+  { name: "acoustic_embeds" data_type: TYPE_FP32 dims: [ -1, -1 ] },
+  { name: "embeds_lengths" data_type: TYPE_INT32 dims: [ 1 ] },
+  { name: "cached_columns" data_type: TYPE_FP16 dims: [ -1, -1, -1 ] }
+]
+output [
   { name: "token_ids" data_type: TYPE_INT32 dims: [ -1 ] },
   { name: "token_scores" data_type: TYPE_FP32 dims: [ -1 ] },
   { name: "candidate_ids" data_type: TYPE_INT32 dims: [ -1, -1 ] },
   { name: "candidate_scores" data_type: TYPE_FP32 dims: [ -1, -1 ] },
-  { name: "new_columns" data_type: TYPE_FP32 dims: [ -1, -1, -1 ] }
+  { name: "new_columns" data_type: TYPE_FP16 dims: [ -1, -1, -1 ] }
 ]""",
 }
 
@@ -121,7 +129,7 @@ def measure_streams(
             parameters = {"run_s": str(run_s), "runs_file": str(file)}
             parameters["backend"] = str(ONNXRUNTIME_BACKEND)
             path = repository / model
-            put_stand_in(path, "streaming.py", MAX_BATCH, parameters, _OUTPUTS[model])
+            put_stand_in(path, "streaming.py", MAX_BATCH, parameters, _TENSORS[model])
         _size_search(repository / SEARCH)
         with TritonServer([repository], log=work / "server.log", instances=instances) as server:
             server.wait_ready(START_TIMEOUT_S)
@@ -146,7 +154,7 @@ def measure_streams(
 
 
 def _size_search(model: Path) -> None:
-    """Give the search the embedded vocabulary, the full model's sizes, and calls as on a GPU."""
+    """Give the search the embedded vocabulary, the full model's sizes, cache and calls of a GPU."""
     folder = model / VERSION
     shutil.copy(KIND.embedded / "tokens.json", folder)
     config = yaml.safe_load((KIND.embedded / "config.yaml").read_text(encoding="utf-8"))
@@ -154,6 +162,7 @@ def _size_search(model: Path) -> None:
     config["decoder_conf"]["num_blocks"] = FULL_SIZE["layers"]
     config["decoder_conf"]["kernel_size"] = FULL_SIZE["kernel"]
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (folder / CACHE_FILE).write_text('{"dtype": "float16"}', encoding="utf-8")
     path = model / "config.pbtxt"
     text = path.read_text(encoding="utf-8")
     for key, value in (("max_batch_size", CALL), ("parallel_batches", 1)):

@@ -13,7 +13,7 @@ STAND_INS = Path(__file__).with_name("stand_in")
 
 
 def put_stand_in(
-    model: Path, program: str, max_batch: int, parameters: Mapping[str, str], outputs: str = ""
+    model: Path, program: str, max_batch: int, parameters: Mapping[str, str], tensors: str = ""
 ) -> None:
     """Let a Python program answer in the place of a model's graph.
 
@@ -22,7 +22,7 @@ def put_stand_in(
         program: name of a file in `stand_in`.
         max_batch: rows that it takes.
         parameters: that it gets.
-        outputs: as in a configuration, where the model's leaves them to its graph.
+        tensors: inputs or outputs, as in a configuration that does not leave them to its graph.
     """
     shutil.copy(STAND_INS / program, model / VERSION / "model.py")
     path = model / "config.pbtxt"
@@ -35,7 +35,7 @@ def put_stand_in(
     text = re.sub(r"# >>> configure_gpu.*", "", text, flags=re.DOTALL)
     text = text.replace('backend: "onnxruntime"', 'backend: "python"')
     text = text.replace("KIND_AUTO", "KIND_CPU").replace("reshape: { shape: [ ] }", "")
-    text = re.sub(r"max_batch_size: \d+", f"max_batch_size: {max_batch}", text) + "\n" + outputs
+    text = re.sub(r"max_batch_size: \d+", f"max_batch_size: {max_batch}", text) + "\n" + tensors
     for key, value in parameters.items():
         text += f'\nparameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
     path.write_text(text + "\n")

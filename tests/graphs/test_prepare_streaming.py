@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import onnxruntime
 import pytest
 
 from asr_server.graphs import FrontEnd, Report, load_front_end, prepare, read_metadata
+from asr_server.graphs.float16 import to_float16
+from asr_server.graphs.streaming_float16 import halve_cache
 from tests.graphs.graph_rows import MODELS
 from tests.lab.test_random_models import ONLINE_NAMES
 
@@ -317,3 +320,26 @@ def test_nothing_loops_and_no_logits_are_left(
     for path in prepared(variant).paths.values():
         operators = {node.op_type for node in onnx.load(path).graph.node}
         assert operators.isdisjoint({"Loop", "If", "NonZero", "ScatterND"})
+
+
+@pytest.mark.parametrize("variant", FP32, ids="".join)
+def test_a_float16_decoder_loses_nothing_by_a_cache_in_float16(
+    variant: tuple[str, str], prepared: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    """It rounds what it remembers itself: both graphs give the same bits, stream after stream."""
+    source = prepared(variant)
+    calls = decoder_calls(source)
+    path, halved = tmp_path / "decoder.onnx", tmp_path / "halved.onnx"
+    model = onnx.load(source.paths["decoder"])
+    to_float16(model, [decoder_feed([call]) for call in calls], threads=1)
+    onnx.save(model, path)
+    shutil.copy(path, halved)
+    halve_cache(halved)
+    whole, half = open_session(path), open_session(halved)
+    feed = decoder_feed(calls, extra=2)
+    expected = whole.run(None, feed)
+    outputs = half.run(None, {**feed, "cached_columns": feed["cached_columns"].astype(np.float16)})
+    for value, want, got in zip(half.get_outputs(), expected, outputs, strict=True):
+        is_cache = value.name == "new_columns"
+        assert got.dtype == (np.float16 if is_cache else want.dtype)
+        np.testing.assert_array_equal(got, want, err_msg=value.name)

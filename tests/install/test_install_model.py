@@ -52,9 +52,10 @@ def test_an_installed_repository_has_every_file_its_models_read(kind, repository
         path = repository / graph.model / "1" / "model.onnx"
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         config = (repository / graph.model / "config.pbtxt").read_text()
-        names = [value.name for value in session.get_inputs()]
-        if "output [" in config:  # else Triton completes it from the file
-            names += [value.name for value in session.get_outputs()]
+        names = []
+        for part, values in (("input", session.get_inputs()), ("output", session.get_outputs())):
+            if f"\n{part} [" in config:  # else Triton completes it from the file
+                names += [value.name for value in values]
         for name in names:  # an input, an output, or what Triton makes of another input
             assert f'name: "{name}"' in config or f'target_name: [ "{name}" ]' in config
 

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 from packaging.version import Version
 
+from asr_core.streaming import load_streaming_model
 from asr_server.commands.install import main
 from asr_server.errors import InstallError
 from asr_server.graphs import read_metadata
@@ -121,6 +122,22 @@ def test_both_graphs_of_a_stream_in_float16(tmp_path, capsys):
     assert conversion["batch_tokens"] > 50
     assert conversion["batch_changed_ids"] <= 1
     assert conversion["float16"]["too_large_nodes"] == 0
+    decoder, search = repository / "streaming_decoder", repository / "streaming_cif_search"
+    assert types_of_cache(decoder / "1" / "model_gpu.onnx") == ["tensor(float16)"] * 2
+    assert types_of_cache(decoder / "1" / "model.onnx") == ["tensor(float16)"] * 2
+    assert load_streaming_model(search / "1").cache_dtype == "float16"
+    assert (decoder / "config.pbtxt").read_text().count("TYPE_FP16") == 1  # of the warm-up
+    assert main([kind.name, *places]) == 0
+    assert types_of_cache(decoder / "1" / "model.onnx") == ["tensor(float)"] * 2
+    assert load_streaming_model(search / "1").cache_dtype == "float32"
+    assert "TYPE_FP16" not in (decoder / "config.pbtxt").read_text()
+
+
+def types_of_cache(decoder):
+    """Types in which a graph takes and gives columns of the cache."""
+    session = onnxruntime.InferenceSession(str(decoder), providers=["CPUExecutionProvider"])
+    tensors = (*session.get_inputs(), *session.get_outputs())
+    return [each.type for each in tensors if each.name in ("cached_columns", "new_columns")]
 
 
 def test_a_graph_for_gpus_goes_with_its_configuration(tmp_path, capsys):

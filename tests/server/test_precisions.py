@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from asr_server.commands.install import main
+from asr_server.install.installed import Material, load_paraformer_online
 from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServer
 from tests.recordings import mixed_lengths
 from tests.serving import RawClient, running
+from tests.streams import Stream
 
 
 @pytest.fixture(scope="module", params=["int8", "fp16"])
@@ -21,15 +25,21 @@ def client(request, tmp_path_factory):
         repository = copy_repository(kind, work / kind.repository)
         places = ["--store", str(work / "store"), "--repository", str(repository)]
         assert main([name, "--precision", request.param, *places]) == 0
-        if request.param == "fp16":  # as an instance on a GPU opens it
-            config = repository / kind.encoder / "config.pbtxt"
-            default = 'default_model_filename: "model{}.onnx"'
-            text = config.read_text()
-            assert default.format("") in text
-            config.write_text(text.replace(default.format(""), default.format("_gpu")))
+        if request.param == "fp16":
+            open_graphs_for_gpu(kind, repository)
         repositories.append(repository)
     with running(TritonServer(repositories, log=work / "server.log")) as server:
         yield RawClient(server)
+
+
+def open_graphs_for_gpu(kind, repository):
+    """Let every instance open what one on a GPU does."""
+    for graph in kind.graphs:
+        config = repository / graph.model / "config.pbtxt"
+        default = 'default_model_filename: "model{}.onnx"'
+        text = config.read_text()
+        assert default.format("") in text
+        config.write_text(text.replace(default.format(""), default.format("_gpu")))
 
 
 @pytest.mark.parametrize("kind", ["paraformer", "sensevoice"])
@@ -39,3 +49,26 @@ def test_rows_of_one_request_say_what_each_says_alone(client, kind):
     width = max(map(len, recordings)) + 20_000
     assert client.recognise(kind, recordings, width=width) == alone
     assert sum(bool(answer.text) for answer in alone) >= 6
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_streams_say_the_same_while_their_cache_is_carried_in_float16(tmp_path, device):
+    """Both graphs of an installation in fp16 take it; together or not, streams keep their text."""
+    kind = KINDS["paraformer-online"]
+    repository = copy_repository(kind, tmp_path / kind.repository)
+    places = ["--store", str(tmp_path / "store"), "--repository", str(repository)]
+    assert main([kind.name, *places]) == 0
+    recordings = mixed_lengths(4, 2.0, 8.0, seed=7)
+    in_fp32 = load_paraformer_online(repository)(Material(recordings, []))
+    assert main([kind.name, "--precision", "fp16", *places]) == 0
+    if device == "gpu":
+        open_graphs_for_gpu(kind, repository)
+    with (
+        running(TritonServer([repository], log=tmp_path / "server.log")) as server,
+        ThreadPoolExecutor(len(recordings)) as pool,
+    ):
+        alone = [Stream(server).run(samples) for samples in recordings]
+        together = [*pool.map(lambda samples: Stream(server).run(samples), recordings)]
+    assert together == alone
+    assert sum(map(bool, alone)) >= 3
+    assert sum(map(str.__eq__, alone, in_fp32)) >= 3

@@ -100,12 +100,12 @@ def encode(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def decode(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a token for each embedding, and what is to be remembered of it."""
-    shape = inputs["acoustic_embeds"].shape[:2]
+    shape, cached = inputs["acoustic_embeds"].shape[:2], inputs["cached_columns"]
     ids = np.full(shape, FIRST_ID, np.int32) + np.arange(shape[1], dtype=np.int32) % IDS
     return {
         "token_ids": ids,
         "token_scores": np.full(shape, -0.1, np.float32),
         "candidate_ids": ids[..., None] + np.arange(CANDIDATES, dtype=np.int32),
         "candidate_scores": np.full((*shape, CANDIDATES), -0.1, np.float32),
-        "new_columns": np.zeros((*shape, *inputs["cached_columns"].shape[2:]), np.float32),
+        "new_columns": np.zeros((*shape, *cached.shape[2:]), cached.dtype),
     }

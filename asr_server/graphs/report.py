@@ -12,7 +12,6 @@ from onnx import ModelProto
 
 from asr_server.graphs.warm_up import WarmUpInput
 from asr_server.models.names import (
-    PREPARED_FORMAT,
     Device,
     ExportedPrecision,
     GraphKind,
@@ -21,7 +20,7 @@ from asr_server.models.names import (
 
 TAKES_HOTWORDS: frozenset[GraphKind] = frozenset({"contextual_paraformer", "seaco_paraformer"})
 
-PREPARED_BY = f"triton-asr prepare_onnx {PREPARED_FORMAT}"
+PREPARED_BY = "triton-asr prepare_onnx"
 _PREFIX = "asr."
 
 

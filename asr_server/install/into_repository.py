@@ -23,11 +23,11 @@ from asr_server.graphs.streaming_float16 import halve_cache
 from asr_server.install.tables import check_tables
 from asr_server.models import (
     MANIFEST,
-    PREPARED_FORMAT,
     VERSION,
     Device,
     ModelKind,
     OnnxRuntime,
+    prepared_format,
     version_folder,
 )
 from asr_server.models.config_blocks import (
@@ -95,7 +95,7 @@ def install(
                 onnxruntime=onnxruntime,
             )
             manifest = {
-                "format": PREPARED_FORMAT,
+                "format": prepared_format(kind.name),
                 "source": source.name,
                 "onnx": name,
                 "preparation": asdict(report),

@@ -20,7 +20,7 @@ from typing import Any
 from asr_contract.text_files import read_json
 from asr_server.errors import InstallError
 from asr_server.install.into_repository import fitted_config
-from asr_server.models import MANIFEST, PREPARED_FORMAT, VERSION
+from asr_server.models import MANIFEST, VERSION, prepared_format
 from asr_server.models.config_blocks import CONFIG
 
 # What belongs to a model repository and not to the model that is installed in it.
@@ -83,7 +83,7 @@ def find_model(store: Path, kind: str, name: str) -> StoredModel:
     of_kind = [model for model in list_models(store) if model.kind == kind]
     for model in of_kind:
         if model.name == name:
-            if model.manifest().get("format") != PREPARED_FORMAT:
+            if model.manifest().get("format") != prepared_format(kind):
                 raise InstallError(
                     f"{model.directory}: prepared by an older version, whose graphs this one does "
                     "not serve; install it again"

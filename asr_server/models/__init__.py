@@ -9,7 +9,6 @@ from asr_server.models.kinds import KINDS, ExportedGraph, ModelKind
 from asr_server.models.names import (
     DEFAULT_RECIPE,
     EMBEDDED_NAME,
-    PREPARED_FORMAT,
     ConvertedPrecision,
     Device,
     ExportedPrecision,
@@ -20,6 +19,7 @@ from asr_server.models.names import (
     OnnxRuntime,
     RecipeChoice,
     ServedPrecision,
+    prepared_format,
 )
 from asr_server.models.published import PUBLISHED_MODELS
 from asr_server.models.repositories import (
@@ -42,7 +42,6 @@ __all__ = [
     "EMBEDDED_NAME",
     "KINDS",
     "MANIFEST",
-    "PREPARED_FORMAT",
     "PUBLISHED_MODELS",
     "VERSION",
     "ConvertedPrecision",
@@ -66,6 +65,7 @@ __all__ = [
     "models_of",
     "models_without",
     "outdated_kinds",
+    "prepared_format",
     "set_up_home",
     "version_folder",
 ]

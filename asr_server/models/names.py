@@ -59,6 +59,13 @@ Device = Literal["cpu", "gpu"]
 OnnxRuntime = Literal["1.19", "1.25"]
 """The oldest release that has to read a graph for a GPU; 1.25 brings operators that 1.19 lacks."""
 
-# Counted up when the contract between prepared graphs and what serves them changes.
-PREPARED_FORMAT = 7
+# Counted up when the contract between prepared graphs and what serves them changes: of all kinds of
+# models, or of one.
+_FORMAT = 6
+_FORMATS = {"paraformer-online": 7}
 EMBEDDED_NAME = "embedded"  # of the small models that come along, among those that are kept
+
+
+def prepared_format(kind: str) -> int:
+    """Return the format in which the graphs of a kind of model are prepared."""
+    return _FORMATS.get(kind, _FORMAT)

@@ -9,7 +9,7 @@ from typing import Any
 
 from asr_contract.text_files import read_json
 from asr_server.models.kinds import KINDS, ModelKind
-from asr_server.models.names import EMBEDDED_NAME, PREPARED_FORMAT
+from asr_server.models.names import EMBEDDED_NAME, prepared_format
 from asr_server.places import ROOT, home
 
 VERSION = "1"  # every model here has one version
@@ -76,7 +76,8 @@ def _is_outdated(kind: ModelKind, repository: Path) -> bool:
     """Return whether it was prepared, or put in, by an older version."""
     if lacking_files(kind, repository):
         return True
-    return any(one.get("format") != PREPARED_FORMAT for one in _manifests(kind, repository))
+    expected = prepared_format(kind.name)
+    return any(one.get("format") != expected for one in _manifests(kind, repository))
 
 
 def _is_embedded(kind: ModelKind, repository: Path) -> bool:

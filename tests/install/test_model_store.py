@@ -11,7 +11,7 @@ from asr_server.errors import InstallError
 from asr_server.install import read_manifest
 from asr_server.install import store as store_module
 from asr_server.install.store import find_model, list_models, new_entry, put_in_place
-from asr_server.models import MANIFEST, PREPARED_FORMAT
+from asr_server.models import MANIFEST, prepared_format
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def fill(entry, name, extra=()):
     for path in ("encoder/1/model.onnx", "scoring/1/tokens.json", *extra):
         (entry / path).parent.mkdir(parents=True, exist_ok=True)
         (entry / path).write_text(name)
-    manifest = {"kind": "paraformer", "name": name, "format": PREPARED_FORMAT}
+    manifest = {"kind": "paraformer", "name": name, "format": prepared_format("paraformer")}
     (entry / "encoder/1" / MANIFEST).write_text(json.dumps(manifest))
 
 

@@ -73,13 +73,20 @@ def children() -> list[psutil.Process]:
 
     Those are Triton's, the doors before it, and what Python's `multiprocessing` keeps for itself.
     """
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "triton" not in child.name()
-        and child.status() != psutil.STATUS_ZOMBIE
-        and not any(name in " ".join(_words(child)) for name in ("asr_server", "multiprocessing"))
-    ]
+    return [child for child in psutil.Process().children(recursive=True) if _counts(child)]
+
+
+def _counts(child: psutil.Process) -> bool:
+    try:
+        return (
+            "triton" not in child.name()
+            and child.status() != psutil.STATUS_ZOMBIE
+            and not any(
+                name in " ".join(_words(child)) for name in ("asr_server", "multiprocessing")
+            )
+        )
+    except psutil.NoSuchProcess:  # it has ended since it was listed
+        return False
 
 
 def _words(process: psutil.Process) -> list[str]:

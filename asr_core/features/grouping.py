@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def group_by_length(lengths: Sequence[int], max_padding: float) -> list[list[int]]:
+def group_by_length(
+    lengths: Sequence[int], max_padding: float, max_frames: int | None = None
+) -> list[list[int]]:
     """Group requests of similar length; each group is to be padded to its longest member.
 
     Taken from the longest down, a request joins a group as long as padding makes up at most
@@ -14,6 +16,7 @@ def group_by_length(lengths: Sequence[int], max_padding: float) -> list[list[int
     Args:
         lengths: length of each request, in frames, at least 1.
         max_padding: 0 (only equal lengths share a group) to below 1.
+        max_frames: of a group of several, padding included; None for any number.
 
     Returns:
         Groups of indices into `lengths`, shortest group first: the quick answers leave first.
@@ -28,7 +31,8 @@ def group_by_length(lengths: Sequence[int], max_padding: float) -> list[list[int
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         length = lengths[index]
         padded = longest * (len(groups[-1]) + 1) if groups else 0
-        if groups and padded - (filled + length) <= max_padding * padded:
+        has_room = bool(groups) and (max_frames is None or padded <= max_frames)
+        if has_room and padded - (filled + length) <= max_padding * padded:
             groups[-1].append(index)
             filled += length
         else:

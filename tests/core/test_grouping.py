@@ -18,6 +18,14 @@ def test_groups_are_a_partition_with_bounded_padding(lengths, max_padding):
         assert 1 - sum(lengths[index] for index in group) / padded <= max_padding + 1e-9
 
 
+@given(LENGTHS, st.floats(0, 0.99), st.integers(1, 2000))
+def test_groups_of_several_are_bounded(lengths, max_padding, max_frames):
+    groups = group_by_length(lengths, max_padding, max_frames)
+    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
+    for group in groups:
+        assert len(group) == 1 or len(group) * max(lengths[i] for i in group) <= max_frames
+
+
 @given(LENGTHS)
 def test_without_padding_exactly_equal_lengths_share_a_group(lengths):
     groups = group_by_length(lengths, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from asr_core.vad import (
 from asr_core.vad.detector import SegmentDetector
 from asr_core.vad.frontend import frame_decibels
 from asr_core.vad.options import VadOptions
+from asr_core.vad.scoring import MAX_BATCH_FRAMES
 from asr_server.install.funasr_vad_reference import VadReference
 from lab.training.exported_graphs import ExportedVad
 from tests.vad_reference import (
@@ -200,6 +202,42 @@ def test_state_does_not_grow():
     half = len(sizes) // 2
     assert max(sizes[half:]) <= max(sizes[:half]) + 16  # counters take a byte more
     assert max(sizes) < 50_000
+
+
+def test_between_requests_nothing_is_kept_of_their_audio():
+    """Pickles do not show what an array without elements is a view of."""
+    vad = ExportedVad(TINY_VAD)
+    streams = [vad.stream() for _ in range(20)]
+    samples = with_pauses(1)[:32_000]  # its frames are 300 KB
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for stream in streams:
+            stream.push(samples, is_final=False)
+            score_streams([stream], vad)
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept < 50_000 * len(streams)
+
+
+def test_runs_of_many_streams_are_bounded():
+    vad = ExportedVad(TINY_VAD)
+    streams = [vad.stream() for _ in range(12)]
+    sizes = []
+
+    def encode(speech, speech_lengths, cache):
+        sizes.append(speech.shape[:2])
+        return vad(speech, speech_lengths, cache)
+
+    for stream in streams:
+        stream.push(with_pauses(0)[: 12 * 16_000], is_final=True)
+    score_streams(streams, encode)
+    assert [rows for rows, _ in sizes[:3]] == [4] * 3
+    assert max(rows * frames for rows, frames in sizes) <= MAX_BATCH_FRAMES
+    assert {tuple(stream.take_segments()) for stream in streams} == {
+        tuple(vad.segments([with_pauses(0)[: 12 * 16_000]])[0])
+    }
 
 
 def request(key, samples, starts=False, ends=False, length=None, **parameters):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from ..samples import PcmFormat
@@ -96,9 +97,13 @@ class Container:
     alignment: int = 2
     inner: tuple[tuple[bytes, bytes], ...] = ()
 
-    @property
-    def _first_bytes(self) -> tuple[bytes, ...]:
-        return (*self.leads, *(name for name, _ in self.inner))
+    @cached_property
+    def _begun(self) -> re.Pattern[bytes]:
+        """Four bytes with which a file or an inner chunk begins, or fewer of them at the end."""
+        leads = [*self.leads, *(name for name, _ in self.inner)]
+        begun = {lead[:size] for lead in leads for size in range(1, _LEAD_BYTES)}
+        ends = [re.escape(lead) + rb"\Z" for lead in sorted(begun)]
+        return re.compile(b"|".join([*map(re.escape, leads), *ends]), re.DOTALL)
 
     def find(self, data: bytes, end: int) -> int:
         """Return where in the data a file begins, before `end`; -1 for nowhere."""
@@ -123,13 +128,8 @@ class Container:
 
     def find_partial(self, data: bytes) -> int:
         """Return from where on the data may be the beginning of a beginning; its length if not."""
-        leads, size = self._first_bytes, len(data)
-        for first in range(max(size - self.pattern_bytes + 1, 0), size):
-            if data.startswith(leads, first):
-                return first
-            if size - first < _LEAD_BYTES and any(lead.startswith(data[first:]) for lead in leads):
-                return first
-        return size
+        found = self._begun.search(data, max(len(data) - self.pattern_bytes + 1, 0))
+        return len(data) if found is None else found.start()
 
 
 def is_placeholder(size: int) -> bool:

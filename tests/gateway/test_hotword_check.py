@@ -28,8 +28,8 @@ class Models:
         return Transcript("", model, 0.1, [], warnings=unspelt)
 
 
-def usable(check: HotwordCheck, asked: str) -> tuple[str, str | None]:
-    return asyncio.run(check.usable("paraformer", asked))
+def usable(check: HotwordCheck, *asked: str) -> tuple[str, str | None]:
+    return asyncio.run(check.usable("paraformer", *asked))
 
 
 def test_the_gateways_words_join_the_clients_with_their_weights():
@@ -49,6 +49,23 @@ def test_a_prompt_that_is_no_list_costs_nothing_but_itself(own):
     assert (json.loads(words) if words else "") == ([own] if own else "")
     assert warning is not None and "the hotwords are not used: hotwords: expected" in warning
     assert len(models.asked) == bool(own)
+
+
+@pytest.mark.parametrize("unspelt", ["", "龘"])
+def test_keywords_beside_a_prompt_that_is_no_list_are_used_and_the_prompt_is_told(unspelt):
+    check = HotwordCheck(Models(unspelt=unspelt), "")
+    words, warning = usable(check, "[music] and more", '["阿里巴巴", "龘"]')
+    assert json.loads(words) == ["阿里巴巴", "龘"]
+    assert warning is not None
+    told, *others = warning.split("; left out: ")
+    assert told.startswith("some hotwords are not used: hotwords: expected")
+    assert others == ([unspelt] if unspelt else [])
+
+
+def test_a_prompt_and_keywords_are_used_together():
+    words, warning = usable(HotwordCheck(Models(), ""), "阿里巴巴 20", '["达摩院"]')
+    assert parse_hotwords(words) == [Hotword("阿里巴巴", 20), Hotword("达摩院")]
+    assert warning is None
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from tests.gateway.gateways import client_of, spoken_pcm
-from tests.gateway.realtime_client import COMPLETED
+from tests.gateway.gateways import client_of, running_gateway, spoken_pcm
+from tests.gateway.realtime_client import COMPLETED, realtime
 
 PCM_16 = {"type": "audio/pcm", "rate": 16_000}
 LOGPROBS = "item.input_audio_transcription.logprobs"
@@ -47,3 +47,52 @@ def test_each_update_is_answered_in_its_own_form(gateway, headers):
             return told
 
     assert asyncio.run(run())["logprobs"]
+
+
+def test_a_prompt_that_is_no_list_is_told_with_each_item(gateway):
+    transcription = {"prompt": "[music] in the background", "keywords": ["南京"]}
+
+    async def run() -> dict:
+        async with realtime(gateway) as session:
+            await session.configure(format=PCM_16, transcription=transcription, turn_detection=None)
+            await session.append(spoken_pcm(1), 32_000)
+            await session.connection.input_audio_buffer.commit()
+            return (await session.until(COMPLETED))[-1]
+
+    (warning,) = asyncio.run(run())["warnings"]
+    assert warning.startswith("some hotwords are not used: ") and "broken JSON" in warning
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, (300, 500)),  # OpenAI's
+        ({"lookback_time_start_point": 150, "max_end_silence_time": 900}, (150, 900)),
+    ],
+)
+def test_what_is_not_said_of_the_vad_is_as_the_session_was_made(triton_url, own, expected):
+    """Also behind a model that has none."""
+    updates = [
+        {"turn_detection": {"type": "server_vad"}},
+        {"turn_detection": None},
+        {"turn_detection": {"type": "server_vad", "threshold": 0.6}},
+    ]
+    models = ["gpt-realtime-whisper", "whisper-1"]
+
+    async def run(gateway) -> list[dict]:
+        told = []
+        async with realtime(gateway) as session:
+            told += [session.events[0]["session"]]
+            for update in updates:
+                told += [await session.configure(**update)]
+        async with realtime(gateway) as session:
+            for model in models:
+                told += [await session.configure(transcription={"model": model})]
+        return [each["audio"]["input"]["turn_detection"] for each in told]
+
+    with running_gateway(triton_url, vad_options=own) as gateway:
+        told = asyncio.run(run(gateway))
+    assert told[2] is None and told[4] is None
+    for detection in (told[0], told[1], told[3], told[5]):
+        assert (detection["prefix_padding_ms"], detection["silence_duration_ms"]) == expected
+    assert [told[at]["threshold"] for at in (0, 1, 3)] == [0.5, 0.5, 0.6]

@@ -120,6 +120,12 @@ def test_keywords_are_hotwords(gateway, talk):
     assert "hotword 'C++'" in warning  # which the embedded vocabulary cannot write
 
 
+def test_a_prompt_that_is_no_list_is_told_beside_keywords(gateway, talk):
+    fields = {"prompt": "[music] in the background", "keywords[]": ["王芳"]}
+    (warning,) = post(gateway, talk, **fields, **BOTH).json()["warnings"]
+    assert warning.startswith("some hotwords are not used: ") and "broken JSON" in warning
+
+
 @pytest.mark.parametrize(
     "name",
     [

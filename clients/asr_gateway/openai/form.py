@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from asr_client import KnownSpeakers, OptionError
 from asr_client.audio import Channels, read_channels
 from asr_client.diarisation import SpeakerCount
-from asr_contract import join_hotwords, read_language, write_hotwords
+from asr_contract import read_language, write_hotwords
 from asr_contract.bounded_json import parse_json
 from asr_contract.hotwords import Hotword
 
@@ -39,7 +39,7 @@ class TranscriptionForm:
         file: the upload.
         model: "sensevoice" or "paraformer".
         language: a word of `asr_contract.languages`.
-        hotwords: words to expect, in a form that the SDK takes.
+        hotwords: words to expect: texts, each in a form that the SDK takes.
         itn: whether numbers become figures; OpenAI has no such field.
         words: whether `verbose_json` has words.
         segments: whether it has segments.
@@ -54,7 +54,7 @@ class TranscriptionForm:
     file: UploadFile
     model: str
     language: str
-    hotwords: str
+    hotwords: tuple[str, ...]
     itn: bool
     response_format: str
     words: bool
@@ -132,16 +132,10 @@ def read_language_field(form: FormData) -> str:
     return languages[0] if len(languages) == 1 else "auto"
 
 
-def _hotwords(form: FormData) -> str:
-    """Join `prompt` and `keywords[]`; a prompt that cannot be read is the model's to refuse."""
-    prompt = read_text_field(form, "prompt")
+def _hotwords(form: FormData) -> tuple[str, str]:
+    """Return `prompt`, and `keywords[]` as one text."""
     keywords = write_hotwords(Hotword(word) for word in texts(form, "keywords"))
-    if not keywords:
-        return prompt
-    try:
-        return join_hotwords(prompt, keywords)
-    except ValueError:
-        return keywords
+    return read_text_field(form, "prompt"), keywords
 
 
 def _check_temperature(word: str) -> None:

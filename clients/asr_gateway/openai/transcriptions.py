@@ -52,7 +52,7 @@ class TranscriptionEndpoint(UploadEndpoint):
         known = gateway.known_speakers(form.speakers, form.known_speakers)
         form = replace(form, known_speakers=known)
         check_size(form.file, gateway.settings.max_upload_bytes)
-        hotwords, warning = await gateway.hotwords.usable(form.model, form.hotwords)
+        hotwords, warning = await gateway.hotwords.usable(form.model, *form.hotwords)
         options = FileOptions(
             model=form.model,
             language=form.language,

@@ -76,6 +76,7 @@ class SessionOptions:
         format: of the audio.
         language: as the client wrote it; "" to find it out.
         prompt, keywords: words to expect.
+        default_detection: what is not said of `turn_detection`.
         turn_detection: None where the client ends items itself.
         turn_detection_told: the client has said which it wants.
         logprobs: whether it is told how probable each word is.
@@ -86,6 +87,7 @@ class SessionOptions:
     language: str = ""
     prompt: str = ""
     keywords: tuple[str, ...] = ()
+    default_detection: TurnDetection = field(default_factory=TurnDetection)
     turn_detection: TurnDetection | None = field(default_factory=TurnDetection)
     turn_detection_told: bool = False
     logprobs: bool = False
@@ -94,7 +96,7 @@ class SessionOptions:
         """Return the same for another model, which may have another default of `turn_detection`."""
         if self.turn_detection_told or (name in _WITHOUT_VAD) == (self.model_name in _WITHOUT_VAD):
             return replace(self, model_name=name)
-        detection = None if name in _WITHOUT_VAD else TurnDetection()
+        detection = None if name in _WITHOUT_VAD else self.default_detection
         return replace(self, model_name=name, turn_detection=detection)
 
     def recognises_like(self, other: SessionOptions) -> bool:
@@ -177,5 +179,5 @@ def first_options(model_name: str, vad_options: Mapping[str, float]) -> SessionO
             vad_options.get("max_end_silence_time", default.silence_duration_ms)
         ),
     )
-    options = SessionOptions(turn_detection=detection)
+    options = SessionOptions(default_detection=detection, turn_detection=detection)
     return options.with_model(model_name) if model_name else options

@@ -70,7 +70,8 @@ def _with_input(
         options = _with_transcription(options, Fields(fields.take(transcription), path), models)
     if turn_detection in fields:
         value, path = fields.take(turn_detection), fields.path(turn_detection)
-        detection = None if value is None else _read_turn_detection(value, path)
+        default = options.default_detection
+        detection = None if value is None else _read_turn_detection(value, path, default)
         options = replace(options, turn_detection=detection, turn_detection_told=True)
     _check_noise_reduction(fields.take(noise_reduction), fields.path(noise_reduction))
     fields.finish(_NO_RESPONSES)
@@ -122,8 +123,8 @@ def _read_languages(fields: Fields, name: str) -> str:
     return words[0] if len(words) == 1 else ""
 
 
-def _read_turn_detection(value: Any, path: str) -> TurnDetection:
-    fields, default = Fields(value, path), TurnDetection()
+def _read_turn_detection(value: Any, path: str, default: TurnDetection) -> TurnDetection:
+    fields = Fields(value, path)
     kind = fields.text("type", SERVER_VAD)
     if kind != SERVER_VAD:
         raise wrong(fields.path("type"), f"{SERVER_VAD} (or null in place of the object)", kind)

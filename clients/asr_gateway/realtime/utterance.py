@@ -19,7 +19,6 @@ from asr_contract import (
     DEFAULT_CHUNK_SIZE,
     SAMPLE_RATE,
     SENSEVOICE_MODEL,
-    join_hotwords,
     write_hotwords,
 )
 from asr_contract.hotwords import Hotword
@@ -185,8 +184,8 @@ class RealtimeUtterance:
         """Return what the SDK is asked for."""
         gateway, options = self._gateway, self._options
         model = gateway.models.model(options.model_name) or gateway.settings.model
-        asked = _joined_hotwords(options.prompt, options.keywords)
-        hotwords, warning = await gateway.hotwords.usable(model, asked)
+        keywords = write_hotwords(Hotword(word) for word in options.keywords)
+        hotwords, warning = await gateway.hotwords.usable(model, options.prompt, keywords)
         self._warnings += [warning] if warning else []
         return options.file_options(model, hotwords, gateway.settings.vad_options)
 
@@ -262,14 +261,3 @@ class RealtimeUtterance:
 def _behind(told: str, text: str) -> str:
     """Return the text of another stretch of speech as it stands behind what was told."""
     return join_texts([told, text])[len(told) :]
-
-
-def _joined_hotwords(prompt: str, keywords: tuple[str, ...]) -> str:
-    """Return words to expect as one text; a prompt that cannot be read is the model's to refuse."""
-    if not keywords:
-        return prompt
-    listed = write_hotwords(Hotword(word) for word in keywords)
-    try:
-        return join_hotwords(prompt, listed)
-    except ValueError:
-        return listed

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asr_client import AsyncClient, OptionError, RequestRejected
-from asr_contract import SAMPLE_RATE, join_hotwords
+from asr_contract import SAMPLE_RATE, parse_hotwords, write_hotwords
 
 # Answers to keep: clients send the same words again and again, and a model may be replaced.
 _REMEMBERED = 64
@@ -43,15 +43,16 @@ class HotwordCheck:
 
     def __init__(self, client: AsyncClient, own: str) -> None:
         self._client = client
-        self._own = join_hotwords(own)
+        self._own = parse_hotwords(own)
         self._known: OrderedDict[tuple[str, str], tuple[float, _Answer]] = OrderedDict()
 
-    async def usable(self, model: str, asked: str) -> tuple[str, str | None]:
+    async def usable(self, model: str, *asked: str) -> tuple[str, str | None]:
         """Return the hotwords to ask a model for, and what is wrong with those that are not used.
 
         Args:
             model: name of a recogniser.
-            asked: a client's hotwords, in any form of `asr_contract.hotwords`.
+            asked: a client's hotwords, in any form of `asr_contract.hotwords`; a text that cannot
+                be read costs nothing but itself.
 
         Returns:
             the gateway's own and the client's together, "" where the model does not take them; a
@@ -60,13 +61,16 @@ class HotwordCheck:
         Raises:
             AsrError: the model cannot be asked.
         """
-        hotwords, warning = self._own, None
-        try:
-            hotwords = join_hotwords(self._own, asked)
-        except ValueError as error:  # a prompt may well begin as JSON does
-            warning = _unused(str(error))
+        words, problems = [], []
+        for text in asked:
+            try:
+                words += parse_hotwords(text)
+            except ValueError as error:  # a prompt may well begin as JSON does
+                problems.append(str(error))
+        hotwords = write_hotwords([*self._own, *words])
+        warnings = [_unused(problem, some=bool(words)) for problem in problems]
         if not hotwords:
-            return "", warning
+            return "", "; ".join(warnings) or None
         asked_s, answer = self._known.get((model, hotwords), (float("-inf"), _Answer()))
         if time.monotonic() - asked_s > _REMEMBERED_S:
             answer = await self._ask(model, hotwords)
@@ -74,7 +78,8 @@ class HotwordCheck:
             self._known.move_to_end((model, hotwords))
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        return ("" if answer.refused else hotwords), warning or answer.warning
+        warnings += [answer.warning] if answer.warning else []
+        return ("" if answer.refused else hotwords), "; ".join(warnings) or None
 
     async def _ask(self, model: str, hotwords: str) -> _Answer:
         """Ask a model what it makes of hotwords."""
@@ -89,5 +94,5 @@ class HotwordCheck:
         return _Answer(False, told[:_MAX_WARNING] + "…" * (len(told) > _MAX_WARNING) or None)
 
 
-def _unused(reason: str) -> str:
-    return f"the hotwords are not used: {reason}"
+def _unused(reason: str, *, some: bool = False) -> str:
+    return f"{'some' if some else 'the'} hotwords are not used: {reason}"

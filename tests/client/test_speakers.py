@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 import webvtt
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from asr_client import Client, ModelNotFound, OptionError
 from asr_client.cli import main
@@ -134,6 +137,17 @@ def test_every_format_says_who_speaks():
     assert rttm_lines("talk", [SpeakerTurn("小 李", 1500, 3250)]) == [
         "SPEAKER talk 1 1.500 1.750 <NA> <NA> 小_李 <NA> <NA>"
     ]
+
+
+@given(st.text(st.sampled_from(" _%<>A5F\t\u3000李"), min_size=1))
+@example("A B")
+@example("A_B")
+@example("<NA>")
+def test_a_name_in_rttm_is_one_field_that_says_which_name(name):
+    (line,) = rttm_lines("talk", [SpeakerTurn(name, 0, 1000)])
+    *_, field, missing, last = line.split()
+    assert (len(line.split()), missing, last) == (10, "<NA>", "<NA>") and field != "<NA>"
+    assert unquote(field.replace("_", " ")) == name
 
 
 @pytest.mark.parametrize("speakers", [0, -1, 51, True, 2.0, "two"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from ..files.sentences import join_texts
@@ -19,6 +20,8 @@ SCHEMA_VERSION = 1
 # Those that are a file for each recording.
 _SUBTITLES = {"srt": srt, "vtt": vtt, "tsv": tsv}
 FILE_FORMATS = tuple(_SUBTITLES)
+
+_RTTM_ESCAPED = re.compile(r"[\s%_<]")
 
 
 def format_sentences(style: str, sentences: Iterable[Sentence]) -> Iterator[str]:
@@ -66,13 +69,21 @@ def format_line(
 
 
 def rttm_lines(recording: str, turns: Iterable[SpeakerTurn]) -> list[str]:
-    """Return the turns of a recording as NIST's RTTM has them: start and length in seconds."""
+    """Return the turns of a recording as NIST's RTTM has them: start and length in seconds.
+
+    A name is one field, and other names are other fields: a space is written as `_`, and what
+    would be read otherwise (`_`, `%`, `<`, other white space) as `%` and its bytes, as in URLs.
+    """
     return [
         f"SPEAKER {recording} 1 {turn.start_ms / 1000:.3f} "
         f"{(turn.end_ms - turn.start_ms) / 1000:.3f} <NA> <NA> "
-        f"{'_'.join(turn.speaker.split())} <NA> <NA>"
+        f"{_RTTM_ESCAPED.sub(_escaped, turn.speaker)} <NA> <NA>"
         for turn in turns
     ]
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "_" if found[0] == " " else "".join(f"%{byte:02X}" for byte in found[0].encode())
 
 
 def _text_of(transcript: FileTranscript, channel: int) -> str:

@@ -15,7 +15,9 @@ from .arrivals import Arrivals
 
 # What waits before `put` makes the socket wait; the sender's own buffers come on top.
 MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
-MAX_PIECE_SAMPLES = 2 * SAMPLE_RATE
+# Of a piece: Triton keeps for good the memory of the largest request for each that ever was on the
+# way at once, and a live session is late at times. Pieces of 2 s cost no less processor time.
+MAX_PIECE_SAMPLES = SAMPLE_RATE
 _SAMPLE_BYTES = 2
 
 

@@ -100,15 +100,18 @@ def _streaming(figures: Report) -> str:
 
 
 def _sensevoice(figures: Report) -> str:
-    columns = ("cer_told_clean", "cer_told_noisy", "cer_auto_clean", "cer_auto_noisy")
+    columns = (
+        *("cer_told_clean", "cer_told_noisy", "cer_auto_clean", "cer_auto_noisy"),
+        *("cer_withitn_noisy", "language_right_clean", "language_right_noisy"),
+    )
     lines = [
         "| | told, clean | told, noisy | auto, clean | auto, noisy | withitn, noisy | "
-        "language right | joined / alone |",
-        "|---|---|---|---|---|---|---|---|",
+        "language right, clean | noisy | joined / alone |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name in _LANGUAGES:
         row = figures[name]
-        rates = [*(row[key] for key in columns), row["cer_withitn_noisy"], row["language_right"]]
+        rates = [row[key] for key in columns]
         cells = [*map(percent, rates), f"{row['joined_noisy_ratio']:.2f}"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     nonspeech, spoken = figures["nonspeech"], figures["all"]
@@ -185,7 +188,9 @@ def _overview(report: Report) -> str:
             f"{percent(offline['cer_noisy'])} | {percent(online['cer_noisy'])} | "
             f"{percent(spoken['cer_told_noisy'])} with the language told, "
             f"{percent(spoken['cer_auto_noisy'])} with `auto` |",
-            f"| language tag right (`auto`) | | | {percent(spoken['language_right'])} |",
+            "| language tag right (`auto`), clean and in noise | | | "
+            f"{percent(spoken['language_right_clean'])}, "
+            f"{percent(spoken['language_right_noisy'])} |",
             "| empty text on clips without speech | "
             + " | ".join(
                 f"{empty:.0f} of {clips:.0f}"

@@ -150,10 +150,13 @@ def evaluate_sensevoice(model_dir: Path, cache: Path) -> dict[str, Figures]:
         row["cer_withitn_noisy"] = error_rate(
             test, "noisy", transcriber("auto", "withitn"), "written"
         )
-        noisy = [utterance.waveform("noisy") for utterance in test]
-        right = [recogniser([one], text_norm="woitn")[0].language == language for one in noisy]
-        row["language_right"] = statistics.fmean(right)
-        long += [known for known, one in zip(right, noisy, strict=True) if len(one) >= LONG_SAMPLES]
+        for condition in CONDITIONS:
+            heard = [utterance.waveform(condition) for utterance in test]
+            right = [recogniser([one], text_norm="woitn")[0].language == language for one in heard]
+            row[f"language_right_{condition}"] = statistics.fmean(right)
+            if condition == "noisy":
+                pairs = zip(right, heard, strict=True)
+                long += [known for known, one in pairs if len(one) >= LONG_SAMPLES]
         row |= joined_figures(test, "noisy", auto)
         rows[language] = row
     keys = [key for key in rows["zh"] if key != "utterances"]

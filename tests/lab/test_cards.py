@@ -30,7 +30,8 @@ MANDARIN = {
 }
 LANGUAGE = {
     **{f"cer_{how}_{c}": 0.123 for how in ("told", "auto") for c in ("clean", "noisy")},
-    **{"cer_withitn_noisy": 0.2, "language_right": 0.972, "joined_noisy_ratio": 0.77},
+    **{"cer_withitn_noisy": 0.2, "joined_noisy_ratio": 0.77},
+    **{"language_right_clean": 0.991, "language_right_noisy": 0.972},
     **{"language_right_long": 0.995, "utterances_long": 425},
 }
 REPORT = {
@@ -73,7 +74,7 @@ def test_each_card_and_the_overview_get_their_figures_and_keep_the_rest(cards, t
     assert all("forty recordings and others (50 % of the missing" in text for text in after[:3])
     assert all("1.00 to 0.40 % errors (60 % fewer) on 1,000" in text for text in after[:3])
     assert all("6.00 to 3.00 % errors (50 % fewer) on the" in text for text in after[:3])
-    assert "| language tag right (`auto`) | | | 97.2 % |" in after[3]
+    assert "| language tag right (`auto`), clean and in noise | | | 99.1 %, 97.2 % |" in after[3]
 
 
 def test_the_overview_is_left_where_models_are_missing(cards, tmp_path):

@@ -61,7 +61,7 @@ def sensevoice():
     weights = torch.ones(tokenizer.size)
     made = [*items("zh", ["今天天气很好", "你好", ""]), *items("en", ["the weather is good"])]
     batch = make_batch(made, tokenizer, np.random.default_rng(2))
-    return model, batch, weights, sensevoice_loss
+    return model, batch, [weights], sensevoice_loss
 
 
 def paraformer():
@@ -80,7 +80,7 @@ def paraformer():
     characters = Characters({token: index for index, token in enumerate(tokens)})
     made = [*items("zh", ["今天天气很好", ""]), *items("zh", ["你好", "现在几点"], together=True)]
     batch = make_batch(made, characters)
-    return model, batch, torch.ones(len(tokens)), paraformer_loss
+    return model, batch, [torch.ones(len(tokens))], paraformer_loss
 
 
 def streaming():
@@ -98,14 +98,45 @@ def streaming():
     characters = Characters({token: index for index, token in enumerate(tokens)})
     made = [*items("zh", ["今天天气很好", ""]), *items("zh", ["你好", "现在几点"], together=True)]
     batch = make_streaming_batch(made, characters, np.random.default_rng(2))
-    return model, batch, torch.ones(len(tokens)), streaming_loss
+    return model, batch, [torch.ones(len(tokens))], streaming_loss
+
+
+def rejecting(name, training):
+    from lab.training.models import build_model
+    from lab.training.paraformer_batches import Characters
+    from lab.training.train_rejection import KINDS, Pair, rejecting_loss
+
+    kind = KINDS[name]
+    model, batch, _, _ = training()
+    model.specaug = None
+    tokens = json.loads((EMBEDDED / name / "tokens.json").read_text(encoding="utf-8"))
+    characters = Characters({token: index for index, token in enumerate(tokens)})
+    clips = kind.make(items("zh", ["", ""]), characters, np.random.default_rng(3))
+    before = build_model(kind.config(), len(tokens)).eval()
+    before.specaug = None
+
+    def loss_of(model, pair, before):
+        return rejecting_loss(model, pair, before, kind)
+
+    return model, Pair(batch, clips), [before], loss_of
+
+
+def rejecting_offline():
+    return rejecting("paraformer", paraformer)
+
+
+def rejecting_streaming():
+    return rejecting("paraformer_online", streaming)
 
 
 def total(losses):
     return losses[0] if isinstance(losses, tuple) else losses.total()
 
 
-@pytest.mark.parametrize("training", [sensevoice, paraformer, streaming])
+TRAININGS = [sensevoice, paraformer, rejecting_offline, streaming, rejecting_streaming]
+
+
+@pytest.mark.parametrize("training", TRAININGS)
 def test_a_step_is_the_same_on_another_device(training, monkeypatch):
     import torch
 
@@ -118,21 +149,22 @@ def test_a_step_is_the_same_on_another_device(training, monkeypatch):
     monkeypatch.setattr(torch.__future__, "get_overwrite_module_params_on_conversion", lambda: True)
     # No autocast is asked for, and there is none for this device.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    model, batch, weights, loss_of = training()
+    model, batch, further, loss_of = training()
     use_byte_dropout(model, 0.0)
     use_fused_attention(model)
     model.train()
     with FarDevice():
         far_batch = on_device(batch, FAR)  # a copy, before masks are laid on the features in place
     torch.manual_seed(1)
-    expected = total(loss_of(model, batch, weights))
+    expected = total(loss_of(model, batch, *further))
     expected.backward()
     wanted = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     with FarDevice():
         model = model.to(FAR)
+        further = [each.to(FAR) for each in further]
         model.zero_grad()
         torch.manual_seed(1)
-        loss = total(loss_of(model, far_batch, weights.to(FAR)))
+        loss = total(loss_of(model, far_batch, *further))
         loss.backward()
         assert isinstance(loss, FarTensor)
         found = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
@@ -140,3 +172,15 @@ def test_a_step_is_the_same_on_another_device(training, monkeypatch):
     assert found.keys() == wanted.keys()
     for name, gradient in found.items():
         assert torch.allclose(gradient.near, wanted[name], rtol=1e-2, atol=1e-4), name
+
+
+@pytest.mark.parametrize("training", [rejecting_offline, rejecting_streaming])
+def test_a_model_held_to_itself_loses_nothing_but_on_clips(training):
+    import torch
+
+    torch.manual_seed(0)
+    model, pair, _, loss_of = training()
+    model.eval()
+    _, parts = loss_of(model, pair, model)
+    assert all(float(parts[name].detach()) < 1e-6 for name in ("kl", "cif", "sum", "hidden"))
+    assert float(parts["end"].detach()) > 0.1

@@ -1,6 +1,7 @@
 """What client and server both speak: names, ids and grammars, without NumPy.
 
     audio        the sample rate
+    doubt        below which confidence a text is doubtful
     models       names of the models that clients call
     tensors      names of their tensors and of request parameters
     languages    SenseVoice's languages and text normalisation, and the ids that are sent
@@ -9,9 +10,13 @@
     error_rate   how transcripts are compared
     scripts      what is written without spaces
     traces       whether OpenTelemetry is asked for, and what joins a trace
+    text_files   text and JSON files that people write; bounded_json: JSON from strangers
+    cores        how many cores a process may use
+    entry        how a console command begins and ends; installed: its version
+    patient_lines    lines written by a thread, so that a slow reader holds up nobody
 
-Here a rule stands that both sides would otherwise spell out, each for itself. Values that are
-wrong raise `ValueError` with what was expected and what came; the SDK makes its own of them.
+A rule that both sides follow is written here once. Wrong values raise `ValueError` with what was
+expected and what came; the SDK turns these into its own errors.
 """
 
 from .audio import SAMPLE_RATE

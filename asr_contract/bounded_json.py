@@ -1,8 +1,8 @@
 """JSON from strangers, whose brackets are counted before they are followed.
 
-The standard parser follows brackets within brackets until the interpreter's stack ends. What
-happens to run at that depth, such as the end of another request's objects, then fails too, and
-nobody is told. So the depth is bounded before anything is parsed.
+The standard parser follows brackets within brackets until the interpreter's stack ends. Whatever
+else runs at that depth, such as a destructor of another request's objects, then fails too, without
+a message. So the depth is bounded before anything is parsed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def parse_json(text: str | bytes, *, names_once: bool = False) -> Any:
 
     Args:
         text: in UTF-8 where it is bytes.
-        names_once: refuse an object that has a name twice, of which else the last counts.
+        names_once: refuse an object with a repeated name; otherwise its last value counts.
 
     Raises:
         ValueError: it is not JSON, not UTF-8, has more than `MAX_DEPTH` brackets within brackets,

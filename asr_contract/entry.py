@@ -36,7 +36,9 @@ def run_command(module: str) -> NoReturn:
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
         status = 1
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or its end complains anew
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # or the flush at exit fails again
     finally:
         _set_quick_end()  # while the interpreter ends, too
     sys.exit(status)
@@ -47,8 +49,8 @@ def quick_end() -> Iterator[None]:
     """Let SIGINT and SIGTERM end the process at once, with 130 or 143 and without a word.
 
     For imports, which take a second: an exception in the middle of one prints a traceback, or is
-    swallowed by what is imported. A signal that is ignored (`nohup`) stays so. In another thread
-    than the main one nothing is done.
+    swallowed by what is imported. A signal that is ignored (`nohup`) stays ignored. Outside the
+    main thread this does nothing.
     """
     before = _set_quick_end()
     try:

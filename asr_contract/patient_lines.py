@@ -1,6 +1,6 @@
-"""Lines that are written by a thread of their own, so that nobody waits for who reads them.
+"""Lines that are written by a thread of their own, so that a slow reader holds up nobody.
 
-A terminal that is held, or a pipe that is not read, would else hold up whatever prints.
+Otherwise a paused terminal, or a pipe that nobody reads, would block whoever prints.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 MAX_LINES = 10_000  # that wait; about 2 MB
-_LAST_WORDS_S = 1.0  # for the rest at the end
+_FLUSH_S = 1.0
 
 
 class PatientLines:
@@ -42,7 +42,7 @@ class PatientLines:
 
     def flush(self) -> None:
         """Wait a moment for what is still to be written."""
-        deadline_s = time.monotonic() + _LAST_WORDS_S
+        deadline_s = time.monotonic() + _FLUSH_S
         while self._lines.unfinished_tasks and time.monotonic() < deadline_s:
             time.sleep(0.01)
 

@@ -26,7 +26,7 @@ def traces_endpoint(environment: Mapping[str, str]) -> str | None:
     `OTEL_EXPORTER_OTLP_ENDPOINT`, to which the path is added), or by `OTEL_TRACES_EXPORTER=otlp`.
 
     Raises:
-        ValueError: a variable asks for what there is not.
+        ValueError: a variable asks for something that is not supported.
     """
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None

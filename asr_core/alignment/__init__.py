@@ -30,13 +30,12 @@ from asr_core.alignment.cif_requests import (
     load_cif_alignment,
 )
 from asr_core.alignment.cuts import Piece, cut
-from asr_core.alignment.path import DEFAULT_PATH, Heard, PathOptions, Stretch, best_paths
+from asr_core.alignment.path import Heard, PathOptions, Stretch, best_paths
 from asr_core.alignment.requests import AlignmentService
 from asr_core.alignment.text import SpelledText, TextSpeller
 
 __all__ = [
     "ALIGNER_ENCODER_OUTPUTS",
-    "DEFAULT_PATH",
     "NOT_WRITABLE",
     "NO_WORD",
     "AlignedWord",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asr_core.alignment.boundaries import Span, word_spans
 from asr_core.alignment.cuts import Piece, cut
-from asr_core.alignment.path import DEFAULT_PATH, Heard, PathOptions, Stretch, best_paths
+from asr_core.alignment.path import Heard, Stretch, best_paths
 from asr_core.alignment.text import TextSpeller
 from asr_core.sensevoice.ctc import BLANK_ID, greedy_search
 
@@ -75,18 +75,11 @@ class CtcAligner:
 
     Args:
         tokenizer: its SentencePiece model.
-        options: of the path.
         piece_cells: frames times tokens of the pieces into which a long alignment is cut.
     """
 
-    def __init__(
-        self,
-        tokenizer: object,
-        options: PathOptions = DEFAULT_PATH,
-        piece_cells: int = _PIECE_CELLS,
-    ) -> None:
+    def __init__(self, tokenizer: object, piece_cells: int = _PIECE_CELLS) -> None:
         self._spell = TextSpeller(tokenizer)
-        self._options = options
         self._piece_cells = piece_cells
 
     def __call__(
@@ -145,7 +138,7 @@ class CtcAligner:
         found: dict[int, list[Heard | None]] = {}
         for batch in _batches(pieces):
             stretches = [self._stretch(pieces[number], tokens, begins, frames) for number in batch]
-            for number, paths in zip(batch, best_paths(stretches, self._options), strict=True):
+            for number, paths in zip(batch, best_paths(stretches), strict=True):
                 found[number] = [_moved(path, pieces[number].start_frame) for path in paths]
         words: list[Heard | None] = []
         for number, piece in enumerate(pieces):

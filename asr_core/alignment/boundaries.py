@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import UNSPACED
-from asr_core.text import LFR_FRAME_MS
+from asr_core.features import LFR_FRAME_MS
 
 LEVEL_MS = 10  # between two levels
 _SMOOTHED = 3  # levels
@@ -148,13 +148,10 @@ def _longest_run(quiet: NDArray[np.bool_]) -> tuple[int, int]:
 
 
 def _smoothed(levels: NDArray[np.float32]) -> NDArray[np.float64]:
-    side = _SMOOTHED // 2
-    padded = np.pad(levels.astype(np.float64), side, mode="edge") if len(levels) else levels
-    return (
-        np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), "valid")
-        if len(levels)
-        else (np.zeros(1))
-    )
+    if not len(levels):
+        return np.zeros(1)
+    padded = np.pad(levels.astype(np.float64), _SMOOTHED // 2, mode="edge")
+    return np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), "valid")
 
 
 def _syllables(word: str) -> float:

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from asr_contract.tensors import WORDS
 from asr_core.alignment.characters import CharacterCounter
 from asr_core.alignment.requests import decoded
-from asr_core.features import Features, Waveform, group_by_length, load_frontend, split_rows
+from asr_core.features import (
+    Features,
+    Waveform,
+    encode_equal_lengths,
+    load_frontend,
+    split_rows,
+)
 from asr_core.paraformer import SEGMENTATION_FILE, load_segmentation
 from asr_core.text import aligned_spans_ms
 
@@ -87,27 +93,15 @@ class CifAlignmentService:
             fault, or another exception if the encoder failed.
         """
         read = [self._read(request) for request in requests]
-        rows = [row for answer in read if not isinstance(answer, ValueError) for row in answer]
-        times: dict[int, list[Span]] = {}
-        failure: Exception | None = None
-        try:
-            for group in group_by_length([len(row.features) for row in rows], max_padding=0):
-                for start in range(0, len(group), self._max_batch_size):
-                    members = [rows[n] for n in group[start : start + self._max_batch_size]]
-                    (weights,) = encode(speech=np.stack([row.features for row in members]))
-                    for row, own in zip(members, weights, strict=True):
-                        times[id(row)] = _word_times(row.tokens, own)
-        except Exception as error:
-            failure = error
-        answers: list[NDArray[np.int32] | Exception] = []
-        for answer in read:
-            if isinstance(answer, ValueError):
-                answers.append(answer)
-            elif all(id(row) in times for row in answer):
-                answers.append(np.array([times[id(row)] for row in answer], np.int32))
-            else:
-                answers.append(failure or RuntimeError("the encoder left rows unanswered"))
-        return answers
+        encoded = encode_equal_lengths(
+            [
+                rows if isinstance(rows, ValueError) else [row.features for row in rows]
+                for rows in read
+            ],
+            lambda speech: encode(speech=speech)[0],
+            self._max_batch_size,
+        )
+        return [_times(rows, weights) for rows, weights in zip(read, encoded, strict=True)]
 
     def _read(self, request: CifRequest) -> list[_Row] | ValueError:
         """Return a request's recordings and words, or why it is refused."""
@@ -129,6 +123,18 @@ class CifAlignmentService:
         except ValueError as error:
             return error
         return rows
+
+
+def _times(
+    rows: Sequence[_Row] | ValueError, encoded: Sequence[NDArray[np.float32]] | Exception
+) -> NDArray[np.int32] | Exception:
+    """Return the times of the words of a request's rows, int32 [R, W, 2], or why there are none."""
+    if isinstance(rows, ValueError):
+        return rows
+    if isinstance(encoded, Exception):
+        return encoded
+    times = [_word_times(row.tokens, own) for row, own in zip(rows, encoded, strict=True)]
+    return np.array(times, np.int32)
 
 
 def _word_times(tokens: Sequence[int], weights: NDArray[np.float32]) -> list[Span]:

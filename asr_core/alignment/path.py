@@ -35,7 +35,7 @@ class PathOptions:
     other_sound: float = 1.0
 
 
-DEFAULT_PATH = PathOptions()
+_DEFAULT_OPTIONS = PathOptions()
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Heard:
 
 
 def best_paths(
-    stretches: Sequence[Stretch], options: PathOptions = DEFAULT_PATH
+    stretches: Sequence[Stretch], options: PathOptions = _DEFAULT_OPTIONS
 ) -> list[list[Heard | None]]:
     """Align each stretch's words with its frames.
 
@@ -221,7 +221,7 @@ class _Lattice:
 def _join_equal(
     one: Stretch, spans: dict[int, tuple[int, int]], words: Sequence[tuple[int, int]]
 ) -> None:
-    """Take words of one token away that a path has in frames of an equal token before them.
+    """Remove words of one token that a path has directly behind an equal token.
 
     Two of a kind are two only with a blank between them; where words between them are left out a
     path needs none, and saves a price by calling one sound two words.

@@ -18,7 +18,7 @@ from asr_contract.tensors import (
 )
 from asr_core.alignment.aligner import CtcAligner, Frames
 from asr_core.alignment.boundaries import LEVEL_MS
-from asr_core.text import LFR_FRAME_MS
+from asr_core.features import LFR_FRAME_MS
 
 
 class AlignmentService:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from asr_contract import are_spaced
-from asr_core.decoding.spelling import SPACE_MARK
+from asr_core.decoding import SPACE_MARK
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,20 @@ from asr_core.decoding.scorers import (
     TokenScorer,
     WeighedLanguageModel,
 )
-from asr_core.decoding.spelling import Joints, PieceSpeller, SentencePieceSpeller, Speller
+from asr_core.decoding.spelling import (
+    LETTERS_OR_CHARACTER,
+    SPACE_MARK,
+    Joints,
+    PieceSpeller,
+    SentencePieceSpeller,
+    Speller,
+)
 
 __all__ = [
     "DEFAULT_WEIGHT",
+    "LETTERS_OR_CHARACTER",
     "SERVER_LIST",
+    "SPACE_MARK",
     "Decoder",
     "DecodingOptions",
     "HotwordLists",

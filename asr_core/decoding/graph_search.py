@@ -17,9 +17,9 @@ _HARDLY = -30.0  # natural log of what is left for other tokens
 
 
 def hotwords_first(for_hotwords: RowSearch, search: RowSearch) -> RowSearch:
-    """Return a search that takes the tokens for all but certain which hotwords have changed.
+    """Return a search that takes the tokens that hotwords have changed as all but certain.
 
-    Where it knows no text with them, it overrules them.
+    It overrules them only where it has no path through them.
 
     Args:
         for_hotwords: finds the hotwords.

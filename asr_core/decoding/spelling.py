@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from asr_core.text import CONTINUES
+
 Ids = tuple[int, ...]
 
 
@@ -38,11 +40,10 @@ class Speller(Protocol):
         """
 
 
-CONTINUES = "@@"
 SPACE_MARK = "\u2581"  # SentencePiece's
 MAX_SPELLINGS = 4  # of one English word by pieces
 
-_LETTERS_OR_CHARACTER = re.compile(r"[a-zA-Z']+|\S")
+LETTERS_OR_CHARACTER = re.compile(r"[a-zA-Z']+|\S")  # what a Paraformer writes by itself
 
 
 class PieceSpeller:
@@ -76,7 +77,7 @@ class PieceSpeller:
             ValueError: the vocabulary cannot write it.
         """
         spellings: list[Ids] = [()]
-        for part in _LETTERS_OR_CHARACTER.findall(word):
+        for part in LETTERS_OR_CHARACTER.findall(word):
             ways = self._letters(part) if len(part) > 1 else self._known([part])
             if not ways:
                 raise ValueError(f"hotword {word!r}: the model's vocabulary has no {part!r}")

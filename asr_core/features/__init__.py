@@ -5,16 +5,18 @@
 
 `frontend` chains the three as a model's `config.yaml` and `am.mvn` say, and lays out batches.
 `waveform` checks a request's audio and cuts its rows, and `requests` answers those of the feature
-extractors. `grouping` says which streams of the VAD share a length.
+extractors. `grouping` says which rows share a length, `equal_lengths` runs those of one length.
 """
 
 from asr_core.features.choice import DEFAULT_FBANK, make_fbank, make_streaming_fbank
 from asr_core.features.cmvn import Cmvn, load_cmvn
+from asr_core.features.equal_lengths import encode_equal_lengths
 from asr_core.features.fbank import (
     FRAME_LENGTH_MS,
     FRAME_LENGTH_SAMPLES,
     FRAME_SHIFT_MS,
     FRAME_SHIFT_SAMPLES,
+    NUM_MEL_BINS,
     FbankExtractor,
     KaldiNativeFbank,
     StreamingFbankExtractor,
@@ -28,7 +30,7 @@ from asr_core.features.frontend import (
     read_frontend_conf,
 )
 from asr_core.features.grouping import group_by_length
-from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, num_lfr_frames, stack_frames
+from asr_core.features.lfr import LFR_FRAME_MS, LFR_SHIFT, LFR_WINDOW, num_lfr_frames, stack_frames
 from asr_core.features.requests import LIMITS_FILE, FeatureService, load_feature_service
 from asr_core.features.waveform import Waveform, split_rows
 
@@ -38,9 +40,11 @@ __all__ = [
     "FRAME_LENGTH_SAMPLES",
     "FRAME_SHIFT_MS",
     "FRAME_SHIFT_SAMPLES",
+    "LFR_FRAME_MS",
     "LFR_SHIFT",
     "LFR_WINDOW",
     "LIMITS_FILE",
+    "NUM_MEL_BINS",
     "Cmvn",
     "FbankExtractor",
     "FeatureService",
@@ -50,6 +54,7 @@ __all__ = [
     "StreamingFbankExtractor",
     "Waveform",
     "batch_features",
+    "encode_equal_lengths",
     "group_by_length",
     "load_cmvn",
     "load_feature_service",

@@ -21,7 +21,7 @@ class AsrfrontFbank:
         num_mel_bins: number of filters.
     """
 
-    def __init__(self, num_mel_bins: int = 80) -> None:
+    def __init__(self, num_mel_bins: int) -> None:
         self.num_mel_bins = num_mel_bins
 
     def __call__(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from asr_core.features.asrfront_fbank import AsrfrontFbank
-from asr_core.features.fbank import FbankExtractor, KaldiNativeFbank, StreamingFbankExtractor
+from asr_core.features.fbank import (
+    NUM_MEL_BINS,
+    FbankExtractor,
+    KaldiNativeFbank,
+    StreamingFbankExtractor,
+)
 from asr_core.features.kaldifeat_fbank import KaldifeatFbank
 
 DEFAULT_FBANK = "asrfront"
@@ -17,7 +22,7 @@ _ON_GPU = "kaldifeat"
 
 
 def make_fbank(
-    name: str = DEFAULT_FBANK, num_mel_bins: int = 80, device: str = "cpu"
+    name: str = DEFAULT_FBANK, num_mel_bins: int = NUM_MEL_BINS, device: str = "cpu"
 ) -> FbankExtractor:
     """Return an implementation by name: asrfront, kaldi-native-fbank or kaldifeat.
 
@@ -39,17 +44,17 @@ def make_fbank(
     return _ON_CPU[name](num_mel_bins)
 
 
-def make_streaming_fbank(
-    name: str = DEFAULT_FBANK, num_mel_bins: int = 80
-) -> StreamingFbankExtractor:
+def make_streaming_fbank(name: str = DEFAULT_FBANK) -> StreamingFbankExtractor:
     """Return an implementation for audio in pieces by name: asrfront or kaldi-native-fbank.
+
+    It has `NUM_MEL_BINS` filters.
 
     Raises:
         ValueError: there is none of this name.
     """
     if name not in _ON_CPU:
         raise ValueError(f"fbank: expected {_one_of(_ON_CPU)}, got {name!r}")
-    return _ON_CPU[name](num_mel_bins)
+    return _ON_CPU[name](NUM_MEL_BINS)
 
 
 def _one_of(names: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ FRAME_LENGTH_MS = 25
 FRAME_SHIFT_MS = 10
 FRAME_LENGTH_SAMPLES = SAMPLE_RATE * FRAME_LENGTH_MS // 1000
 FRAME_SHIFT_SAMPLES = SAMPLE_RATE * FRAME_SHIFT_MS // 1000
+NUM_MEL_BINS = 80  # of every model here
 PCM16_SCALE = 32_768.0  # Kaldi expects samples in the range of 16-bit integers
 
 
@@ -68,7 +69,7 @@ class StreamingFbankExtractor(Protocol):
 class KaldiNativeFbank:
     """Fbank on the CPU by `kaldi-native-fbank`."""
 
-    def __init__(self, num_mel_bins: int = 80) -> None:
+    def __init__(self, num_mel_bins: int = NUM_MEL_BINS) -> None:
         options = knf.FbankOptions()
         configure(options, num_mel_bins)
         self.num_mel_bins = num_mel_bins

@@ -15,7 +15,7 @@ from asr_core.features import fbank as kaldi
 from asr_core.features.asrfront_fbank import AsrfrontFbank, AsrfrontFeatures
 from asr_core.features.choice import DEFAULT_FBANK, make_fbank
 from asr_core.features.cmvn import Cmvn, load_cmvn
-from asr_core.features.fbank import FbankExtractor
+from asr_core.features.fbank import NUM_MEL_BINS, FbankExtractor
 from asr_core.features.lfr import LFR_SHIFT, LFR_WINDOW, stack_frames
 from asr_core.features.waveform import Waveform
 
@@ -35,7 +35,8 @@ class Frontend:
 
     Args:
         cmvn: normalisation of the stacked frames, dimension `lfr_window` x mel bins.
-        fbank: the fbank implementation, with 80 mel bins the default one.
+        fbank: the fbank implementation, by default `make_fbank()`.
+        lfr_window, lfr_shift: as in `lfr.stack_frames`.
 
     Raises:
         ValueError: CMVN and stacked frames differ in dimension.
@@ -103,7 +104,7 @@ def load_frontend(model_dir: Path, fbank: str = DEFAULT_FBANK, device: str = "cp
     settings = read_frontend_conf(model_dir)
     return Frontend(
         load_cmvn(model_dir / "am.mvn"),
-        make_fbank(fbank, settings.get("n_mels", 80), device),
+        make_fbank(fbank, settings.get("n_mels", NUM_MEL_BINS), device),
         settings.get("lfr_m", LFR_WINDOW),
         settings.get("lfr_n", LFR_SHIFT),
     )

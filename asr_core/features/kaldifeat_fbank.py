@@ -15,11 +15,15 @@ from asr_core.features.fbank import FRAME_LENGTH_SAMPLES, PCM16_SCALE, configure
 class KaldifeatFbank:
     """Fbank by `kaldifeat` on one torch device.
 
+    Args:
+        num_mel_bins: number of filters.
+        device: a torch device such as "cuda:0".
+
     Raises:
         ImportError: `kaldifeat` or torch is not installed.
     """
 
-    def __init__(self, num_mel_bins: int = 80, device: str = "cuda:0") -> None:
+    def __init__(self, num_mel_bins: int, device: str) -> None:
         import kaldifeat
         import torch
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_core.features.fbank import FRAME_SHIFT_MS
+
 LFR_WINDOW = 7  # m: frames stacked into one
-LFR_SHIFT = 6  # n: frames from one stack to the next; 6 x 10 ms = 60 ms
+LFR_SHIFT = 6  # n: frames from one stack to the next
+LFR_FRAME_MS = LFR_SHIFT * FRAME_SHIFT_MS  # 60 ms
 
 
 def num_lfr_frames(num_frames: int, shift: int = LFR_SHIFT) -> int:

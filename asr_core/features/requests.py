@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from asr_contract.text_files import read_json
 from asr_core.features.choice import DEFAULT_FBANK
-from asr_core.features.fbank import FRAME_SHIFT_MS
 from asr_core.features.frontend import Frontend, batch_features, load_frontend
-from asr_core.features.lfr import LFR_SHIFT
+from asr_core.features.lfr import LFR_FRAME_MS
 from asr_core.features.waveform import split_rows
 
 LIMITS_FILE = "limits.json"
-_FRAME_S = LFR_SHIFT * FRAME_SHIFT_MS / 1000  # of stacked frames
+_FRAME_S = LFR_FRAME_MS / 1000
 
 
 class FeatureService:

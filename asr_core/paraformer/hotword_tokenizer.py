@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asr_contract.text_files import read_text
+from asr_core.decoding import LETTERS_OR_CHARACTER
 
 MAX_HOTWORD_TOKENS = 10  # per hotword; what FunASR exports the embedder for
 SEGMENTATION_FILE = "seg_dict"  # English words in the vocabulary's pieces, with some models
-
-_LETTERS_OR_CHARACTER = re.compile(r"[a-zA-Z']+|\S")
 
 
 class HotwordTokenizer:
@@ -39,7 +37,7 @@ class HotwordTokenizer:
             ValueError: the vocabulary lacks a character, or there are too many.
         """
         pieces: list[str] = []
-        for part in _LETTERS_OR_CHARACTER.findall(word):
+        for part in LETTERS_OR_CHARACTER.findall(word):
             pieces += self._segmentation.get(part.lower(), part)
         ids = tuple(self._id(piece, word) for piece in pieces)
         if len(ids) > MAX_HOTWORD_TOKENS:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS
 from asr_contract.tensors import LANGUAGE, TEXT_NORM
 from asr_core.decoding import (
+    SPACE_MARK,
     Decoder,
     HotwordSettings,
     RowSearch,
@@ -29,7 +30,6 @@ NUM_TAG_FRAMES = 4  # language, emotion, event and text norm, one frame each bef
 TOKENIZER_NAME = "chn_jpn_yue_eng_ko_spectok.bpe.model"
 
 _TAG = re.compile(r"<\|(.*?)\|>")
-_WORD_START = "\u2581"  # SentencePiece's mark of a space
 
 
 class SenseVoiceOutputs(NamedTuple):
@@ -50,7 +50,7 @@ class SenseVoiceOutputs(NamedTuple):
     candidate_scores: NDArray[np.float32]
 
     def rows(
-        self, search: RowSearch | None = None
+        self, search: RowSearch | None
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
         """Yield each row's ids and scores without the padding that batching added.
 
@@ -217,7 +217,7 @@ class SenseVoiceScoring:
         return replace(result, language=heard_language(tags, result.text))
 
     def _tag(self, token_id: int) -> str:
-        match = _TAG.fullmatch(self._pieces[token_id].removeprefix(_WORD_START))
+        match = _TAG.fullmatch(self._pieces[token_id].removeprefix(SPACE_MARK))
         return match[1] if match else ""
 
     def _words(self, tokens: Sequence[CtcToken], num_frames: int) -> list[DecodedWord]:
@@ -242,8 +242,8 @@ def join_sentencepieces(pieces: Sequence[DecodedWord]) -> list[DecodedWord]:
     words: list[DecodedWord] = []
     starts_word = True
     for piece in pieces:
-        starts_word |= piece.text.startswith(_WORD_START)
-        text = piece.text.removeprefix(_WORD_START)
+        starts_word |= piece.text.startswith(SPACE_MARK)
+        text = piece.text.removeprefix(SPACE_MARK)
         if not text:
             continue
         if not starts_word and _is_ascii_word(text) and _is_ascii_word(words[-1].text):

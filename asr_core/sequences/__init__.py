@@ -1,8 +1,8 @@
 """Requests that belong together: which is whose, who works at them, and when they are forgotten.
 
-`turns` reads a request's place in its sequence, `sessions` keeps the states of the open ones, in
-`places` that processes share, and
-`dispatcher` shares requests out to worker threads.
+`turns` reads a request's place in its sequence, `sessions` keeps the states of the open ones,
+`places` limits their number over all processes, and `dispatcher` shares requests out to worker
+threads.
 """
 
 from asr_core.sequences.dispatcher import SequenceDispatcher

@@ -48,7 +48,6 @@ class SessionTable(Generic[State]):
     Args:
         max_sessions: sessions open at a time; 0 for no limit.
         idle_timeout_s: a session unused for longer is dropped by `expire`.
-        least_idle_s: one unused for longer may make way for a new one when there is no room.
         clock: monotonic seconds.
         places: of the sessions, where several processes share the limit.
     """
@@ -59,12 +58,9 @@ class SessionTable(Generic[State]):
         idle_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
         places: SessionPlaces | None = None,
-        *,
-        least_idle_s: float = LEAST_IDLE_S,
     ) -> None:
         self._max_sessions = max_sessions
         self._idle_timeout_s = idle_timeout_s
-        self._least_idle_s = least_idle_s
         self._clock = clock
         self._places = places or SessionPlaces(max_sessions)
         self._entries: OrderedDict[Hashable, _Entry[State]] = OrderedDict()  # the idlest first
@@ -164,7 +160,7 @@ class SessionTable(Generic[State]):
             return
         key, entry = next(iter(self._entries.items()))
         idle_s = self._clock() - entry.last_used_s
-        if idle_s >= self._least_idle_s:
+        if idle_s >= LEAST_IDLE_S:
             self._drop(key)
             self._made_way[key] = idle_s
             while len(self._made_way) > _REMEMBERED:

@@ -6,7 +6,7 @@ Two recordings are of one speaker where the cosine of their embeddings is large;
 a model's card says.
 """
 
-from asr_core.speakers.fbank import NUM_MEL_BINS, SpeakerFbank
+from asr_core.speakers.fbank import SpeakerFbank
 from asr_core.speakers.requests import (
     SHORTEST_FRAMES,
     SpeakerEncoder,
@@ -17,7 +17,6 @@ from asr_core.speakers.requests import (
 SPEAKER_ENCODER_OUTPUTS = ("embedding",)
 
 __all__ = [
-    "NUM_MEL_BINS",
     "SHORTEST_FRAMES",
     "SPEAKER_ENCODER_OUTPUTS",
     "SpeakerEncoder",

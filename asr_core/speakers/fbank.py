@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import SAMPLE_RATE
-from asr_core.features.fbank import configure
-
-NUM_MEL_BINS = 80
+from asr_core.features.fbank import NUM_MEL_BINS, configure
 
 
 class SpeakerFbank:

@@ -14,7 +14,7 @@ from asr_core.features import (
     FRAME_LENGTH_MS,
     FRAME_SHIFT_MS,
     Features,
-    group_by_length,
+    encode_equal_lengths,
     split_rows,
 )
 from asr_core.speakers.fbank import SpeakerFbank
@@ -64,32 +64,10 @@ class SpeakerService:
             another exception if the encoder failed.
         """
         read = [self._features(request) for request in requests]
-        rows = [
-            (index, row, features)
-            for index, answer in enumerate(read)
-            if not isinstance(answer, ValueError)
-            for row, features in enumerate(answer)
-        ]
-        embeddings: dict[tuple[int, int], NDArray[np.float32]] = {}
-        failure: Exception | None = None
-        try:
-            for group in group_by_length([len(features) for *_, features in rows], max_padding=0):
-                for start in range(0, len(group), self._max_batch_size):
-                    members = [rows[n] for n in group[start : start + self._max_batch_size]]
-                    (found,) = encode(features=np.stack([features for *_, features in members]))
-                    for (index, row, _), embedding in zip(members, found, strict=True):
-                        embeddings[index, row] = embedding
-        except Exception as error:
-            failure = error
-        answers: list[NDArray[np.float32] | Exception] = []
-        for index, answer in enumerate(read):
-            if isinstance(answer, ValueError):
-                answers.append(answer)
-            elif all((index, row) in embeddings for row in range(len(answer))):
-                answers.append(np.stack([embeddings[index, row] for row in range(len(answer))]))
-            else:
-                answers.append(failure or RuntimeError("the encoder left rows unanswered"))
-        return answers
+        encoded = encode_equal_lengths(
+            read, lambda features: encode(features=features)[0], self._max_batch_size
+        )
+        return [own if isinstance(own, Exception) else np.stack(own) for own in encoded]
 
     def _features(self, request: SpeakerRequest) -> list[Features] | ValueError:
         """Return the features of each recording, or why a request is refused."""

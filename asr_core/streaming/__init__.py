@@ -11,7 +11,6 @@ from asr_core.streaming.frontend import StreamingFrontend, Windows, no_windows
 from asr_core.streaming.graphs import DECODER_OUTPUTS, ENCODER_OUTPUTS
 from asr_core.streaming.recogniser import (
     CACHE_FILE,
-    ROW_MS,
     Step,
     Stream,
     StreamingModel,
@@ -29,7 +28,6 @@ __all__ = [
     "CACHE_FILE",
     "DECODER_OUTPUTS",
     "ENCODER_OUTPUTS",
-    "ROW_MS",
     "SearchRequest",
     "Step",
     "Stream",

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import ChunkSize
-from asr_core.features import LFR_SHIFT, LFR_WINDOW, StreamingFbankExtractor, num_lfr_frames
+from asr_core.features import (
+    LFR_SHIFT,
+    LFR_WINDOW,
+    NUM_MEL_BINS,
+    StreamingFbankExtractor,
+    num_lfr_frames,
+)
 
 PADDING = -1  # in `positions`: no row at all
 
@@ -36,9 +42,9 @@ class Windows:
         return len(self.positions)
 
 
-def no_windows(num_mel_bins: int = 80) -> Windows:
+def no_windows() -> Windows:
     """Return what a request without a complete window gives."""
-    return Windows(np.empty((0, num_mel_bins), np.float32), 1, np.empty((0, 0), np.int32))
+    return Windows(np.empty((0, NUM_MEL_BINS), np.float32), 1, np.empty((0, 0), np.int32))
 
 
 class StreamingFrontend:

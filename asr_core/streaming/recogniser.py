@@ -15,7 +15,7 @@ from asr_contract.tensors import HOTWORDS_LEFT_OUT, IS_FINAL, TEXT, TRANSCRIPTS
 from asr_contract.text_files import read_json
 from asr_core.config import load_config
 from asr_core.decoding import Decoder, PositionSearch, repeat_left_out
-from asr_core.features import FRAME_SHIFT_MS, LFR_SHIFT, LFR_WINDOW
+from asr_core.features import LFR_FRAME_MS, LFR_SHIFT, LFR_WINDOW
 from asr_core.paraformer import BLANK, END, SPECIAL_PIECES, CifIntegrator, Fires, load_pieces
 from asr_core.streaming.frontend import PADDING, Windows
 from asr_core.streaming.graphs import Columns, Float, Int, StreamingDecoder, StreamingEncoder
@@ -27,8 +27,6 @@ Number = TypeVar("Number", np.float32, np.int32)
 
 CACHE_FILE = "decoder_cache.json"
 """Beside `config.yaml` where the installed decoder's cache is not float32: {"dtype": "float16"}."""
-
-ROW_MS = LFR_SHIFT * FRAME_SHIFT_MS  # one encoder row
 
 
 @dataclass(frozen=True)
@@ -281,7 +279,8 @@ class StreamingRecogniser:
         for (token, score), (onset, fired) in zip(tokens, spans, strict=True):
             piece = self._model.pieces[token]
             if token not in (BLANK, END) and piece not in SPECIAL_PIECES:
-                yield DecodedWord(piece, max(onset - 1, 0) * ROW_MS, fired * ROW_MS, score)
+                start_ms, end_ms = max(onset - 1, 0) * LFR_FRAME_MS, fired * LFR_FRAME_MS
+                yield DecodedWord(piece, start_ms, end_ms, score)
 
 
 def _split(step: Step) -> list[_Window]:

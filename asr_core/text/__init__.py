@@ -8,7 +8,6 @@
 
 from asr_core.text.timestamps import (
     CIF_UPSAMPLING,
-    LFR_FRAME_MS,
     aligned_spans_ms,
     cif_spans_ms,
     ctc_span_ms,
@@ -26,7 +25,6 @@ from asr_core.text.words import (
 __all__ = [
     "CIF_UPSAMPLING",
     "CONTINUES",
-    "LFR_FRAME_MS",
     "DecodedWord",
     "aligned_spans_ms",
     "cif_spans_ms",

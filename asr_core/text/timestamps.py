@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features import FRAME_SHIFT_MS, LFR_SHIFT
+from asr_core.features import LFR_FRAME_MS
 
-LFR_FRAME_MS = LFR_SHIFT * FRAME_SHIFT_MS  # 60 ms
 CIF_UPSAMPLING = 3  # BiCif's timestamp predictor works at a third of an LFR frame
 CIF_FRAME_MS = LFR_FRAME_MS // CIF_UPSAMPLING  # 20 ms
 CIF_FIRE_THRESHOLD = 1.0 - 1e-4

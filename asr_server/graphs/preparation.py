@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
-from asr_core.features import Features
+from asr_core.features import LFR_FRAME_MS, Features
 from asr_server.file_hashes import hash_file
 from asr_server.graphs import masks, patterns, verify
 from asr_server.graphs.convolutions import widen_convolutions
@@ -192,7 +192,8 @@ def _messages(
             "and with it its batch."
         )
     if mask_table_frames is not None:
-        limit = f"{mask_table_frames} frames ({mask_table_frames * 0.06:.1f} s)"
+        limit_s = mask_table_frames * LFR_FRAME_MS / 1000
+        limit = f"{mask_table_frames} frames ({limit_s:.1f} s)"
         messages.append(
             f"The export looks its masks up in a table of {limit}, beyond which it is wrong; "
             + ("that limit remains." if row_by_row else "they are now computed, for any length.")

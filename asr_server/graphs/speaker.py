@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from asr_core.features import NUM_MEL_BINS
 from asr_server.graphs import patterns
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import FLOAT, Graph
-from asr_server.graphs.speech_like import NUM_MEL_BINS
 
 SPEAKER_OUTPUTS = ["embedding"]
 _WIDE = 1 << 20  # times the frames: wider than any embedding

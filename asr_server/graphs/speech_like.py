@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features import LFR_SHIFT, LFR_WINDOW
+from asr_core.features import LFR_SHIFT, LFR_WINDOW, NUM_MEL_BINS
 
-NUM_MEL_BINS = 80
 FEATURE_DIM = NUM_MEL_BINS * LFR_WINDOW
 
 _BURST_FRAMES = (15, 80)  # 10 ms each: a syllable to a short phrase

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_core.features import NUM_MEL_BINS
 from asr_server.graphs.comparison import TOLERANCE, largest
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.figures import Figures
 from asr_server.graphs.front_end import FrontEnd, front_end_model
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
 from asr_server.graphs.session import Outputs, Session
-from asr_server.graphs.speech_like import NUM_MEL_BINS, speech_like_features
+from asr_server.graphs.speech_like import speech_like_features
 
 # Of the front end alone: its values reach 100, of which float32 holds seven digits.
 FRONT_END_TOLERANCE = 2e-4

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_core.features import NUM_MEL_BINS
 from asr_server.graphs.comparison import TOLERANCE, largest
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.figures import Figures
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
 from asr_server.graphs.session import Outputs, Session
-from asr_server.graphs.speech_like import NUM_MEL_BINS, speech_like_features
+from asr_server.graphs.speech_like import speech_like_features
 from asr_server.graphs.vad import IN_CACHE, OUT_CACHE
 
 _PIECES = (60, 1, 30, 7, 6, 100, 2)  # frames of successive calls; a cache has some 20

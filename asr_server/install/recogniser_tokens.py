@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from asr_core.decoding import PieceSpeller
+from asr_core.decoding import LETTERS_OR_CHARACTER, SPACE_MARK, PieceSpeller
 from asr_core.language_models import fingerprint
 from asr_core.paraformer import SEGMENTATION_FILE, SPECIAL_PIECES, load_pieces, load_segmentation
 from asr_core.sensevoice import TOKENIZER_NAME, strip_tags
@@ -18,8 +17,6 @@ from asr_server.models import VERSION
 from asr_server.models.language_models import SCORING
 
 _EXTRACTOR = "paraformer_feature_extractor"
-_LETTERS_OR_CHARACTER = re.compile(r"[a-zA-Z']+|\S")
-_SPACE_MARK = "\u2581"
 
 
 def tokens_of(kind: str, repository: Path) -> list[str]:
@@ -101,7 +98,7 @@ class _Pieces:
         self._pieces = pieces
 
     def __call__(self, text: str) -> Iterator[str]:
-        for part in _LETTERS_OR_CHARACTER.findall(text):
+        for part in LETTERS_OR_CHARACTER.findall(text):
             yield from self._pieces(part)
 
 
@@ -114,7 +111,7 @@ class _SentencePieces:
     def __call__(self, text: str) -> Iterator[str]:
         pieces: list[str] = self._tokenizer.encode(text.strip(), out_type=str)
         # Texts begin with a space mark for SentencePiece; Chinese and Japanese are without.
-        if len(pieces) > 1 and pieces[0] == _SPACE_MARK and not pieces[1].isascii():
+        if len(pieces) > 1 and pieces[0] == SPACE_MARK and not pieces[1].isascii():
             pieces = pieces[1:]
         yield from pieces
 

@@ -2,10 +2,10 @@
 
 Triton runs this for every model with `backend: "onnxruntime"` (or `platform:
 "onnxruntime_onnx"`) when the folder `onnxruntime` of its `--backend-directory` is this one. It
-loads what the C++ backend of release 24.10 loads and refuses what that refuses, with some
-exceptions, which it refuses: implicit state, batch inputs but shapes of ragged ones
-(`ort_ragged`), batch outputs, decoupled models. Every
-model instance is a process with a session of its own; `reshape` is done by Triton's core.
+loads what the C++ backend of release 24.10 loads and refuses what that refuses. Beyond that it
+refuses implicit state, batch outputs, decoupled models, and batch inputs other than the shapes of
+ragged inputs (`ort_ragged`). Every model instance is a process with a session of its own; `reshape`
+is done by Triton's core.
 """
 
 from __future__ import annotations
@@ -80,23 +80,17 @@ class TritonPythonModel:
         """
         close_inherited_connections()
         self._name = args["model_name"]
+        kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
         config: Config = json.loads(args["model_config"])
         with _naming(self._name):
             settings = read_settings(config)
-            runs = runs_at_a_time(settings, args["model_instance_kind"])
+            runs = runs_at_a_time(settings, kind)
             self._sessions = open_instance(
-                pb_utils.get_model_dir(),
-                config,
-                settings,
-                args["model_instance_kind"],
-                int(args["model_instance_device_id"]),
-                runs,
-                self._warn,
+                pb_utils.get_model_dir(), config, settings, kind, device, runs, self._warn
             )
             signature = self._sessions.signature
             check_config(config, signature)
             check_warm_up(config, self._sessions)
-        kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
         what = describe(self._sessions, device)
         pb_utils.Logger.log_info(
             f"onnxruntime: model '{self._name}', instance of kind {kind}: {what}"

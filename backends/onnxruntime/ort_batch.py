@@ -89,7 +89,7 @@ def run_jobs(
     Returns:
         For each job, in order, its outputs by name, or the exception that is its answer.
     """
-    results: list[Result | None] = [None] * len(jobs)
+    results: dict[int, Result] = {}
     prepared: dict[int, Job] = {}
     groups: dict[object, list[int]] = {}
     for index, job in enumerate(jobs):
@@ -108,7 +108,7 @@ def run_jobs(
         members = [prepared[index] for index in indices]
         for index, result in zip(indices, _run_group(members, run, plan, warn), strict=True):
             results[index] = result
-    return [RuntimeError("no result") if result is None else result for result in results]
+    return [results[index] for index in range(len(jobs))]
 
 
 def _as_graph_input(name: str, array: Array, scalar: bool) -> Array:

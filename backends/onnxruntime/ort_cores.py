@@ -11,7 +11,7 @@ _QUOTA_AND_PERIOD = (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_u
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the cores that the kernel lets this process have, or fewer if its container may less.
+    """Return the cores that this process may use, at most those of its container's quota.
 
     Args:
         cgroup: where a container sees its limits, of version 2 or 1.

@@ -23,8 +23,8 @@ from ort_workers import threads_beside_others
 NO_PLAN_FOR_EACH_SHAPE = ("ORT_ENABLE_CUDNN_FLASH_ATTENTION", "0")
 # Without this kernel others read where a row begins as another mask, and say nothing.
 _NEEDED_KERNEL_OFF = "ORT_DISABLE_MEMORY_EFFICIENT_ATTENTION"
-# Metadata of graphs that this project prepared.
 _OLDER_OPERATORS = ". Where it was installed with --onnxruntime, do so again without"
+# Metadata of graphs that this project prepared.
 _PRECISION, _WARM_UP = "asr.precision", "asr.warm_up"
 
 

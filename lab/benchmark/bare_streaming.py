@@ -15,11 +15,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asr_contract import DEFAULT_CHUNK_SIZE, SAMPLE_RATE
-from asr_core.features import make_streaming_fbank
-from asr_core.streaming import ROW_MS, StreamingFrontend, StreamingModel
+from asr_core.features import LFR_FRAME_MS, make_streaming_fbank
+from asr_core.streaming import StreamingFrontend, StreamingModel
 from lab.benchmark.workload import Recording
 
-CHUNK_S = DEFAULT_CHUNK_SIZE.current * ROW_MS / 1000
+CHUNK_S = DEFAULT_CHUNK_SIZE.current * LFR_FRAME_MS / 1000
 TOKENS_PER_CHUNK = 3  # Mandarin speech: about five characters a second
 
 

@@ -16,8 +16,9 @@ from asr_core.alignment import (
     CifRequest,
     load_cif_alignment,
 )
+from asr_core.features import LFR_FRAME_MS
 from asr_core.paraformer import load_segmentation
-from asr_core.text import LFR_FRAME_MS, aligned_spans_ms
+from asr_core.text import aligned_spans_ms
 from asr_server.graphs import PrepareError, prepare
 from asr_server.graphs.session import Session
 from tests.recordings import cut

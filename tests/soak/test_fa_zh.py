@@ -15,7 +15,7 @@ import soundfile
 
 from asr_contract import SAMPLE_RATE
 from asr_core.alignment import ALIGNER_ENCODER_OUTPUTS, CifRequest, load_cif_alignment
-from asr_core.text import LFR_FRAME_MS
+from asr_core.features import LFR_FRAME_MS
 from asr_server.commands.install import main
 from asr_server.graphs.session import Session
 from asr_server.models import KINDS, copy_repository

@@ -19,7 +19,9 @@ import os
 import resource
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from asr_server.doors.access import Access
 from asr_server.sockets import (
@@ -34,49 +36,50 @@ KEYS_VARIABLE = "TRITON_ASR_DOOR_KEYS"
 _BACKLOG = 512
 
 
+class _Door(Protocol):
+    async def left(self) -> None:
+        """Take nothing new, and wait for what is open."""
+
+    async def close(self) -> None:
+        """End, with what is under way."""
+
+
 async def run(options: argparse.Namespace) -> None:
     """Serve until told to stop."""
-    stop = asyncio.Event()
+    stop, leaving = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGUSR1, leaving.set)
     keys = os.environ.get(KEYS_VARIABLE, "").splitlines()
     access = Access(keys=keys, hosts=options.allowed_host)
+    sockets: Path = options.sockets
+    door: _Door
+    when_left: Callable[[], None]
     if options.door == "http":
         from asr_server.doors.http_door import HttpDoor
 
-        http = HttpDoor(access, options.sockets / HTTP_SOCKET, options.sockets / METRICS_SOCKET)
-        await http.start(
+        door = HttpDoor(access, sockets / HTTP_SOCKET, sockets / METRICS_SOCKET)
+        await door.start(
             socket.socket(fileno=options.http_fd), socket.socket(fileno=options.metrics_fd)
         )
-        leaving = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leaving.set)
-
-        async def leave() -> None:
-            await leaving.wait()
-            await http.left()
-            (options.sockets / HTTP_LEFT).touch()
-
-        waiting = asyncio.create_task(leave())
-        await stop.wait()
-        waiting.cancel()
-        await http.close()
+        when_left = (sockets / HTTP_LEFT).touch
     else:
         from asr_server.doors.grpc_door import GrpcDoor
 
-        door = GrpcDoor(access, options.sockets / GRPC_SOCKET, options.sockets / GRPC_DOOR_SOCKET)
+        door = GrpcDoor(access, sockets / GRPC_SOCKET, sockets / GRPC_DOOR_SOCKET)
         await door.start(_listening(options.address))
-        leaving = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leaving.set)
+        when_left = stop.set
 
-        async def leave() -> None:
-            await leaving.wait()
-            await door.left()
-            stop.set()
+    async def leave() -> None:
+        await leaving.wait()
+        await door.left()
+        when_left()
 
-        waiting = asyncio.create_task(leave())
-        await stop.wait()
-        waiting.cancel()
-        await door.close()
+    waiting = asyncio.create_task(leave())
+    await stop.wait()
+    waiting.cancel()
+    await door.close()
 
 
 def _listening(address: str) -> socket.socket:

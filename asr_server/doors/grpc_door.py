@@ -34,11 +34,11 @@ from asr_server.doors.under_way import Step, UnderWay
 
 _SERVICE = "/inference.GRPCInferenceService/"
 _LIVE = f"{_SERVICE}ServerLive"
-# What a method takes; a check of health has a name as its first field, too.
 _CHECK = "/grpc.health.v1.Health/Check"
 _READY = f"{_SERVICE}ServerReady"
+# The message that a method takes.
 _HEALTH = {
-    _CHECK: service_pb2.ModelReadyRequest,
+    _CHECK: service_pb2.ModelReadyRequest,  # like HealthCheckRequest, a name as its first field
     _LIVE: service_pb2.ServerLiveRequest,
     _READY: service_pb2.ServerReadyRequest,
 }
@@ -88,7 +88,7 @@ _TRITON_OPTIONS = [
 _LEAVING = f"the server stops; come again in {RETRY_AFTER_S} s, or ask another"
 
 
-class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
+class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]  # without types
     """Serves clients on a listening socket.
 
     Args:

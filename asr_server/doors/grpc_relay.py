@@ -18,6 +18,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from asr_server.doors.body import MAX_WAITING_BYTES
 from asr_server.doors.http2_messages import Messages
@@ -117,7 +118,7 @@ class Relay:
         return protocol
 
     def _most(
-        self, weight: Callable[[Connection], int], order: Callable[[Connection], object]
+        self, weight: Callable[[Connection], int], order: Callable[[Connection], Any]
     ) -> Connection:
         """Return, of the address whose connections weigh most, the one that is last in order."""
         weights: Counter[str] = Counter()
@@ -125,7 +126,7 @@ class Relay:
             weights[each.address] += weight(each)
         ((address, _),) = weights.most_common(1)
         theirs = [each for each in self._connections.values() if each.address == address]
-        return max(theirs, key=order)  # type: ignore[arg-type]
+        return max(theirs, key=order)
 
     async def _look(self) -> None:
         """Cut connections that stand still within a message, or before any; give memory back."""
@@ -174,7 +175,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for its first words; then it is passed on."""
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast(asyncio.Transport, transport)
         self.address = str((transport.get_extra_info("peername") or ("",))[0])
         self._silent = self._loop.call_later(PREFACE_S, self.cut)
         self._relay.opened(self)
@@ -260,7 +261,7 @@ class Onward(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep it."""
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Pass on."""

@@ -70,11 +70,11 @@ class Frames:
 
 @dataclass
 class _Message:
-    """What has come of one; `left` is what is still to come behind its prefix."""
+    """What has arrived of one, in bytes behind its prefix; `left` is still to come."""
 
     prefix: bytearray = field(default_factory=bytearray)
     left: int = 0
-    come: int = 0
+    received: int = 0
     too_large: bool = False  # gRPC ends the call and keeps nothing of it
 
 
@@ -127,7 +127,7 @@ class Messages:
                 return
             count = min(message.left, len(piece))
             message.left -= count
-            message.come += count
+            message.received += count
             self.num_bytes += count
             piece = piece[count:]
             if len(message.prefix) == _PREFIX_BYTES and not message.left:
@@ -136,7 +136,7 @@ class Messages:
     def _forget(self, stream: int) -> None:
         message = self._messages.pop(stream, None)
         if message is not None:
-            self.num_bytes -= message.come
+            self.num_bytes -= message.received
 
     def _ended(self, stream: int) -> None:
         self._forget(stream)

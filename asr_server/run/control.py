@@ -58,7 +58,7 @@ class ModelControl:
         self._post(f"models/{quote(model, safe='')}/load", timeout_s)
 
     def unload(self, model: str, timeout_s: float) -> None:
-        """Unload a model; what is under way is finished. Of one that is not there nothing is said.
+        """Unload a model; requests under way finish first. A model that is not there is no error.
 
         Raises:
             TritonServerError: it cannot be unloaded.
@@ -68,8 +68,8 @@ class ModelControl:
     def load_nothing(self, model: str, timeout_s: float) -> None:
         """Load a model that does nothing under a name.
 
-        Triton is not ready while there is a model that it has failed to load, and forgets of none
-        but of one that it has loaded and unloaded.
+        Triton is not ready while there is a model that it has failed to load. It forgets only
+        models that it has loaded and unloaded.
 
         Raises:
             TritonServerError: it cannot be loaded, or not in time.
@@ -90,9 +90,9 @@ class ModelControl:
                 entry["reason"] = _in_short(entry["reason"])
         return entries
 
-    def _post(self, what: str, timeout_s: float, said: Mapping[str, Any] | None = None) -> bytes:
+    def _post(self, what: str, timeout_s: float, payload: Mapping[str, Any] | None = None) -> bytes:
         connection = self._connect(timeout_s)
-        body = json.dumps(said or {}).encode()
+        body = json.dumps(payload or {}).encode()
         try:
             connection.request("POST", f"/v2/repository/{what}", body=body, headers=self._headers)
             self._wait_for_answer(connection.sock, timeout_s)

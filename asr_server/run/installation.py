@@ -65,21 +65,22 @@ def find_installation() -> TritonInstallation:
     Raises:
         TritonServerError: there is none, or it does not run with this Python or this system.
     """
-    on_path = shutil.which("tritonserver")
-    if on_path is not None:
-        home = Path(on_path).resolve().parent.parent
-        if (home / "backends" / "python" / STUB_NAME).exists():
-            installation = TritonInstallation(
-                binary=Path(on_path).resolve(),
-                backends=home / "backends",
-                stub=home / "backends" / "python" / STUB_NAME,
-                library_paths=(home / "lib",),
-            )
-            check_installation(installation)
-            return installation
-    installation = _wheel_installation()
+    installation = _installation_on_path() or _wheel_installation()
     check_installation(installation)
     return installation
+
+
+def _installation_on_path() -> TritonInstallation | None:
+    """Return the server on PATH; None without one that has its backends beside it."""
+    on_path = shutil.which("tritonserver")
+    if on_path is None:
+        return None
+    binary = Path(on_path).resolve()
+    home = binary.parent.parent
+    stub = home / "backends" / "python" / STUB_NAME
+    if not stub.exists():
+        return None
+    return TritonInstallation(binary, home / "backends", stub, (home / "lib",))
 
 
 def _wheel_installation() -> TritonInstallation:

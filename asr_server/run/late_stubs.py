@@ -29,9 +29,8 @@ _LOOKS_DEAD = 25
 class LateStubs:
     """Looks after the stubs of a server that are being started.
 
-    A slow start is left alone: Triton waits for the end of a stub only once it has given up what
-    the stub was to do. To that of one that had started, too, when its model is unloaded; those are
-    not looked at.
+    A slow start is left alone: Triton waits for the end of a stub only once it has given it up, or
+    when its model is unloaded. Stubs that have started are not looked at.
     """
 
     def __init__(self) -> None:

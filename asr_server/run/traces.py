@@ -17,7 +17,7 @@ def trace_arguments(environment: Mapping[str, str]) -> list[str]:
     environment, as the gateway does.
 
     Raises:
-        ValueError: a variable asks for what there is not.
+        ValueError: a variable asks for something that is not supported.
     """
     endpoint = traces_endpoint(environment)
     if endpoint is None:

@@ -41,7 +41,7 @@ WORKSPACE_BYTES = 4 << 30
 
 
 def tensorrt_block(
-    precision: str, cache: str, workspace_bytes: int, profile: Mapping[str, str] | None = None
+    precision: str, cache: str, workspace_bytes: int, profile: Mapping[str, str] | None
 ) -> str:
     """Return the text that lets ONNX Runtime give what it can to TensorRT.
 
@@ -66,7 +66,7 @@ def tensorrt_block(
     return _accelerator("tensorrt", settings)
 
 
-def cuda_block(tf32: bool = False) -> str:
+def cuda_block(tf32: bool) -> str:
     """Return the text that has ONNX Runtime's CUDA provider compute fp32 as fp32.
 
     Left to itself it multiplies float32 matrices in TF32, with ten bits of mantissa; whether rows
@@ -78,7 +78,7 @@ def cuda_block(tf32: bool = False) -> str:
     return _accelerator("cuda", {"use_tf32": str(int(tf32))})
 
 
-def cuda_parameters(release: Release = CURRENT, memory_mib: int | None = None) -> str:
+def cuda_parameters(release: Release, memory_mib: int | None) -> str:
     """Return the CUDA provider's options that Triton takes from a model's parameters only.
 
     Args:

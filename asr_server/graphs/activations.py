@@ -22,7 +22,7 @@ def measure_peaks(
     model: ModelProto,
     tensors: Sequence[str],
     feeds: Sequence[Feed],
-    threads: int = 2,
+    threads: int,
     with_infinite: bool = True,
 ) -> dict[str, float]:
     """Return the largest magnitude of each tensor over all feeds; infinity for NaN.

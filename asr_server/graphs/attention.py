@@ -42,7 +42,7 @@ class _Attention:
     output: str
 
 
-def fuse_attention(graph: Graph, by_pair: bool = False) -> int:
+def fuse_attention(graph: Graph, by_pair: bool) -> int:
     """Put one operator in the place of every attention of known form; return their number.
 
     Args:
@@ -166,11 +166,6 @@ def _scores(graph: Graph, tensor: str) -> tuple[float, list[tuple[str, str]], No
         else:
             return scale, masks, None
     return scale, masks, node
-
-
-def _is_never(graph: Graph, tensor: str) -> bool:
-    value = graph.constant_value(tensor)
-    return value is not None and bool(value.max() <= _NEVER)
 
 
 def _head_side(graph: Graph, tensor: str, order: list[int]) -> tuple[str, str, float]:

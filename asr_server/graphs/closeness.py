@@ -39,16 +39,6 @@ def soft_error_rate(expected: Sequence[Outputs | None], got: Sequence[Outputs | 
     return errors / max(steps, 1)
 
 
-def relative_error(expected: Sequence[Float], got: Sequence[Float]) -> float:
-    """Return the squared difference of two graphs' outputs over the variance of the first's.
-
-    0 for equal ones, 1 where the second says as little as the first's mean does.
-    """
-    first, second = (np.concatenate([one.reshape(-1) for one in all_]) for all_ in (expected, got))
-    variance = float(np.square(first - first.mean()).sum())
-    return float(np.square(first - second).sum()) / max(variance, 1e-12)
-
-
 def _costs(log_probs: Float, token_ids: NDArray[np.int64]) -> Float:
     """Return what each token [T'] costs in each of the original's steps, [T, T'], 0 to 1.
 

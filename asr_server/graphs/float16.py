@@ -111,7 +111,7 @@ def joint_report(reports: Sequence[Float16Report]) -> Float16Report:
 
 
 def to_float16(
-    model: ModelProto, feeds: Sequence[Feed], threads: int = 2, rescaling: bool = True
+    model: ModelProto, feeds: Sequence[Feed], threads: int, rescaling: bool = True
 ) -> Float16Report:
     """Convert a prepared float32 graph in place.
 

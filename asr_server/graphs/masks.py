@@ -13,20 +13,17 @@ from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import BOOL, FLOAT, INT32, INT64, Graph
 
 
-def frame_mask(graph: Graph, num_frames: str, lengths: str, factor: int = 1) -> str:
-    """Add nodes for a mask, bool [B, num_frames]: frame index below length times `factor`.
+def frame_mask(graph: Graph, num_frames: str, lengths: str) -> str:
+    """Add nodes for a mask, bool [B, num_frames]: frame index below length.
 
     Args:
         graph: gets the nodes.
         num_frames: int64 scalar.
         lengths: int32 [B].
-        factor: frames of the mask for one of the lengths.
     """
     zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
     index = graph.add("Range", [zero, num_frames, one])
     limit = graph.cast(lengths, INT64)
-    if factor != 1:
-        limit = graph.add("Mul", [limit, graph.constant(factor, np.int64)])
     return graph.add("Less", [graph.unsqueeze(index, 0), graph.unsqueeze(limit, 1)])
 
 

@@ -22,13 +22,14 @@ from asr_server.graphs.report import read_metadata
 from asr_server.graphs.session import Session
 from asr_server.graphs.skip_norms import fuse_skip_norms, split_skip_norms
 
+_THREADS = 2
+
 
 def convert_streaming(
     encoder: Path,
     decoder: Path,
     encoder_feeds: Sequence[Feed],
     decoder_feeds: Sequence[Feed],
-    threads: int = 2,
 ) -> ConversionReport:
     """Replace two prepared float32 files by ones in float16.
 
@@ -40,7 +41,6 @@ def convert_streaming(
         decoder: hidden, acoustic_embeds, cached_columns -> tokens, new_columns, likewise.
         encoder_feeds: inputs of real windows, one run each: to calibrate, and to report.
         decoder_feeds: what the float32 encoder and CIF made of them.
-        threads: CPU threads of the report.
 
     Returns:
         What it did; logits and tokens are the decoder's on `decoder_feeds`.
@@ -54,19 +54,19 @@ def convert_streaming(
     for path in (encoder, decoder):
         if read_metadata(path).get("precision") != "fp32":
             raise PrepareError(f"{path}: expected a prepared file in fp32")
-    expected = _logits(decoder, decoder_feeds, threads)
+    expected = _logits(decoder, decoder_feeds)
     reports = [
-        _convert(path, feeds, threads)
+        _convert(path, feeds)
         for path, feeds in ((encoder, encoder_feeds), (decoder, decoder_feeds))
     ]
     report = joint_report(reports)
-    tokens, changed = _count_batch_changes(decoder, decoder_feeds, threads)
+    tokens, changed = _count_batch_changes(decoder, decoder_feeds)
     return ConversionReport(
         precision="fp16",
         recipe=None,
         row_by_row=False,
         converted_nodes=report.float16_nodes,
-        logits=compare_logits(expected, _logits(decoder, decoder_feeds, threads)),
+        logits=compare_logits(expected, _logits(decoder, decoder_feeds)),
         batch_tokens=tokens,
         batch_changed_ids=changed,
         float16=report,
@@ -86,10 +86,10 @@ def halve_cache(decoder: Path) -> None:
     _replace(decoder, model)
 
 
-def _convert(path: Path, feeds: Sequence[Feed], threads: int) -> Float16Report:
+def _convert(path: Path, feeds: Sequence[Feed]) -> Float16Report:
     model = onnx.load(str(path))
     fused_norms = split_skip_norms(Graph(model))
-    report = to_float16(model, [*feeds, padded_batch(feeds)], threads)
+    report = to_float16(model, [*feeds, padded_batch(feeds)], _THREADS)
     if fused_norms:
         fuse_skip_norms(Graph(model))
     set_metadata(model, "precision", "fp16")
@@ -104,10 +104,10 @@ def _replace(path: Path, model: ModelProto) -> None:
         os.replace(work, path)
 
 
-def _logits(decoder: Path, feeds: Sequence[Feed], threads: int) -> list[Logits]:
+def _logits(decoder: Path, feeds: Sequence[Feed]) -> list[Logits]:
     model = onnx.load(str(decoder))
     name = add_logits_output(model)
-    session = Session(model.SerializeToString(), threads, optimise=True)
+    session = Session(model.SerializeToString(), _THREADS, optimise=True)
     results = []
     for feed in feeds:
         rows: Logits = session(dict(feed))[name][0, : _tokens(feed)].astype(np.float32)
@@ -115,9 +115,9 @@ def _logits(decoder: Path, feeds: Sequence[Feed], threads: int) -> list[Logits]:
     return results
 
 
-def _count_batch_changes(decoder: Path, feeds: Sequence[Feed], threads: int) -> tuple[int, int]:
+def _count_batch_changes(decoder: Path, feeds: Sequence[Feed]) -> tuple[int, int]:
     """Return the token ids of windows alone, and how many differ in one padded batch of all."""
-    session = Session(decoder, threads, optimise=True)
+    session = Session(decoder, _THREADS, optimise=True)
     together = session(dict(padded_batch(feeds)))["token_ids"]
     tokens = changed = 0
     for ids, feed in zip(together, feeds, strict=True):

@@ -11,10 +11,8 @@ from funasr_onnx.punc_bin import CT_Transformer_VadRealtime
 class PunctuationReference:
     """`funasr_onnx.CT_Transformer`."""
 
-    def __init__(self, model_dir: Path, threads: int = 1, quantized: bool = False) -> None:
-        self._model = CT_Transformer(
-            str(model_dir), quantize=quantized, intra_op_num_threads=threads
-        )
+    def __init__(self, model_dir: Path, quantized: bool = False) -> None:
+        self._model = CT_Transformer(str(model_dir), quantize=quantized, intra_op_num_threads=1)
 
     def punctuate(self, text: str) -> tuple[str, list[int]]:
         """Return text with marks, and the id of the mark after each word."""
@@ -25,9 +23,9 @@ class PunctuationReference:
 class PunctuationOnlineReference:
     """`funasr_onnx.CT_Transformer_VadRealtime`, one stream."""
 
-    def __init__(self, model_dir: Path, threads: int = 1, quantized: bool = False) -> None:
+    def __init__(self, model_dir: Path, quantized: bool = False) -> None:
         self._model = CT_Transformer_VadRealtime(
-            str(model_dir), quantize=quantized, intra_op_num_threads=threads
+            str(model_dir), quantize=quantized, intra_op_num_threads=1
         )
         self._state: dict[str, list[str]] = {"cache": []}
 

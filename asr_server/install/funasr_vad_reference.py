@@ -40,8 +40,8 @@ funasr_onnx.vad_bin.E2EVadModel = CountingOnce
 class VadReference:
     """`funasr_onnx.Fsmn_vad`."""
 
-    def __init__(self, model_dir: Path, threads: int = 1, quantized: bool = False) -> None:
-        self._vad = Fsmn_vad(str(model_dir), quantize=quantized, intra_op_num_threads=threads)
+    def __init__(self, model_dir: Path, quantized: bool = False) -> None:
+        self._vad = Fsmn_vad(str(model_dir), quantize=quantized, intra_op_num_threads=1)
         self._defaults = dict(self._vad.vad_scorer_config)
 
     def segments(self, samples: NDArray[np.float32], **options: Any) -> Segments:

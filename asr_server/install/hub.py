@@ -37,7 +37,7 @@ class Snapshot:
 
 
 def download(
-    hub: HubName, repository: str, patterns: Sequence[str], revision: str | None = None
+    hub: HubName, repository: str, patterns: Sequence[str], revision: str | None
 ) -> Snapshot:
     """Download the files of a repository that match one of the patterns.
 
@@ -69,7 +69,7 @@ def download(
     return Snapshot(directory, hub, repository, found)
 
 
-def list_files(hub: HubName, repository: str, revision: str | None = None) -> set[str]:
+def list_files(hub: HubName, repository: str, revision: str | None) -> set[str]:
     """Return the paths of a repository's files; none where the hub cannot be asked."""
     try:
         return set(_LISTINGS[hub](repository, revision))

@@ -17,9 +17,7 @@ from asr_server.file_hashes import hash_file
 _SHA256_DIGITS, _SHA1_DIGITS = 64, 40
 
 
-def download(
-    repository: str, patterns: Sequence[str], revision: str | None = None
-) -> tuple[Path, str]:
+def download(repository: str, patterns: Sequence[str], revision: str | None) -> tuple[Path, str]:
     """Download matching files; returns their folder and the commit they belong to.
 
     Without a network the package's cache is taken, if it is complete.
@@ -46,7 +44,7 @@ def download(
     return directory, directory.name
 
 
-def list_files(repository: str, revision: str | None = None) -> list[str]:
+def list_files(repository: str, revision: str | None) -> list[str]:
     """Return the paths of a repository's files."""
     from huggingface_hub import list_repo_files
 

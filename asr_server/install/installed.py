@@ -60,6 +60,7 @@ SHORTEST_LAST_PIECE = 960  # samples: `funasr_onnx` drops a shorter one
 _PAUSE = np.zeros(SAMPLE_RATE, np.float32)
 _MAX_WORDS = 10_000  # of a text to punctuate
 _MAX_HOTWORDS = 500
+_THREADS = 2  # of each graph
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,9 @@ def write_segments(segments: Iterable[tuple[int, int]], samples: Waveform) -> st
 _Graph = Callable[..., list[NDArray[Any]]]
 
 
-def _open(folder: Path, outputs: Sequence[str], threads: int) -> _Graph:
+def _open(folder: Path, outputs: Sequence[str]) -> _Graph:
     """Open an installed graph, as a function of its inputs, by name, to these outputs."""
-    graph = Session(folder / "1" / "model.onnx", threads, optimise=True)
+    graph = Session(folder / "1" / "model.onnx", _THREADS, optimise=True)
     return graph.function(outputs)
 
 
@@ -123,24 +124,24 @@ def sample_hotwords(model_dir: Path) -> str:
     return " ".join(first + second for first, second in list(pairs)[:_SAMPLE_HOTWORDS])
 
 
-def load_paraformer(repository: Path, threads: int = 2) -> Answers:
+def load_paraformer(repository: Path) -> Answers:
     """Load an installed Paraformer; gives `TRANSCRIPTS`, with hotwords if the model takes any."""
     extractor = repository / "paraformer_feature_extractor" / "1"
     hotwords = sample_hotwords(extractor) if (extractor / EMBEDDER_FILE).is_file() else ""
     recogniser = ParaformerRecogniser(
         load_frontend(extractor, _FBANK),
-        _open(repository / "paraformer_encoder", ParaformerOutputs._fields, threads),
+        _open(repository / "paraformer_encoder", ParaformerOutputs._fields),
         load_scoring(repository / "paraformer_scoring" / "1"),
         load_hotword_bias(extractor, _MAX_HOTWORDS),
     )
     return one_by_one(lambda samples: join_words(recogniser([samples], hotwords)[0]))
 
 
-def load_sensevoice(repository: Path, threads: int = 2, text_norm: str = "withitn") -> Answers:
+def load_sensevoice(repository: Path, text_norm: str = "withitn") -> Answers:
     """Load an installed SenseVoice; gives `TRANSCRIPTS` with language `auto`."""
     recogniser = SenseVoiceRecogniser(
         load_frontend(repository / "sensevoice_feature_extractor" / "1", _FBANK),
-        _open(repository / "sensevoice_encoder", SenseVoiceOutputs._fields, threads),
+        _open(repository / "sensevoice_encoder", SenseVoiceOutputs._fields),
         SenseVoiceScoring(repository / "sensevoice_scoring" / "1" / TOKENIZER_NAME),
     )
     return one_by_one(lambda samples: recogniser([samples], text_norm=text_norm)[0].transcript)
@@ -154,19 +155,16 @@ class StreamFeeds:
     decoder: list[Feed]
 
 
-def load_paraformer_online(
-    repository: Path, threads: int = 2, feeds: StreamFeeds | None = None
-) -> Answers:
+def load_paraformer_online(repository: Path, feeds: StreamFeeds | None = None) -> Answers:
     """Load an installed streaming Paraformer; gives a whole stream's text.
 
     Args:
         repository: where it is installed.
-        threads: CPU threads of each graph.
         feeds: gets all inputs of both graphs.
     """
     feeds = feeds or StreamFeeds([], [])
-    encode = _open(repository / "streaming_encoder", ENCODER_OUTPUTS, threads)
-    decode = _open(repository / "streaming_decoder", DECODER_OUTPUTS, threads)
+    encode = _open(repository / "streaming_encoder", ENCODER_OUTPUTS)
+    decode = _open(repository / "streaming_decoder", DECODER_OUTPUTS)
     recogniser = StreamingRecogniser(
         load_streaming_model(repository / "streaming_cif_search" / "1"),
         _recorded(encode, feeds.encoder),
@@ -193,9 +191,9 @@ def full_width(text: str) -> str:
     return text.translate(_FULL_WIDTH).lower().replace(" ", "")
 
 
-def load_vad_segments(repository: Path, threads: int = 2) -> Answers:
+def load_vad_segments(repository: Path) -> Answers:
     """Load an installed VAD; gives the segments of all recordings in one stream."""
-    encode = _open(repository / "vad_encoder", VAD_ENCODER_OUTPUTS, threads)
+    encode = _open(repository / "vad_encoder", VAD_ENCODER_OUTPUTS)
     model = load_vad(repository / "vad" / "1", _FBANK)
 
     def answer(material: Material) -> list[str]:
@@ -207,15 +205,15 @@ def load_vad_segments(repository: Path, threads: int = 2) -> Answers:
     return answer
 
 
-def load_punctuation_marks(repository: Path, threads: int = 2) -> Answers:
+def load_punctuation_marks(repository: Path) -> Answers:
     """Load an installed punctuation model; gives each text with marks."""
-    punctuate = _load_punctuation(repository, "punctuation", streaming=False, threads=threads)
+    punctuate = _load_punctuation(repository, "punctuation", streaming=False)
     return lambda material: [full_width(punctuate(text, ()).text) for text in material.texts]
 
 
-def load_online_marks(repository: Path, threads: int = 2) -> Answers:
+def load_online_marks(repository: Path) -> Answers:
     """Load an installed streaming punctuation model; gives each new part of one stream."""
-    punctuate = _load_punctuation(repository, "punctuation_online", streaming=True, threads=threads)
+    punctuate = _load_punctuation(repository, "punctuation_online", streaming=True)
 
     def answer(material: Material) -> list[str]:
         context: tuple[str, ...] = ()
@@ -230,10 +228,10 @@ def load_online_marks(repository: Path, threads: int = 2) -> Answers:
 
 
 def _load_punctuation(
-    repository: Path, name: str, streaming: bool, threads: int
+    repository: Path, name: str, streaming: bool
 ) -> Callable[[str, tuple[str, ...]], Punctuated]:
     """Load an installed punctuation model as a function of a text and of what it continues."""
-    mark = _open(repository / f"{name}_encoder", ("punctuations",), threads)
+    mark = _open(repository / f"{name}_encoder", ("punctuations",))
     model = load_punctuation(repository / name / "1")
     service = PunctuationService(model, streaming=streaming, max_words=_MAX_WORDS, max_batch_size=1)
 

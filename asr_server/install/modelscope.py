@@ -15,9 +15,7 @@ from asr_server.errors import DownloadError, HubUnreachableError
 DEFAULT_REVISION = "master"
 
 
-def download(
-    repository: str, patterns: Sequence[str], revision: str | None = None
-) -> tuple[Path, str]:
+def download(repository: str, patterns: Sequence[str], revision: str | None) -> tuple[Path, str]:
     """Download matching files; returns their folder and the branch or tag they belong to.
 
     Without a network the package's cache is taken.
@@ -59,7 +57,7 @@ def download(
         return directory, found
 
 
-def list_files(repository: str, revision: str | None = None) -> list[str]:
+def list_files(repository: str, revision: str | None) -> list[str]:
     """Return the paths of a repository's files."""
     from modelscope.hub.api import HubApi
 

@@ -133,8 +133,8 @@ def install_converted(
     repository: Path,
     choice: Choice,
     material: Material,
-    device: Device = "cpu",
-    onnxruntime: OnnxRuntime = "1.19",
+    device: Device,
+    onnxruntime: OnnxRuntime,
 ) -> tuple[list[Report], PrecisionReport]:
     """Install a model in float32 elsewhere, and from there in another precision.
 

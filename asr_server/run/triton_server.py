@@ -183,7 +183,7 @@ class TritonServer:
         """Start of the names of this server's shared-memory regions."""
         return self._work.name if self._work is not None else "tritonserver"
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float) -> None:
         """Wait until the server answers that it is ready.
 
         Args:
@@ -204,7 +204,7 @@ class TritonServer:
             time.sleep(0.05)
         raise TritonServerError(
             f"tritonserver was not ready after {timeout:g} s; "
-            f"end of {self._log.path}:\n{self.log_tail()}"
+            f"end of {self._log.path}:\n{self._log.tail()}"
         )
 
     def is_running(self) -> bool:
@@ -264,10 +264,6 @@ class TritonServer:
     def log_text(self) -> str:
         """Return what this start has written to the log so far."""
         return self._log.text()
-
-    def log_tail(self, lines: int = 40) -> str:
-        """Return the last lines of `log_text`."""
-        return self._log.tail(lines)
 
     def loaded_models(self) -> set[str]:
         """Return the models that this start has loaded so far."""

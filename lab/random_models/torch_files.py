@@ -10,9 +10,7 @@ from typing import Any
 import torch
 
 
-def write_torch_files(
-    folder: Path, weights: Mapping[str, torch.Tensor], name: str = "model.pt"
-) -> None:
+def write_torch_files(folder: Path, weights: Mapping[str, torch.Tensor], name: str) -> None:
     """Write the checkpoint and `configuration.json`.
 
     Args:

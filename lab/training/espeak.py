@@ -65,7 +65,7 @@ def installed_data() -> Path:
 class Espeak:
     """One espeak-ng engine; the library allows one per process."""
 
-    def __init__(self, data_parent: Path | None = None) -> None:
+    def __init__(self, data_parent: Path | None) -> None:
         """Loads the library; data_parent: holds an espeak-ng-data to use, else the installed one.
 
         Raises EspeakError when it does not start.

@@ -37,7 +37,6 @@ CONDITIONS = ("clean", "noisy")
 PER_LANGUAGE = 130
 CLIPS = 1000
 LONG_SAMPLES = 2 * SAMPLE_RATE
-RATES = ("cer", "joined", "language", "recall")
 Figures = dict[str, float]
 
 

@@ -35,7 +35,7 @@ class HeldOutUtterance:
     noisy: Waveform
 
 
-def held_out_sentence(grammar: Grammar, templates_only: bool = False) -> Sentence:
+def held_out_sentence(grammar: Grammar, templates_only: bool) -> Sentence:
     """The next sentence whose text is reserved for testing."""
     while True:
         sentence = grammar.sentence()

@@ -56,7 +56,7 @@ TEMPLATES: tuple[str, ...] = (
     "is the {place} {adjective} ?",
     "it is {number} {unit} .",
 )
-QUESTION_MARK, COMMA, FULL_STOP = "?", ",", "."
+COMMA, FULL_STOP = ",", "."
 _NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"

@@ -44,7 +44,7 @@ TEMPLATES: tuple[str, ...] = (
     "{number} {unit} です 。",
     "{city} から {number} キロ です 。",
 )
-QUESTION_MARK, COMMA, FULL_STOP = "？", "、", "。"
+COMMA, FULL_STOP = "、", "。"
 _DIGIT_SOUNDS = ["ぜろ", "いち", "に", "さん", "よん", "ご", "ろく", "なな", "はち", "きゅう"]
 _DIGIT_TEXTS = ["ゼロ", *"一二三四五六七八九"]
 _HUNDRED_SOUNDS = {3: "さんびゃく", 6: "ろっぴゃく", 8: "はっぴゃく"}

@@ -45,7 +45,7 @@ TEMPLATES: tuple[str, ...] = (
     "{number} {unit} 입니다 .",
     "{goods} 없습니다 , 하지만 {goods} 있습니다 .",
 )
-QUESTION_MARK, COMMA, FULL_STOP = "?", ",", "."
+COMMA, FULL_STOP = ",", "."
 _DIGITS = ["영", "일", "이", "삼", "사", "오", "육", "칠", "팔", "구"]
 
 

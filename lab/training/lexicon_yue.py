@@ -46,7 +46,7 @@ TEMPLATES: tuple[str, ...] = (
     "{who} 几时 {action} 呀 ？",
     "{who} 同 {person} 去 {city} 。",
 )
-QUESTION_MARK, COMMA, FULL_STOP = "？", "，", "。"
+COMMA, FULL_STOP = "，", "。"
 _DIGIT_SOUNDS = "ling4 jat1 ji6 saam1 sei3 ng5 luk6 cat1 baat3 gau2 sap6 baak3 cin1 maan6"
 _DIGITS = dict(zip("零一二三四五六七八九十百千万", _DIGIT_SOUNDS.split(), strict=True))
 

@@ -63,7 +63,7 @@ class Meeting:
 def make_meeting(
     seed: str,
     speakers: int,
-    overlap_share: float = 0.0,
+    overlap_share: float,
     duration_s: float = DURATION_S,
     held_out: bool = True,
 ) -> Meeting:

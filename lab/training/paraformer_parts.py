@@ -163,7 +163,7 @@ def make_evaluation(
 
 
 def prepare_directory(
-    directory: Path, shards: Shards, initial: Path | None = None
+    directory: Path, shards: Shards, initial: Path | None
 ) -> tuple[list[str], Any, Any]:
     """Tokens, mean and scale of this training; written at the first start, read later.
 

@@ -24,7 +24,7 @@ ZERO_FRAME = -1
 Indices = npt.NDArray[np.int64]
 
 
-def window_sources(frames: int, ends_with_cache: bool = False) -> list[Indices]:
+def window_sources(frames: int, ends_with_cache: bool) -> list[Indices]:
     """Which frame of a recording, or ZERO_FRAME, stands where in each window.
 
     ends_with_cache: the recording ended with a piece too short for a frame, and the runtime

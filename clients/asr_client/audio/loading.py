@@ -110,7 +110,7 @@ async def load_recording_async(
 
 
 def load_recordings(
-    audios: Sequence[AudioInput], sample_rate: int | None, channels: Channels = "mix"
+    audios: Sequence[AudioInput], sample_rate: int | None, channels: Channels
 ) -> list[LoadedAudio]:
     """Load several recordings as `load_recording` does; an error says which of them it means."""
     loaded = []
@@ -121,7 +121,7 @@ def load_recordings(
 
 
 async def load_recordings_async(
-    audios: Sequence[AudioInput], sample_rate: int | None, channels: Channels = "mix"
+    audios: Sequence[AudioInput], sample_rate: int | None, channels: Channels
 ) -> list[LoadedAudio]:
     """As `load_recordings`, without holding up the event loop."""
     loaded = []

@@ -34,7 +34,7 @@ def resegment(
     means: NDArray[np.float32],
     members: NDArray[np.int64],
     labels: NDArray[np.int64],
-    trust: float = TRUST,
+    trust: float,
 ) -> NDArray[np.int64]:
     """Return whose the windows are, some labels of the first perhaps gone.
 

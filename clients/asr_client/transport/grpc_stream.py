@@ -35,7 +35,7 @@ class GrpcRequestStream:
         client: triton.InferenceServerClient,
         url: str,
         calls: Calls,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None,
     ) -> None:
         self._url = url
         self._calls = calls

@@ -70,9 +70,9 @@ def make_listener(
     gateway: Gateway,
     options: UtteranceOptions,
     send: Send,
-    notices: Sequence[str] = (),
+    notices: Sequence[str],
     *,
-    client: str = "",
+    client: str,
 ) -> Listener:
     """Return what hears an utterance as its options say.
 

@@ -64,7 +64,7 @@ class GatewayServer(uvicorn.Server):
     """
 
     def __init__(
-        self, settings: GatewaySettings, on_started: Callable[[str, int], None] | None = None
+        self, settings: GatewaySettings, on_started: Callable[[str, int], None] | None
     ) -> None:
         self.gateway = Gateway(settings)
         self._on_started = on_started

@@ -57,9 +57,9 @@ def _left_out(count: int) -> str:
     return json.dumps({"event": "log lines left out", "count": count})
 
 
-def set_up_logging(level: int = logging.INFO) -> None:
+def set_up_logging() -> None:
     """Send the gateway's log, and warnings of the libraries, to stderr."""
     handler = PatientHandler(_STDERR)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    _LOGGER.setLevel(level)
+    _LOGGER.setLevel(logging.INFO)

@@ -45,14 +45,12 @@ class Bounds:
     """Limits of one ffmpeg.
 
     Attributes:
-        file_bytes: size of the file.
         memory_bytes: that it may write to.
         allocation_bytes: of one allocation.
         cpu_s: processor time.
         output_s: of samples.
     """
 
-    file_bytes: int
     memory_bytes: int
     allocation_bytes: int
     cpu_s: int
@@ -63,7 +61,6 @@ class Bounds:
         """Return what may be spent on a file; its output is longer than `max_duration_s`."""
         size = path.stat().st_size
         return cls(
-            file_bytes=size,
             memory_bytes=min(_MEMORY_BYTES + size, _MAX_MEMORY_BYTES),
             allocation_bytes=min(_ALLOCATION_BYTES + size // 2, _MAX_ALLOCATION_BYTES),
             cpu_s=_CPU_S + _CPU_S_PER_MB * (size // _MB),

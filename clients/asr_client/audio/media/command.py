@@ -63,9 +63,9 @@ def decode_command(
     ffmpeg: str,
     path: Path,
     bounds: Bounds,
-    demuxer: str | None = None,
+    demuxer: str | None,
     *,
-    resampled: bool = True,
+    resampled: bool,
 ) -> list[str]:
     """Return the arguments that make ffmpeg write a file's first audio stream to its stdout.
 

@@ -18,7 +18,7 @@ MAX_WHOLE_S = 3600.0  # 230 MB; nothing longer should be held in one array
 
 
 async def decode_whole_async(
-    source: MediaSource, *, channels: Channels = "mix", raw: RawFormat | None = None
+    source: MediaSource, *, channels: Channels, raw: RawFormat | None
 ) -> tuple[Waveform, list[str]]:
     """Decode a file at once to [samples] float32, 16 kHz, and what is to be said of it.
 
@@ -32,7 +32,7 @@ async def decode_whole_async(
 
 
 def decode_whole(
-    source: MediaSource, *, channels: Channels = "mix", raw: RawFormat | None = None
+    source: MediaSource, *, channels: Channels, raw: RawFormat | None
 ) -> tuple[Waveform, list[str]]:
     """Decode a file at once; as `decode_whole_async`."""
     whole = partial(decode_whole_async, source, channels=channels, raw=raw)

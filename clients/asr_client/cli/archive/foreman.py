@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
@@ -31,7 +31,6 @@ class Foreman:
         progress: is told of them.
         in_order: whether results are written in the order of the manifest.
         commit_s: how often they are.
-        clock: seconds that only grow.
     """
 
     def __init__(
@@ -42,7 +41,6 @@ class Foreman:
         *,
         in_order: bool,
         commit_s: float,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tasks: Iterator[Task] = (Task(index, entry) for index, entry in enumerate(left))
         self._ahead: Task | None = None
@@ -56,8 +54,7 @@ class Foreman:
         self._waiting: dict[int, tuple[Task, Settled]] = {}
         self._next = 0
         self._commit_s = commit_s
-        self._clock = clock
-        self._committed_at = clock()
+        self._committed_s = time.monotonic()
 
     def run(self, crew: Crew[Task, Ended]) -> None:
         """Have all done.
@@ -129,8 +126,8 @@ class Foreman:
 
     def _look_about(self) -> None:
         """Write what was settled, if it is time."""
-        now = self._clock()
-        if now - self._committed_at >= self._commit_s or self._ledger.is_full:
+        now = time.monotonic()
+        if now - self._committed_s >= self._commit_s or self._ledger.is_full:
             self._ledger.commit()
-            self._committed_at = now
+            self._committed_s = now
         self._progress.look_about()

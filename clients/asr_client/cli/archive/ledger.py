@@ -58,11 +58,6 @@ class Ledger:
         self._drop_unfinished()
 
     @property
-    def waits(self) -> bool:
-        """Whether something is to be committed."""
-        return bool(self._lines)
-
-    @property
     def is_full(self) -> bool:
         """Whether so much waits that it must not wait longer."""
         return sum(map(len, self._results)) > MOST_CHARACTERS

@@ -1,6 +1,7 @@
 """What client and server both speak: names, ids and grammars, without NumPy.
 
     audio        the sample rate
+    access       API keys, and which addresses need none
     doubt        below which confidence a text is doubtful
     models       names of the models that clients call
     tensors      names of their tensors and of request parameters
@@ -19,7 +20,7 @@ A rule that both sides follow is written here once. Wrong values raise `ValueErr
 expected and what came; the SDK turns these into its own errors.
 """
 
-from .audio import SAMPLE_RATE
+from .audio import SAMPLE_RATE, SAMPLES_PER_MS
 from .chunk_size import (
     CHUNK_SIZES,
     DEFAULT_CHUNK_SIZE,
@@ -86,6 +87,7 @@ __all__ = [
     "PUNCTUATION_MODEL",
     "PUNCTUATION_ONLINE_MODEL",
     "RECOGNISERS",
+    "SAMPLES_PER_MS",
     "SAMPLE_RATE",
     "SENSEVOICE_ALIGNMENT_MODEL",
     "SENSEVOICE_FRAMES_MODEL",

@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 SAMPLE_RATE = 16_000  # Hz; what every model here was trained on
+SAMPLES_PER_MS = SAMPLE_RATE // 1000

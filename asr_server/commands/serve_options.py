@@ -7,8 +7,7 @@ import math
 import os
 from pathlib import Path
 
-from asr_contract.text_files import read_text
-from asr_server.doors.access import KEY_VARIABLE, is_loopback
+from asr_contract.access import KEY_VARIABLE, is_loopback, read_keys
 from asr_server.places import log_file
 from asr_server.run import DoorSettings
 from asr_server.run.releases import CURRENT, parse_release
@@ -30,12 +29,7 @@ def door_settings(options: argparse.Namespace) -> DoorSettings:
             "--http-port, --grpc-port, --metrics-port: expected ports that differ; got "
             + ", ".join(map(str, ports))
         )
-    keys = [os.environ[KEY_VARIABLE]] if os.environ.get(KEY_VARIABLE) else []
-    if options.api_key_file:
-        lines = read_text(options.api_key_file).splitlines()
-        keys += [line.strip() for line in lines if line.strip()]
-        if not keys:
-            raise ValueError(f"--api-key-file: expected keys; {options.api_key_file} is empty")
+    keys = read_keys(os.environ, options.api_key_file)
     if keys and options.open_triton:
         raise ValueError("--open-triton: Triton knows no keys; its ports cannot ask for one")
     if not keys and not options.no_api_key and not is_loopback(options.host.strip("[]")):

@@ -17,12 +17,12 @@
     └── ServerError        the server failed while it worked on a valid request
         └── ProtocolError  the model's inputs or outputs are not those the SDK speaks
 
-The SDK never repeats a request by itself, so each of them is the outcome of one attempt; but with
-several servers, what fails for one server's sake is tried on another, once.
+The SDK never repeats a request by itself, so each of them is the outcome of one attempt. Only with
+several servers, a request that fails because of one server is tried on another, once.
 `ConnectionFailed`, `RequestTimeout`, `ServerNotReady`, `DecoderFailed`, `StorageFull` and
-`Overloaded` are those that may pass by waiting;
-recognition has no side effects, so a caller may repeat it safely. The same holds for a streaming
-session, whose reason to be lost (one of the others) is the `__cause__` of `SessionLost`.
+`Overloaded` may pass by waiting: recognition has no side effects, so a caller may repeat it safely.
+The same holds for a streaming session, whose reason to be lost (one of the others) is the
+`__cause__` of `SessionLost`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,8 +137,9 @@ def _checked_name(name: Any) -> str:
 
 
 def _checked_recordings(name: str, own: Recordings) -> list[MediaSource | Pcm]:
-    several = isinstance(own, Sequence) and not isinstance(own, (str, bytes, bytearray))
-    found = list(own) if several else [own]  # type: ignore[arg-type]
+    found: list[Any] = [own]
+    if isinstance(own, Sequence) and not isinstance(own, (str, bytes, bytearray)):
+        found = list(own)
     if not 1 <= len(found) <= MAX_RECORDINGS:
         raise OptionError(
             f"known speakers: {name!r}: expected 1 to {MAX_RECORDINGS} recordings; got {len(found)}"
@@ -146,7 +147,7 @@ def _checked_recordings(name: str, own: Recordings) -> list[MediaSource | Pcm]:
     for each in found:
         if isinstance(each, (str, os.PathLike)) and not os.path.isfile(each):
             raise OptionError(f"known speakers: {name!r}: no recording {str(each)!r}")
-    return cast("list[MediaSource | Pcm]", found)
+    return found
 
 
 def _paths(name: str, own: Any, folder: Path) -> list[MediaSource | Pcm]:

@@ -10,14 +10,13 @@ import os
 from collections.abc import Sequence
 
 from asr_contract import ChunkSize, chunk_size_of, read_language
+from asr_contract.access import KEY_VARIABLE
 
 from .errors import OptionError
 
 DEFAULT_TIMEOUT_S = 60.0  # enough for minutes of audio on a CPU
 READY_TIMEOUT_S = 5.0  # a healthy server says whether it is ready within milliseconds
 POLL_INTERVAL_S = 0.2  # between two looks at a server that is starting
-
-KEY_VARIABLE = "TRITON_ASR_API_KEY"
 
 
 def checked_timeout(timeout_s: float) -> float:

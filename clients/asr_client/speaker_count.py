@@ -33,8 +33,12 @@ def read_speakers(text: str) -> SpeakerCount:
     Raises:
         OptionError: it is neither.
     """
-    speakers: SpeakerCount | str = int(text) if text.isascii() and text.isdigit() else text
-    if isinstance(speakers, str) and speakers != "auto":
+    speakers: SpeakerCount
+    if text.isascii() and text.isdigit():
+        speakers = int(text)
+    elif text == "auto":
+        speakers = "auto"
+    else:
         raise OptionError(f"speakers: expected 1 to {MAX_SPEAKERS}, or 'auto'; got {text!r}")
-    checked_speakers(speakers)  # type: ignore[arg-type]
-    return speakers  # type: ignore[return-value]
+    checked_speakers(speakers)
+    return speakers

@@ -9,7 +9,8 @@ import pytest
 
 from asr_client import AsyncClient, Client, OptionError
 from asr_client.cli import main
-from asr_client.options import KEY_VARIABLE, key_headers
+from asr_client.options import key_headers
+from asr_contract.access import KEY_VARIABLE
 from tests.client.test_cli import FakeClient
 
 

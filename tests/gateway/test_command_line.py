@@ -15,9 +15,10 @@ import pytest
 import requests
 import websockets
 
+from asr_contract.access import is_loopback
 from asr_gateway.service.command_line import main
 from asr_gateway.shared.limits import SessionLimits, TooManySessions
-from asr_gateway.shared.settings import GatewaySettings, SettingsError, is_loopback
+from asr_gateway.shared.settings import GatewaySettings, SettingsError
 from asr_server.command_line import main as server_main
 from asr_server.run import held_ports
 from lab.published_clients.material import write_certificate

@@ -13,7 +13,7 @@ from asr_contract import SAMPLE_RATE
 from ..alignment.phrases import Phrase, cut_into_phrases, put_together
 from ..alignment.requests import PlacedWord, aligner_request, parse_aligner
 from ..audio.waveform import Waveform
-from ..errors import AsrError, RequestRejected
+from ..errors import RequestRejected, located
 from ..storage import storing
 from ..transport import Transport
 
@@ -104,11 +104,8 @@ class PhraseAligner:
         async def ask(phrase: Phrase) -> list[tuple[int, int]]:
             async with slots:
                 waveform = recording.cut(phrase.start_ms, phrase.end_ms)
-                try:
+                with located(f"{phrase.start_ms / 1000:g} s into the recording"):
                     return await self._ask([words[index] for index in phrase.words], waveform)
-                except AsrError as error:
-                    message = f"{phrase.start_ms / 1000:g} s into the recording: {error}"
-                    raise type(error)(message, server_message=error.server_message) from error
 
         tasks = [asyncio.create_task(ask(phrase)) for phrase in phrases]
         try:

@@ -33,7 +33,7 @@ from ..alignment.windows import KEPT_S, LevelMeter, Window, WindowCutter
 from ..audio import AudioInput, Channels, MediaDecoder
 from ..audio.loading import load_recordings_async
 from ..audio.waveform import Waveform
-from ..errors import AsrError, AudioError, ModelNotFound, OptionError
+from ..errors import AudioError, ModelNotFound, OptionError, located
 from ..options import checked_language
 from ..transport import Transport, has_model
 from .aligning_phrases import KeptRecording, PhraseAligner
@@ -199,11 +199,8 @@ class Aligner:
         self, window: Window, start_s: float, figures: bool, language: str
     ) -> FrameCandidates:
         request = frames_request(window, language=language, figures=figures)
-        try:
+        with located(f"{start_s:g} s into the recording"):
             return parse_frames(window, await self._transport.infer(request, self._timeout_s))
-        except AsrError as error:
-            message = f"{start_s:g} s into the recording: {error}"
-            raise type(error)(message, server_message=error.server_message) from error
 
 
 class _Recording:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 
-from asr_contract import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE, SAMPLES_PER_MS
 
 from ..audio.waveform import Waveform
 from ..errors import AsrError, ClientClosed
@@ -15,8 +15,6 @@ from ..files.sentences import join_texts, recognised_segment
 from ..recognition import RecognitionOptions, RemoteRecogniser
 from ..results import StreamUpdate, Word
 from ..streaming.growing import GrowingText
-
-_PER_MS = SAMPLE_RATE // 1000
 
 
 class GrowingSpeech:
@@ -131,7 +129,7 @@ class GrowingSpeech:
     async def _decode_while_it_grows(self) -> None:
         try:
             while not self._is_complete:
-                changed, heard_ms = self._changed, self._heard_samples // _PER_MS
+                changed, heard_ms = self._changed, self._heard_samples // SAMPLES_PER_MS
                 if self._is_ending or self._text.is_due(heard_ms):
                     await self._decode(heard_ms, is_last=self._is_ending)
                 else:
@@ -144,7 +142,7 @@ class GrowingSpeech:
         """Decode the window."""
         start_ms = self._text.window_ms
         audio = np.concatenate([np.zeros(0, np.float32), *self._audio])
-        audio = audio[(start_ms - self._first_ms) * _PER_MS :]
+        audio = audio[(start_ms - self._first_ms) * SAMPLES_PER_MS :]
         self._audio, self._first_ms = [audio], start_ms
         words: Sequence[Word] = ()
         if audio.size:

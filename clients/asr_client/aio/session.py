@@ -5,36 +5,29 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
-from asr_contract import SAMPLE_RATE
-
 from ..audio.waveform import Waveform
 from ..cluster import Servers, has_another
 from ..errors import AsrError, ClientClosed, ModelNotFound
 from ..protocol import InferRequest
-from ..results import Sentence, StreamUpdate, Transcript
-from ..streaming.audio import LiveAudio, LiveReader, Outbox
+from ..results import Sentence, Transcript
 from ..streaming.protocol import (
     KEEP_ALIVE_S,
     MAX_IN_FLIGHT_SAMPLES,
     MAX_REQUEST_SAMPLES,
     SequenceRequests,
-    UpdateReader,
     opening_failure,
 )
 from ..streaming.resuming import HeldAudio, ResumableTranscript, resume_at
 from ..transport import RequestStream, Transport, is_outage
 from .live_session import LiveSession
 from .upkeep import CLOSE_TIMEOUT_S, end_when_dropped, keep_alive
-
-# Audio that may wait behind the requests in flight before `send` waits.
-MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
 
 # Servers that a session is lost with, one after the other, before one hears what is new.
 _MAX_RESUMED = 3
@@ -54,13 +47,11 @@ class AsyncStreamSession(LiveSession):
         requests: SequenceRequests,
         timeout_s: float,
     ) -> None:
+        super().__init__(f"{url}: model {requests.model!r}")
+        self._transcript: ResumableTranscript = ResumableTranscript(requests.model)
         self._transport = transport
         self._requests = requests
-        self._where = f"{url}: model {requests.model!r}"
         self._timeout_s = timeout_s
-        self._reader = LiveReader()
-        self._outbox = Outbox()
-        self._transcript: ResumableTranscript = ResumableTranscript(requests.model)
         self._held: HeldAudio | None = HeldAudio() if isinstance(transport, Servers) else None
         self._resuming: asyncio.Task[None] | None = None
         self._resumed = 0  # times, since the server answered for more than ever before
@@ -68,10 +59,6 @@ class AsyncStreamSession(LiveSession):
         self._stream: RequestStream | None = None
         self._in_flight: dict[asyncio.Task[None], int] = {}  # samples of each
         self._newest: asyncio.Task[None] | None = None  # of those in flight
-        self._sending = asyncio.Lock()
-        self._changed = asyncio.Event()
-        self._opened = False
-        self._ending = False  # no more audio is taken
         self._cut_short = False  # it was closed before all audio was on the way
         self._end_sent = False
         self._closing: asyncio.Task[None] | None = None
@@ -111,26 +98,11 @@ class AsyncStreamSession(LiveSession):
             if failure is error:
                 raise
             raise failure from error
-        self._pump()  # END, if it was closed meanwhile
+        self._go_on()  # END, if it was closed meanwhile
 
     def hold_nothing(self) -> None:
         """As `LiveSession.hold_nothing`."""
         self._held = None
-
-    async def send(self, audio: LiveAudio, *, sample_rate: int = SAMPLE_RATE) -> None:
-        """Send audio; as `StreamSession.send`."""
-        self._reader.check(audio, sample_rate)
-        async with self._sending:
-            self._check_usable()
-            for piece in self._reader.read(audio, sample_rate):
-                while self._outbox.samples and (
-                    self._outbox.samples + piece.size > MAX_WAITING_SAMPLES
-                ):
-                    await self._changed.wait()
-                    self._check_usable()
-                self._hold(piece)
-                self._pump()
-        await asyncio.sleep(0)  # whoever only sends must not keep the answers from being read
 
     async def finish(self) -> Transcript:
         """End the stream and return the whole transcript; as `StreamSession.finish`."""
@@ -140,7 +112,7 @@ class AsyncStreamSession(LiveSession):
                 for piece in self._reader.finish():  # often nothing, and at times several
                     self._hold(piece)
                 self._ending = True
-                self._pump()
+                self._go_on()
             while not self._transcript.is_final:
                 await self._changed.wait()
                 self._check_alive()
@@ -150,28 +122,13 @@ class AsyncStreamSession(LiveSession):
         transcript = self._transcript.result()
         return replace(transcript, warnings=[*self._reader.warnings, *transcript.warnings])
 
-    async def updates(self) -> AsyncIterator[StreamUpdate]:
-        """Yield each change of the text; as `StreamSession.updates`."""
-        reader = UpdateReader(self._transcript)
-        while True:
-            update = reader.read()
-            if update is not None:
-                yield update
-                if update.is_final:
-                    return
-                continue
-            self._check_alive()
-            if self._closing is not None:
-                return
-            await self._changed.wait()
-
     async def close(self) -> None:
         """Leave the session; as `StreamSession.close`."""
         if self._closing is None:
             self._cut_short = not self._ending or self._outbox.samples > 0
             self._ending = True
             self._outbox.clear()
-            self._pump()
+            self._go_on()
             self._closing = asyncio.create_task(self._leave())
             self._notify()
         await asyncio.wait({self._closing}, timeout=CLOSE_TIMEOUT_S)
@@ -193,14 +150,16 @@ class AsyncStreamSession(LiveSession):
         self._stream = self._transport.open_stream()
         self._dropped = end_when_dropped(self, self._transport, self._stream, self._requests)
 
+    @property
+    def _is_left(self) -> bool:
+        return self._closing is not None
+
     def _hold(self, piece: Waveform) -> None:
-        """Take audio in."""
-        self._sent_samples += piece.size
+        super()._hold(piece)
         if self._held is not None:
             self._held.put(piece)
-        self._outbox.put(piece)
 
-    def _pump(self) -> None:
+    def _go_on(self) -> None:
         """Put waiting audio, or END, on the way as long as there may be more in flight."""
         stream = self._stream
         while (
@@ -268,7 +227,7 @@ class AsyncStreamSession(LiveSession):
         error = None if task.cancelled() else task.exception()
         if error is not None and self._lost is None:
             self._lose(AsrError(f"{self._where}: {error!r}"))  # else the session would wait forever
-        self._pump()
+        self._go_on()
         self._notify()
 
     def _fail(self, cause: AsrError) -> None:
@@ -304,7 +263,7 @@ class AsyncStreamSession(LiveSession):
         if self._held is not None and not self._cut_short:
             self._outbox.clear()
             self._outbox.put(self._held.since(sample))
-        self._pump()
+        self._go_on()
 
     def _give_up_requests(self) -> None:
         for task in self._in_flight:
@@ -329,16 +288,3 @@ class AsyncStreamSession(LiveSession):
                 await self._transport.infer(
                     self._requests.end(), min(self._timeout_s, CLOSE_TIMEOUT_S)
                 )
-
-    def _notify(self) -> None:
-        """Wake all who wait for a change."""
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
-    def _check_usable(self) -> None:
-        """Raise SessionLost, or ClientClosed if the session takes no more audio."""
-        self._check_alive()
-        if not self._opened:
-            raise ClientClosed(f"{self._where}: the session is not open; use `with`, or open()")
-        if self._ending:
-            raise ClientClosed(f"{self._where}: the session is finished or closed")

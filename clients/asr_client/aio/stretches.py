@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +18,13 @@ from ..files.resuming import ResumingDetector
 from ..files.segment_recogniser import SegmentRecogniser
 from ..files.segments import Segment, SegmentCutter
 from ..files.stretches import StretchTranscript
-from ..results import Sentence, StreamUpdate, Transcript
-from ..streaming.audio import LiveAudio, LiveReader, Outbox
-from ..streaming.protocol import UpdateReader
+from ..results import Sentence, Transcript
 from ..transport import Transport
 from .growing import GrowingSpeech
 from .live_session import LiveSession
 
 _STEP_SAMPLES = SAMPLE_RATE // 5  # to the VAD, at least
 _MAX_STEP_SAMPLES = 5 * SAMPLE_RATE
-_MAX_WAITING_SAMPLES = 5 * SAMPLE_RATE
 _MAX_ENDED = 2  # stretches that have ended and wait for their text
 
 
@@ -62,23 +59,19 @@ class AsyncStretchSession(LiveSession):
         timeout_s: float,
         make_growing: Callable[[], GrowingSpeech],
     ) -> None:
+        super().__init__(f"{url}: model {options.model!r}")
+        self._transcript: StretchTranscript = StretchTranscript(options.model)
         self._transport = transport
-        self._where = f"{url}: model {options.model!r}"
         self._options = options
         self._timeout_s = timeout_s
         self._make_growing = make_growing
         self._recogniser = SegmentRecogniser(transport, url, options, timeout_s)
-        self._reader = LiveReader()
-        self._outbox = Outbox()
-        self._transcript: StretchTranscript = StretchTranscript(options.model)
         self._count = 0
         self._current: _Stretch | None = None
         self._ended: asyncio.Queue[tuple[int, asyncio.Task[Sentence | None]] | None]
-        self._sending = asyncio.Lock()
-        self._changed = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._is_ending = self._is_closed = False
+        self._is_closed = False
 
     @property
     def sequence_id(self) -> int:
@@ -97,20 +90,7 @@ class AsyncStretchSession(LiveSession):
         self._ended = asyncio.Queue(_MAX_ENDED)
         await self._recogniser.open()
         self._work = asyncio.create_task(self._run())
-
-    async def send(self, audio: LiveAudio, *, sample_rate: int = SAMPLE_RATE) -> None:
-        """Send audio; as `AsyncStreamSession.send`."""
-        self._reader.check(audio, sample_rate)
-        async with self._sending:
-            self._check_usable()
-            for piece in self._reader.read(audio, sample_rate):
-                while self._outbox.samples and (
-                    self._outbox.samples + piece.size > _MAX_WAITING_SAMPLES
-                ):
-                    await self._changed.wait()
-                    self._check_usable()
-                self._hold(piece)
-        await asyncio.sleep(0)  # whoever only sends must not keep the answers from being read
+        self._opened = True
 
     async def finish(self) -> Transcript:
         """End the stream and return the whole transcript; as `AsyncStreamSession.finish`."""
@@ -119,7 +99,7 @@ class AsyncStretchSession(LiveSession):
                 self._check_usable()
                 for piece in self._reader.finish():
                     self._hold(piece)
-                self._is_ending = True
+                self._ending = True
                 self._notify()
             while not self._transcript.is_final:
                 await self._changed.wait()
@@ -130,22 +110,6 @@ class AsyncStretchSession(LiveSession):
                     )
         await self.close()
         return self._transcript.result(self._reader.warnings)
-
-    async def updates(self) -> AsyncIterator[StreamUpdate]:
-        """Yield each change of the text; as `AsyncStreamSession.updates`."""
-        reader = UpdateReader(self._transcript)
-        while True:
-            changed = self._changed
-            update = reader.read()
-            if update is not None:
-                yield update
-                if update.is_final:
-                    return
-                continue
-            self._check_alive()
-            if self._is_closed:
-                return
-            await changed.wait()
 
     async def close(self) -> None:
         """Leave the session; as `AsyncStreamSession.close`."""
@@ -199,7 +163,7 @@ class AsyncStretchSession(LiveSession):
 
     async def _take(self) -> Waveform | None:
         """Wait for audio worth a request; None after the last."""
-        while self._outbox.samples < _STEP_SAMPLES and not self._is_ending:
+        while self._outbox.samples < _STEP_SAMPLES and not self._ending:
             await self._changed.wait()
         piece = self._outbox.take(_MAX_STEP_SAMPLES) if self._outbox.samples else None
         self._notify()
@@ -253,20 +217,9 @@ class AsyncStretchSession(LiveSession):
                 self._lost = error
             self._notify()
 
-    def _hold(self, piece: Waveform) -> None:
-        self._sent_samples += piece.size
-        self._outbox.put(piece)
+    @property
+    def _is_left(self) -> bool:
+        return self._is_closed
+
+    def _go_on(self) -> None:
         self._notify()
-
-    def _notify(self) -> None:
-        """Wake all who wait for a change."""
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
-    def _check_usable(self) -> None:
-        """Raise SessionLost, or ClientClosed if the session takes no more audio."""
-        self._check_alive()
-        if self._work is None:
-            raise ClientClosed(f"{self._where}: the session is not open; use `with`, or open()")
-        if self._is_ending or self._is_closed:
-            raise ClientClosed(f"{self._where}: the session is finished or closed")

@@ -21,9 +21,8 @@ class FileTranscription:
 
     `Client.stream_file` makes it, `with` starts it and always ends it: leaving early in any way
     stops ffmpeg, ends the VAD's sequence on the server and gives up what is under way; so does
-    dropping it. It works
-    ahead of the reader by a few segments and then waits, so memory does not depend on the
-    file's length.
+    dropping it. It works ahead of the reader by a few segments and then waits, so memory does not
+    depend on the file's length.
 
     Nothing is lost silently: when a part of the file cannot be recognised, the sentences before
     it are given and then the error, with the time of that part.

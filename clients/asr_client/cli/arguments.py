@@ -10,11 +10,12 @@ from typing import Any, cast
 import shtab
 
 from asr_contract import STREAMING_MODEL, ChunkSize, parse_chunk_size, read_language
+from asr_contract.access import KEY_VARIABLE
 
 from ..audio import Channels, read_channels
 from ..errors import OptionError
 from ..files.options import check_vad_option
-from ..options import DEFAULT_TIMEOUT_S, KEY_VARIABLE
+from ..options import DEFAULT_TIMEOUT_S
 from ..speaker_count import SpeakerCount, read_speakers
 from .common import DEFAULT_URL, URL_VARIABLE
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 from asr_contract import read_text
+from asr_contract.access import KEY_VARIABLE
 
 from ..errors import DecoderFailed, Overloaded, StorageFull
-from ..options import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from ..blocking.client import Client

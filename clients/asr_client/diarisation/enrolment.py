@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import MediaDecoder, MediaSource, Pcm
-from ..errors import AsrError, AudioError, OptionError
+from ..errors import AudioError, OptionError, located
 from ..files.options import FileOptions
 from ..files.pieces import pieces_of
 from ..files.segments import SegmentCutter
@@ -40,13 +40,11 @@ async def enrol(
 
         async def learn(name: str, recordings: Sequence[MediaSource | Pcm]) -> NDArray[np.float32]:
             async with turn:
-                try:
-                    return await _voice(transport, recordings, timeout_s)
-                except AudioError as error:
-                    raise OptionError(f"known speakers: {name!r}: {error}") from error
-                except AsrError as error:
-                    message = f"known speakers: {name!r}: {error}"
-                    raise type(error)(message, server_message=error.server_message) from error
+                with located(f"known speakers: {name!r}"):
+                    try:
+                        return await _voice(transport, recordings, timeout_s)
+                    except AudioError as error:
+                        raise OptionError(str(error)) from error
 
         known.voices[url] = np.stack(
             await asyncio.gather(*(learn(*each) for each in known.recordings.items()))

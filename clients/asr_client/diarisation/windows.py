@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from asr_contract import SAMPLE_RATE
+from asr_contract import SAMPLES_PER_MS
 
 from ..audio.waveform import Waveform
 from ..files.segments import Segment
@@ -13,7 +13,6 @@ from ..files.segments import Segment
 WINDOW_MS, SHIFT_MS = 1_500, 500
 EARLY_MS, LATE_MS = 200, 100  # that the VAD begins before speech, and ends behind it
 SHORTEST_MS = 400  # a shorter segment has no window
-_SAMPLES_PER_MS = SAMPLE_RATE // 1000
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def windows_of(segment: Segment) -> Iterator[Window]:
         first, last = number == 0, number == len(starts) - 1
         begin_ms = EARLY_MS if first else (middles[number - 1] + middles[number]) // 2
         end_ms = length_ms - LATE_MS if last else (middles[number] + middles[number + 1]) // 2
-        samples = slice(start * _SAMPLES_PER_MS, (start + WINDOW_MS) * _SAMPLES_PER_MS)
+        samples = slice(start * SAMPLES_PER_MS, (start + WINDOW_MS) * SAMPLES_PER_MS)
         yield Window(
             segment.start_ms + begin_ms, segment.start_ms + end_ms, segment.waveform[samples]
         )

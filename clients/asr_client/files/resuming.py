@@ -11,16 +11,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from asr_contract import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE, SAMPLES_PER_MS
 
 from ..audio.waveform import Waveform
 from ..cluster import has_another
 from ..errors import AsrError
 from ..transport import Transport, is_outage
-from .speech_detection import Rows, SpeechDetector
-
-_PER_MS = SAMPLE_RATE // 1000
-_UNKNOWN = -1  # in a row: the start was said before, or the end comes later
+from .speech_detection import UNKNOWN, Rows, SpeechDetector
 
 # How much before a segment, or the end, is heard again: what the VAD's network and its window look
 # back on, several times.
@@ -84,7 +81,7 @@ class ResumingDetector:
                     raise
             attempt += 1
         self._kept = kept
-        heard_ms = self._kept_ms + kept.size // _PER_MS
+        heard_ms = self._kept_ms + kept.size // SAMPLES_PER_MS
         if self._resumed:
             rows = self._told.new(rows, self._offset_ms, heard_ms, is_last=is_last)
         self._told.note(rows)
@@ -111,7 +108,7 @@ class ResumingDetector:
         first_ms = (heard_ms if open_ms is None else open_ms) - self._history_ms
         first_ms -= first_ms % _FRAME_MS
         if first_ms > self._kept_ms:
-            self._kept = self._kept[(first_ms - self._kept_ms) * _PER_MS :].copy()
+            self._kept = self._kept[(first_ms - self._kept_ms) * SAMPLES_PER_MS :].copy()
             self._kept_ms = first_ms
 
 
@@ -130,9 +127,9 @@ class ToldSegments:
     def note(self, rows: Rows) -> None:
         """Take in what was told, in ms of the file."""
         for start_ms, end_ms in rows:
-            if start_ms != _UNKNOWN:
+            if start_ms != UNKNOWN:
                 self.open_ms = start_ms
-            if end_ms != _UNKNOWN:
+            if end_ms != UNKNOWN:
                 self.open_ms, self._end_ms = None, end_ms
 
     def new(self, rows: Rows, offset_ms: int, heard_ms: int, *, is_last: bool) -> Rows:
@@ -147,22 +144,22 @@ class ToldSegments:
         new: Rows = []
         open_ms, told_ms = self.open_ms, self._end_ms
         for start, end in rows:
-            if start != _UNKNOWN and open_ms is None:
+            if start != UNKNOWN and open_ms is None:
                 start_ms = start + offset_ms
                 if start_ms < told_ms:
                     self._held_ms = told_ms
                 else:
                     open_ms = start_ms
-                    new.append((start_ms, _UNKNOWN))
-            if end != _UNKNOWN:
+                    new.append((start_ms, UNKNOWN))
+            if end != UNKNOWN:
                 end_ms = end + offset_ms
                 if open_ms is not None and end_ms > open_ms:
-                    new.append((_UNKNOWN, end_ms))
+                    new.append((UNKNOWN, end_ms))
                     open_ms, told_ms = None, end_ms
                 elif self._held_ms is not None and end_ms - self._held_ms >= _SHORTEST_MS:
                     new.append((self._held_ms, end_ms))
                     told_ms = end_ms
                 self._held_ms = None
         if is_last and open_ms is not None:
-            new.append((_UNKNOWN, heard_ms))
+            new.append((UNKNOWN, heard_ms))
         return new

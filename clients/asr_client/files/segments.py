@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr_contract import SAMPLE_RATE
+from asr_contract import SAMPLE_RATE, SAMPLES_PER_MS
 
 from ..audio.waveform import Waveform
 from ..errors import ProtocolError
-
-_UNKNOWN = -1  # in a row: the start was said before, or the end comes later
-_SAMPLES_PER_MS = SAMPLE_RATE // 1000
+from .speech_detection import UNKNOWN
 
 # A segment may begin this long before the VAD noticed it (its window and look-back; it says so).
 _SHORTEST_HISTORY_MS = 5_000
@@ -68,7 +66,7 @@ class SegmentCutter:
         """Return the audio of the segment that has not ended, [samples] float32, so far."""
         if self._open_ms is None:
             return np.zeros(0, np.float32)
-        return self._audio[(self._open_ms - self._first_ms) * _SAMPLES_PER_MS :]
+        return self._audio[(self._open_ms - self._first_ms) * SAMPLES_PER_MS :]
 
     def accept(self, waveform: Waveform, rows: Sequence[tuple[int, int]]) -> Iterator[Segment]:
         """Take the next audio and the VAD's answer to it; yield the segments that ended.
@@ -83,11 +81,11 @@ class SegmentCutter:
         self._audio = np.concatenate([self._audio, waveform])
         self._heard += waveform.size
         for start_ms, end_ms in rows:
-            if start_ms != _UNKNOWN:
+            if start_ms != UNKNOWN:
                 self._open(start_ms)
-            if end_ms != _UNKNOWN:
+            if end_ms != UNKNOWN:
                 yield self._close(end_ms)
-        heard_ms = self._heard // _SAMPLES_PER_MS
+        heard_ms = self._heard // SAMPLES_PER_MS
         if self._open_ms is not None and heard_ms - self._open_ms > self._max_segment_ms:
             raise self._error(f"no end of the segment at {self._open_ms} ms")
         self._forget(heard_ms - self._history_ms if self._open_ms is None else self._open_ms)
@@ -104,20 +102,20 @@ class SegmentCutter:
 
     def _close(self, end_ms: int) -> Segment:
         start_ms = self._open_ms
-        last_ms = -(-self._heard // _SAMPLES_PER_MS)
+        last_ms = -(-self._heard // SAMPLES_PER_MS)
         if start_ms is None or not start_ms < end_ms <= last_ms:
             raise self._error(f"an end at {end_ms} ms")
         if end_ms - start_ms > self._max_segment_ms:
             raise self._error(f"a segment from {start_ms} to {end_ms} ms")
-        first = (start_ms - self._first_ms) * _SAMPLES_PER_MS
-        last = (end_ms - self._first_ms) * _SAMPLES_PER_MS
+        first = (start_ms - self._first_ms) * SAMPLES_PER_MS
+        last = (end_ms - self._first_ms) * SAMPLES_PER_MS
         self._open_ms, self._last_end_ms = None, end_ms
         return Segment(start_ms, end_ms, self._audio[first:last].copy())
 
     def _forget(self, before_ms: int) -> None:
         """Drop the audio before a time."""
         if before_ms > self._first_ms:
-            self._audio = self._audio[(before_ms - self._first_ms) * _SAMPLES_PER_MS :].copy()
+            self._audio = self._audio[(before_ms - self._first_ms) * SAMPLES_PER_MS :].copy()
             self._first_ms = before_ms
 
     def _error(self, got: str) -> ProtocolError:

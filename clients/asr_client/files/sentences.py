@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from asr_contract import is_doubtful
+from asr_contract import UNSPACED, is_doubtful
 
 from ..confidence import geometric_mean
 from ..results import FileSummary, FileTranscript, Sentence, Transcript, Word
@@ -30,10 +30,7 @@ _SENTENCE_END = re.compile(r"[。？！…]+[”’」』》）\"']*|[.?!]+[”�
 _ABBREVIATION = re.compile(r"(?:^|\W)(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|vs|No|e\.g|i\.e)\.$")
 
 # Scripts written without spaces between words, and their marks.
-_UNSPACED = (
-    r"\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U000323af"
-)
-_UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}“”‘’…]")
+_UNSPACED_CHARACTER = re.compile(rf"[{UNSPACED}\u3000-\u303f\uff00-\uffef“”‘’…]")
 
 Punctuate = Callable[[str], Awaitable[Sequence[PunctuatedSentence]]]
 

@@ -31,6 +31,7 @@ _CLOSE_TIMEOUT_S = 3.0
 _NO_AUDIO = np.zeros(0, np.float32)
 
 Rows = list[tuple[int, int]]
+UNKNOWN = -1  # in a row: the start was said before, or the end comes later
 
 
 class SpeechDetector:

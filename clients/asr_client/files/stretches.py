@@ -11,10 +11,11 @@ from collections import Counter
 from asr_contract import SAMPLE_RATE
 
 from ..results import Sentence, Transcript
+from ..streaming.protocol import ShownText
 from .sentences import join_texts
 
 
-class StretchTranscript:
+class StretchTranscript(ShownText):
     """Stretches of speech in order: each is shown while it is spoken, and final when it has ended.
 
     Attributes:
@@ -24,28 +25,12 @@ class StretchTranscript:
     """
 
     def __init__(self, model: str) -> None:
+        super().__init__()
         self._model = model
-        self._texts = ("", "")  # replaced as one: threads may read while answers come
         self._open: dict[int, str] = {}  # number of a stretch → what is shown of it
         self.sentences: list[Sentence] = []
         self.acknowledged_samples = 0
         self.is_final = False
-
-    @property
-    def text(self) -> str:
-        """The whole text."""
-        return self._texts[0]
-
-    @property
-    def final_text(self) -> str:
-        """The beginning of the text that will not change any more."""
-        return self._texts[1]
-
-    @property
-    def partial_text(self) -> str:
-        """The end of the text, which may still change."""
-        text, final_text = self._texts
-        return text[len(final_text) :]
 
     @property
     def tokens(self) -> list[str]:

@@ -118,27 +118,11 @@ def opening_failure(error: AsrError) -> AsrError:
     return error
 
 
-class StreamTranscript:
-    """What the answers of one session have given so far.
+class ShownText:
+    """A text that grows: the whole of it, and the part that is final."""
 
-    Attributes:
-        tokens: the words or characters of `final_text`.
-        timestamps_ms: (start, end) of each token; None when the model gives no times.
-        confidence: of each token, 0 to 1; None when the model gives none.
-        acknowledged_samples: audio that was answered for, at 16 kHz.
-        is_final: the answer to END was there.
-        warnings: one for each hotword that the model left out.
-    """
-
-    def __init__(self, model: str) -> None:
-        self._model = model
+    def __init__(self) -> None:
         self._texts = ("", "")  # replaced as one: threads may read while answers come
-        self.tokens: list[str] = []
-        self.timestamps_ms: list[tuple[int, int]] | None = []
-        self.confidence: list[float] | None = []
-        self.acknowledged_samples = 0
-        self.is_final = False
-        self.warnings: list[str] = []
 
     @property
     def text(self) -> str:
@@ -155,6 +139,29 @@ class StreamTranscript:
         """The end of the text, which may still change."""
         text, final_text = self._texts
         return text[len(final_text) :]
+
+
+class StreamTranscript(ShownText):
+    """What the answers of one session have given so far.
+
+    Attributes:
+        tokens: the words or characters of `final_text`.
+        timestamps_ms: (start, end) of each token; None when the model gives no times.
+        confidence: of each token, 0 to 1; None when the model gives none.
+        acknowledged_samples: audio that was answered for, at 16 kHz.
+        is_final: the answer to END was there.
+        warnings: one for each hotword that the model left out.
+    """
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self._model = model
+        self.tokens: list[str] = []
+        self.timestamps_ms: list[tuple[int, int]] | None = []
+        self.confidence: list[float] | None = []
+        self.acknowledged_samples = 0
+        self.is_final = False
+        self.warnings: list[str] = []
 
     def accept(self, request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -> None:
         """Take in the answer to a request; answers come in the order of their requests.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract import SAMPLE_RATE, are_spaced
+from asr_contract import SAMPLE_RATE, SAMPLES_PER_MS, are_spaced
 
 from ..audio.waveform import Waveform
 from ..errors import ProtocolError
@@ -23,7 +23,6 @@ HELD_S = 60
 _PAUSE_MS = 500  # without a word: a model that begins there hears what follows as it did
 _WORD_MS = 400  # seldom longer
 _WINDOW_MS = 600
-_PER_MS = SAMPLE_RATE // 1000
 
 
 class HeldAudio:
@@ -65,7 +64,7 @@ def resume_at(words_ms: Sequence[tuple[int, int]] | None, held: HeldAudio) -> in
     for before, (start_ms, _) in reversed([*pairwise([(0, 0), *words_ms])]):
         # The word before a pause lasts through it.
         end_ms = min(before[1], before[0] + _WORD_MS)
-        if start_ms * _PER_MS < held.begin:
+        if start_ms * SAMPLES_PER_MS < held.begin:
             break
         gap_ms = start_ms - end_ms
         if gap_ms >= _PAUSE_MS:
@@ -79,7 +78,7 @@ def resume_at(words_ms: Sequence[tuple[int, int]] | None, held: HeldAudio) -> in
 
 def _on_grid(at_ms: int, held: HeldAudio) -> int:
     """Return the sample of a moment, or a little before, where the models' windows begin, too."""
-    return max((at_ms - at_ms % _WINDOW_MS) * _PER_MS, held.begin)
+    return max((at_ms - at_ms % _WINDOW_MS) * SAMPLES_PER_MS, held.begin)
 
 
 class ResumableTranscript(StreamTranscript):
@@ -142,7 +141,7 @@ class ResumableTranscript(StreamTranscript):
             self._cut = min(len(self._told[0]), len(again.final_text))
             self._is_past = len(again.final_text) > self._cut
             return
-        offset_ms = self._offset // _PER_MS
+        offset_ms = self._offset // SAMPLES_PER_MS
         new = [
             (start_ms + offset_ms, end_ms + offset_ms)
             for start_ms, end_ms in again.timestamps_ms[self._seen :]

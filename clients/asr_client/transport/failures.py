@@ -76,7 +76,8 @@ _BROKEN_STREAM = "internal error from core"
 # What Triton says of a request that waited in a queue for longer than it said it would.
 _EXPIRED = "request timeout expired"
 
-_CRASH_TEXTS = ("is not healthy", "stub process")
+# What it says of a model whose process has died.
+DEAD_PROCESS = ("is not healthy", "stub process")
 _CRASH_HINT = (
     "a process of this model died on the server; see the server's log, then reload the model or "
     "restart the server (its readiness may still be reported as good)"
@@ -139,7 +140,7 @@ def _from_triton(error: InferenceServerException, where: str, timeout_s: float) 
     if not status:
         # Raised by tritonclient itself, before or after the exchange.
         return ProtocolError(f"{where}: {message}")
-    if any(crash in text for crash in _CRASH_TEXTS):
+    if any(words in text for words in DEAD_PROCESS):
         return ServerError(f"{where}: {message} ({_CRASH_HINT})", server_message=message)
     if status == "UNAVAILABLE":
         if any(part in text for part in _NO_CONNECTION_TEXTS) and "in ensemble" not in text:

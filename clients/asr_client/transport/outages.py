@@ -10,10 +10,10 @@ from ..errors import (
     SessionLimitReached,
     SessionLost,
 )
+from .failures import DEAD_PROCESS
 
-# What Triton says of a model whose process has died, of one that is loaded anew, of a sequence that
-# began before it was, and when it stops: of what it is asked, and of what its models ask it.
-_DEAD_PROCESS = ("is not healthy", "stub process")
+# What Triton says of a model that is loaded anew, of a sequence that began before that, and when
+# it stops: of what it is asked, and of what its models ask it.
 _PASSING = (
     "has no available versions",
     "must specify the start flag",
@@ -36,4 +36,4 @@ def is_outage(error: BaseException) -> bool:
         words in text for words in _PASSING
     ):
         return True
-    return isinstance(error, ServerError) and any(words in text for words in _DEAD_PROCESS)
+    return isinstance(error, ServerError) and any(words in text for words in DEAD_PROCESS)

@@ -20,6 +20,7 @@ from asr_client.cli.arguments import (
 from asr_client.cli.common import URL_VARIABLE
 from asr_client.storage import temporary_folder
 from asr_contract import read_text
+from asr_contract.access import KEY_VARIABLE, read_keys
 from asr_contract.installed import installed_version
 
 from ..shared import (
@@ -36,7 +37,6 @@ from ..shared import (
 from .server import AddressError, GatewayServer, check_address
 
 _DEFAULTS = GatewaySettings()
-_KEY_VARIABLE = "TRITON_ASR_API_KEY"
 _MAX_SECONDS = 1e6
 
 
@@ -201,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
         default=_DEFAULTS.step_ms,
         help=_help("of live audio, a request"),
     )
-    access = parser.add_argument_group(f"access (keys may come in {_KEY_VARIABLE}, too)")
+    access = parser.add_argument_group(f"access (keys may come in {KEY_VARIABLE}, too)")
     access.add_argument("--api-key-file", metavar="FILE", help="keys, one a line")
     access.add_argument(
         "--no-api-key",
@@ -276,13 +276,10 @@ def _help(text: str) -> str:
 
 def _api_keys(options: argparse.Namespace) -> tuple[str, ...]:
     """Return the keys of the environment and the file."""
-    keys = [os.environ[_KEY_VARIABLE]] if os.environ.get(_KEY_VARIABLE) else []
-    if options.api_key_file:
-        lines = _read_text(options.api_key_file).splitlines()
-        keys += [line.strip() for line in lines if line.strip()]
-        if not keys:
-            raise SettingsError(f"--api-key-file: expected keys; {options.api_key_file} is empty")
-    return tuple(keys)
+    try:
+        return tuple(read_keys(os.environ, options.api_key_file))
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _alias(text: str) -> tuple[str, str]:

@@ -20,8 +20,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from asr_contract.access import is_loopback
+
 from ..openai import ApiError
-from ..shared import Gateway, GatewaySettings, is_loopback, log_event
+from ..shared import Gateway, GatewaySettings, log_event
 from .guard import REQUEST_ID, new_request_id
 
 # The page needs nothing from elsewhere, and may not be framed.

@@ -13,7 +13,7 @@ from .limits import SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
 from .model_names import DEFAULT_MODEL_NAME, MODELS, ONLINE_MODELS, ModelNames
 from .outage import RETRY_AFTER_S, TritonAway, TritonWatch, is_outage, through_outages
-from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError, is_loopback
+from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError
 from .tracing import HTTP_STATUS, joined, served, start_tracing
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "TritonAway",
     "TritonWatch",
     "failure_kind",
-    "is_loopback",
     "is_outage",
     "joined",
     "log_event",

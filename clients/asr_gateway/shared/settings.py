@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from asr_client import KnownSpeakers
 from asr_client.diarisation import SpeakerCount, checked_speakers
 from asr_contract import DEFAULT_RECOGNISER, STREAMING_MODEL, parse_hotwords
+from asr_contract.access import KEY_VARIABLE, is_loopback
 
 from .model_names import MODELS
 
@@ -118,7 +118,7 @@ class GatewaySettings:
         if not self.api_keys and not self.allow_anyone and not is_loopback(self.host):
             raise SettingsError(
                 f"host: {self.host} can be reached from other machines; expected an API key "
-                "(TRITON_ASR_API_KEY or --api-key-file), or --no-api-key to let everybody in"
+                f"({KEY_VARIABLE} or --api-key-file), or --no-api-key to let everybody in"
             )
         for name, model in self.model_aliases.items():
             if not name or name in MODELS or model not in MODELS:
@@ -138,13 +138,3 @@ class GatewaySettings:
             parse_hotwords(self.hotwords)
         except ValueError as error:
             raise SettingsError(str(error)) from None
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address to listen on can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False  # another name, or "" for all interfaces

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -28,7 +28,13 @@ from asr_server.graphs.recipes import ROW_LOOPS
 from asr_server.graphs.report import read_metadata
 from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.skip_norms import fuse_skip_norms, split_skip_norms
-from asr_server.models.names import DEFAULT_RECIPE, ConvertedPrecision, Device, Int8Recipe
+from asr_server.models.names import (
+    DEFAULT_RECIPE,
+    ConvertedPrecision,
+    Device,
+    GraphKind,
+    Int8Recipe,
+)
 
 _PADDING_FRAMES = 13
 
@@ -109,12 +115,7 @@ def convert(
     """
     if not recordings:
         raise ValueError("expected at least one recording")
-    metadata = read_metadata(source)
-    kind = metadata.get("kind", "")
-    if metadata.get("precision") != "fp32" or metadata.get("row_by_row") != "false":
-        raise PrepareError(
-            f"{source}: expected a file in fp32 written by `triton-asr-server prepare`"
-        )
+    kind, device = _prepared_for(source)
     model = onnx.load(str(source))
     take_rows_padded(model)
     fused_norms = split_skip_norms(Graph(model))
@@ -135,11 +136,9 @@ def convert(
         got = _run_for_logits(_copy(model), work, feeds, threads)
         if fused_norms:
             fuse_skip_norms(Graph(model))
-        loop = ROW_LOOPS[kind]  # type: ignore[index] # `prepare` wrote one of the keys
         if row_by_row:
-            loop_over_rows(model, loop)
-        device: Device = "gpu" if metadata.get("device") == "gpu" else "cpu"
-        lay_rows_out(model, loop, device)
+            loop_over_rows(model, ROW_LOOPS[kind])
+        lay_rows_out(model, ROW_LOOPS[kind], device)
         set_metadata(model, "precision", precision)
         set_metadata(model, "row_by_row", "true" if row_by_row else "false")
         onnx.save(model, str(work))
@@ -160,6 +159,20 @@ def convert(
         batch_changed_ids=changed,
         float16=float16,
     )
+
+
+def _prepared_for(source: Path) -> tuple[GraphKind, Device]:
+    """Return the kind of a prepared file, and the device that it is made for.
+
+    Raises:
+        PrepareError: it is none, or not in float32.
+    """
+    metadata = read_metadata(source)
+    if metadata.get("precision") != "fp32" or metadata.get("row_by_row") != "false":
+        raise PrepareError(
+            f"{source}: expected a file in fp32 written by `triton-asr-server prepare`"
+        )
+    return cast(GraphKind, metadata["kind"]), "gpu" if metadata.get("device") == "gpu" else "cpu"
 
 
 def _copy(model: ModelProto) -> ModelProto:

@@ -118,20 +118,7 @@ def _rewrite(
     found = find_kind(Graph(model))
     model = limit_versions(model, MIN_SPEAKER_OPSET if found == "speaker" else MIN_OPSET)
     graph = Graph(model)
-    if kind not in ("auto", _FAMILIES.get(found, found)):
-        raise PrepareError(
-            f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
-        )
-    if found in WITH_CACHES and row_by_row:
-        raise PrepareError(
-            f"{source}: --row-by-row does not work for {found}, whose caches must end with each "
-            "row's own last column"
-        )
-    if row_by_row and found not in ROW_LOOPS:
-        raise PrepareError(
-            f"{source}: --row-by-row does not work for {found}, whose rows are of one length and "
-            "independent as they are"
-        )
+    _check_kind(source, kind, found, row_by_row)
     recipe = find_recipe(found, source.parent, graph)
     int8 = patterns.is_dynamic_int8(graph)
     tables = patterns.mask_tables(graph)
@@ -170,6 +157,28 @@ def _rewrite(
     )
     write_metadata(model, report)
     return model, report, recipe
+
+
+def _check_kind(source: Path, kind: GraphKindChoice, found: GraphKind, row_by_row: bool) -> None:
+    """Refuse a graph of another kind than was said, or one that cannot run row by row.
+
+    Raises:
+        PrepareError: which.
+    """
+    if kind not in ("auto", _FAMILIES.get(found, found)):
+        raise PrepareError(
+            f"{source}: expected a {kind} graph, found inputs and outputs of {found}"
+        )
+    if found in WITH_CACHES and row_by_row:
+        raise PrepareError(
+            f"{source}: --row-by-row does not work for {found}, whose caches must end with each "
+            "row's own last column"
+        )
+    if row_by_row and found not in ROW_LOOPS:
+        raise PrepareError(
+            f"{source}: --row-by-row does not work for {found}, whose rows are of one length and "
+            "independent as they are"
+        )
 
 
 def _messages(

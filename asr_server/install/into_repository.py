@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -71,20 +71,13 @@ def install(
         PrepareError: a graph cannot be served.
     """
     onnx_names = graph_names(kind, onnx_name)
-    needed = {*onnx_names, *(name for graph in kind.graphs for name in graph.files)}
-    needed.update(name for names in kind.files.values() for name in names)
-    missing = sorted(name for name in needed if not (source / name).is_file())
-    if missing:
-        raise InstallError(f"{source}: expected {', '.join(missing)}, not found")
-    for name, reason in kind.unsupported.items():
-        if (source / name).exists():
-            raise InstallError(f"{source}: expected a model without {name}: {reason}")
-    check_tables(kind, source, onnx_names)
-    reports = []
+    _check_source(kind, source, onnx_names)
     with tempfile.TemporaryDirectory(dir=repository, prefix=".install-") as scratch:
         # Nothing is put in place before the last graph is proved.
+        prepared = Path(scratch)
+        reports = []
         for graph, name in zip(kind.graphs, onnx_names, strict=True):
-            folder = Path(scratch) / graph.model
+            folder = prepared / graph.model
             folder.mkdir()
             report = prepare(
                 source / name,
@@ -102,7 +95,7 @@ def install(
             }
             (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
             reports.append(report)
-        hotword_files = collect_hotword_files(source, onnx_names[0], reports[0], Path(scratch))
+        hotword_files = collect_hotword_files(source, onnx_names[0], reports[0], prepared)
         for model, names in kind.files.items():
             for name in names:
                 shutil.copy(source / name, version_folder(repository, model) / name)
@@ -111,12 +104,29 @@ def install(
         write_limits(kind, repository, reports[0])
         (repository / _SEARCH / VERSION / CACHE_FILE).unlink(missing_ok=True)  # a former model's
         for graph in kind.graphs:
-            for path in (Path(scratch) / graph.model).iterdir():
+            for path in (prepared / graph.model).iterdir():
                 path.replace(version_folder(repository, graph.model) / path.name)
         for graph, report in zip(kind.graphs, reports, strict=True):
             write_warm_up(repository / graph.model, report.warm_up)
             write_config(repository / graph.model)
     return reports
+
+
+def _check_source(kind: ModelKind, source: Path, onnx_names: Sequence[str]) -> None:
+    """Refuse a model of which a file is missing, or does not fit, before anything is prepared.
+
+    Raises:
+        InstallError: which, and why.
+    """
+    needed = {*onnx_names, *(name for graph in kind.graphs for name in graph.files)}
+    needed.update(name for names in kind.files.values() for name in names)
+    missing = sorted(name for name in needed if not (source / name).is_file())
+    if missing:
+        raise InstallError(f"{source}: expected {', '.join(missing)}, not found")
+    for name, reason in kind.unsupported.items():
+        if (source / name).exists():
+            raise InstallError(f"{source}: expected a model without {name}: {reason}")
+    check_tables(kind, source, onnx_names)
 
 
 def write_warm_up(model: Path, inputs: Mapping[str, WarmUpInput]) -> None:

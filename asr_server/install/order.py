@@ -103,14 +103,7 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
     kind = order.kind
     source = _source(order)
     choice = choose(kind, order.precision, order.recipe, source)
-    device = order.target
-    if device == "gpu" and choice.precision == "int8":
-        raise InstallError(
-            "--device gpu: expected --precision fp32 or fp16, got int8: on a GPU it "
-            "is slower than fp32"
-        )
-    if device == "cpu" and order.onnxruntime != "1.19":
-        raise InstallError(f"--onnxruntime {order.onnxruntime}: expected --device gpu")
+    _check_device(order, choice)
     spoken = given_proofs(kind, order.proofs)
     recordings = read_recordings(order.wavs or sorted(SAMPLES.glob("*.wav")))
     material = Material(recordings, agreement.read_texts(SAMPLES / "transcripts.tsv"))
@@ -131,7 +124,7 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
         exported.mkdir()
         links.mkdir()
         located = locate(wanted, exported, say)
-        name = order.name or _name(kind, located, choice.precision, device)
+        name = order.name or _name(kind, located, choice.precision, order.target)
         tables = {name for names in kind.files.values() for name in names}
         tables.update(name for graph in kind.graphs for name in graph.files)
         optional = [*kind.unsupported, *HOTWORD_FILES]
@@ -143,22 +136,37 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
             if choice.of_files == "int8":
                 check_published(kind, located.directories, links)
             spoken += shipped_proofs(kind, located.directories)
-            one = partial(_make, order, links, material=material, spoken=spoken, say=say)
-            if device == "gpu":
+            make = partial(_make, order, links, material=material, spoken=spoken, say=say)
+            if order.target == "gpu":
                 say("for the CPU:")
-                on_cpu = one(entry, Choice("fp32"), "cpu")
+                on_cpu = make(entry, Choice("fp32"), "cpu")
                 with tempfile.TemporaryDirectory(dir=entry, prefix=".gpu-") as folder:
                     say(f"for a GPU, with ONNX Runtime {order.onnxruntime} or newer:")
-                    made = one(Path(folder), choice, "gpu")
+                    made = make(Path(folder), choice, "gpu")
                     put_beside(kind, Path(folder), entry)
             else:
-                made, on_cpu = one(entry, choice, "cpu"), None
+                made, on_cpu = make(entry, choice, "cpu"), None
             write_manifests(kind, entry, name, located, files, made, on_cpu)
     put_in_place(order.store / kind.name / name, order.repository)
     say(
         f"{kind.name}: installed {located.title} ({choice.precision}) in {order.repository} "
         f"as {name}"
     )
+
+
+def _check_device(order: Order, choice: Choice) -> None:
+    """Refuse a precision or an ONNX Runtime that makes no sense on the device.
+
+    Raises:
+        InstallError: which.
+    """
+    if order.target == "gpu" and choice.precision == "int8":
+        raise InstallError(
+            "--device gpu: expected --precision fp32 or fp16, got int8: on a GPU it "
+            "is slower than fp32"
+        )
+    if order.target == "cpu" and order.onnxruntime != "1.19":
+        raise InstallError(f"--onnxruntime {order.onnxruntime}: expected --device gpu")
 
 
 def _make(

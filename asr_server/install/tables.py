@@ -7,7 +7,7 @@ cannot see, an exchanged entry, a recording with its text does (`asr_server.inst
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
@@ -25,7 +25,7 @@ from asr_server.graphs.external_data import load_graph
 from asr_server.models import ModelKind
 
 
-def check_tables(kind: ModelKind, source: Path, onnx_names: list[str]) -> None:
+def check_tables(kind: ModelKind, source: Path, onnx_names: Sequence[str]) -> None:
     """Compare a model's tables with its graphs.
 
     Args:

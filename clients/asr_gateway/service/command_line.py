@@ -127,8 +127,19 @@ def _parser() -> argparse.ArgumentParser:
         description="FunASR's websocket protocol, OpenAI's transcription API and a web page, in "
         "front of a Triton server.",
     )
+    version = f"%(prog)s {installed_version()}"
+    parser.add_argument("--version", action="version", version=version)
+    _add_addresses(parser)
+    _add_recognition(parser)
+    _add_access(parser)
+    _add_limits(parser)
+    parser.add_argument("--log-text", action="store_true", help="log recognised text")
+    return parser
+
+
+def _add_addresses(parser: argparse.ArgumentParser) -> None:
+    """Add where Triton is, and where to listen."""
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {installed_version()}")
     add(
         "--triton",
         action=Joined,
@@ -144,6 +155,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=_port, default=_DEFAULTS.port, help=_help("0 picks a free one"))
     add("--certfile", default="", metavar="PEM", help='for TLS; "0" or "" for none')
     add("--keyfile", default="", metavar="PEM", help='for TLS; "0" or "" for none')
+
+
+def _add_recognition(parser: argparse.ArgumentParser) -> None:
+    """Add what is recognised, by which models."""
+    add = parser.add_argument
     add(
         "--service",
         choices=SERVICES,
@@ -201,6 +217,10 @@ def _parser() -> argparse.ArgumentParser:
         default=_DEFAULTS.step_ms,
         help=_help("of live audio, a request"),
     )
+
+
+def _add_access(parser: argparse.ArgumentParser) -> None:
+    """Add who is let in."""
     access = parser.add_argument_group(f"access (keys may come in {KEY_VARIABLE}, too)")
     access.add_argument("--api-key-file", metavar="FILE", help="keys, one a line")
     access.add_argument(
@@ -224,8 +244,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a name under which browsers may ask for the gateway where no key is needed, beside "
         "localhost, --host and this machine's; * for any",
     )
-    limits = parser.add_argument_group("limits")
-    add = limits.add_argument
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add how much, and for how long."""
+    add = parser.add_argument_group("limits").add_argument
     add("--max-upload-mb", type=_upload_size, default=_DEFAULTS.max_upload_bytes // 1_000_000)
     add("--max-sessions", type=positive_count, default=_DEFAULTS.max_sessions)
     add("--max-sessions-per-client", type=positive_count, default=_DEFAULTS.max_sessions_per_client)
@@ -266,8 +289,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help=_help("for the results of what is cut then, or by Ctrl-C"),
     )
-    parser.add_argument("--log-text", action="store_true", help="log recognised text")
-    return parser
 
 
 def _help(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import Protocol
@@ -20,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+_NAMESPACE = "asr_gateway"
 _LATENCIES_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 _DURATIONS_S = (0.05, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 _FACTORS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -46,7 +48,7 @@ class _Tritons(Collector):
     def collect(self) -> Iterator[Metric]:
         """Give a sample for each."""
         gauge = GaugeMetricFamily(
-            "asr_gateway_triton_up",
+            f"{_NAMESPACE}_triton_up",
             "Whether a Triton is given work; 0 of one that is left out",
             labels=["server"],
         )
@@ -60,92 +62,71 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        prefix = "asr_gateway_"
-        self.sessions = Gauge(
-            prefix + "open_sessions", "Websockets and transcriptions under way", registry=registry
-        )
-        self.max_sessions = Gauge(
-            prefix + "max_sessions", "How many may be under way (--max-sessions)", registry=registry
-        )
-        self.draining = Gauge(
-            prefix + "draining",
-            "1 while the gateway stops, taking nothing",
-            registry=registry,
-        )
+        gauge = partial(Gauge, namespace=_NAMESPACE, registry=registry)
+        counter = partial(Counter, namespace=_NAMESPACE, registry=registry)
+        histogram = partial(Histogram, namespace=_NAMESPACE, registry=registry)
+        self.sessions = gauge("open_sessions", "Websockets and transcriptions under way")
+        self.max_sessions = gauge("max_sessions", "How many may be under way (--max-sessions)")
+        self.draining = gauge("draining", "1 while the gateway stops, taking nothing")
         self._inboxes: set[Waiting] = set()
-        self._waiting_s = Gauge(
-            prefix + "waiting_audio_seconds",
+        self._waiting_s = gauge(
+            "waiting_audio_seconds",
             "Live audio that has come and that no model was given yet, of all sessions",
-            registry=registry,
         )
         self._waiting_s.set_function(lambda: sum(each.waiting_s for each in tuple(self._inboxes)))
-        late_s = Gauge(
-            prefix + "late_audio_seconds",
+        late_s = gauge(
+            "late_audio_seconds",
             "How long live audio waits for the models, the median of the sessions",
-            registry=registry,
         )
         late_s.set_function(self.late_s)
-        self.utterances = Counter(
-            prefix + "utterances",
+        self.utterances = counter(
+            "utterances",
             "Utterances and files",
             ["mode", "outcome"],  # outcome: ok, error, left (by the client)
-            registry=registry,
         )
-        self.audio_s = Counter(
-            prefix + "audio_seconds", "Audio recognised, in seconds", ["mode"], registry=registry
-        )
-        self.refused = Counter(
-            prefix + "refused", "Sessions and requests not taken", ["reason"], registry=registry
-        )
-        self.errors = Counter(
-            prefix + "errors",
+        self.audio_s = counter("audio_seconds", "Audio recognised, in seconds", ["mode"])
+        self.refused = counter("refused", "Sessions and requests not taken", ["reason"])
+        self.errors = counter(
+            "errors",
             "Utterances and files that failed",
             ["door", "kind"],  # kind: what `failures.failure_kind` says
-            registry=registry,
         )
-        self.real_time_factor = Histogram(
-            prefix + "real_time_factor",
+        self.real_time_factor = histogram(
+            "real_time_factor",
             "Time that a recording took, once all of it was there, divided by its length",
             ["mode"],
             buckets=_FACTORS,
-            registry=registry,
         )
-        self.first_partial_latency_s = Histogram(
-            prefix + "first_partial_latency_seconds",
+        self.first_partial_latency_s = histogram(
+            "first_partial_latency_seconds",
             "From the arrival of the audio in which a stretch of speech begins to its first text",
             buckets=_LATENCIES_S,
-            registry=registry,
         )
-        self.word_latency_s = Histogram(
-            prefix + "word_latency_seconds",
+        self.word_latency_s = histogram(
+            "word_latency_seconds",
             "From the arrival of the audio in which the newest word of a partial text ends to its "
             "sending",
             buckets=_LATENCIES_S,
-            registry=registry,
         )
-        self.partial_latency_s = Histogram(
-            prefix + "partial_latency_seconds",
+        self.partial_latency_s = histogram(
+            "partial_latency_seconds",
             "From the arrival of the last audio that a partial text needs to its sending",
             buckets=_LATENCIES_S,
-            registry=registry,
         )
-        self.sentence_latency_s = Histogram(
-            prefix + "sentence_latency_seconds",
+        self.sentence_latency_s = histogram(
+            "sentence_latency_seconds",
             "From the arrival of the audio in which the VAD saw a sentence end to its sending",
             buckets=_LATENCIES_S,
-            registry=registry,
         )
-        self.requests = Counter(
-            prefix + "http_requests", "HTTP requests", ["route", "status"], registry=registry
-        )
-        self.request_duration_s = Histogram(
-            prefix + "http_request_duration_seconds",
+        self.requests = counter("http_requests", "HTTP requests", ["route", "status"])
+        self.request_duration_s = histogram(
+            "http_request_duration_seconds",
             "From an HTTP request's headers to the end of its answer",
             ["route"],
             buckets=_DURATIONS_S,
-            registry=registry,
         )
-        Info(prefix + "build", "What runs", registry=registry).info({"version": _version()})
+        build = Info("build", "What runs", namespace=_NAMESPACE, registry=registry)
+        build.info({"version": _version()})
         ProcessCollector(registry=registry)
 
     @contextmanager

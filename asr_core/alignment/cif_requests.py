@@ -26,8 +26,6 @@ from asr_core.text import aligned_spans_ms
 ALIGNER_ENCODER_OUTPUTS = ("us_alphas",)
 NO_WORD = (-1, -1)  # the times of what fills a row up
 
-Span = tuple[int, int]
-
 
 class AlignerEncoder(Protocol):
     """The encoder graph; a row's result does not depend on the others."""
@@ -137,7 +135,7 @@ def _times(
     return np.array(times, np.int32)
 
 
-def _word_times(tokens: Sequence[int], weights: NDArray[np.float32]) -> list[Span]:
+def _word_times(tokens: Sequence[int], weights: NDArray[np.float32]) -> list[tuple[int, int]]:
     """Return the time of each word: from the begin of its first token to the end of its last."""
     spans = aligned_spans_ms(weights, sum(tokens))
     times, first = [], 0

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from asr_core.language_models.ngrams import Ngrams, Nodes
 
 LN_10 = math.log(10)
-MAX_ORDER = 9  # KenLM's tools build at most six
+_MAX_READ_ORDER = 9  # KenLM's tools build at most six
 _MADE_FOR = "# tokens sha256:"  # before the n-grams is room for comments; KenLM wants the mark
 
 
@@ -122,8 +122,10 @@ class _Reader:
                 if name.split() != ["ngram", str(len(sizes) + 1)] or not count.strip().isdigit():
                     raise self._unexpected(number, f"ngram {len(sizes) + 1}=COUNT", line)
                 sizes.append(int(count))
-                if len(sizes) > MAX_ORDER:
-                    raise self._unexpected(number, f"n-grams of at most {MAX_ORDER} words", line)
+                if len(sizes) > _MAX_READ_ORDER:
+                    raise self._unexpected(
+                        number, f"n-grams of at most {_MAX_READ_ORDER} words", line
+                    )
         raise ValueError(f"{self._path}: expected an ARPA file, got no n-grams after \\data\\")
 
     def _read_section(

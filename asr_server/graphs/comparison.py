@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_server.graphs.cif import PEAK_THRESHOLD
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.figures import Figures
 from asr_server.graphs.session import Outputs
@@ -15,7 +16,6 @@ from asr_server.graphs.session import Outputs
 TOLERANCE = 1e-4  # of scores (logarithms of probabilities) and timestamps
 # Two candidates closer than the tolerance may change places; more of that is no coincidence.
 MAX_TIE_SHARE = 0.01
-_PEAK_THRESHOLD = 1.0 - 1e-4
 
 
 @dataclass
@@ -78,7 +78,7 @@ def compare(
         apart = np.abs(reference - got[name])
         if name == "us_cif_peak":
             # An integral that meets the threshold within rounding may fire one step later.
-            apart = np.minimum(apart, np.abs(apart - _PEAK_THRESHOLD))
+            apart = np.minimum(apart, np.abs(apart - PEAK_THRESHOLD))
         difference = largest(apart)
         figures.max_timestamp_difference = max(figures.max_timestamp_difference, difference)
         if not difference <= tolerance:

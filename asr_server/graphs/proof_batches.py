@@ -1,4 +1,4 @@
-"""In which company the proofs run each of their rows."""
+"""The batches in which the proofs run their rows: together, shuffled, beside noise and NaN."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from asr_server.install.layout import (
     missing_data,
 )
 from asr_server.models import ExportedPrecision, HubName
+from asr_server.models.names import is_hub_id
 from asr_server.models.published import (
     PublishedModel,
     default_model,
@@ -25,8 +25,6 @@ from asr_server.models.published import (
     hub_of,
     known_names,
 )
-
-_REPOSITORY_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ def _choose_repository(wanted: Wanted) -> tuple[HubName, str]:
         return hub_name, model.repository(hub_name, wanted.from_checkpoint)
     found = find_published(source)
     if found is None:
-        if not _REPOSITORY_ID.fullmatch(source):
+        if not is_hub_id(source):
             raise InstallError(
                 f"{source}: no such directory, and not an id (owner/name) or one of the names "
                 f"{', '.join(known_names())}"

@@ -90,7 +90,7 @@ def _shipped_files() -> Iterator[str]:
     """Give the paths, in the project, of what describes the models."""
     for kind in KINDS.values():
         for model in kind.models:
-            for name in ("config.pbtxt", f"{VERSION}/model.py"):
+            for name in (CONFIG, f"{VERSION}/model.py"):
                 path = f"{kind.repository}/{model}/{name}"
                 if (ROOT / path).is_file():
                     yield path

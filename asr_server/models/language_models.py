@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from asr_server.models.names import is_hub_id
 
 SCORING = {
     "sensevoice": "sensevoice_scoring",
@@ -15,7 +15,6 @@ RECOGNISERS = tuple(SCORING)
 
 # FunASR's graph for its Paraformer; the folder in the start scripts of its C++ runtime.
 _PUBLISHED = ("speech_ngram_lm_zh-cn-ai-wesp-fst",)
-_REPOSITORY_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _STORE_PREFIX = "lm-"
 
 NONE = "none"
@@ -34,4 +33,4 @@ def language_model_repository(source: str) -> str | None:
     """Return the id that a source on a hub has; None for what is none."""
     if source in _PUBLISHED:
         return f"iic/{source}"
-    return source if _REPOSITORY_ID.fullmatch(source) else None
+    return source if is_hub_id(source) else None

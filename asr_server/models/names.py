@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 GraphKind = Literal[
@@ -53,6 +54,8 @@ RecipeChoice = Literal["signed", "funasr", "per_frame", "published"]
 
 HubName = Literal["modelscope", "huggingface"]
 
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
 # What a graph is prepared for; either runs on both.
 Device = Literal["cpu", "gpu"]
 
@@ -64,6 +67,11 @@ OnnxRuntime = Literal["1.19", "1.25"]
 _FORMAT = 6
 _FORMATS = {"paraformer-online": 7}
 EMBEDDED_NAME = "embedded"  # of the small models that come along, among those that are kept
+
+
+def is_hub_id(source: str) -> bool:
+    """Return whether a source has the form of a repository's id on a hub: `owner/name`."""
+    return _HUB_ID.fullmatch(source) is not None
 
 
 def prepared_format(kind: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_contract.text_files import read_json
+from asr_server.models.config_blocks import CONFIG
 from asr_server.models.kinds import KINDS, ModelKind
 from asr_server.models.names import EMBEDDED_NAME, prepared_format
 from asr_server.places import ROOT, home
@@ -142,7 +143,7 @@ def copy_repository(kind: ModelKind, target: Path, source: Path | None = None) -
     source = source or ROOT / kind.repository
     for model in kind.models:
         (target / model / VERSION).mkdir(parents=True)
-        shutil.copy(source / model / "config.pbtxt", target / model)
+        shutil.copy(source / model / CONFIG, target / model)
         program = source / model / VERSION / "model.py"
         if program.exists():
             shutil.copy(program, target / model / VERSION)

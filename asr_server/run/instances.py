@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-CONFIG = "config.pbtxt"
+from asr_server.models.config_blocks import CONFIG
+
 _LEFT_TO_SERVING = re.compile(r"^(instance_group \[ \{ count: )\d+(.*# serve)$", re.MULTILINE)
 _SEARCH, _FRONT_END = "streaming_cif_search", "streaming_feature_extractor"
 _CORES_OF_ONE = 8  # on a CPU encoder and decoder fill so many before one of these is busy

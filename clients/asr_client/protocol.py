@@ -150,11 +150,7 @@ def build_request(
     if not waveforms:
         raise OptionError("expected at least one recording; got none")
     rows = len(waveforms)
-    lengths = np.array([[waveform.size] for waveform in waveforms], dtype=np.int32)
-    padded = np.zeros((rows, int(lengths.max())), dtype=np.float32)
-    for row, waveform in zip(padded, waveforms, strict=True):
-        row[: waveform.size] = waveform
-    inputs: dict[str, NDArray[Any]] = {WAV: padded, WAV_LENS: lengths}
+    inputs = audio_inputs(waveforms)
     if LANGUAGE in interface.inputs:
         inputs[LANGUAGE] = np.full((rows, 1), language_number, dtype=np.int32)
     if TEXT_NORM in interface.inputs:
@@ -162,6 +158,15 @@ def build_request(
     words = encode_hotwords(hotwords)
     parameters = {HOTWORDS_PARAMETER: words} if words else {}
     return InferRequest(interface.name, inputs, parameters=parameters)
+
+
+def audio_inputs(waveforms: Sequence[Waveform]) -> dict[str, NDArray[Any]]:
+    """Return WAV and WAV_LENS of at least one waveform, [samples] float32 at 16 kHz each."""
+    lengths = np.array([[waveform.size] for waveform in waveforms], dtype=np.int32)
+    padded = np.zeros((len(waveforms), int(lengths.max())), dtype=np.float32)
+    for row, waveform in zip(padded, waveforms, strict=True):
+        row[: waveform.size] = waveform
+    return {WAV: padded, WAV_LENS: lengths}
 
 
 def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -> list[Transcript]:

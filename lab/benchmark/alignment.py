@@ -19,9 +19,9 @@ import numpy as np
 from asr_client import AlignedWord, Client
 from asr_client.text import text_units
 from asr_contract import SAMPLE_RATE
+from lab.training.corpus import LANGUAGES
 from lab.training.heldout import HeldOutUtterance, held_out_utterances
 
-LANGUAGES = ("zh", "en", "yue", "ja", "ko")
 CONDITIONS = ("clean", "noisy")
 SEED = 9
 _SPACED = {"en", "ko"}

@@ -25,10 +25,10 @@ import websockets
 
 from asr_client import Client
 from asr_contract import SAMPLE_RATE
+from lab.training.corpus import LANGUAGES
 from tests.gateway.gateways import END, FRAME, begin, spoken_pcm
 from tests.serving import EMBEDDED, RANDOM_MODELS, serve_models
 
-LANGUAGES = ("zh", "en", "yue", "ja", "ko")
 FRAME_S = FRAME / 2 / SAMPLE_RATE
 UTTERANCES = 6
 

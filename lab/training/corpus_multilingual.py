@@ -20,11 +20,20 @@ _SPOKEN_MARKS = {"，": ",", "、": ",", "。": ".", "？": "?", ",": ",", ".": 
 
 def lexicon_words(language: str) -> dict[str, list[tuple[str, str]]]:
     """(text, sound) pairs by role."""
-    words = _MODULES[language].WORDS
-    return {
-        role: [(w, w) for w in entry.split()] if isinstance(entry, str) else list(entry)
-        for role, entry in words.items()
-    }
+    words: dict[str, str] | str = _MODULES[language].WORDS
+    if isinstance(words, str):
+        return _with_sounds(words)
+    return {role: [(word, word) for word in entry.split()] for role, entry in words.items()}
+
+
+def _with_sounds(lexicon: str) -> dict[str, list[tuple[str, str]]]:
+    """Read lines of `role: word=sound, word=sound`."""
+    words: dict[str, list[tuple[str, str]]] = {}
+    for line in lexicon.strip().splitlines():
+        role, entries = line.split(":")
+        pairs = (entry.strip().split("=") for entry in entries.split(","))
+        words[role] = [(text, sound) for text, sound in pairs]
+    return words
 
 
 class SimpleGrammar:

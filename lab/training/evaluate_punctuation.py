@@ -19,12 +19,11 @@ from pathlib import Path
 from asr_core.punctuation import Passage, finish_offline, finish_streaming, tag_passages
 
 from .exported_graphs import ExportedPunctuation
-from .punctuated_texts import MARKS, NO_MARK, MarkedWord, PassageGrammar
+from .punctuated_texts import FULL_WIDTH, MARKS, NO_MARK, MarkedWord, PassageGrammar
 
 PASSAGES = 400
 TEST_SEED = "punctuation test"
 PART_WORDS = (4, 16)
-_FULL_WIDTH = {",": "，", ".": "。", "?": "？"}
 
 
 def test_passages(count: int) -> Iterator[list[MarkedWord]]:
@@ -74,7 +73,7 @@ def mark_figures(
         marks = mark(model, [word.word for word in passage])
         pairs = list(zip((word.mark for word in passage), marks, strict=True))
         for due, got in pairs if with_last else pairs[:-1]:
-            got = _FULL_WIDTH.get(got, got) or NO_MARK
+            got = FULL_WIDTH.get(got, got) or NO_MARK
             expected[due] += 1
             given[got] += 1
             right[due] += due == got

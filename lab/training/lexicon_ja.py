@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_LEXICON = """
+# Role: each word=its sound
+WORDS = """
 greeting: こんにちは=こんにちわ, ありがとう=ありがとう, おはよう=おはよう, さようなら=さようなら, すみません=すみません, はい=はい, いいえ=いいえ
 day: 今日=きょう, 明日=あした, 昨日=きのう
 part: 朝=あさ, 午前=ごぜん, 午後=ごご, 夜=よる, 今=いま
@@ -49,20 +50,6 @@ _DIGIT_SOUNDS = ["ぜろ", "いち", "に", "さん", "よん", "ご", "ろく",
 _DIGIT_TEXTS = ["ゼロ", *"一二三四五六七八九"]
 _HUNDRED_SOUNDS = {3: "さんびゃく", 6: "ろっぴゃく", 8: "はっぴゃく"}
 _THOUSAND_SOUNDS = {3: "さんぜん", 8: "はっせん"}
-
-
-def _parse() -> dict[str, list[tuple[str, str]]]:
-    words: dict[str, list[tuple[str, str]]] = {}
-    for line in _LEXICON.strip().splitlines():
-        role, entries = line.split(":")
-        words[role] = []
-        for entry in entries.split(","):
-            text, sound = entry.strip().split("=")
-            words[role].append((text, sound))
-    return words
-
-
-WORDS = _parse()
 
 
 def digit(value: int) -> tuple[str, str]:

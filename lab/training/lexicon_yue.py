@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .chinese_numbers import integer_characters
+from .chinese_numbers import DIGITS, integer_characters
 
-_LEXICON = """
+# Role: each word=its sound
+WORDS = """
 greeting: 你好=nei5 hou2, 唔该=m4 goi1, 多谢=do1 ze6, 早晨=zou2 san4, 再见=zoi3 gin3
 who: 我=ngo5, 你=nei5, 佢=keoi5, 我哋=ngo5 dei6, 佢哋=keoi5 dei6
 day: 今日=gam1 jat6, 听日=ting1 jat6, 寻日=cam4 jat6, 后日=hau6 jat6
@@ -51,23 +52,9 @@ _DIGIT_SOUNDS = "ling4 jat1 ji6 saam1 sei3 ng5 luk6 cat1 baat3 gau2 sap6 baak3 c
 _DIGITS = dict(zip("零一二三四五六七八九十百千万", _DIGIT_SOUNDS.split(), strict=True))
 
 
-def _parse() -> dict[str, list[tuple[str, str]]]:
-    words: dict[str, list[tuple[str, str]]] = {}
-    for line in _LEXICON.strip().splitlines():
-        role, entries = line.split(":")
-        words[role] = []
-        for entry in entries.split(","):
-            text, sound = entry.strip().split("=")
-            words[role].append((text, sound))
-    return words
-
-
-WORDS = _parse()
-
-
 def digit(value: int) -> tuple[str, str]:
     """One digit as (text, jyutping)."""
-    text = "零一二三四五六七八九"[value]
+    text = DIGITS[value]
     return text, _DIGITS[text]
 
 

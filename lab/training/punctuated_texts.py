@@ -17,7 +17,7 @@ from .sentence import Sentence, SentenceWord
 
 NO_MARK = "_"
 MARKS = ("，", "。", "？", "、")
-_FULL_WIDTH = {",": "，", ".": "。", "?": "？"}
+FULL_WIDTH = {",": "，", ".": "。", "?": "？"}
 UNKNOWN = "<unk>"
 
 ENUMERATIONS: tuple[str, ...] = (
@@ -106,7 +106,7 @@ def marked_words(sentence: Sentence, written: bool) -> list[MarkedWord]:
     marked: list[MarkedWord] = []
     for word in sentence.words:
         if word.is_punctuation:
-            marked[-1] = MarkedWord(marked[-1].word, _FULL_WIDTH.get(word.text, word.text))
+            marked[-1] = MarkedWord(marked[-1].word, FULL_WIDTH.get(word.text, word.text))
             continue
         for piece in _pieces(word, written):
             before = marked[-1] if marked else None

@@ -18,6 +18,7 @@ from ..errors import AsrError, ClientClosed, ModelNotFound
 from ..protocol import InferRequest
 from ..results import Sentence, Transcript
 from ..streaming.protocol import (
+    CLOSE_TIMEOUT_S,
     KEEP_ALIVE_S,
     MAX_IN_FLIGHT_SAMPLES,
     MAX_REQUEST_SAMPLES,
@@ -27,7 +28,7 @@ from ..streaming.protocol import (
 from ..streaming.resuming import HeldAudio, ResumableTranscript, resume_at
 from ..transport import RequestStream, Transport, is_outage
 from .live_session import LiveSession
-from .upkeep import CLOSE_TIMEOUT_S, end_when_dropped, keep_alive
+from .upkeep import end_when_dropped, keep_alive
 
 # Servers that a session is lost with, one after the other, before one hears what is new.
 _MAX_RESUMED = 3

@@ -12,11 +12,8 @@ from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from ..errors import AsrError
-from ..streaming.protocol import KEEP_ALIVE_S, SequenceRequests
+from ..streaming.protocol import CLOSE_TIMEOUT_S, KEEP_ALIVE_S, SequenceRequests
 from ..transport import RequestStream, Transport
-
-# Seconds for the END of a session that was left early, failed or was dropped.
-CLOSE_TIMEOUT_S = 3.0
 
 
 class Pausing(Protocol):

@@ -19,13 +19,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from asr_contract.entry import quick_end
+from asr_contract.entry import EXIT_INTERRUPTED, quick_end
 from asr_contract.installed import installed_version
 
 from ..errors import AsrError, ModelNotFound, OptionError, RequestRejected, SessionLost
 from .common import (
     EXIT_FAILED,
-    EXIT_INTERRUPTED,
     EXIT_OUTPUT,
     EXIT_SERVER,
     EXIT_USAGE,

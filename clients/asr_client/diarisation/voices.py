@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import SPEAKER_MODEL
-from asr_contract.tensors import EMBEDDING, WAV, WAV_LENS
+from asr_contract.tensors import EMBEDDING
 
 from ..audio.waveform import Waveform
 from ..errors import ProtocolError
-from ..protocol import InferRequest
+from ..protocol import InferRequest, audio_inputs
 from ..transport import Transport
 from .windows import Window
 
@@ -40,11 +40,7 @@ async def embed_windows(
 
 def voice_request(waveforms: Sequence[Waveform]) -> InferRequest:
     """Ask whose voices recordings hold, [samples] float32 at 16 kHz each."""
-    lengths = np.array([[len(waveform)] for waveform in waveforms], np.int32)
-    rows = np.zeros((len(waveforms), int(lengths.max())), np.float32)
-    for row, waveform in zip(rows, waveforms, strict=True):
-        row[: len(waveform)] = waveform
-    return InferRequest(SPEAKER_MODEL, {WAV: rows, WAV_LENS: lengths})
+    return InferRequest(SPEAKER_MODEL, audio_inputs(waveforms))
 
 
 def parse_voices(outputs: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.float32]:

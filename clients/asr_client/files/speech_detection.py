@@ -17,16 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import VAD_MODEL
-from asr_contract.tensors import SEGMENTS, WAV, WAV_LENS
+from asr_contract.tensors import SEGMENTS
 
 from ..audio.waveform import Waveform
 from ..errors import AsrError, ProtocolError
-from ..protocol import InferRequest, SequenceStep
-from ..streaming.protocol import KEEP_ALIVE_S, new_sequence_id, opening_failure
+from ..protocol import InferRequest, SequenceStep, audio_inputs
+from ..streaming.protocol import CLOSE_TIMEOUT_S, KEEP_ALIVE_S, new_sequence_id, opening_failure
 from ..transport import RequestStream, Transport
-
-# How long leaving early waits for the server to take note of the end.
-_CLOSE_TIMEOUT_S = 3.0
 
 _NO_AUDIO = np.zeros(0, np.float32)
 
@@ -132,17 +129,14 @@ class SpeechDetector:
             self._ended = True
             with suppress(AsrError):
                 request = self._request(_NO_AUDIO, end=True)
-                await self._transport.infer(request, min(self._timeout_s, _CLOSE_TIMEOUT_S))
+                await self._transport.infer(request, min(self._timeout_s, CLOSE_TIMEOUT_S))
 
     def _request(
         self, waveform: Waveform, *, start: bool = False, end: bool = False
     ) -> InferRequest:
-        inputs: dict[str, NDArray[Any]] = {
-            WAV: waveform[np.newaxis],
-            WAV_LENS: np.array([[waveform.size]], np.int32),
-        }
         step = SequenceStep(self._sequence_id, start=start, end=end)
-        return InferRequest(VAD_MODEL, inputs, step, self._parameters if start else {})
+        parameters = self._parameters if start else {}
+        return InferRequest(VAD_MODEL, audio_inputs([waveform]), step, parameters)
 
 
 def _rows(outputs: Mapping[str, NDArray[Any]]) -> Rows:

@@ -35,14 +35,20 @@ from asr_contract.tensors import (
     TEXT,
     TRANSCRIPTS,
     WAV,
-    WAV_LENS,
 )
 
 from ..audio.waveform import Waveform
 from ..errors import AsrError, ProtocolError, SessionLimitReached
 from ..hotwords import Hotwords, encode_hotwords
 from ..options import checked_chunk_size
-from ..protocol import InferRequest, SequenceStep, row_tokens, text_column, unused_hotwords
+from ..protocol import (
+    InferRequest,
+    SequenceStep,
+    audio_inputs,
+    row_tokens,
+    text_column,
+    unused_hotwords,
+)
 from ..results import StreamUpdate, Transcript
 
 T = TypeVar("T")
@@ -56,6 +62,9 @@ MAX_IN_FLIGHT_SAMPLES = 2 * MAX_REQUEST_SAMPLES
 # A server that has no room lets sequences make way that were idle for 10 s, and forgets any that
 # was idle for 60 s. A request without audio costs it nothing.
 KEEP_ALIVE_S = 3.0
+
+# How long leaving a session early waits for the server to take note of its end.
+CLOSE_TIMEOUT_S = 3.0
 
 _NO_AUDIO = np.zeros(0, np.float32)
 
@@ -104,11 +113,8 @@ class SequenceRequests:
         return self.audio(_NO_AUDIO, end=True)
 
     def _request(self, waveform: Waveform, step: SequenceStep) -> InferRequest:
-        inputs: dict[str, NDArray[Any]] = {
-            WAV: waveform[np.newaxis],
-            WAV_LENS: np.array([[waveform.size]], np.int32),
-        }
-        return InferRequest(self.model, inputs, step, self._parameters if step.start else {})
+        parameters = self._parameters if step.start else {}
+        return InferRequest(self.model, audio_inputs([waveform]), step, parameters)
 
 
 def opening_failure(error: AsrError) -> AsrError:

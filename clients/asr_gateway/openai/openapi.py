@@ -9,7 +9,7 @@ from asr_contract import LANGUAGE_IDS
 from ..shared import DEFAULT_MODEL_NAME, MODELS
 from .alignment_schema import ALIGNMENT, ALIGNMENT_FORM
 from .form import GRANULARITIES, INCLUDES, RESPONSE_FORMATS
-from .speaker_schema import DIARIZED, SPEAKER, SPEAKER_FIELDS, TURNS
+from .speaker_schema import DIARIZED, SECONDS, SPEAKER, SPEAKER_FIELDS, TURNS
 
 _ERROR: dict[str, Any] = {
     "type": "object",
@@ -27,14 +27,13 @@ _ERROR: dict[str, Any] = {
         }
     },
 }
-_SECONDS = {"type": "number", "minimum": 0}
 _WORD: dict[str, Any] = {
     "type": "object",
     "required": ["word", "start", "end"],
     "properties": {
         "word": {"type": "string"},
-        "start": _SECONDS,
-        "end": _SECONDS,
+        "start": SECONDS,
+        "end": SECONDS,
         "speaker": SPEAKER,
     },
 }
@@ -65,8 +64,8 @@ _SEGMENT: dict[str, Any] = {
     "properties": {
         "id": {"type": "integer"},
         "seek": {"type": "integer", "description": "start, in frames of 10 ms"},
-        "start": _SECONDS,
-        "end": _SECONDS,
+        "start": SECONDS,
+        "end": SECONDS,
         "text": {"type": "string"},
         "tokens": {"type": "array", "items": {"type": "integer"}, "description": "empty"},
         "temperature": {"const": 0},
@@ -84,7 +83,7 @@ _TRANSCRIPTION: dict[str, Any] = {
         "text": {"type": "string"},
         "task": {"const": "transcribe"},
         "language": {"type": "string"},
-        "duration": _SECONDS,
+        "duration": SECONDS,
         "segments": {"type": "array", "items": {"$ref": "#/components/schemas/Segment"}},
         "words": _WORDS,
         "logprobs": {"type": "array", "items": {"$ref": "#/components/schemas/Logprob"}},

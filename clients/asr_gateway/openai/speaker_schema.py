@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_SECONDS = {"type": "number", "minimum": 0}
+SECONDS = {"type": "number", "minimum": 0}
 
 SPEAKER_FIELDS: dict[str, Any] = {
     "speakers": {
@@ -30,7 +30,7 @@ TURNS: dict[str, Any] = {
     "items": {
         "type": "object",
         "required": ["speaker", "start", "end"],
-        "properties": {"speaker": SPEAKER, "start": _SECONDS, "end": _SECONDS},
+        "properties": {"speaker": SPEAKER, "start": SECONDS, "end": SECONDS},
     },
 }
 DIARIZED: dict[str, Any] = {
@@ -38,7 +38,7 @@ DIARIZED: dict[str, Any] = {
     "required": ["task", "duration", "text", "segments", "usage"],
     "properties": {
         "task": {"const": "transcribe"},
-        "duration": _SECONDS,
+        "duration": SECONDS,
         "text": {"type": "string"},
         "segments": {
             "type": "array",
@@ -48,8 +48,8 @@ DIARIZED: dict[str, Any] = {
                 "properties": {
                     "type": {"const": "transcript.text.segment"},
                     "id": {"type": "string"},
-                    "start": _SECONDS,
-                    "end": _SECONDS,
+                    "start": SECONDS,
+                    "end": SECONDS,
                     "text": {"type": "string"},
                     "speaker": {
                         "type": "string",

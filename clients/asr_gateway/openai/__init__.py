@@ -6,6 +6,7 @@
     uploads          reads a form within limits of size and time
     form             the fields of the form
     answer           transcripts in the formats that may be asked for, and as events
+    logprobs         how probable words are
     api_errors       failures as the API has them
     openapi          the description, which `/openapi.json` serves
 
@@ -15,6 +16,7 @@ with the numbers that are settings in `shared/settings.py`.
 
 from .alignments import AlignmentEndpoint
 from .api_errors import ApiError, api_error
+from .logprobs import word_logprobs
 from .openapi import openapi_document
 from .transcriptions import ModelList, TranscriptionEndpoint
 
@@ -25,4 +27,5 @@ __all__ = [
     "TranscriptionEndpoint",
     "api_error",
     "openapi_document",
+    "word_logprobs",
 ]

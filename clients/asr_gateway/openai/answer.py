@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,13 +16,13 @@ from asr_contract import language_name
 
 from .diarized import diarized, diarized_segment, turns, whose
 from .form import TranscriptionForm
+from .logprobs import logprob, word_logprobs
 
 _WARNINGS_HEADER = "X-Warnings"  # a JSON list of texts
 _MOST_HEADER_BYTES = 2048  # Node's fetch refuses 16 KB of headers, nginx 4 KB as it comes
 _LONGEST_WARNING = 200  # characters of it in the header
 
 _SEEK_MS = 10  # a frame of Whisper's
-_LEAST_CONFIDENCE = 1e-10
 
 
 def transcription_response(
@@ -177,7 +176,7 @@ def _segment(number: int, sentence: Sentence, words: bool) -> dict[str, Any]:
         "text": sentence.text,
         "tokens": [],
         "temperature": 0.0,
-        "avg_logprob": _logprob(sentence.confidence),
+        "avg_logprob": logprob(sentence.confidence),
         "compression_ratio": len(text) / len(zlib.compress(text)),
         "no_speech_prob": 0.0,
         **_channel(sentence),
@@ -193,23 +192,7 @@ def _doubtful(sentence: Sentence) -> dict[str, Any]:
 
 def _logprobs(form: TranscriptionForm, words: Sequence[Word]) -> dict[str, Any]:
     """Return how probable each word was, where that was asked for."""
-    if not form.logprobs:
-        return {}
-    return {
-        "logprobs": [
-            {
-                "token": word.text,
-                "logprob": _logprob(word.confidence),
-                "bytes": list(word.text.encode()),
-            }
-            for word in words
-        ]
-    }
-
-
-def _logprob(confidence: float | None) -> float:
-    """Return a probability's logarithm, which JSON can write; 0 where the model gives none."""
-    return 0.0 if confidence is None else math.log(max(confidence, _LEAST_CONFIDENCE))
+    return {"logprobs": word_logprobs(words)} if form.logprobs else {}
 
 
 def _language(form: TranscriptionForm, result: FileTranscript) -> str:

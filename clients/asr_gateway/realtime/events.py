@@ -6,18 +6,17 @@ Items come in two forms: `conversation.item.added` and `.done`, or to clients of
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from asr_client import Sentence, Word
+from asr_client import Sentence
 
+from ..openai import word_logprobs
 from .options import SessionOptions
 
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 _CONTENT_INDEX = 0  # an item has one part
-_LEAST_CONFIDENCE = 1e-10
 
 
 def new_id(kind: str) -> str:
@@ -110,7 +109,7 @@ def completed(
     if languages:
         event["languages"] = [{"code": code} for code in languages]
     if logprobs:
-        event["logprobs"] = [_logprob(word) for sentence in sentences for word in sentence.words]
+        event["logprobs"] = word_logprobs(word for sentence in sentences for word in sentence.words)
     if any(sentence.doubtful for sentence in sentences):
         event["doubtful"] = True
     return event | ({"warnings": list(warnings)} if warnings else {})
@@ -144,14 +143,4 @@ def error(
             "param": param,
             "event_id": event_id,
         },
-    }
-
-
-def _logprob(word: Word) -> dict[str, Any]:
-    """Say how probable a word is; 0, which is certain, where the model gives nothing."""
-    confidence = 1.0 if word.confidence is None else max(word.confidence, _LEAST_CONFIDENCE)
-    return {
-        "token": word.text,
-        "logprob": math.log(confidence),
-        "bytes": list(word.text.encode()),
     }

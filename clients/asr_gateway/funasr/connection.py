@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,11 +11,7 @@ from ..live import TOO_BIG, Channel, ChannelClosed, LiveSession
 from ..shared import Gateway, log_event
 from .early_audio import EarlyAudio
 from .listener import Listener, is_live, make_listener
-from .protocol import (
-    MessageError,
-    UtteranceOptions,
-    parse_message,
-)
+from .protocol import MessageError, UtteranceOptions, parse_message
 from .realtime import Command, RealtimeListener, RealtimeSession, event, read_command, setting
 from .recorded import TooMuchAudio
 from .replies import end_acknowledgement, error_reply, refusal_reply, text_of
@@ -184,5 +180,5 @@ class Connection(LiveSession):
         reply = error_reply(options, reason, wants_end=self._wants_end)
         if self._realtime is not None:
             reply = event("error", error=reason)
-        with contextlib.suppress(ChannelClosed):
+        with suppress(ChannelClosed):
             await self._channel.send(reply)

@@ -37,7 +37,7 @@ class EarlyAudio:
             TooMuchAudio: they are too many.
         """
         if self.received_bytes + len(data) > self._max_bytes:
-            raise TooMuchAudio(f"expected at most {self._max_bytes} bytes of audio; got more")
+            raise TooMuchAudio(self._max_bytes)
         self.received_bytes += len(data)
         self._file.write(data)
 

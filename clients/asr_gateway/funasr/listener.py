@@ -7,24 +7,20 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from asr_client import AudioError, FileOptions, Sentence, SpeakerTurn
+from asr_client import AudioError, FileOptions, FileTranscript
 from asr_client.audio import HEADERS, begins_as_file, raw_format_of_name
 from asr_contract import SAMPLE_RATE, STREAMING_MODEL, ChunkSize, nearest_served_chunk_size
 
 from ..live import (
     AudioInbox,
-    AudioSource,
     Bound,
-    LiveRecognition,
     Partial,
-    RecoveringRecognition,
-    Report,
     Spoken,
     TextLatencies,
     Utterance,
-    first_pass,
+    recognise_live,
 )
-from ..shared import SHUTDOWN_MESSAGE, Gateway, failure_kind, through_outages, told
+from ..shared import SHUTDOWN_MESSAGE, Gateway, all_warnings, failure_kind, through_outages, told
 from .protocol import UtteranceOptions
 from .recorded import Recording
 from .replies import (
@@ -157,42 +153,40 @@ class RecordingListener:
         with self._recording:
             await self._ended.wait()
             options, warning = await _file_options(self._gateway, self._options)
-            text, sentences, turns = "", list[Sentence](), list[SpeakerTurn]()
-            begun_s = time.monotonic()
-            try:
-                client, triton = self._gateway.client, self._gateway.triton
-                transcript = await through_outages(
-                    triton,
-                    settings.hold_s,
-                    lambda: self._recording.transcribe(client, options, owner=self._client),
-                )
-                if transcript is not None:
-                    text, sentences = transcript.text, transcript.sentences
-                    turns = transcript.summary.turns
-                    self.audio_s = transcript.duration_s
-                    self._count(time.monotonic() - begun_s)
-                    self._notices += [
-                        other
-                        for other in transcript.summary.warnings
-                        if warning is None or other not in warning  # of hotwords, told already
-                    ]
-            except AudioError as error:  # FunASR's servers answer with no text
-                self._gateway.metrics.errors.labels("funasr", failure_kind(error)).inc()
-                self._notices.append(told(error))
+            transcript = await self._transcribe(options)
+            if transcript is not None:
+                text, sentences = transcript.text, transcript.sentences
+                warnings, turns = transcript.summary.warnings, transcript.summary.turns
+            else:
+                text, sentences, warnings, turns = "", [], [], []
             reply = recording_reply(
                 self._options,
                 text,
                 sentences,
                 mode=_RECORDED_MODES[self._options.mode],
                 is_final=settings.service != "offline" or settings.offline_is_final,
-                warning=_joined(self._notices, warning),
+                warning=_joined([*self._notices, *all_warnings(warning, warnings)]),
             )
             await self._send(reply | speaker_turns(turns))
 
-    def _count(self, elapsed_s: float) -> None:
-        if self.audio_s:
-            factor = self._gateway.metrics.real_time_factor.labels(self.mode)
-            factor.observe(elapsed_s / self.audio_s)
+    async def _transcribe(self, options: FileOptions) -> FileTranscript | None:
+        """Return the transcript, and count it; None where there is no audio, or none is heard."""
+        gateway, begun_s = self._gateway, time.monotonic()
+        try:
+            transcript = await through_outages(
+                gateway.triton,
+                gateway.settings.hold_s,
+                lambda: self._recording.transcribe(gateway.client, options, owner=self._client),
+            )
+        except AudioError as error:  # FunASR's servers answer with no text
+            gateway.metrics.errors.labels("funasr", failure_kind(error)).inc()
+            self._notices.append(told(error))
+            return None
+        if transcript is not None and transcript.duration_s:
+            self.audio_s = transcript.duration_s
+            factor = gateway.metrics.real_time_factor.labels(self.mode)
+            factor.observe((time.monotonic() - begun_s) / self.audio_s)
+        return transcript
 
 
 class LiveListener:
@@ -246,36 +240,27 @@ class LiveListener:
     async def run(self) -> None:
         """Recognise; as `Listener.run`."""
         options, warning = await _file_options(self._gateway, self._options)
-        client, settings = self._gateway.client, self._gateway.settings
-        if options.speakers is not None and self._options.mode == "2pass":
-            self._voices = UtteranceVoices(client, options)
+        two_passes = self._options.mode == "2pass"
+        if options.speakers is not None and two_passes:
+            self._voices = UtteranceVoices(self._gateway.client, options)
             await self._voices.begin()
-        make_session = first_pass(client, self._online_model(), options, self._chunk_size())
-
-        passes = self._gateway.second_passes
-
-        def begin(source: AudioSource, report: Report) -> LiveRecognition:
-            return LiveRecognition(
-                client,
-                source,
-                options,
-                first_pass=make_session,
-                second_passes=passes if self._options.mode == "2pass" else None,
-                report=report,
-            )
-
-        hold_s = settings.hold_s
-        live = RecoveringRecognition(self._inbox, begin, self._gateway.triton, hold_s, self._report)
         try:
-            with self._gateway.metrics.counting(self._inbox):
-                await live.run()
+            await recognise_live(
+                self._gateway,
+                self._inbox,
+                options,
+                model=self._online_model(),
+                chunk_size=self._chunk_size(),
+                second_pass=two_passes,
+                report=self._report,
+            )
         except Exception:
             await self._release()
             raise
         self._notices += self._inbox.warnings
         if self._gateway.limits.draining:
             self._notices.append(SHUTDOWN_MESSAGE)
-        last = self._last(self._held, _joined(self._notices, warning))
+        last = self._last(self._held, _joined([*self._notices, *all_warnings(warning, [])]))
         if self._handed_over:
             last |= {"committed": self._committed}
         turns = [] if self._voices is None else await self._voices.turns()
@@ -345,6 +330,6 @@ def _suffix(options: UtteranceOptions) -> str:
     return ""
 
 
-def _joined(notices: Sequence[str], warning: str | None) -> str | None:
+def _joined(notices: Sequence[str]) -> str | None:
     """Return all that a client is to know as one text; None for nothing."""
-    return "; ".join([*notices, *([warning] if warning else [])]) or None
+    return "; ".join(notices) or None

@@ -38,6 +38,9 @@ def looks_like_pcm(path: Path) -> bool:
 class TooMuchAudio(ValueError):
     """A recording is larger than the gateway takes."""
 
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"expected at most {max_bytes} bytes of audio; got more")
+
 
 _LARGEST = 2**32 - 37  # bytes of samples that a header can tell
 
@@ -81,7 +84,7 @@ class Recording:
             TooMuchAudio: they are too many.
         """
         if self.received_bytes + len(data) > self._max_bytes:
-            raise TooMuchAudio(f"expected at most {self._max_bytes} bytes of audio; got more")
+            raise TooMuchAudio(self._max_bytes)
         self.received_bytes += len(data)
         if self._start is not None:
             self._start += data

@@ -16,31 +16,25 @@ A protocol is a subclass of `LiveSession`, and an `Utterance` that turns reports
 """
 
 from .admission import WebSocketChannel, serve_session
-from .channel import Channel, ChannelClosed
-from .first_pass import first_pass
-from .inbox import AudioInbox, AudioSource
+from .channel import TOO_BIG, Channel, ChannelClosed
+from .inbox import AudioInbox
 from .latencies import TextLatencies
-from .recognition import LiveRecognition
-from .recovering import RecoveringRecognition
-from .reports import Bound, Partial, Report, Spoken
-from .session import TOO_BIG, LiveSession, Utterance
+from .recovering import recognise_live
+from .reports import Bound, Partial, Spoken
+from .session import LiveSession, Utterance
 
 __all__ = [
     "TOO_BIG",
     "AudioInbox",
-    "AudioSource",
     "Bound",
     "Channel",
     "ChannelClosed",
-    "LiveRecognition",
     "LiveSession",
     "Partial",
-    "RecoveringRecognition",
-    "Report",
     "Spoken",
     "TextLatencies",
     "Utterance",
     "WebSocketChannel",
-    "first_pass",
+    "recognise_live",
     "serve_session",
 ]

@@ -14,12 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from asr_client import Sentence
+from asr_client import FileOptions, Sentence
 from asr_client.audio import Waveform
-from asr_contract import SAMPLE_RATE
+from asr_client.transport import within
+from asr_contract import SAMPLE_RATE, ChunkSize
 
-from ..shared import TritonAway, TritonWatch, is_outage, log_event
-from .inbox import AudioSource
+from ..shared import Gateway, TritonAway, TritonWatch, is_outage, log_event
+from .first_pass import first_pass
+from .inbox import AudioInbox, AudioSource
 from .recognition import LiveRecognition
 from .reports import Bound, Partial, Report, Spoken
 from .retelling import told_length
@@ -140,8 +142,8 @@ class RecoveringRecognition:
                     deadline_s = now_s() + self._hold_s
                     log_event("recognition interrupted", held_s=round(self._replay.kept_s, 1))
                 try:
-                    await asyncio.wait_for(self._watch.back(), deadline_s - now_s())
-                except (TimeoutError, asyncio.TimeoutError):
+                    await within(deadline_s - now_s(), self._watch.back())
+                except TimeoutError:
                     raise self._lost() from error
             self._resume()
 
@@ -206,6 +208,49 @@ class RecoveringRecognition:
         )
         self._told = self._heard
         await self._report_outside(partial)
+
+
+async def recognise_live(
+    gateway: Gateway,
+    inbox: AudioInbox,
+    options: FileOptions,
+    *,
+    model: str,
+    chunk_size: ChunkSize,
+    second_pass: bool,
+    report: Report,
+) -> None:
+    """Recognise an utterance while its audio comes, and return when all of it is reported.
+
+    Args:
+        gateway: what it works with.
+        inbox: where the audio comes in.
+        options: of the second pass and the VAD.
+        model: of the first pass, as `first_pass` takes it.
+        chunk_size: of the first pass, where that is the streaming model.
+        second_pass: whether each stretch of speech is recognised once more when it has ended.
+        report: is told what was heard.
+
+    Raises:
+        TritonAway: Triton did not come back in time.
+        AsrError: of `asr_client.errors`.
+    """
+    make_session = first_pass(gateway.client, model, options, chunk_size)
+
+    def begin(source: AudioSource, report: Report) -> LiveRecognition:
+        return LiveRecognition(
+            gateway.client,
+            source,
+            options,
+            first_pass=make_session,
+            second_passes=gateway.second_passes if second_pass else None,
+            report=report,
+        )
+
+    hold_s = gateway.settings.hold_s
+    live = RecoveringRecognition(inbox, begin, gateway.triton, hold_s, report)
+    with gateway.metrics.counting(inbox):
+        await live.run()
 
 
 def _shifted(sentence: Sentence, offset_ms: int) -> Sentence:

@@ -24,7 +24,6 @@ from .channel import (
     GOING_AWAY,
     NORMAL,
     REFUSED,
-    TOO_BIG,
     TRY_LATER,
     Channel,
     ChannelClosed,
@@ -270,6 +269,3 @@ class LiveSession:
             "session failed", level=level, session=self._number, code=code, error=logged(error)
         )
         return code, reason
-
-
-__all__ = ["TOO_BIG", "LiveSession", "Utterance"]

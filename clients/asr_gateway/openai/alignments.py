@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from asr_client.audio import Channels
 
 from .answer import warnings_header
 from .api_errors import ApiError
-from .fields import read_text_field
+from .fields import choice
 from .form import read_audio_file, read_channels_field, read_language_field
 from .upload_endpoint import UploadEndpoint, until_left
 from .uploads import UploadRequest, check_size
@@ -92,8 +91,8 @@ async def read_alignment_form(form: FormData) -> AlignmentForm:
     Raises:
         ApiError: one makes no sense.
     """
-    model = _choice(form, "model", ALIGNMENT_MODELS, "auto")
-    response_format = _choice(form, "response_format", ALIGNMENT_FORMATS, "json")
+    model = choice(form, "model", ALIGNMENT_MODELS, "auto")
+    response_format = choice(form, "response_format", ALIGNMENT_FORMATS, "json")
     return AlignmentForm(
         file=read_audio_file(form),
         text=await _text(form),
@@ -102,16 +101,6 @@ async def read_alignment_form(form: FormData) -> AlignmentForm:
         response_format=response_format,
         channels=read_channels_field(form),
     )
-
-
-def _choice(form: FormData, name: str, words: Sequence[str], default: str) -> str:
-    """Return a field that is one of a few words."""
-    word = read_text_field(form, name) or default
-    if word not in words:
-        raise ApiError(
-            400, f"{name}: expected one of {', '.join(words)}; got {word[:80]!r}", param=name
-        )
-    return word
 
 
 async def _text(form: FormData) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.datastructures import FormData
 
 from .api_errors import ApiError
@@ -9,7 +11,15 @@ from .api_errors import ApiError
 MAX_SHOWN = 80
 
 
-def choices(form: FormData, name: str, known: tuple[str, ...]) -> list[str]:
+def choice(form: FormData, name: str, known: Sequence[str], default: str) -> str:
+    """Return a field that is one of a few words; `default` where it is empty or not there."""
+    word = read_text_field(form, name) or default
+    if word not in known:
+        raise field_error(name, f"one of {', '.join(known)}", word)
+    return word
+
+
+def choices(form: FormData, name: str, known: Sequence[str]) -> list[str]:
     """Return the values of a list, all of them known."""
     values = texts(form, name)
     for value in values:

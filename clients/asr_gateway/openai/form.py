@@ -15,9 +15,9 @@ from asr_contract import read_language, write_hotwords
 from asr_contract.bounded_json import parse_json
 from asr_contract.hotwords import Hotword
 
-from ..shared import DEFAULT_MODEL_NAME, MODELS, ModelNames
+from ..shared import EXPECTED_NAMES, ModelNames
 from .api_errors import ApiError
-from .fields import MAX_SHOWN, choices, field_error, flag, read_text_field, texts
+from .fields import MAX_SHOWN, choice, choices, field_error, flag, read_text_field, texts
 from .speaker_fields import read_known_speakers, read_speaker_count
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
@@ -80,11 +80,7 @@ def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
     file = read_audio_file(form)
     granularities = choices(form, "timestamp_granularities", GRANULARITIES)
     includes = choices(form, "include", INCLUDES)
-    response_format = read_text_field(form, "response_format") or "json"
-    if response_format not in RESPONSE_FORMATS:
-        raise field_error(
-            "response_format", f"one of {', '.join(RESPONSE_FORMATS)}", response_format
-        )
+    response_format = choice(form, "response_format", RESPONSE_FORMATS, "json")
     stream = flag(form, "stream", default=False)
     if includes and response_format != "json" and not stream:
         raise field_error("include[]", "logprobs with response_format json", response_format)
@@ -111,11 +107,9 @@ def read_form(form: FormData, models: ModelNames) -> TranscriptionForm:
 def _model(name: str, models: ModelNames) -> str:
     model = models.model(name)
     if model is None:
-        expected = ", ".join((*MODELS, DEFAULT_MODEL_NAME))
         raise ApiError(
             404,
-            f"model: expected one of {expected}, or another of its names; got "
-            f"{repr(name)[:MAX_SHOWN]}",
+            f"model: expected {EXPECTED_NAMES}; got {repr(name)[:MAX_SHOWN]}",
             param="model",
             code="model_not_found",
         )

@@ -21,7 +21,7 @@ from asr_client import (
 )
 from asr_client.files import join_texts, whole_transcript
 
-from ..shared import MODELS, Gateway, TooManySessions, log_event
+from ..shared import MODELS, Gateway, TooManySessions, all_warnings, log_event
 from .answer import (
     delta_event,
     done_event,
@@ -92,7 +92,9 @@ class TranscriptionEndpoint(UploadEndpoint):
                 begun_s = time.monotonic()
                 result = await file.result()
             self._count(result, time.monotonic() - begun_s)
-            return transcription_response(form, result, _warnings(warning, result))
+            return transcription_response(
+                form, result, all_warnings(warning, result.summary.warnings)
+            )
 
         return await until_left(transcribe(), receive)
 
@@ -112,7 +114,7 @@ class TranscriptionEndpoint(UploadEndpoint):
                 before = sentence.text
             result = whole_transcript(sentences, file.summary)
             self._count(result, time.monotonic() - begun_s)
-            yield done_event(form, result, _warnings(warning, result))
+            yield done_event(form, result, all_warnings(warning, result.summary.warnings))
         except (AsrError, TooManySessions) as error:
             self.count_failure(error)
             yield error_event(api_error(error).body())
@@ -122,12 +124,6 @@ class TranscriptionEndpoint(UploadEndpoint):
         self.count_audio(result.duration_s, elapsed_s)
         if self.gateway.settings.log_text:
             log_event("transcript", text=result.text)
-
-
-def _warnings(warning: str | None, result: FileTranscript) -> list[str]:
-    if warning is None:
-        return result.summary.warnings
-    return [warning, *(other for other in result.summary.warnings if other not in warning)]
 
 
 class ModelList:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from asr_client import AudioError
@@ -166,10 +167,8 @@ class RealtimeConnection(LiveSession):
         return self._utterance is not None
 
     async def _tell(self, failure: Exception, reason: str) -> None:
-        try:
+        with suppress(ChannelClosed):
             await self._send(error(reason, kind="server_error", code="session_ended"))
-        except ChannelClosed:
-            return
 
     async def _tell_session(self, event: str) -> None:
         older = self._conversation.older

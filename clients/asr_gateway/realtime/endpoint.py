@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from ..live import WebSocketChannel, serve_session
 from ..openai import ApiError, api_error
-from ..shared import DEFAULT_MODEL_NAME, MODELS, Gateway, TooManySessions
+from ..shared import EXPECTED_NAMES, Gateway, TooManySessions
 from .connection import RealtimeConnection
 from .options import first_options
 from .requests import shown
@@ -84,10 +84,9 @@ class RealtimeEndpoint:
             return name
         if name.startswith(_CONVERSATION_MODELS):
             return ""
-        expected = ", ".join((*MODELS, DEFAULT_MODEL_NAME))
         raise ApiError(
             404,
-            f"model: expected one of {expected}, or another of its names; got {shown(name)}",
+            f"model: expected {EXPECTED_NAMES}; got {shown(name)}",
             param="model",
             code="model_not_found",
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from asr_contract import read_language
 
-from ..shared import DEFAULT_MODEL_NAME, MODELS, ModelNames
+from ..shared import DEFAULT_MODEL_NAME, EXPECTED_NAMES, ModelNames
 from .audio import read_format
 from .options import LOGPROBS, SERVER_VAD, SessionOptions, TurnDetection
 from .requests import Fields, RequestProblem, wrong
@@ -97,8 +97,7 @@ def _with_transcription(
     if "model" in fields:
         name = fields.text("model", options.model_name) or DEFAULT_MODEL_NAME
         if models.model(name) is None:
-            expected = f"one of {', '.join((*MODELS, DEFAULT_MODEL_NAME))}, or another of its names"
-            raise wrong(fields.path("model"), expected, name, code="model_not_found")
+            raise wrong(fields.path("model"), EXPECTED_NAMES, name, code="model_not_found")
         options = options.with_model(name)
     for name in ("language", "languages"):
         if name in fields:

@@ -25,15 +25,11 @@ from asr_contract.hotwords import Hotword
 
 from ..live import (
     AudioInbox,
-    AudioSource,
     Bound,
-    LiveRecognition,
     Partial,
-    RecoveringRecognition,
-    Report,
     Spoken,
     TextLatencies,
-    first_pass,
+    recognise_live,
 )
 from ..shared import Gateway, log_event, told
 from .events import committed, completed, delta, failed, new_id, speech_started, speech_stopped
@@ -158,26 +154,18 @@ class RealtimeUtterance:
 
     async def _recognise(self) -> None:
         options = await self._file_options()
-        client, settings = self._gateway.client, self._gateway.settings
         # Who names SenseVoice means it in all; other names mean the gateway's own way.
         named = self._options.model_name == options.model == SENSEVOICE_MODEL
-        model = SENSEVOICE_MODEL if named else settings.online_model
-        make_session = first_pass(client, model, options, DEFAULT_CHUNK_SIZE)
-
-        def begin(source: AudioSource, report: Report) -> LiveRecognition:
-            return LiveRecognition(
-                client,
-                source,
-                options,
-                first_pass=make_session,
-                second_passes=self._gateway.second_passes,
-                report=report,
-            )
-
-        hold_s = settings.hold_s
-        live = RecoveringRecognition(self._inbox, begin, self._gateway.triton, hold_s, self._report)
-        with self._gateway.metrics.counting(self._inbox):
-            await live.run()
+        model = SENSEVOICE_MODEL if named else self._gateway.settings.online_model
+        await recognise_live(
+            self._gateway,
+            self._inbox,
+            options,
+            model=model,
+            chunk_size=DEFAULT_CHUNK_SIZE,
+            second_pass=True,
+            report=self._report,
+        )
         self._warnings += self._inbox.warnings
 
     async def _file_options(self) -> FileOptions:

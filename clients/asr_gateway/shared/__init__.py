@@ -8,16 +8,18 @@ happens, `tracing` records spans, `failures` says what a client is told of a fai
 
 from .auth import ApiKeys
 from .failures import GATEWAY_FAILED, failure_kind, logged, told
-from .gateway import SHUTDOWN_MESSAGE, Gateway
-from .limits import SessionLimits, TooManySessions
+from .gateway import Gateway
+from .hotwords import all_warnings
+from .limits import SHUTDOWN_MESSAGE, SessionLimits, TooManySessions
 from .logs import log_event, set_up_logging
-from .model_names import DEFAULT_MODEL_NAME, MODELS, ONLINE_MODELS, ModelNames
+from .model_names import DEFAULT_MODEL_NAME, EXPECTED_NAMES, MODELS, ONLINE_MODELS, ModelNames
 from .outage import RETRY_AFTER_S, TritonAway, TritonWatch, is_outage, through_outages
 from .settings import MAX_UPLOAD_MB, SERVICES, GatewaySettings, SettingsError
 from .tracing import HTTP_STATUS, joined, served, start_tracing
 
 __all__ = [
     "DEFAULT_MODEL_NAME",
+    "EXPECTED_NAMES",
     "GATEWAY_FAILED",
     "HTTP_STATUS",
     "MAX_UPLOAD_MB",
@@ -35,6 +37,7 @@ __all__ = [
     "TooManySessions",
     "TritonAway",
     "TritonWatch",
+    "all_warnings",
     "failure_kind",
     "is_outage",
     "joined",

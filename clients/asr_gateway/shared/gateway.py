@@ -12,7 +12,7 @@ from asr_client.diarisation import SpeakerCount
 
 from .auth import ApiKeys
 from .hotwords import HotwordCheck
-from .limits import SessionLimits, TooManySessions
+from .limits import REFUSED_AT_SHUTDOWN, SessionLimits, TooManySessions
 from .logs import log_event
 from .metrics import Metrics
 from .model_names import ModelNames
@@ -23,9 +23,6 @@ T = TypeVar("T")
 
 MAX_LATE_S = 8.0
 """New sessions are refused while the audio of half of those that are open waits longer."""
-
-SHUTDOWN_MESSAGE = "the gateway is shutting down"
-
 
 MAX_SECOND_PASSES = 64
 """Stretches of speech that Triton recognises at a time for live sessions. More wait here, where
@@ -164,7 +161,7 @@ class Gateway:
             await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            raise TooManySessions(self.limits.shutdown_message, "shutdown")
+            raise TooManySessions(REFUSED_AT_SHUTDOWN, "shutdown")
         finally:
             working.cancel()
             ending.cancel()

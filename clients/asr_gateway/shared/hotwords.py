@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +93,13 @@ class HotwordCheck:
             return _Answer(True, _unused(error.server_message or str(error)))
         told = "; ".join(answer.warnings)
         return _Answer(False, told[:_MAX_WARNING] + "…" * (len(told) > _MAX_WARNING) or None)
+
+
+def all_warnings(warning: str | None, others: Sequence[str]) -> list[str]:
+    """Return the warning of `HotwordCheck.usable`, and those of a transcript that it lacks."""
+    if warning is None:
+        return list(others)
+    return [warning, *(other for other in others if other not in warning)]
 
 
 def _unused(reason: str, *, some: bool = False) -> str:

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from .outage import RETRY_AFTER_S
 
+SHUTDOWN_MESSAGE = "the gateway is shutting down"
+REFUSED_AT_SHUTDOWN = f"{SHUTDOWN_MESSAGE}; come again in {RETRY_AFTER_S} s"
+
 
 class TooManySessions(Exception):
     """No more sessions are taken for now; the text says why, `reason` in one word."""
@@ -23,10 +26,7 @@ class SessionLimits:
     Attributes:
         open: sessions under way.
         draining: the gateway stops; nothing new is taken.
-        shutdown_message: what clients are told then.
     """
-
-    shutdown_message = f"the gateway is shutting down; come again in {RETRY_AFTER_S} s"
 
     def __init__(self, max_sessions: int, max_per_client: int) -> None:
         self._max_sessions = max_sessions
@@ -52,7 +52,7 @@ class SessionLimits:
             TooManySessions: there is none.
         """
         if self.draining:
-            raise TooManySessions(self.shutdown_message, "shutdown")
+            raise TooManySessions(REFUSED_AT_SHUTDOWN, "shutdown")
         if self.open >= self._max_sessions:
             raise TooManySessions(
                 f"the gateway has {self.open} sessions open and takes no more", "sessions"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import Protocol
 
@@ -20,6 +19,8 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from asr_contract.installed import installed_version
 
 _NAMESPACE = "asr_gateway"
 _LATENCIES_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
@@ -126,7 +127,7 @@ class Metrics:
             buckets=_DURATIONS_S,
         )
         build = Info("build", "What runs", namespace=_NAMESPACE, registry=registry)
-        build.info({"version": _version()})
+        build.info({"version": installed_version()})
         ProcessCollector(registry=registry)
 
     @contextmanager
@@ -153,10 +154,3 @@ class Metrics:
     def page(self) -> bytes:
         """Return all of them in Prometheus' text format."""
         return generate_latest(self._registry)
-
-
-def _version() -> str:
-    try:
-        return version("triton-asr")
-    except PackageNotFoundError:  # run from a checkout's folder
-        return "unknown"

@@ -15,6 +15,9 @@ MODELS = tuple(RECOGNISERS)
 ONLINE_MODELS = (STREAMING_MODEL, *MODELS)  # of the first pass
 DEFAULT_MODEL_NAME = "whisper-1"  # which applications send without asking
 
+EXPECTED_NAMES = f"one of {', '.join((*MODELS, DEFAULT_MODEL_NAME))}, or another of its names"
+"""What a client is told that asks for a model by a name that means none."""
+
 _OWN = ""  # the gateway's own model
 
 DEFAULT_ALIASES: Mapping[str, str] = {

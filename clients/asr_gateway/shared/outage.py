@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from asr_client import AsrError, AsyncClient
 from asr_client.transport import is_outage as failed_for_the_server
+from asr_client.transport import within
 
 T = TypeVar("T")
 
@@ -84,6 +85,6 @@ async def through_outages(watch: TritonWatch, hold_s: float, work: Callable[[], 
             if not is_outage(error) or left_s <= 0:
                 raise
             try:
-                await asyncio.wait_for(watch.back(), left_s)
-            except (TimeoutError, asyncio.TimeoutError):
+                await within(left_s, watch.back())
+            except TimeoutError:
                 raise error from None

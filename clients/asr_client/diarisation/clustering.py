@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..speaker_count import SpeakerCount
 from .resegmentation import TRUST, resegment
+from .vectors import LEAST_NORM, of_length_one
 
 FIRST_DISTANCE = 0.3
 """Clusters whose cosine distance is less, on the mean, are one in the first guess."""
@@ -64,16 +63,22 @@ def find_speakers(
     return labels
 
 
-def close_groups(vectors: NDArray[np.float32], sizes: NDArray[Any], most: int) -> NDArray[np.int64]:
-    """Group vectors of length one that are close to each other, into at most `most` groups."""
-    from scipy.cluster.hierarchy import fcluster
+def close_groups(vectors: NDArray[np.float32], most: int) -> NDArray[np.int64]:
+    """Group vectors that are close to each other.
 
+    Args:
+        vectors: [n, D], of length one.
+        most: groups there may be.
+
+    Returns:
+        int64 [n], the number of each vector's group, in the order in which groups come first.
+    """
     if len(vectors) < 2:
         return np.zeros(len(vectors), np.int64)
     tree = _tree(vectors)
     labels = _cut(tree, CLOSE_DISTANCE)
     if labels.max() >= most:
-        labels = np.asarray(fcluster(tree, most, "maxclust"), np.int64) - 1
+        labels = _so_many(tree, most)
     return _in_order(labels)
 
 
@@ -135,7 +140,7 @@ def _joined(
 def _cost(sums: list[NDArray[np.float32]], sizes: list[int], first: int, second: int) -> float:
     """Return what taking two speakers for one costs: how far they are, and how much they say."""
     one, other = sums[first], sums[second]
-    norms = max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-9)
+    norms = max(float(np.linalg.norm(one) * np.linalg.norm(other)), LEAST_NORM)
     weight = sizes[first] * sizes[second] / (sizes[first] + sizes[second])
     return weight * (1 - float(one @ other) / norms)
 
@@ -158,8 +163,7 @@ def _without_small(
 
 def _centre(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean direction of windows [n, D]."""
-    total = windows.sum(axis=0)
-    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-9), np.float32)
+    return of_length_one(windows.sum(axis=0))
 
 
 def _in_order(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from ..files.speech_detection import SpeechDetector
 from ..known_speakers import KnownSpeakers
 from ..transport import Transport
 from .finder import KnownVoices
+from .vectors import of_length_one
 from .voices import embed_windows
 from .windows import Window, windows_of
 
@@ -60,8 +61,7 @@ async def _voice(
     for recording in recordings:  # one by one: all of their sound at a time might be much
         windows = await _windows(transport, recording, timeout_s)
         sums.append((await embed_windows(transport, windows, timeout_s)).sum(axis=0))
-    total = np.sum(sums, axis=0)
-    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-9), np.float32)
+    return of_length_one(np.sum(sums, axis=0))
 
 
 async def _windows(

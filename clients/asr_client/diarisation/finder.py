@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..results import SpeakerTurn
 from ..speaker_count import SpeakerCount
 from .clustering import find_speakers
-from .gathering import Gathering, of_length_one
+from .gathering import Gathering
 from .turns import make_turns
+from .vectors import of_length_one
 
 TimesMs = tuple[int, int]
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clustering import close_groups
+from .vectors import of_length_one
 
 BLOCK_WINDOWS = 1_000  # 8 minutes of speech
 MAX_GROUPS = 1_000  # means kept; beyond, the closest of them are joined
@@ -23,12 +24,10 @@ class Groups:
 
     Attributes:
         means: float32 [G, D], of length one.
-        sizes: int64 [G], windows in each.
         members: int64 [N], the group of each window, in order.
     """
 
     means: NDArray[np.float32]
-    sizes: NDArray[np.int64]
     members: NDArray[np.int64]
 
 
@@ -43,7 +42,6 @@ class Gathering:
         self._block_windows, self._max_groups = block_windows, max_groups
         self._waiting: list[NDArray[np.float32]] = []
         self._sums: NDArray[np.float32] | None = None
-        self._sizes = np.zeros(0, np.int64)
         self._members: list[NDArray[np.int64]] = []
 
     def add(self, embeddings: NDArray[np.float32]) -> None:
@@ -62,24 +60,21 @@ class Gathering:
             sums = waiting[:0]
         members = [*self._members, len(sums) + np.arange(len(waiting))]
         sums = np.concatenate([sums, waiting.reshape(-1, sums.shape[1])])
-        sizes = np.concatenate([self._sizes, np.ones(len(waiting), np.int64)])
-        return Groups(of_length_one(sums), sizes, np.concatenate(members))
+        return Groups(of_length_one(sums), np.concatenate(members))
 
     def _close_block(self) -> None:
         """Put the windows that wait into groups, and join groups if there are too many."""
         block = np.array(self._waiting, np.float32)
         self._waiting = []
-        labels = close_groups(block, np.ones(len(block)), self._max_groups // 4)
+        labels = close_groups(block, self._max_groups // 4)
         before = 0 if self._sums is None else len(self._sums)
         sums = _sums(block, labels)
         self._members.append(before + labels)
         self._sums = sums if self._sums is None else np.concatenate([self._sums, sums])
-        self._sizes = np.concatenate([self._sizes, np.bincount(labels)])
         if len(self._sums) > self._max_groups:
-            joined = close_groups(of_length_one(self._sums), self._sizes, self._max_groups // 2)
+            joined = close_groups(of_length_one(self._sums), self._max_groups // 2)
             self._members = [joined[np.concatenate(self._members)]]
             self._sums = _sums(self._sums, joined)
-            self._sizes = np.bincount(joined, weights=self._sizes).astype(np.int64)
 
 
 def _sums(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -87,9 +82,3 @@ def _sums(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np
     sums = np.zeros((int(labels.max()) + 1, vectors.shape[1]), np.float32)
     np.add.at(sums, labels, vectors)
     return sums
-
-
-def of_length_one(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return vectors [n, D], each divided by its length."""
-    norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return np.asarray(vectors / norms, np.float32)

@@ -12,6 +12,7 @@ from ..results import SpeakerTurn
 from ..speaker_count import MAX_SPEAKERS, SpeakerCount
 from ..transport import Transport
 from .finder import KnownVoices, SpeakerFinder, TimesMs
+from .vectors import of_length_one
 from .voices import embed_windows
 from .windows import windows_of
 
@@ -72,7 +73,7 @@ class LiveSpeakers:
         times = [(start_ms + begin, start_ms + end) for begin, end in heard.times]
         self._finder.add(times, heard.voices)
         total = np.asarray(heard.voices.sum(axis=0), np.float32)
-        name, cosine = self._nearest(_unit(total))
+        name, cosine = self._nearest(of_length_one(total))
         self._sums[name] = self._sums.get(name, np.zeros_like(total)) + total
         self._told.append(SpeakerTurn(name, times[0][0], times[-1][1]))
         return name, cosine
@@ -87,7 +88,7 @@ class LiveSpeakers:
         if self._known is not None and (known := self._known.name_of(voice[None]).get(0)):
             own = self._known.voices[list(self._known.names).index(known)]
             return known, float(own @ voice)
-        cosines = {name: float(_unit(total) @ voice) for name, total in self._sums.items()}
+        cosines = {name: float(of_length_one(total) @ voice) for name, total in self._sums.items()}
         nearest = max(cosines, key=cosines.__getitem__, default=None)
         is_new = nearest is None or cosines[nearest] < SAME_SPEAKER_COSINE
         if nearest is not None and (not is_new or len(self._sums) >= self._most):
@@ -119,7 +120,3 @@ class LiveSpeakers:
                 self._found += 1
                 names[own] = f"S{self._found}"
         return names
-
-
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)

@@ -18,6 +18,7 @@ from ..audio.waveform import Waveform
 from ..errors import ProtocolError
 from ..protocol import InferRequest, audio_inputs
 from ..transport import Transport
+from .vectors import of_length_one
 from .windows import Window
 
 MAX_ROWS = 32  # of a request; the model takes 64
@@ -55,5 +56,4 @@ def parse_voices(outputs: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.
         raise ProtocolError(
             f"model {SPEAKER_MODEL!r}: expected finite {EMBEDDING} [{count}, D]; got {shape}"
         )
-    norms = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.asarray(found / np.maximum(norms, 1e-9), np.float32)
+    return of_length_one(found)

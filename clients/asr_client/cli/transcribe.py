@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -48,16 +48,12 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         )
         recognition = Recognition.of(options)
         references = read_references(options.compute_cer) if options.compute_cer else None
-        if options.output_dir is None:
-            if options.format == "kaldi":
-                require_distinct_ids(sources)
-            if options.format in FILE_FORMATS and len(sources) > 1:
-                raise UsageError(f"--format {options.format}: several files need --output-dir")
         read = [*files_read(options), *(source.path for source in sources)]
         if recognition.known_speakers is not None:
             read += recognition.known_speakers.paths
         target: OutputFolder | Output
         if options.output_dir is None:
+            _check_together(options.format, sources)
             target = stack.enter_context(open_output(options.output, read))
         else:
             target = OutputFolder(options.output_dir, options.format, sources, read)
@@ -89,6 +85,18 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             if batch.succeeded and isinstance(target, Output):
                 target.keep()
     return batch.finish()
+
+
+def _check_together(style: str, sources: Sequence[InputFile]) -> None:
+    """Refuse recordings whose results cannot be told apart in one output.
+
+    Raises:
+        UsageError: the format is of one recording, or two have the same id.
+    """
+    if style == "kaldi":
+        require_distinct_ids(sources)
+    if style in FILE_FORMATS and len(sources) > 1:
+        raise UsageError(f"--format {style}: several files need --output-dir")
 
 
 def _check(options: argparse.Namespace) -> None:

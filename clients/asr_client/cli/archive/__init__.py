@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 
+from ...blocking.client import Client
 from ...options import READY_TIMEOUT_S
 from ...storage import temporary_folder
 from ..addresses import is_url, require_leave
@@ -70,13 +71,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             style=options.format,
             server_wait_s=options.server_wait,
         )
-        crew: Crew[Task, Ended]
-        if options.ray is None:
-            crew = stack.enter_context(_threads(Worker(client, order, work), options.concurrency))
-        else:
-            crew = stack.enter_context(
-                ray_crew(options.ray, order, options.concurrency, options.workers)
-            )
+        crew = stack.enter_context(_crew(options, order, client, work))
         try:
             foreman.run(crew)
         except ServerStayedAway as error:
@@ -121,14 +116,21 @@ def _without_vad(recognition: Recognition) -> Recognition:
 
 
 @contextmanager
-def _threads(worker: Worker, concurrency: int) -> Iterator[Crew[Task, Ended]]:
-    """Give a crew of threads of this process."""
+def _crew(
+    options: argparse.Namespace, order: WorkOrder, client: Client, work: str
+) -> Iterator[Crew[Task, Ended]]:
+    """Give those who do the work: workers of a Ray cluster, or threads of this process."""
+    if options.ray is not None:
+        with ray_crew(options.ray, order, options.concurrency, options.workers) as workers:
+            yield workers
+        return
+    worker = Worker(client, order, work)
 
     def settle(task: Task) -> Ended:
         return Ended(task, worker.settle(task.entry))
 
-    with closing(Threads(settle, concurrency)) as crew:
-        yield crew
+    with closing(Threads(settle, options.concurrency)) as threads:
+        yield threads
 
 
 def _tell(message: str) -> None:

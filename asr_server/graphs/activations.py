@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from asr_server.graphs.feeds import Feed
 
@@ -40,25 +40,10 @@ def measure_peaks(
         return {}
     copy = ModelProto()
     copy.CopyFrom(model)
-    nodes, rows = [], []
-    for index, name in enumerate(tensors):
-        steps = ("cast", "abs", "nan", "inf", "known", "seen", "max", "row")
-        cast, magnitude, is_nan, is_infinite, known, seen, peak, row = (
-            f"{_PEAKS}/{index}_{step}" for step in steps
-        )
-        nodes += [
-            helper.make_node("Cast", [name], [cast], to=TensorProto.FLOAT),
-            helper.make_node("Abs", [cast], [magnitude]),
-            helper.make_node("IsNaN", [cast], [is_nan]),  # the maximum would pass it over
-            helper.make_node("IsInf", [cast], [is_infinite]),
-            helper.make_node("Where", [is_infinite, f"{_PEAKS}/infinite", magnitude], [known]),
-            helper.make_node("Where", [is_nan, f"{_PEAKS}/nan", known], [seen]),
-            helper.make_node("ReduceMax", [seen], [peak], keepdims=0),
-            helper.make_node("Reshape", [peak, f"{_PEAKS}/one"], [row]),
-        ]
-        rows.append(row)
-    nodes.append(helper.make_node("Concat", rows, [_PEAKS], axis=0))
-    copy.graph.node.extend(nodes)
+    rows = [f"{_PEAKS}/{index}_row" for index in range(len(tensors))]
+    for name, row in zip(tensors, rows, strict=True):
+        copy.graph.node.extend(_peak_nodes(name, row))
+    copy.graph.node.append(helper.make_node("Concat", rows, [_PEAKS], axis=0))
     constants: dict[str, NDArray[Any]] = {
         "one": np.array([1], np.int64),
         "nan": np.array(np.inf, np.float32),
@@ -79,3 +64,20 @@ def measure_peaks(
     runs = [session.run([_PEAKS], dict(feed))[0] for feed in feeds]
     largest = np.maximum.reduce(runs)
     return dict(zip(tensors, largest.tolist(), strict=True))
+
+
+def _peak_nodes(tensor: str, row: str) -> list[NodeProto]:
+    """Return nodes that write a tensor's largest magnitude, float32 [1], as `row`."""
+    cast, magnitude, is_nan, is_infinite, known, seen, peak = (
+        f"{row}_{step}" for step in ("cast", "abs", "nan", "inf", "known", "seen", "max")
+    )
+    return [
+        helper.make_node("Cast", [tensor], [cast], to=TensorProto.FLOAT),
+        helper.make_node("Abs", [cast], [magnitude]),
+        helper.make_node("IsNaN", [cast], [is_nan]),  # the maximum would pass it over
+        helper.make_node("IsInf", [cast], [is_infinite]),
+        helper.make_node("Where", [is_infinite, f"{_PEAKS}/infinite", magnitude], [known]),
+        helper.make_node("Where", [is_nan, f"{_PEAKS}/nan", known], [seen]),
+        helper.make_node("ReduceMax", [seen], [peak], keepdims=0),
+        helper.make_node("Reshape", [peak, f"{_PEAKS}/one"], [row]),
+    ]

@@ -7,13 +7,21 @@ sorted by length, a pack takes as many as fit, and what a pack gives is put wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+    numpy_helper,
+)
 
 from asr_server.graphs.row_loop import Width
 from asr_server.graphs.subgraphs import rename_values
@@ -112,21 +120,13 @@ def add_packs(
     graph.node.extend([*packed, *model.graph.node, *put.nodes])
     tensors = list(model.graph.initializer)
     graph.initializer.extend(one for one in tensors if one.ByteSize() <= _SMALL_BYTES)
-    states = ["start"]
-    types = {"start": (TensorProto.INT64, 0)}
-    for output in outputs:
-        element = output.type.tensor_type.elem_type
-        states.append(f"{output.name}_so_far")
-        types[states[-1]] = (element, len(output.type.tensor_type.shape.dim))
-        if output.name in bounded:
-            states.append(f"{output.name}_widest")
-            types[states[-1]] = (TensorProto.INT64, 0)
+    states = _states(outputs, bounded)
     graph.input.append(_value("turn", TensorProto.INT64, 0))
     graph.input.append(_value("going_on", TensorProto.BOOL, 0))
     graph.output.append(_value("go_on", TensorProto.BOOL, 0))
-    for state in states:
-        graph.input.append(_value(state, *types[state]))
-        graph.output.append(_value(f"{state}_next", *types[state]))
+    for state, (element, rank) in states.items():
+        graph.input.append(_value(state, element, rank))
+        graph.output.append(_value(f"{state}_next", element, rank))
     loop = helper.make_node(
         "Loop",
         ["", PREFIX + "true", *(f"{PREFIX}{state}_first" for state in states)],
@@ -142,6 +142,19 @@ def add_packs(
     model.graph.node.extend([*outer.nodes, loop, *end.nodes])
     for name, value in limit_values(limits).items():
         model.graph.initializer.append(numpy_helper.from_array(value, name))
+
+
+def _states(
+    outputs: Sequence[ValueInfoProto], bounded: Collection[str]
+) -> dict[str, tuple[int, int]]:
+    """Return what one turn of the loop hands to the next: name -> (element type, rank)."""
+    states = {"start": (int(TensorProto.INT64), 0)}
+    for output in outputs:
+        tensor = output.type.tensor_type
+        states[f"{output.name}_so_far"] = (tensor.elem_type, len(tensor.shape.dim))
+        if output.name in bounded:
+            states[f"{output.name}_widest"] = (int(TensorProto.INT64), 0)
+    return states
 
 
 def take_out_of_packs(model: ModelProto, inner: Mapping[str, str]) -> None:

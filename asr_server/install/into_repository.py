@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from asr_server.models import (
     MANIFEST,
     VERSION,
     Device,
+    ExportedGraph,
     ModelKind,
     OnnxRuntime,
     prepared_format,
@@ -75,26 +77,13 @@ def install(
     with tempfile.TemporaryDirectory(dir=repository, prefix=".install-") as scratch:
         # Nothing is put in place before the last graph is proved.
         prepared = Path(scratch)
-        reports = []
-        for graph, name in zip(kind.graphs, onnx_names, strict=True):
-            folder = prepared / graph.model
-            folder.mkdir()
-            report = prepare(
-                source / name,
-                folder / GRAPH,
-                kind=graph.kind,
-                row_by_row=row_by_row,
-                device=device,
-                onnxruntime=onnxruntime,
-            )
-            manifest = {
-                "format": prepared_format(kind.name),
-                "source": source.name,
-                "onnx": name,
-                "preparation": asdict(report),
-            }
-            (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
-            reports.append(report)
+        prepare_graph = partial(
+            prepare, row_by_row=row_by_row, device=device, onnxruntime=onnxruntime
+        )
+        reports = [
+            _prepare(kind, graph, source / name, prepared, prepare_graph)
+            for graph, name in zip(kind.graphs, onnx_names, strict=True)
+        ]
         hotword_files = collect_hotword_files(source, onnx_names[0], reports[0], prepared)
         for model, names in kind.files.items():
             for name in names:
@@ -112,14 +101,34 @@ def install(
     return reports
 
 
+def _prepare(
+    kind: ModelKind,
+    graph: ExportedGraph,
+    source: Path,
+    prepared: Path,
+    prepare_graph: Callable[..., Report],
+) -> Report:
+    """Prepare one graph into a folder of its model's name, with what a manifest says of it."""
+    folder = prepared / graph.model
+    folder.mkdir()
+    report = prepare_graph(source, folder / GRAPH, kind=graph.kind)
+    manifest = {
+        "format": prepared_format(kind.name),
+        "source": source.parent.name,
+        "onnx": source.name,
+        "preparation": asdict(report),
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str))
+    return report
+
+
 def _check_source(kind: ModelKind, source: Path, onnx_names: Sequence[str]) -> None:
     """Refuse a model of which a file is missing, or does not fit, before anything is prepared.
 
     Raises:
         InstallError: which, and why.
     """
-    needed = {*onnx_names, *(name for graph in kind.graphs for name in graph.files)}
-    needed.update(name for names in kind.files.values() for name in names)
+    needed = {*onnx_names, *kind.tables}
     missing = sorted(name for name in needed if not (source / name).is_file())
     if missing:
         raise InstallError(f"{source}: expected {', '.join(missing)}, not found")

@@ -125,10 +125,8 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
         links.mkdir()
         located = locate(wanted, exported, say)
         name = order.name or _name(kind, located, choice.precision, order.target)
-        tables = {name for names in kind.files.values() for name in names}
-        tables.update(name for graph in kind.graphs for name in graph.files)
         optional = [*kind.unsupported, *HOTWORD_FILES]
-        files = collect(located.directories, links, graphs, tables, choice.of_files, optional)
+        files = collect(located.directories, links, graphs, kind.tables, choice.of_files, optional)
         with (
             _named(links, located.directories[-1]),
             new_entry(order.store, kind.name, name) as entry,
@@ -140,10 +138,8 @@ def carry_out(order: Order, say: Callable[[str], None]) -> None:
             if order.target == "gpu":
                 say("for the CPU:")
                 on_cpu = make(entry, Choice("fp32"), "cpu")
-                with tempfile.TemporaryDirectory(dir=entry, prefix=".gpu-") as folder:
-                    say(f"for a GPU, with ONNX Runtime {order.onnxruntime} or newer:")
-                    made = make(Path(folder), choice, "gpu")
-                    put_beside(kind, Path(folder), entry)
+                say(f"for a GPU, with ONNX Runtime {order.onnxruntime} or newer:")
+                made = _make_beside(entry, kind, choice, make)
             else:
                 made, on_cpu = make(entry, choice, "cpu"), None
             write_manifests(kind, entry, name, located, files, made, on_cpu)
@@ -208,6 +204,16 @@ def _make(
         say(str(cost))
     verification = _verify(kind, target, links, choice, material, spoken, say)
     return Made(choice, reports, cost, verification)
+
+
+def _make_beside(
+    entry: Path, kind: ModelKind, choice: Choice, make: Callable[[Path, Choice, Device], Made]
+) -> Made:
+    """Make the graphs for a GPU, and put them beside those for the CPU."""
+    with tempfile.TemporaryDirectory(dir=entry, prefix=".gpu-") as folder:
+        made = make(Path(folder), choice, "gpu")
+        put_beside(kind, Path(folder), entry)
+    return made
 
 
 @contextmanager

@@ -88,6 +88,12 @@ class ModelKind:
         return [*chain, *(graph.model for graph in self.graphs), *self.files]
 
     @property
+    def tables(self) -> set[str]:
+        """The files that installing needs beside the graphs."""
+        of_graphs = (name for graph in self.graphs for name in graph.files)
+        return {*of_graphs, *(name for names in self.files.values() for name in names)}
+
+    @property
     def embedded(self) -> Path:
         """Folder of the small model that comes with the project."""
         return EMBEDDED_MODELS / self.name.replace("-", "_")

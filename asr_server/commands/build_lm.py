@@ -21,7 +21,7 @@ from pathlib import Path
 
 from asr_server.commands.output import report_error, report_line
 from asr_server.errors import InstallError
-from asr_server.extras import MissingExtraError, require
+from asr_server.extras import require
 from asr_server.models import KINDS, set_up_home
 from asr_server.models.language_models import RECOGNISERS
 from asr_server.places import home
@@ -33,9 +33,6 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     options = parser.parse_args(arguments)
     try:
         require("server")
-    except MissingExtraError as error:
-        return report_error(parser, error)
-    try:
         set_up_home(report_line)
         _build(options)
     except Exception as error:  # a text is somebody's file: a refusal, never a traceback

@@ -25,7 +25,7 @@ from typing import Any, get_args
 from asr_server.commands import install_lm
 from asr_server.commands.machine import operators_here
 from asr_server.commands.output import report_error, report_line
-from asr_server.extras import MissingExtraError, require
+from asr_server.extras import require
 from asr_server.models import (
     KINDS,
     PUBLISHED_MODELS,
@@ -48,9 +48,6 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     command: Callable[[argparse.Namespace], None] = options.command
     try:
         require("server")
-    except MissingExtraError as error:
-        return report_error(parser, error)
-    try:
         set_up_home(report_line)
         command(options)
     except Exception as error:  # a model is somebody's files: a refusal, never a traceback

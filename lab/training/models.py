@@ -24,6 +24,13 @@ SPECAUG = {
 }
 """Narrow masks: 240 ms hide whole syllables, which no context of a random string restores."""
 
+CTC_CONF = {
+    "dropout_rate": 0.0,
+    "ctc_type": "builtin",
+    "reduce": True,
+    "ignore_nan_grad": True,
+}
+
 ENCODER = sanm_encoder_conf(WIDTH, heads=4, feed_forward=512, blocks=5)
 
 
@@ -71,12 +78,7 @@ def paraformer_config() -> dict[str, Any]:
         "frontend_conf": dict(FRONTEND_CONF),
         "specaug": "SpecAugLFR",
         "specaug_conf": dict(SPECAUG),
-        "ctc_conf": {
-            "dropout_rate": 0.0,
-            "ctc_type": "builtin",
-            "reduce": True,
-            "ignore_nan_grad": True,
-        },
+        "ctc_conf": dict(CTC_CONF),
         "tokenizer": "CharTokenizer",
         "tokenizer_conf": {"unk_symbol": "<unk>", "split_with_space": True},
         "normalize": None,
@@ -128,12 +130,7 @@ def sensevoice_config() -> dict[str, Any]:
         "frontend_conf": dict(FRONTEND_CONF),
         "specaug": "SpecAugLFR",
         "specaug_conf": dict(SPECAUG),
-        "ctc_conf": {
-            "dropout_rate": 0.0,
-            "ctc_type": "builtin",
-            "reduce": True,
-            "ignore_nan_grad": True,
-        },
+        "ctc_conf": dict(CTC_CONF),
         "tokenizer": "SentencepiecesTokenizer",
         "tokenizer_conf": {
             "bpemodel": None,

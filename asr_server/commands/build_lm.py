@@ -3,7 +3,7 @@
     triton-asr-server build-lm paraformer texts.txt --out texts.arpa
     triton-asr-server install lm --from texts.arpa --for paraformer
 
-The text has a sentence a line, as the recogniser shall write it: SenseVoice's with marks and
+The text has a sentence a line, as the recogniser is to write it: SenseVoice's with marks and
 capitals where it writes them, Paraformer's without (its marks are left out). The model is one of
 n-grams, in ARPA's form, estimated by modified Kneser-Ney smoothing; every token of the recogniser
 keeps a probability.

@@ -82,7 +82,7 @@ def cuda_parameters(release: Release, memory_mib: int | None) -> str:
     """Return the CUDA provider's options that Triton takes from a model's parameters only.
 
     Args:
-        release: of Triton, whose C++ backend shall serve; the Python-based one is as a current one.
+        release: of Triton, if its C++ backend serves; the Python-based one counts as a current one.
         memory_mib: that each instance's arena may take on its GPU; all of it if left out.
     """
     options = {"cudnn_conv_algo_search": convolution_search(release)}

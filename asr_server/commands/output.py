@@ -18,7 +18,7 @@ def report_line(text: str) -> None:
 
 
 def patient_lines() -> PatientLines:
-    """Return what prints for a command that goes on, whoever reads it or does not."""
+    """Return a printer for a command that runs on, whether or not anybody reads its output."""
     return PatientLines(_STDOUT, lambda count: f"({count} lines left out: nobody read them)")
 
 

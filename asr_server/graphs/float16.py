@@ -201,7 +201,7 @@ def _measure(graph: Graph, feeds: Sequence[Feed], threads: int) -> dict[str, flo
 
 
 def _float16_nodes(graph: Graph) -> set[int]:
-    """Return the indices of the nodes that shall compute in float16.
+    """Return the indices of the nodes to compute in float16.
 
     They are those behind the first layer normalisation that are neither of the predictor nor of
     the end. What a streaming decoder takes from its encoder is behind the encoder's last one, what

@@ -1,4 +1,4 @@
-"""What is done to a graph that shall be fast on a GPU."""
+"""Edits of a graph that is optimised for GPUs."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ class Graph:
         Args:
             old: a tensor's name.
             new: another's, of the same type and shape.
-            except_for: outputs of the nodes that shall go on reading `old`.
+            except_for: outputs of the nodes that keep reading `old`.
         """
         keep = {id(self._producers[name]) for name in except_for}
         changed = 0

@@ -65,7 +65,7 @@ def prepare(
         row_by_row: for graphs without the expected patterns: change nothing but the end, and run
             the rows of a batch one by one inside the graph. Dynamic int8 always does so. Not for
             graphs with caches.
-        device: what it shall be fast on; it runs on either, and the proof is on the CPU.
+        device: which it is optimised for; it runs on either, and the proof is on the CPU.
         onnxruntime: the oldest that has to read a graph for a GPU.
         threads: CPU threads of the proof.
 

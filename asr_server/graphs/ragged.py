@@ -61,7 +61,7 @@ def lay_rows_out(model: ModelProto, loop: RowLoop, device: Device = "cpu") -> No
             elements with `speech_shape`, `bias_embed_shape` int32 [B, 2]: each row's own T (at
             least 1) and D, its own W and H.
         loop: which outputs have columns.
-        device: what it shall be fast on.
+        device: which it is optimised for.
     """
     graph = model.graph
     inputs = {value.name: value for value in graph.input}

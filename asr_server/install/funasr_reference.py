@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from asr_core.features import Waveform
 from asr_server.install.installed import PIECE_SAMPLES, SHORTEST_LAST_PIECE
 
-# Tokens that FunASR drops from the text, whereupon its times belong to other words.
+# Tokens that FunASR drops from the text, but not their times, which other words then get.
 DROPPED = {"<s>", "<unk>"}
 FIRE_THRESHOLD = 1 - 1e-4
 

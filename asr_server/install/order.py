@@ -57,7 +57,7 @@ class Order:
         variant: which published default.
         from_checkpoint: export `model.pt` here even if the ONNX was published.
         row_by_row: as in `prepare`.
-        device: what the graphs shall be fast on; None is a GPU for fp16, else the CPU. Beside a
+        device: which the graphs are optimised for; None is a GPU for fp16, else the CPU. Beside a
             GPU's graph, of that precision, lies the CPU's, in fp32.
         onnxruntime: the oldest that has to read the graph for a GPU.
         name: in the store; None makes one from the source.
@@ -85,7 +85,7 @@ class Order:
 
     @property
     def target(self) -> Device:
-        """What the graphs shall be fast on."""
+        """The device that the graphs are optimised for."""
         return self.device or ("gpu" if self.precision == "fp16" else "cpu")
 
 

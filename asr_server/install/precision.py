@@ -144,7 +144,7 @@ def install_converted(
         repository: the model repository to fill.
         choice: the precision, one that is made here.
         material: its recordings calibrate float16, and are recognised in both precisions.
-        device: what the graph shall be fast on.
+        device: which the graph is optimised for.
         onnxruntime: the oldest that has to read it on a GPU.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The processes that serve together, as whoever supervises them sees each."""
+"""The processes that serve together, as their supervisor sees each of them."""
 
 from __future__ import annotations
 

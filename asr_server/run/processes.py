@@ -80,7 +80,7 @@ def session_members(session: int) -> list[int]:
 
 
 def dead_children(parent: int) -> set[int]:
-    """Return the ids of processes that have ended, of which whoever started them took no note."""
+    """Return the ids of a process's zombies: children that ended and that it has not waited for."""
     return {pid for pid, state, starter, _ in _all() if starter == parent and state == "Z"}
 
 

@@ -37,7 +37,7 @@ class Watched:
 
     Args:
         part: what is watched.
-        report: is told of each death, and when the part is back.
+        report: takes a line for each death, and for each return.
 
     Attributes:
         failure: why it cannot go on; nobody looks after the part then.

@@ -96,7 +96,7 @@ class AsyncClient(AsyncReadiness):
 
     @property
     def recogniser(self) -> RemoteRecogniser:
-        """The offline models, for whoever has loaded the audio."""
+        """The offline models, for callers that have loaded the audio themselves."""
         return self._recogniser
 
     async def __aenter__(self) -> AsyncClient:

@@ -63,7 +63,7 @@ def frames_request(window: Window, *, language: str, figures: bool) -> InferRequ
     Args:
         window: of the recording.
         language: a word of `LANGUAGE_IDS`.
-        figures: the text has figures, so the model shall think of them, too.
+        figures: the text has figures, so the model is asked for them, too.
     """
     return build_request(_FRAMES_INTERFACE, [window.waveform], language=language, itn=figures)
 

@@ -65,7 +65,7 @@ class Background:
         except concurrent.futures.CancelledError:
             raise ClientClosed(f"{self._url}: the client was closed during the call") from None
         except BaseException as error:
-            given_up = future.cancel()  # Ctrl-C in this thread: the request shall not run on
+            given_up = future.cancel()  # Ctrl-C in this thread: the request must not run on
             if given_up and isinstance(error, concurrent.futures.TimeoutError):
                 raise RequestTimeout(
                     f"{self._url}: no answer within {timeout_s or 0:.3g} s"

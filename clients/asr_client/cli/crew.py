@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 ItemOf = TypeVar("ItemOf", contravariant=True)
 
-TURN_S = 1.0  # how long nothing may end before `run_all` looks about
+TURN_S = 1.0  # for so long `wait` waits at most, then `run_all` calls `look_about`
 
 
 class Crew(Protocol[ItemOf, Result]):
@@ -28,7 +28,7 @@ class Crew(Protocol[ItemOf, Result]):
         """Begin with one; only where there is room."""
 
     def wait(self) -> list[Result]:
-        """Return what ended, after `TURN_S` at the latest, or raise what makes all else vain."""
+        """Return what ended, after `TURN_S` at the latest, or raise what ends the whole run."""
 
 
 class Threads(Generic[Item, Result]):

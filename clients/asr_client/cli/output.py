@@ -51,7 +51,7 @@ class Output:
             raise
 
     def keep(self) -> None:
-        """Say that there is a result: a file shall take the place of what was there."""
+        """Say that there is a result: the file replaces what was there."""
         self._has_result = True
 
     @property

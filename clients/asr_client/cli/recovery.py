@@ -32,7 +32,7 @@ _PAUSE_S = 0.5  # the shortest, so that a server that refuses at once is not ask
 
 
 class ServerStayedAway(AsrError):
-    """The server was waited for in vain."""
+    """The server did not come back in time."""
 
 
 # What is wrong for every recording, and told once.

@@ -36,7 +36,7 @@ def resegment(
     labels: NDArray[np.int64],
     trust: float,
 ) -> NDArray[np.int64]:
-    """Return whose the windows are, some labels of the first perhaps gone.
+    """Return the speaker of each window; some labels of the first guess may not be used.
 
     Args:
         means: [G, D], of length one, voices of groups of windows.

@@ -1,4 +1,4 @@
-"""Cuts speech into windows of which each shall hold one voice."""
+"""Cuts speech into windows that are short enough to hold one voice each."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class SentenceMaker:
     text. A long pause, and the end, finish it.
 
     Args:
-        punctuate: text to sentences with marks; None if the text has them, or shall have none.
+        punctuate: text to sentences with marks; None if the text has them, or is to have none.
         itn: the language whose numbers become figures; None to leave them.
         timestamps: whether sentences have words.
     """

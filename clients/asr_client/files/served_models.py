@@ -84,7 +84,7 @@ class ServedModels:
 
     @property
     def _writes_itself(self) -> bool:
-        """Whether the recogniser writes marks and figures, and shall."""
+        """Whether the recogniser is to write marks and figures itself, and can."""
         return self._takes_text_norm and self._options.itn and self._options.punctuation
 
     @property

@@ -42,7 +42,7 @@ class LiveReader:
 
     @property
     def warnings(self) -> list[str]:
-        """What is to be said of the audio so far."""
+        """What is wrong with the audio so far, for the caller."""
         return [*self._cut_off, *self._converter.warnings]
 
     def check(self, audio: LiveAudio, sample_rate: int) -> None:

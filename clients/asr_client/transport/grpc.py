@@ -37,7 +37,7 @@ _CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.http2.max_pings_without_data", 2),
     ("grpc.initial_reconnect_backoff_ms", 200),
-    # Channels of one process would share their back-off: a new client shall try at once.
+    # Channels of one process would share their back-off, but a new client is to try at once.
     ("grpc.use_local_subchannel_pool", 1),
     # As the HTTP transport: straight to the server, proxies of the environment are not used.
     ("grpc.enable_http_proxy", 0),

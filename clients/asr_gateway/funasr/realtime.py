@@ -51,7 +51,7 @@ def read_command(text: str) -> Command | None:
 
 
 def setting(command: Command) -> tuple[ClientMessage, dict[str, Any]]:
-    """Return what HOTWORDS or LANGUAGE sets, as a message has it, and what is told of it."""
+    """Return what HOTWORDS or LANGUAGE sets, as a message has it, and the answer to it."""
     if command.name == "HOTWORDS":
         words = [word.strip() for word in command.value.split(",") if word.strip()]
         message = parse_message(json.dumps({"hotwords": words}))
@@ -63,7 +63,7 @@ def setting(command: Command) -> tuple[ClientMessage, dict[str, Any]]:
 
 
 def event(name: str, **fields: Any) -> dict[str, Any]:
-    """Return what is told of a command."""
+    """Return the answer to a command."""
     return {"event": name, **fields}
 
 

@@ -1,4 +1,4 @@
-"""Whose the sentences of a live utterance are."""
+"""Names the speaker of each sentence of a live utterance."""
 
 from __future__ import annotations
 

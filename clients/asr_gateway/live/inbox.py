@@ -94,7 +94,7 @@ class AudioInbox:
 
     @property
     def warnings(self) -> list[str]:
-        """What is to be said of the audio so far."""
+        """What is wrong with the audio so far, for the client."""
         return self._reader.warnings
 
     def end(self) -> None:

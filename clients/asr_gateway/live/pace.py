@@ -1,7 +1,7 @@
-"""Whether a live recognition keeps up with who speaks, and what it leaves out while it does not.
+"""Whether a live recognition keeps up with the speaker, and what it leaves out if it does not.
 
-Partial texts are what can be spared: the second pass says the same once more, and better. The rest
-waits, so that nothing is lost: audio in the inbox, and behind that in the client.
+Partial texts can be left out: the second pass gives the same words, more accurately. Everything
+else waits, so that nothing is lost: audio in the inbox, and when that is full in the client.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Pace:
     def is_file(self, heard_s: float) -> bool:
         """Return whether the audio comes faster than it can be spoken.
 
-        Its partial texts come in order, before the sentence; of speech the sentence shall not wait
-        for words that it says again.
+        A file's partial texts come in order, before the sentence. While somebody speaks, the
+        sentence does not wait for partial texts, whose words it repeats.
 
         Args:
             heard_s: how much of it the VAD has heard.

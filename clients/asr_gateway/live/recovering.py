@@ -1,4 +1,4 @@
-"""A live utterance that outlives Triton: what was not reported yet is recognised again.
+"""Live recognition that survives a restart of Triton: what is not reported yet runs again.
 
     inbox ──> replay ──> live recognition, and when Triton was away another one ──> report
 

@@ -1,4 +1,4 @@
-"""What is told of an utterance that is recognised while it is spoken."""
+"""Reports on an utterance that is recognised while it is spoken."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What of a text that is heard anew was told before.
+"""Finds where the text of a repeated recognition continues what a client has been told.
 
-Recognition that begins anew, a little before where it was, need not hear each word as it did the
-first time: a character more or less must not take one away behind it, nor tell one twice.
+A recognition that starts again, a little before the place where it was, may hear some words
+differently: one character more or less must neither drop a later one nor report one twice.
 """
 
 from __future__ import annotations

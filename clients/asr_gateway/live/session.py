@@ -136,7 +136,7 @@ class LiveSession:
         return None if in_use else self._begun_s
 
     def make_way(self) -> None:
-        """Give the place to another session at once, and end."""
+        """Give the place up to another session at once, and end."""
         self._failed.set_exception(
             _MadeWay("no audio had come, and this place was needed for another session")
         )

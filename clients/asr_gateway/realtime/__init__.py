@@ -3,7 +3,7 @@
     endpoint     admits clients; what the URL, the headers and the subprotocols say
     connection   which event of a client does what
     requests     a client's events, and what is wrong with them
-    options      how a session transcribes, and what is told of it
+    options      how a session transcribes, and how events show that
     updates      reads `session.update`, in its newer and its older form
     audio        the formats in which audio is appended
     utterance    audio up to a commit: its items, from the VAD or the client, and their text

@@ -58,7 +58,7 @@ class AudioFormat:
 
     @property
     def object(self) -> dict[str, Any]:
-        """What is told of it."""
+        """The format, as events show it."""
         return {"type": self.kind, "rate": self.rate} if self.kind == _PCM else {"type": self.kind}
 
     @property

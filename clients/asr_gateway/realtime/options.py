@@ -1,4 +1,4 @@
-"""How a session transcribes, and what is told of it in the newer form and the older one.
+"""How a session transcribes, and how events show that in the newer form and in the older one.
 
 Newer: `{"type": "transcription", "audio": {"input": {"format", "transcription", "turn_detection",
 "noise_reduction"}}, "include"}`. Older: the same things side by side, as `input_audio_format`,
@@ -58,7 +58,7 @@ class TurnDetection:
 
     @property
     def object(self) -> dict[str, Any]:
-        """What is told of it."""
+        """The same, as events show it."""
         return {
             "type": SERVER_VAD,
             "threshold": self.threshold,
@@ -79,7 +79,7 @@ class SessionOptions:
         default_detection: what is not said of `turn_detection`.
         turn_detection: None where the client ends items itself.
         turn_detection_told: the client has said which it wants.
-        logprobs: whether it is told how probable each word is.
+        logprobs: whether events say how probable each word is.
     """
 
     model_name: str = DEFAULT_MODEL_NAME
@@ -125,7 +125,7 @@ class SessionOptions:
 
     @property
     def object(self) -> dict[str, Any]:
-        """What is told of them, in the newer form."""
+        """The options as events show them, in the newer form."""
         return {
             "type": "transcription",
             "audio": {

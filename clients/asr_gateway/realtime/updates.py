@@ -144,7 +144,7 @@ def _read_turn_detection(value: Any, path: str, default: TurnDetection) -> TurnD
 
 
 def _check_noise_reduction(value: Any, path: str) -> None:
-    """Refuse what is none; the models take noise as it comes, and are told of none."""
+    """Refuse what is no noise reduction; a valid one has no effect, as the models need none."""
     if value is None:
         return
     fields = Fields(value, path)

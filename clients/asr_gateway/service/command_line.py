@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logging()
     for number in (signal.SIGINT, signal.SIGTERM):
         # From here on, and when uvicorn raises the signal that stopped it once more: the exit
-        # status shall be ours.
+        # status must be ours.
         signal.signal(number, server.handle_exit)
     server.run()
     end_tracing()

@@ -26,7 +26,7 @@ MAX_LATE_S = 8.0
 
 MAX_SECOND_PASSES = 64
 """Stretches of speech that Triton recognises at a time for live sessions. More wait here, where
-their audio is anyway: Triton keeps memory for as many requests as it ever had at once."""
+their audio is anyway: Triton never frees the memory of the most requests it had at once."""
 
 
 class Stoppable(Protocol):

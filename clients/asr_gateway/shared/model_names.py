@@ -16,7 +16,7 @@ ONLINE_MODELS = (STREAMING_MODEL, *MODELS)  # of the first pass
 DEFAULT_MODEL_NAME = "whisper-1"  # which applications send without asking
 
 EXPECTED_NAMES = f"one of {', '.join((*MODELS, DEFAULT_MODEL_NAME))}, or another of its names"
-"""What a client is told that asks for a model by a name that means none."""
+"""For messages: the names by which a client may ask for a model."""
 
 _OWN = ""  # the gateway's own model
 

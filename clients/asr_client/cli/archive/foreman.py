@@ -28,7 +28,7 @@ class Foreman:
     Args:
         left: the recordings, in the order of the manifest.
         ledger: settles them.
-        progress: is told of them.
+        progress: counts them.
         in_order: whether results are written in the order of the manifest.
         commit_s: how often they are.
     """
@@ -63,7 +63,7 @@ class Foreman:
 
         Raises:
             OutputError: the results cannot be written.
-            Exception: what makes the rest vain, such as a server that stays away.
+            Exception: what ends the whole run, such as a server that stays away.
         """
         try:
             run_all(crew, self._take, self._settle, self._look_about)

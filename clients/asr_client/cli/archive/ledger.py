@@ -105,7 +105,8 @@ class Ledger:
         """
         if not self._lines:
             return
-        # Whoever is interrupted on the way commits nothing twice; what was not written is left.
+        # Cleared first, so that a run that is interrupted here commits nothing twice: what was not
+        # written is left for the next run.
         results, lines = "".join(self._results), "".join(self._lines)
         self._results, self._lines = [], []
         self._number += 1

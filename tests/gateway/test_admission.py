@@ -51,7 +51,9 @@ def test_many_that_wait_for_triton_together_find_places_of_idle_ones():
         gateway = Gateway(GatewaySettings(max_sessions_per_client=2))
         gateway.triton = SlowTriton()
         tasks = [
-            asyncio.create_task(serve_session(gateway, CLIENT, lambda _, back: Waiting(back)))
+            asyncio.create_task(
+                serve_session(gateway, CLIENT, lambda admission: Waiting(admission.give_back))
+            )
             for _ in range(6)
         ]
         await asyncio.sleep(0)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from asr_client import Sentence
 from asr_contract import SAMPLE_RATE
-from asr_gateway.live import Bound, Partial, Spoken
+from asr_gateway.live import Admission, Bound, Partial, Spoken
 from asr_gateway.live.channel import ChannelClosed
 from asr_gateway.realtime.connection import RealtimeConnection
 from asr_gateway.realtime.options import SessionOptions
@@ -129,8 +129,9 @@ async def speak(steps: Sequence[tuple]) -> tuple[list[dict], list[str], set[str]
     client, said, cleared, open_ = Client(), list[str](), set[str](), list[str]()
     frames = 0  # that were appended since something else was said
     gateway = Gateway(GatewaySettings())
+    admission = Admission(1, "", lambda: None)
     connection = RealtimeConnection(
-        gateway, client, 1, "", lambda: None, options=SessionOptions(), older=False
+        gateway, client, admission, options=SessionOptions(), older=False
     )
     client.update(format={"type": "audio/pcm", "rate": SAMPLE_RATE})
     for step in [*steps, ("no vad",), ("pause", 60, 3200), ("commit",)]:
@@ -184,7 +185,7 @@ def errors_of(events: list[dict]) -> list[str]:
 @given(st.lists(STEPS, max_size=14))
 def test_whatever_comes_is_told_once_and_in_order(steps):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asr_gateway.realtime.utterance.LiveRecognition", Ears)
+        patch.setattr("asr_gateway.live.recovering.LiveRecognition", Ears)
         events, said, cleared = asyncio.run(speak(steps))
     items = of_type(events, BUFFER + "committed")
     ids = [event["item_id"] for event in items]

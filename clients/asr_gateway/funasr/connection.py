@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from ..live import TOO_BIG, Channel, ChannelClosed, LiveSession
+from ..live import TOO_BIG, Admission, Channel, ChannelClosed, LiveSession
 from ..shared import Gateway, log_event
 from .early_audio import EarlyAudio
 from .listener import Listener, is_live, make_listener
@@ -23,15 +22,8 @@ class Connection(LiveSession):
     door = "funasr"
     close_codes: ClassVar = {TooMuchAudio: TOO_BIG}
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        channel: Channel,
-        number: int,
-        client: str,
-        give_place_back: Callable[[], None],
-    ) -> None:
-        super().__init__(gateway, channel, number, client, give_place_back)
+    def __init__(self, gateway: Gateway, channel: Channel, admission: Admission) -> None:
+        super().__init__(gateway, channel, admission)
         self._options: UtteranceOptions | None = None  # None before the first text message
         self._early = EarlyAudio(gateway.settings.max_upload_bytes)
         self._notices: list[str] = []  # for the utterance that begins next
@@ -152,7 +144,7 @@ class Connection(LiveSession):
             listener = RealtimeListener(self._gateway, options, self._send, notices, self._realtime)
         else:
             listener = make_listener(
-                self._gateway, options, self._send, notices, client=self._client
+                self._gateway, options, self._send, notices, client=self.client
             )
         self._start(listener)
         return listener

@@ -43,9 +43,7 @@ class WebSocketEndpoint:
             await serve_session(
                 gateway,
                 client,
-                lambda number, give_place_back: Connection(
-                    gateway, channel, number, client, give_place_back
-                ),
+                lambda admission: Connection(gateway, channel, admission),
             )
         except TooManySessions as refusal:
             with suppress(ChannelClosed):

@@ -21,10 +21,11 @@ from .inbox import AudioInbox
 from .latencies import TextLatencies
 from .recovering import recognise_live
 from .reports import Bound, Partial, Spoken
-from .session import LiveSession, Utterance
+from .session import Admission, LiveSession, Utterance
 
 __all__ = [
     "TOO_BIG",
+    "Admission",
     "AudioInbox",
     "Bound",
     "Channel",

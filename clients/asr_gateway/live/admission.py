@@ -14,11 +14,11 @@ from asr_client.transport import within
 
 from ..shared import Gateway, TooManySessions, log_event
 from .channel import ChannelClosed
-from .session import LiveSession
+from .session import Admission, LiveSession
 
 _MAX_REASON = 100  # bytes of a close frame's text, of 123
 
-MakeSession = Callable[[int, Callable[[], None]], LiveSession]
+MakeSession = Callable[[Admission], LiveSession]
 Accept = Callable[[], Awaitable[None]]
 
 
@@ -63,7 +63,7 @@ async def serve_session(
     Args:
         gateway: what it works with.
         client: whose limits count.
-        make: makes the session, of its number in the log and what gives its place back early.
+        make: makes the session.
         accept: completes the handshake, where that waits for a place.
 
     Raises:
@@ -83,7 +83,7 @@ async def serve_session(
         if accept is not None:
             await accept()
         log_event("session", session=number, client=client)
-        session = make(number, place.close)
+        session = make(Admission(number, client, place.close))
         gateway.sessions.add(session)
         try:
             await session.run()

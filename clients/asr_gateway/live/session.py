@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from ..shared import (
@@ -62,6 +63,21 @@ class Utterance(Protocol):
         """Recognise, and send what comes of it, until its audio has ended."""
 
 
+@dataclass(frozen=True)
+class Admission:
+    """A place in the limits.
+
+    Attributes:
+        number: of the session, in the log.
+        client: whose limits count.
+        give_back: gives the place back before the session ends.
+    """
+
+    number: int
+    client: str
+    give_back: Callable[[], None]
+
+
 class LiveSession:
     """What the sessions of all protocols do; a protocol is a subclass.
 
@@ -75,19 +91,11 @@ class LiveSession:
     close_codes: ClassVar[Mapping[type[Exception], int]] = {}
     """With which code the session is closed for failures of the protocol's own."""
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        channel: Channel,
-        number: int,
-        client: str,
-        give_place_back: Callable[[], None],
-    ) -> None:
+    def __init__(self, gateway: Gateway, channel: Channel, admission: Admission) -> None:
         self._gateway = gateway
         self._channel = channel
-        self._number = number
-        self._client = client
-        self._give_place_back = give_place_back
+        self._admission = admission
+        self._number = admission.number
         self._work: asyncio.Task[None] | None = None  # recognition of this utterance, or the last
         self._last_message_s = self._begun_s = time.monotonic()
         self._has_message = False
@@ -127,7 +135,7 @@ class LiveSession:
     @property
     def client(self) -> str:
         """Whose session it is."""
-        return self._client
+        return self._admission.client
 
     @property
     def idle_since_s(self) -> float | None:
@@ -140,7 +148,7 @@ class LiveSession:
         self._failed.set_exception(
             _MadeWay("no audio had come, and this place was needed for another session")
         )
-        self._give_place_back()
+        self._admission.give_back()
 
     def stop(self, *, at_once: bool) -> None:
         """End with the utterance that is open, or cut it: what is there is still recognised."""

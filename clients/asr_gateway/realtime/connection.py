@@ -8,7 +8,7 @@ from typing import Any
 
 from asr_client import AudioError
 
-from ..live import Channel, ChannelClosed, LiveSession
+from ..live import Admission, Channel, ChannelClosed, LiveSession
 from ..shared import Gateway, told
 from .events import cleared, error, new_id, session_event
 from .options import SessionOptions
@@ -35,14 +35,12 @@ class RealtimeConnection(LiveSession):
         self,
         gateway: Gateway,
         channel: Channel,
-        number: int,
-        client: str,
-        give_place_back: Callable[[], None],
+        admission: Admission,
         *,
         options: SessionOptions,
         older: bool,
     ) -> None:
-        super().__init__(gateway, channel, number, client, give_place_back)
+        super().__init__(gateway, channel, admission)
         self._options = options
         self._id = new_id("sess")
         self._conversation = Conversation(self._send, older=older)

@@ -54,14 +54,8 @@ class RealtimeEndpoint:
             await serve_session(
                 gateway,
                 client,
-                lambda number, give_place_back: RealtimeConnection(
-                    gateway,
-                    channel,
-                    number,
-                    client,
-                    give_place_back,
-                    options=options,
-                    older=older,
+                lambda admission: RealtimeConnection(
+                    gateway, channel, admission, options=options, older=older
                 ),
                 accept,
             )

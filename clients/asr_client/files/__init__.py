@@ -14,11 +14,8 @@ from .options import DEFAULT_SEGMENT_MS, VAD_OPTIONS, FileOptions
 from .segment_recogniser import SegmentRecogniser
 from .segments import Segment, SegmentCutter
 from .sentences import (
-    RecognisedSegment,
-    SentenceMaker,
     join_texts,
     recognised_segment,
-    split_sentences,
     whole_transcript,
 )
 from .served_models import ServedModels
@@ -28,15 +25,12 @@ __all__ = [
     "DEFAULT_SEGMENT_MS",
     "VAD_OPTIONS",
     "FileOptions",
-    "RecognisedSegment",
     "Segment",
     "SegmentCutter",
     "SegmentRecogniser",
-    "SentenceMaker",
     "ServedModels",
     "SpeechDetector",
     "join_texts",
     "recognised_segment",
-    "split_sentences",
     "whole_transcript",
 ]

@@ -5,13 +5,11 @@ a session and reads their answers. `AsyncClient.stream` puts both on a connectio
 """
 
 from .audio import LiveAudio, LiveReader, Outbox
-from .protocol import SequenceRequests, StreamTranscript, UpdateReader
+from .protocol import SequenceRequests
 
 __all__ = [
     "LiveAudio",
     "LiveReader",
     "Outbox",
     "SequenceRequests",
-    "StreamTranscript",
-    "UpdateReader",
 ]

@@ -11,6 +11,5 @@ The page itself is `static/`. An option: `shared/settings.py` and `command_line.
 """
 
 from .command_line import main
-from .server import GatewayServer
 
-__all__ = ["GatewayServer", "main"]
+__all__ = ["main"]

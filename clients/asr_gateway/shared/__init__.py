@@ -6,11 +6,10 @@ take). `outage` knows whether Triton is away. `logs` writes a JSON object for ea
 happens, `tracing` records spans, `failures` says what a client is told of a failure.
 """
 
-from .auth import ApiKeys
 from .failures import GATEWAY_FAILED, failure_kind, logged, told
 from .gateway import Gateway
 from .hotwords import all_warnings
-from .limits import SHUTDOWN_MESSAGE, SessionLimits, TooManySessions
+from .limits import SHUTDOWN_MESSAGE, TooManySessions
 from .logs import log_event, set_up_logging
 from .model_names import DEFAULT_MODEL_NAME, EXPECTED_NAMES, MODELS, ONLINE_MODELS, ModelNames
 from .outage import RETRY_AFTER_S, TritonAway, TritonWatch, is_outage, through_outages
@@ -28,11 +27,9 @@ __all__ = [
     "RETRY_AFTER_S",
     "SERVICES",
     "SHUTDOWN_MESSAGE",
-    "ApiKeys",
     "Gateway",
     "GatewaySettings",
     "ModelNames",
-    "SessionLimits",
     "SettingsError",
     "TooManySessions",
     "TritonAway",

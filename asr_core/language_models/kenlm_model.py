@@ -6,7 +6,7 @@ The library maps the file, so all processes share one copy of it in memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class KenlmModel:
     """
 
     def __init__(self, path: Path, tokens: Sequence[str]) -> None:
-        self._model = _load(path)
+        self._model, self._new_state = _load(path)
         self._tokens = list(tokens)
         self._remembered: dict[tuple[Hashable, int], tuple[Hashable, float]] = {}
         self._start: Any = self._new_state()
@@ -64,13 +64,9 @@ class KenlmModel:
         following: Any = self._new_state()
         return following, self._model.BaseScore(state, word, following) * _LN_10
 
-    def _new_state(self) -> Any:
-        import kenlm
 
-        return kenlm.State()
-
-
-def _load(path: Path) -> Any:
+def _load(path: Path) -> tuple[Any, Callable[[], Any]]:
+    """Return the library's model of a file, and what makes an empty state."""
     try:
         import kenlm
     except ImportError:
@@ -79,7 +75,7 @@ def _load(path: Path) -> Any:
             "file needs nothing"
         ) from None
     try:
-        return kenlm.Model(str(path))
+        return kenlm.Model(str(path)), kenlm.State
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: expected a model in KenLM's binary form, got {reason}") from None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from onnx import helper
 
 from asr_server.graphs import patterns
 from asr_server.graphs.errors import PrepareError
-from asr_server.graphs.graph import BOOL, FLOAT, INT32, INT64, Graph
+from asr_server.graphs.graph import FLOAT, INT32, INT64, Graph
 
 
 def frame_mask(graph: Graph, num_frames: str, lengths: str) -> str:
@@ -100,14 +99,10 @@ def compute_mask_tables(graph: Graph) -> int:
             mask = graph.add("Not", [mask])
         values = graph.constant_value(graph.origin(table.gather.input[0]))
         if values is None or values.dtype != np.bool_:
-            mask = graph.cast(mask, FLOAT if values is None else _element_type(values))
+            element = FLOAT if values is None else helper.np_dtype_to_tensor_dtype(values.dtype)
+            mask = graph.cast(mask, element)
         graph.replace_uses(cut.output[0], mask)
     return len(tables)
-
-
-def _element_type(values: NDArray[Any]) -> int:
-    types = {"float32": FLOAT, "int32": INT32, "int64": INT64, "bool": BOOL}
-    return types[values.dtype.name]
 
 
 def give_lengths_to_recurrent_layers(graph: Graph, lengths: str, num_frames: str) -> int:

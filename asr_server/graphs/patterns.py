@@ -63,7 +63,8 @@ def acoustic_embeds(graph: Graph, alphas: str, summation: NodeProto, logits: str
         PrepareError: there is no such tensor before `logits`.
     """
     found = separators(graph, alphas, [logits], without=summation)
-    found = [name for name in found if graph.producer(name).op_type != "Cast"]  # type: ignore[union-attr]
+    casts = {node.output[0] for node in graph.nodes if node.op_type == "Cast"}
+    found = [name for name in found if name not in casts]
     if len(found) < 2:  # the logits are always one
         raise PrepareError("no acoustic embeddings found between the CIF weights and the decoder")
     return found[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,12 +90,21 @@ def prepare(
     try:
         onnx.save(model, str(work))
         del model  # the proof needs the memory
+        # Before dynamic int8 a difference in the last bit becomes a whole quantum, and the fusions
+        # of ONNX Runtime make such differences; only graphs as written can be compared strictly.
+        optimise = report.precision != "int8"
         with self_contained(source, target.parent) as original:
-            if recipe.prove is not None:
-                report = _prove_by(recipe.prove, original, work, report, threads)
-            else:
-                rows = verify.make_rows(recordings, recipe.hotword_dim)
-                report = _prove(original, work, report, rows, row_by_row, threads)
+            try:
+                if recipe.prove is not None:
+                    figures = recipe.prove(original, work, threads, optimise)
+                else:
+                    rows = verify.make_rows(recordings, recipe.hotword_dim)
+                    figures = _prove(original, work, rows, row_by_row, threads, optimise)
+            except PrepareError as error:
+                raise PrepareError(
+                    f"{source}: proof failed, nothing is written: {error}"
+                ) from error
+        report = replace(report, figures=figures)
         append_figures(work, report.figures)
         work.chmod(0o644)
         os.replace(work, target)
@@ -210,58 +219,49 @@ def _messages(
     return messages
 
 
-def _prove_by(
-    prove: Callable[[Path, Path, int, bool], dict[str, float]],
-    source: Path,
-    work: Path,
-    report: Report,
-    threads: int,
-) -> Report:
-    try:
-        # The graphs as written where they are int8, for the reason given in `_prove`.
-        figures = prove(source, work, threads, report.precision != "int8")
-    except PrepareError as error:
-        raise _proof_failed(source, error) from error
-    return replace(report, figures=figures)
-
-
-def _proof_failed(source: Path, error: PrepareError) -> PrepareError:
-    return PrepareError(f"{source}: proof failed, nothing is written: {error}")
-
-
 def _prove(
     source: Path,
     work: Path,
-    report: Report,
     rows: Sequence[verify.Row],
     row_by_row: bool,
     threads: int,
-) -> Report:
-    # Before dynamic int8 a difference in the last bit becomes a whole quantum, and ONNX Runtime's
-    # fusions make such differences; only the graphs as written can be compared strictly.
-    optimise = report.precision != "int8"
-    try:
-        # One after the other: two full-size sessions at a time would need twice the memory.
-        expected = verify.run_original(source, rows, threads, optimise)
-        failed = [result is None for result in expected]
-        if row_by_row:  # its inside is the original's and may fail on the same rows
-            rows = [row for row, bad in zip(rows, failed, strict=True) if not bad]
-            expected = [result for result in expected if result is not None]
-        model = verify.Model(work, threads, optimise)
-        verify.check_output_shapes(model)
-        alone, against_original = verify.compare_with_original(expected, model, rows)
-        figures = against_original.as_dict("original")
-        figures["original_failed_rows"] = sum(failed)
-        del model
-        model = verify.Model(work, threads, optimise, verify.limits_for(rows))
-        independence = verify.check_independence(model, rows, alone, with_empty=not row_by_row)
-        figures |= independence.as_dict("independence")
-        del model
-        if not optimise:
-            figures |= _int8_as_served(source, work, rows, expected, threads)
-    except PrepareError as error:
-        raise _proof_failed(source, error) from error
-    return replace(report, figures=figures)
+    optimise: bool,
+) -> dict[str, float]:
+    """Prove an offline recogniser: against the original, and that rows are independent.
+
+    Args:
+        source: the original.
+        work: the prepared graph.
+        rows: to run both on.
+        row_by_row: its inside is the original's, and may fail on the same rows.
+        threads: CPU threads of one operator.
+        optimise: False compares the graphs as written.
+
+    Returns:
+        Largest deviations and counts.
+
+    Raises:
+        PrepareError: they differ, or a row depends on padding or neighbours.
+    """
+    # One after the other: two full-size sessions at a time would need twice the memory.
+    expected = verify.run_original(source, rows, threads, optimise)
+    failed = [result is None for result in expected]
+    if row_by_row:
+        rows = [row for row, bad in zip(rows, failed, strict=True) if not bad]
+        expected = [result for result in expected if result is not None]
+    model = verify.Model(work, threads, optimise)
+    verify.check_output_shapes(model)
+    alone, against_original = verify.compare_with_original(expected, model, rows)
+    figures = against_original.as_dict("original")
+    figures["original_failed_rows"] = sum(failed)
+    del model
+    model = verify.Model(work, threads, optimise, verify.limits_for(rows))
+    independence = verify.check_independence(model, rows, alone, with_empty=not row_by_row)
+    figures |= independence.as_dict("independence")
+    del model
+    if not optimise:
+        figures |= _int8_as_served(source, work, rows, expected, threads)
+    return figures
 
 
 def _int8_as_served(

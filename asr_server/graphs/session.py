@@ -45,6 +45,7 @@ class Session:
         limits: PackLimits | None = None,
     ) -> None:
         options = onnxruntime.SessionOptions()
+        # ONNX Runtime reads them where they are, for as long as the session lives.
         self._limits = [] if limits is None else override_limits(options, limits)
         options.intra_op_num_threads = threads
         if not optimise:

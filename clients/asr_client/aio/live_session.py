@@ -88,7 +88,7 @@ class LiveSession:
             await self._changed.wait()
 
     def hold_nothing(self) -> None:
-        """Keep no audio to go on with another server: for who keeps it himself, and begins anew."""
+        """Keep no audio for resuming: the caller keeps it, and starts a session anew with it."""
 
     @property
     def text(self) -> str:

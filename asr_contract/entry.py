@@ -36,9 +36,8 @@ def run_command(module: str) -> NoReturn:
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
         status = 1
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # or the flush at exit fails again
+        # Else the flush at exit fails again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         _set_quick_end()  # while the interpreter ends, too
     sys.exit(status)

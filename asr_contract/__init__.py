@@ -1,6 +1,6 @@
 """What client and server both speak: names, ids and grammars, without NumPy.
 
-    audio        the sample rate
+    audio        the sample rate and units of time
     access       API keys, and which addresses need none
     doubt        below which confidence a text is doubtful
     models       names of the models that clients call
@@ -20,7 +20,7 @@ A rule that both sides follow is written here once. Wrong values raise `ValueErr
 expected and what came; the SDK turns these into its own errors.
 """
 
-from .audio import SAMPLE_RATE, SAMPLES_PER_MS
+from .audio import LEVEL_MS, ROW_MS, SAMPLE_RATE, SAMPLES_PER_MS
 from .chunk_size import (
     CHUNK_SIZES,
     DEFAULT_CHUNK_SIZE,
@@ -83,10 +83,12 @@ __all__ = [
     "HEARD_CONFIDENCE",
     "LANGUAGE_IDS",
     "LANGUAGE_NAMES",
+    "LEVEL_MS",
     "PARAFORMER_MODEL",
     "PUNCTUATION_MODEL",
     "PUNCTUATION_ONLINE_MODEL",
     "RECOGNISERS",
+    "ROW_MS",
     "SAMPLES_PER_MS",
     "SAMPLE_RATE",
     "SENSEVOICE_ALIGNMENT_MODEL",

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract import UNSPACED
+from asr_contract import LEVEL_MS, UNSPACED
 from asr_core.features import LFR_FRAME_MS
 
-LEVEL_MS = 10  # between two levels
 _SMOOTHED = 3  # levels
 
 # Fitted to espeak-ng's word times with the embedded SenseVoice (`lab.benchmark.alignment` says how

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_contract import LEVEL_MS
 from asr_contract.tensors import (
     CANDIDATE_IDS,
     CANDIDATE_SCORES,
@@ -17,7 +18,6 @@ from asr_contract.tensors import (
     WORDS,
 )
 from asr_core.alignment.aligner import CtcAligner, Frames
-from asr_core.alignment.boundaries import LEVEL_MS
 from asr_core.features import LFR_FRAME_MS
 
 

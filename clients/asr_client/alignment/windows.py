@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_contract import SAMPLE_RATE
+from asr_contract import LEVEL_MS, ROW_MS, SAMPLE_RATE, SAMPLES_PER_MS
 
 from ..audio.waveform import Waveform
 
-FRAME_SAMPLES = SAMPLE_RATE * 60 // 1000  # one of the model's
-LEVEL_SAMPLES = SAMPLE_RATE // 100
+FRAME_SAMPLES = ROW_MS * SAMPLES_PER_MS
+LEVEL_SAMPLES = LEVEL_MS * SAMPLES_PER_MS
 
 # 24 s that count, and 2 s on either side that they are heard with.
 KEPT_FRAMES = 400

@@ -8,9 +8,7 @@ from typing import Protocol
 from asr_client import AsyncClient, FileOptions, StreamUpdate
 from asr_client.audio import Waveform
 from asr_client.streaming import Outbox
-from asr_contract import SAMPLE_RATE, STREAMING_MODEL, ChunkSize
-
-_ROW_SAMPLES = 60 * SAMPLE_RATE // 1000  # of what a chunk size counts
+from asr_contract import ROW_MS, SAMPLES_PER_MS, STREAMING_MODEL, ChunkSize
 
 
 class Session(Protocol):
@@ -92,7 +90,7 @@ def first_pass(
         chunk_size: of the streaming model.
     """
     if model == STREAMING_MODEL:
-        samples = chunk_size.current * _ROW_SAMPLES
+        samples = chunk_size.current * ROW_MS * SAMPLES_PER_MS
 
         def begin() -> FirstPass:
             session = client.stream(chunk_size=chunk_size, hotwords=options.hotwords)

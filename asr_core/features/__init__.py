@@ -30,12 +30,20 @@ from asr_core.features.frontend import (
     read_frontend_conf,
 )
 from asr_core.features.grouping import group_by_length
-from asr_core.features.lfr import LFR_FRAME_MS, LFR_SHIFT, LFR_WINDOW, num_lfr_frames, stack_frames
+from asr_core.features.lfr import (
+    FEATURE_DIM,
+    LFR_FRAME_MS,
+    LFR_SHIFT,
+    LFR_WINDOW,
+    num_lfr_frames,
+    stack_frames,
+)
 from asr_core.features.requests import LIMITS_FILE, FeatureService, load_feature_service
 from asr_core.features.waveform import Waveform, split_rows
 
 __all__ = [
     "DEFAULT_FBANK",
+    "FEATURE_DIM",
     "FRAME_LENGTH_MS",
     "FRAME_LENGTH_SAMPLES",
     "FRAME_SHIFT_MS",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_core.features.fbank import FRAME_SHIFT_MS
+from asr_core.features.fbank import FRAME_SHIFT_MS, NUM_MEL_BINS
 
 LFR_WINDOW = 7  # m: frames stacked into one
 LFR_SHIFT = 6  # n: frames from one stack to the next
 LFR_FRAME_MS = LFR_SHIFT * FRAME_SHIFT_MS  # 60 ms
+FEATURE_DIM = LFR_WINDOW * NUM_MEL_BINS  # of a stacked frame: 560
 
 
 def num_lfr_frames(num_frames: int, shift: int = LFR_SHIFT) -> int:

@@ -19,7 +19,8 @@ import onnxruntime
 import torch
 from funasr.models.sanm.encoder import SANMEncoderExport
 
-from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
+from asr_core.features import FEATURE_DIM
+from asr_server.graphs.speech_like import speech_like_features
 
 _FRAMES = 60  # of the dummy input; the exported graph takes any number
 _CHECKED_FRAMES = (1, 83, 300)

@@ -16,8 +16,9 @@ import torch
 from funasr.models.campplus.model import CAMPPlus
 
 from asr_core.config import read_config
+from asr_core.features import NUM_MEL_BINS
 
-_FRAMES, _MELS = 345, 80  # of the dummy input; the exported graph takes any length
+_FRAMES = 345  # of the dummy input; the exported graph takes any length
 
 
 class SpeakerForm(torch.nn.Module):  # type: ignore[misc]  # mypy does not see torch
@@ -36,7 +37,7 @@ class SpeakerForm(torch.nn.Module):  # type: ignore[misc]  # mypy does not see t
 
     def export_dummy_inputs(self) -> torch.Tensor:
         """Return what the graph is traced with."""
-        return torch.randn(1, _FRAMES, _MELS)
+        return torch.randn(1, _FRAMES, NUM_MEL_BINS)
 
     def export_input_names(self) -> list[str]:
         """Return the name of the input."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from asr_core.features import FEATURE_DIM
 from asr_server.graphs import patterns
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import FLOAT, Graph
-from asr_server.graphs.speech_like import FEATURE_DIM
 
 ALIGNER_OUTPUTS = ["us_alphas"]
 

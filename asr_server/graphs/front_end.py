@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
 from asr_core.config import load_config
-from asr_core.features import LFR_SHIFT, LFR_WINDOW, Cmvn, load_cmvn
+from asr_core.features import LFR_SHIFT, LFR_WINDOW, NUM_MEL_BINS, Cmvn, load_cmvn
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.graph import FLOAT, INT32, INT64, Dims, Graph
 
@@ -55,7 +55,7 @@ class FrontEnd:
 
     cmvn: Cmvn
     output_size: int
-    num_mel_bins: int = 80
+    num_mel_bins: int = NUM_MEL_BINS
     lfr_window: int = LFR_WINDOW
     lfr_shift: int = LFR_SHIFT
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from asr_core.features import FEATURE_DIM
 from asr_server.graphs import cif, hotwords, masks, patterns
 from asr_server.graphs.graph import FLOAT, INT32, Graph
 from asr_server.graphs.hotwords import BIAS_EMBED, BIAS_EMBED_LENGTHS
@@ -48,7 +49,7 @@ def prepare_paraformer(graph: Graph, padding: bool) -> dict[str, int]:
     graph.retype_input("speech_lengths", INT32)
     graph.set_inputs(
         {
-            "speech": (FLOAT, ["batch", "frames", 560]),
+            "speech": (FLOAT, ["batch", "frames", FEATURE_DIM]),
             "speech_lengths": (INT32, ["batch"]),
             BIAS_EMBED: (FLOAT, ["batch", "hotwords", hotword_width]),
             BIAS_EMBED_LENGTHS: (INT32, ["batch"]),

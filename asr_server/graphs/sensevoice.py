@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asr_core.features import FEATURE_DIM
 from asr_server.graphs import masks, patterns
 from asr_server.graphs.graph import INT32, Graph
 from asr_server.graphs.token_ids import end_in_token_ids, token_outputs
@@ -26,7 +27,7 @@ def prepare_sensevoice(graph: Graph, padding: bool) -> dict[str, int]:
         PrepareError: the graph does not have the expected inputs and outputs.
     """
     patterns.check_signature(graph, INPUTS, OUTPUTS)
-    graph.set_input_dims("speech", ["batch", "frames", 560])
+    graph.set_input_dims("speech", ["batch", "frames", FEATURE_DIM])
     for name in INPUTS[1:]:
         graph.retype_input(name, INT32)
         graph.set_input_dims(name, ["batch"])

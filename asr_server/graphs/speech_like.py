@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from asr_core.features import LFR_SHIFT, LFR_WINDOW, NUM_MEL_BINS
 
-FEATURE_DIM = NUM_MEL_BINS * LFR_WINDOW
-
 _BURST_FRAMES = (15, 80)  # 10 ms each: a syllable to a short phrase
 _PAUSE_FRAMES = (5, 30)
 _PAUSE_LEVEL = -1.6  # pauses lie this many deviations below the mean of the training data

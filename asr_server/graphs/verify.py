@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_contract import LANGUAGE_IDS, TEXT_NORM_IDS, text_norm_id
-from asr_core.features import Features
+from asr_core.features import FEATURE_DIM, Features
 from asr_server.graphs.comparison import TokenFigures, check_ties, compare
 from asr_server.graphs.errors import PrepareError
 from asr_server.graphs.packs import PackLimits
 from asr_server.graphs.proof_batches import GARBAGE, shuffled_batches
 from asr_server.graphs.session import Outputs, Session
-from asr_server.graphs.speech_like import FEATURE_DIM, speech_like_features
+from asr_server.graphs.speech_like import speech_like_features
 from asr_server.graphs.token_ids import TOKEN_OUTPUTS
 
 # Against the original, whose kernels are others: the full-size Paraformer differs by 1.6e-4 from

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from asr_core.features import FEATURE_DIM, NUM_MEL_BINS
 from asr_server.graphs.caches import CACHED_COLUMNS
 from asr_server.graphs.graph import Graph
 from asr_server.models.names import GraphKind
 
 _FP32, _INT32 = "TYPE_FP32", "TYPE_INT32"
-_FRAMES, _FEATURES = 83, 560  # 5 s
-_FBANK, _POSITIONS, _MELS = 127, 20, 80  # a window of 600 ms and what is beside it
+_FRAMES = 83  # 5 s
+_FBANK, _POSITIONS = 127, 20  # a window of 600 ms and what is beside it
 _TOKENS = 3  # of a window
 _VAD_FRAMES, _VAD_FEATURES = 60, 400  # 600 ms
 _WORDS = 20
@@ -52,7 +53,7 @@ def warm_up_inputs(kind: GraphKind, source: Graph) -> dict[str, WarmUpInput]:
         return _vad(source)
     if kind == "streaming_encoder":
         return {
-            "fbank": WarmUpInput(_FP32, (_FBANK, _MELS)),
+            "fbank": WarmUpInput(_FP32, (_FBANK, NUM_MEL_BINS)),
             "first_position": WarmUpInput(_INT32, (1,)),
             "positions": WarmUpInput(_INT32, (_POSITIONS,)),
             "window_lengths": _length(_POSITIONS),
@@ -62,11 +63,11 @@ def warm_up_inputs(kind: GraphKind, source: Graph) -> dict[str, WarmUpInput]:
         context = {"vad_indexes": WarmUpInput(_INT32, (1,))}
         return words | context if kind == "punctuation_online" else words
     if kind == "speaker":
-        return {"features": WarmUpInput(_FP32, (_SPEAKER_FRAMES, _MELS))}
+        return {"features": WarmUpInput(_FP32, (_SPEAKER_FRAMES, NUM_MEL_BINS))}
     if kind == "aligner":
-        return {"speech": WarmUpInput(_FP32, (_FRAMES, _FEATURES))}
+        return {"speech": WarmUpInput(_FP32, (_FRAMES, FEATURE_DIM))}
     speech = {
-        "speech": WarmUpInput(_FP32, (_FRAMES, _FEATURES)),
+        "speech": WarmUpInput(_FP32, (_FRAMES, FEATURE_DIM)),
         "speech_lengths": _length(_FRAMES),
     }
     if kind == "sensevoice":

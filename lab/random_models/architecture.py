@@ -23,8 +23,6 @@ Kind = Literal[
 ]
 SizeName = Literal["tiny", "small", "full"]
 
-FEATURE_DIM = 560  # 7 stacked frames of 80 mel bins
-
 # dither 0: the served features must not be random. The rest is every published model's setting.
 FRONTEND_CONF: dict[str, Any] = {
     "fs": 16000,

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 import yaml
 
+from asr_core.features import FEATURE_DIM
 from asr_server.export.aligner_export import AlignerForm
 from asr_server.export.funasr_export import export_onnx, quantize_like_funasr
 from asr_server.export.speaker_export import SpeakerForm, build_speaker
 from asr_server.models import KINDS
 from lab.random_models import campplus, ct_transformer, fsmn_vad, monotonic_aligner
 from lab.random_models.architecture import (
-    FEATURE_DIM,
     SIZES,
     Kind,
     RecogniserKind,

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from asr_core.features import NUM_MEL_BINS
 from asr_server.graphs.speech_like import speech_like_features
 from lab.random_models.architecture import FRONTEND_CONF, SizeName
 
 LFR_WINDOW, LFR_SHIFT = 5, 1
-FEATURE_DIM = 80 * LFR_WINDOW
+FEATURE_DIM = NUM_MEL_BINS * LFR_WINDOW
 _NUM_LAYERS = 4  # FunASR's export form knows no other number
 
 _CALIBRATION_FRAMES = 1500

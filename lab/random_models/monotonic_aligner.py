@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from asr_core.features import FEATURE_DIM
 from lab.random_models.architecture import (
-    FEATURE_DIM,
     FRONTEND_CONF,
     SizeName,
     sanm_encoder_conf,

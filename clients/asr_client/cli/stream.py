@@ -98,10 +98,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
                         )
                 except (AudioError, SessionLost, *PASSING) as error:
                     failures.append(error)
-                    message = str(error).removeprefix(f"{path}: ")
-                    print(f"{printable(path)}: {message}", file=sys.stderr)
-                    if isinstance(error, SessionLost) and error.text:
-                        output.text(path, error.text)  # what there is is not thrown away
+                    _report_failure(path, error, output)
                 else:
                     output.result(path, transcript)
                     for warning in transcript.warnings:
@@ -109,6 +106,14 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     if failures and len(options.files) > 1:
         print(f"{len(failures)} of {len(options.files)} files failed", file=sys.stderr)
     return exit_code_of(failures)
+
+
+def _report_failure(path: str, error: Exception, output: LiveOutput) -> None:
+    """Say what a file failed with, and write the text that there is all the same."""
+    message = str(error).removeprefix(f"{path}: ")
+    print(f"{printable(path)}: {message}", file=sys.stderr)
+    if isinstance(error, SessionLost) and error.text:
+        output.text(path, error.text)
 
 
 @dataclass(frozen=True)

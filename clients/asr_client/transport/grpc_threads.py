@@ -1,36 +1,28 @@
 """The gRPC transport of blocking clients, which may live in a process that forks.
 
 grpc.aio does not survive a fork: once a process has used it, a child that makes a client of its own
-crashes or waits in vain, even if the parent had closed its client. gRPC for threads lets it work.
-So requests go by the latter, and grpc.aio is used from the first stream on, for whose sake alone
-two threads each would be needed otherwise.
+crashes or waits for ever, even if the parent had closed its client. gRPC for threads lets it work.
+So single requests go over gRPC for threads. Streams use grpc.aio, from the first one on: over gRPC
+for threads each of them would take two threads.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-from .endpoint import Endpoint
 from .grpc import GrpcTransport
 
 
 class ThreadedGrpcTransport(GrpcTransport):
     """`interface.Transport` over gRPC for threads; streams as its base class."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        ca_file: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(endpoint, ca_file, headers)
-        self._threaded: triton.InferenceServerClient | None = None
+    _threaded: triton.InferenceServerClient | None = None  # made at the first call
 
     def _start(self, method: str, *arguments: Any, **options: Any) -> Awaitable[Any]:
         self._calls.check_open()

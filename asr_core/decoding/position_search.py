@@ -169,7 +169,13 @@ def search_positions(
 def live_candidates(
     ids: NDArray[np.int32], log_probs: NDArray[np.float32], prune: float
 ) -> list[Candidates]:
-    """Return the candidates of each step or frame that are near enough to its best."""
+    """Return the candidates of each step or frame that are near enough to its best.
+
+    Args:
+        ids: int32 [N, K].
+        log_probs: float32 [N, K], the best first.
+        prune: by how much one may be below the best, in natural-log probability.
+    """
     counts = (log_probs >= log_probs[:, :1] - prune).sum(axis=1).tolist()
     rows = zip(ids.tolist(), log_probs.tolist(), counts, strict=True)
     return [list(zip(row[:count], scores[:count], strict=True)) for row, scores, count in rows]

@@ -108,7 +108,10 @@ class PunctuationService:
 
 
 def pack_punctuated(rows: Sequence[Punctuated]) -> dict[str, NDArray[Any]]:
-    """Return the outputs TEXT, WORDS, MARKS, PUNCTUATIONS and CACHE of one request's rows."""
+    """Return the outputs of one request's R rows.
+
+    TEXT is [R, 1]; WORDS and MARKS, PUNCTUATIONS and CACHE are [R, n], padded to the longest row.
+    """
     return {
         TEXT: np.array([[row.text] for row in rows], np.object_),
         WORDS: pack_strings([row.words for row in rows]),

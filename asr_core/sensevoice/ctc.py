@@ -27,7 +27,7 @@ class CtcToken(NamedTuple):
 
 
 def collapse(best_ids: NDArray[np.int32]) -> list[int]:
-    """Return the ids of the tokens that `greedy_search` finds."""
+    """Return the ids of the tokens that `greedy_search` finds in best ids, integer [T]."""
     return [token_id for token_id, _ in groupby(best_ids.tolist()) if token_id != BLANK_ID]
 
 

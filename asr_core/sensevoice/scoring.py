@@ -52,7 +52,9 @@ class SenseVoiceOutputs(NamedTuple):
     def rows(
         self, search: RowSearch | None
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-        """Yield each row's ids and scores without the padding that batching added.
+        """Yield each row's ids, int32 [4 + T_i], and their log-probabilities, float32 [4 + T_i].
+
+        The padding that batching added is cut off.
 
         Args:
             search: finds the path through the audio's frames; None takes the best of each.

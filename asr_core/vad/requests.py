@@ -43,7 +43,7 @@ class VadAnswer:
     is_final: bool
 
     def outputs(self) -> dict[str, NDArray[Any]]:
-        """Return the outputs SEGMENTS and IS_FINAL of one row."""
+        """Return SEGMENTS int32 [1, n, 2] and IS_FINAL bool [1, 1]."""
         return {SEGMENTS: self.segments[np.newaxis], IS_FINAL: np.array([[self.is_final]])}
 
 

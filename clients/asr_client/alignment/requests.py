@@ -69,7 +69,11 @@ def frames_request(window: Window, *, language: str, figures: bool) -> InferRequ
 
 
 def parse_frames(window: Window, outputs: Mapping[str, NDArray[Any]]) -> FrameCandidates:
-    """Return those of the frames that count.
+    """Return the candidates of the frames that count.
+
+    Args:
+        window: what was asked about.
+        outputs: CANDIDATE_IDS and CANDIDATE_SCORES [1, n, k], FRAMES with one number.
 
     Raises:
         ProtocolError: an output is missing or misshaped.
@@ -96,7 +100,13 @@ def parse_frames(window: Window, outputs: Mapping[str, NDArray[Any]]) -> FrameCa
 def alignment_request(
     words: Sequence[str], frames: Sequence[FrameCandidates], levels: NDArray[np.float32]
 ) -> InferRequest:
-    """Ask when words are heard in a whole recording."""
+    """Ask when words are heard in a whole recording.
+
+    Args:
+        words: of the text.
+        frames: of its windows, in order.
+        levels: float32 [L], in dB, one for each `LEVEL_MS`.
+    """
     return InferRequest(
         SENSEVOICE_ALIGNMENT_MODEL,
         {
@@ -119,7 +129,11 @@ def _encoded(words: Sequence[str]) -> NDArray[np.object_]:
 
 
 def parse_aligner(count: int, outputs: Mapping[str, NDArray[Any]]) -> list[tuple[int, int]]:
-    """Return begin and end of each of so many words, in ms.
+    """Return begin and end of each word, in ms.
+
+    Args:
+        count: of the words.
+        outputs: TIMESTAMPS int32 [1, count, 2].
 
     Raises:
         ProtocolError: the output is missing or misshaped.
@@ -136,7 +150,12 @@ def parse_aligner(count: int, outputs: Mapping[str, NDArray[Any]]) -> list[tuple
 def parse_alignment(
     model: str, count: int, outputs: Mapping[str, NDArray[Any]]
 ) -> list[PlacedWord]:
-    """Return when each of so many words is heard.
+    """Return when each word is heard.
+
+    Args:
+        model: that was asked, for messages.
+        count: of the words.
+        outputs: TIMESTAMPS int32 [count, 2] and perhaps CONFIDENCE float32 [count].
 
     Raises:
         ProtocolError: an output is missing or misshaped.

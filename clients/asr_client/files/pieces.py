@@ -17,7 +17,7 @@ PIECE_SAMPLES = 5 * SAMPLE_RATE
 
 
 async def pieces_of(media: MediaDecoder) -> AsyncGenerator[tuple[Waveform, bool], None]:
-    """Join blocks to pieces of `PIECE_SAMPLES`; say of each whether it is the last.
+    """Yield [samples] float32 of about `PIECE_SAMPLES`, and whether they are the last.
 
     A piece is held back until another block has come, for only then it is known not to be the
     last.

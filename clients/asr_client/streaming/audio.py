@@ -154,7 +154,7 @@ class Outbox:
             self.samples += piece.size
 
     def take(self, limit: int) -> Waveform:
-        """Remove and return at most `limit` samples."""
+        """Remove and return at most `limit` samples, [samples] float32."""
         taken: list[Waveform] = []
         room = limit
         while self._pieces and room:

@@ -86,14 +86,11 @@ class Members:
         Returns:
             None where there is no other; one that is thought to be lost where all are.
         """
-        best: Server | None = None
-        least: tuple[bool, bool, float, float] | None = None
-        for server in self._servers.values():
-            if server is other_than:
-                continue
-            rank = (not server.is_usable, server.avoids(model), server.load, server.chosen)
-            if least is None or rank < least:
-                best, least = server, rank
+        best = min(
+            (server for server in self._servers.values() if server is not other_than),
+            key=lambda each: (not each.is_usable, each.avoids(model), each.load, each.chosen),
+            default=None,
+        )
         if best is not None:
             self._choices += 1
             best.chosen = self._choices

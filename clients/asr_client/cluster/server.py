@@ -22,7 +22,7 @@ AVOIDED_S = 2.0
 
 
 class Server:
-    """A server, such that it can be compared with others.
+    """A server, with what is needed to compare it with others.
 
     Args:
         endpoint: where it is.
@@ -59,7 +59,7 @@ class Server:
     @property
     def is_idle(self) -> bool:
         """Whether this client asks nothing of it."""
-        return not self.sequences + self.requests + self._looks
+        return not (self.sequences or self.requests or self._looks)
 
     @property
     def is_ready(self) -> bool:
@@ -68,7 +68,7 @@ class Server:
 
     def avoids(self, model: str) -> bool:
         """Return whether a model has failed here just now."""
-        return bool(self._avoided) and self._avoided.get(model, 0.0) > time.monotonic()
+        return self._avoided.get(model, 0.0) > time.monotonic()
 
     def silent_s(self) -> float:
         """Return for how long it has not answered though it can be reached."""

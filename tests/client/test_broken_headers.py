@@ -15,6 +15,7 @@ from asr_client import AudioError
 from asr_client.audio import MediaDecoder, load_recording
 from asr_client.audio.containers import NotUncompressed
 from asr_client.audio.uncompressed import UncompressedFile
+from asr_client.streaming.audio import LiveReader
 from tests import odd_audio
 from tests.odd_audio import int16
 from tests.odd_containers import aiff, au, caf, rf64, wav, wav_form, wave64
@@ -96,6 +97,35 @@ def test_what_is_missing_before_another_header_is_missed(data, missing_s, tmp_pa
     assert bool(warnings) == bool(missing_s)
     if missing_s:
         assert f"lasts {seconds + missing_s:.1f} s" in warnings[0]
+
+
+_STEREO = wav_form(1, 16000, 2, 16)
+
+
+@pytest.mark.parametrize(
+    ("data", "is_cut"),
+    [
+        (wav(_STEREO, PCM, 0)[:-1], True),
+        (wav(_STEREO, PCM, 0)[:-2], True),
+        (wav(_STEREO, PCM, 0xFFFFFFFF)[:-3], True),
+        (wav(_STEREO, PCM, 6400)[:-3], True),
+        (caf(16000, 2, 16, PCM, 0xFFFFFFFF)[:-3], True),
+        (wav(_STEREO, PCM, 0xFFFFFFFF), False),
+        (wav(_STEREO, PCM, 0) + b"\0", False),  # padding
+        (wav(_STEREO, PCM) + b"\n", False),  # all that the header says is there
+        (wav(_STEREO, PCM[:-1]), False),  # so it is here
+    ],
+)
+def test_a_cut_within_a_sample_is_said(data, is_cut, tmp_path):
+    path = tmp_path / "stereo.wav"
+    path.write_bytes(data)
+    seconds, warnings = read(path)
+    said = "the file ends within a sample, at 0.2 s: it may be cut off"
+    assert (abs(seconds - 0.25) < 0.001, warnings) == (True, [said] if is_cut else [])
+    reader = LiveReader()
+    live = [*reader.read(data, 16000), *reader.finish()]
+    assert sum(map(len, live)) == round(seconds * 16000)
+    assert reader.warnings == ["the audio ends within a sample: it may be cut off"] * is_cut
 
 
 def test_files_of_different_kinds_may_be_joined(tmp_path):

@@ -68,9 +68,9 @@ class UncompressedFile:
         missing_s = self._stream.missing_s()
         if missing_s > 0:
             self.warnings.append(cut_off_warning(decoded_s, decoded_s + missing_s))
-        elif self._stream.ends_in_header:
+        elif within := self._stream.ends_within:
             self.warnings.append(
-                f"the file ends within a header, at {decoded_s:.1f} s: it may be cut off"
+                f"the file ends within a {within}, at {decoded_s:.1f} s: it may be cut off"
             )
 
     def _pieces(self) -> Iterator[tuple[PcmFormat, bytes]]:

@@ -100,6 +100,10 @@ class LiveReader:
                     f"the audio ends {missing_s:.1f} s before its header says that it does: it "
                     "may be cut off"
                 )
+            elif stream.ends_within:
+                self._cut_off.append(
+                    f"the audio ends within a {stream.ends_within}: it may be cut off"
+                )
 
     def _converted(self, found: Samples) -> Iterator[Waveform]:
         for frames, rate in map(_decoded, found):

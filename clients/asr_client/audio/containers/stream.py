@@ -46,7 +46,8 @@ class SampleStream:
         container: of the last header; None for raw samples.
         stated_bytes: what the last header says of its samples' size; None where it does not.
         missing_bytes: how many of them are not there, when all was fed.
-        ends_in_header: the last bytes are the beginning of a header.
+        ends_within: "header" or "sample" where the last bytes are the beginning of one, and no
+            header says how much there is; "" otherwise.
         is_plain: there was one header so far, and its size was right.
     """
 
@@ -67,7 +68,7 @@ class SampleStream:
         self.container: Container | None = None
         self.stated_bytes: int | None = None
         self.missing_bytes = 0
-        self.ends_in_header = False
+        self.ends_within = ""
         self.is_plain = True
 
     def feed(self, data: bytes) -> Samples:
@@ -90,7 +91,10 @@ class SampleStream:
         found = self.feed(b"")
         if self._state is _State.SAMPLES and self._left is not None:
             self.missing_bytes = self._left
-        self.ends_in_header = self._state is _State.BEGINNING and len(self._buffer) > 0
+        elif self._state is _State.SAMPLES and self._given > (self.stated_bytes or 0):
+            self.ends_within = "sample" if self._buffer not in (b"", b"\0") else ""  # not padding
+        elif self._state is _State.BEGINNING and self._buffer:
+            self.ends_within = "header"
         return found
 
     def missing_s(self) -> float:

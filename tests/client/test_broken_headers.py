@@ -70,6 +70,18 @@ def test_24_bits_may_lie_in_32():
     np.testing.assert_array_equal(load_recording(wav(form, wide)).waveform, expected)
 
 
+@pytest.mark.parametrize("end", ["<", ">"])
+def test_24_bits_may_lie_in_32_in_a_caf_too(end):
+    flags = 2 if end == "<" else 0
+    desc = struct.pack(">d4sIIIII", 16000, b"lpcm", flags, 8, 1, 2, 24)
+    samples = np.frombuffer(PCM, "<i2").astype("<i4") << 16
+    wide = np.repeat(samples, 2).astype(f"{end}i4").tobytes()
+    data = b"caff\0\1\0\0desc" + struct.pack(">q", len(desc)) + desc
+    data += b"data" + struct.pack(">qI", 4 + len(wide), 0) + wide
+    expected = load_recording(FILES["wav"]).waveform
+    np.testing.assert_allclose(load_recording(data).waveform, expected, atol=1e-6)
+
+
 def headers(*sizes: int | None, cut: int = 0) -> bytes:
     """The tone in as many parts, each behind a header of such a size; `cut` bytes are missing."""
     parts = np.array_split(np.frombuffer(PCM, "<i2"), len(sizes))

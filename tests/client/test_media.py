@@ -101,7 +101,9 @@ def test_the_first_of_several_audio_tracks_is_taken(tmp_path):
     silence = ["-f", "lavfi", "-i", "anullsrc=d=6"]
     path = tmp_path / "two.mkv"
     ffmpeg(*pictures(6), "-i", wav, *silence, "-map", "0", "-map", "1", "-map", "2", path)
-    assert_clicks(decode(path)[0])
+    waveform, media = decode(path)
+    assert_clicks(waveform)
+    assert media.warnings == ["the file has 2 audio tracks, of which the first was read"]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])

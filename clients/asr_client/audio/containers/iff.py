@@ -126,9 +126,11 @@ def _read_caf(data: bytes, is_all: bool) -> Header | None:
 
 def _caf_format(body: bytes) -> PcmFormat | None:
     """Return what a `desc` chunk says; None for a codec, or what makes no sense."""
-    rate, codec, flags, _, _, channels, bits = struct.unpack(">d4sIIIII", body)
+    rate, codec, flags, packet, frames, channels, bits = struct.unpack(">d4sIIIII", body)
     end = "le" if flags & 2 else "be"
     size = (bits + 7) // 8
+    if frames == 1 and channels and packet % channels == 0 and packet // channels <= 8:
+        size = max(size, packet // channels)  # 24 bits in 32 are the upper ones
     linear = float_name(size, end) if flags & 1 else integer_name(size, end)
     name = {b"lpcm": linear, b"ulaw": "mulaw", b"alaw": "alaw"}.get(codec)
     if not name or not 1 <= channels <= MAX_CHANNELS or not 0 < rate < 1e9:

@@ -198,6 +198,8 @@ class Decoding:
         """Return what is to be said of the file, which was read to its end."""
         await self._process.check_status()
         warnings = []
+        if (tracks := len(self._log.audio_tracks)) > 1:
+            warnings.append(f"the file has {tracks} audio tracks, of which the first was read")
         ending = await self._ending
         problems = [each for each in self._log.problems if not (ending.has_tags and each == _TAG)]
         if self._log.is_misread:

@@ -23,6 +23,7 @@ _GAP = re.compile(r".*\[error\] Failed to compensate for timestamp delta of (\d+
 _STREAM = re.compile(
     r"\[info\] {2,6}Stream #0:[^>]*: (?:Audio|Video|Subtitle|Data): (?!.*\(attached pic\))"
 )
+_AUDIO_TRACK = re.compile(r"\[info\] {2,6}Stream #0:(\d+)[^>]*?: Audio: ")
 _PROBLEM = re.compile(r"\[(error|fatal|panic)\] (?P<text>.*)")
 _LEVEL = re.compile(r"\[(debug|verbose|info|warning|error|fatal|panic)\] ")
 _ESTIMATED = "Estimating duration from bitrate"
@@ -67,6 +68,7 @@ class FfmpegLog:
         dropped_samples: of the output, left out for they overlap in time what stands before them.
         is_misread: what has no header is not what it was taken for.
         streams: how many the file has, a cover picture not counted.
+        audio_tracks: the numbers of those that are audio, of which ffmpeg decodes the first.
         lacks_resampler: this ffmpeg was made without soxr.
         problems: the first error messages, without repetitions.
         is_ffmpegs: whether ffmpeg has said anything, and not the system in its place.
@@ -82,6 +84,7 @@ class FfmpegLog:
         self.dropped_samples = 0
         self.is_misread = False
         self.streams = 0
+        self.audio_tracks: set[int] = set()
         self.problems: list[str] = []
         self.is_ffmpegs = False
         self.first_line = ""
@@ -119,6 +122,9 @@ class FfmpegLog:
         self.estimated |= _ESTIMATED in line
         if self.start_s is None:  # behind it ffmpeg tells of its output
             self.streams += _STREAM.match(line) is not None
+            track = _AUDIO_TRACK.match(line)
+            if track is not None:  # a track of several programs is told of with each
+                self.audio_tracks.add(int(track[1]))
         self.lacks_resampler |= _NO_RESAMPLER in line
         self._no_audio_stream |= "matches no streams" in line
         self._refused_format |= any(sign in line for sign in _REFUSED)

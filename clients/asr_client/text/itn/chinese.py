@@ -7,20 +7,26 @@ expression stays in words. A stretch of numerals is taken whole or stays whole.
 
 from __future__ import annotations
 
+import itertools
 import re
 
-from .chinese_numbers import NUMERALS, parse_integer
+from .chinese_numbers import DIGITS, NUMERALS, parse_integer
 from .chinese_readings import reads_as
 from .chinese_rules import RULES
 from .chinese_words import (
     AMOUNT_ENDS,
+    AMOUNT_OF_PARTS,
     CONNECTOR,
+    COUNTED,
+    COUNTS,
     DAY_PART,
     FIXED,
     HALF_BEHIND,
     KILO,
+    MEASURED,
     NO_SIGN,
     ONE_WORD,
+    PART_OF_AMOUNT,
     RANGE_UNIT,
     SHORT_ENDS,
     VAGUE_BEFORE,
@@ -48,19 +54,35 @@ _CONTINUED = re.compile(f"(?:点|分之)[{NUMERALS}]|点[零〇]*几")
 # A hundred and ten, or a hundred for one: 一百一, 一百一个.
 _FOR_ONE = re.compile(f"[百千万亿]一(?![{NUMERALS}]|{SHORT_ENDS})")
 # A last figure behind the unit of a number that no rule writes with it: 二十秒五, 三十公里五.
-_PART_BEHIND = re.compile(f"[秒里斤米克升吨]零?[一二三四五六七八九](?:{AMOUNT_ENDS.pattern})")
+_COUNTS = f"{COUNTED.pattern}|{COUNTS.pattern}|{MEASURED.pattern}"
+_PART_BEHIND = re.compile(
+    f"[秒里斤米克升吨](?:零?一(?:{AMOUNT_ENDS.pattern})"
+    f"|(?!一)[{DIGITS}]{{1,4}}(?![{NUMERALS}]|{_COUNTS}))"
+)
+# A last part without a unit: 两米三十, 二十一公里零九七五.
+_PART_BEFORE = re.compile(f"[{NUMERALS}](?:[块元毛度米斤秒分]|公[里斤])$")
+_COUNTED = re.compile(_COUNTS)
 _KILO = re.compile(f"千{KILO}")
 _PAIRED = re.compile(f"(?:^|[^{NUMERALS}])[一二两三四五六七八九]、$")  # 二、三十个
+# 二十二、三岁, 一百二、三十个: one or the other.
+_PAIRS = "|".join(map("、".join, itertools.pairwise(DIGITS[1:])))
+_ONE_OF_TWO = re.compile(f"[{NUMERALS}]*(?:{_PAIRS}|两、三)[十百千万亿]?(?![{NUMERALS}])")
 
 
 def find_chinese(text: str) -> list[Replacement]:
     """Return the numbers of a text with Chinese characters, in order."""
     found: list[Replacement] = []
+    vague = {
+        place
+        for match in _ONE_OF_TWO.finditer(text.translate(_SIMPLE))
+        for place in range(*match.span())
+    }
     for run in _HAN_RUN.finditer(text):
         before = text[max(run.start() - 3, 0) : run.start()]
         for number in _numbers_of_run(run[0].translate(_SIMPLE), before):
             begin, end = run.start() + number.start, run.start() + number.end
-            found.append(Replacement(begin, end, _as_spelt(number.written, text[begin:end])))
+            if vague.isdisjoint(range(begin, end)):
+                found.append(Replacement(begin, end, _as_spelt(number.written, text[begin:end])))
     return found
 
 
@@ -97,6 +119,9 @@ def _number_at(run: str, start: int) -> Replacement | None:
     for pattern, rule in RULES:
         match = pattern.match(run, start)
         if match is None or _goes_on(run, match.end()):
+            continue
+        is_bare = match[0][-1] in NUMERALS and not _COUNTED.match(run, match.end())
+        if is_bare and _PART_BEFORE.search(run, max(start - 3, 0), start):
             continue
         each = _FOR_ONE.search(run, start, match.end() + 3)  # as far as SHORT_ENDS looks
         if each is not None and each.end() <= match.end():
@@ -151,11 +176,21 @@ def _write_alike(
             value is None
             or words in fixed
             or HALF_BEHIND.match(run, kept[words])
+            or _is_part(run, words, kept)
             or _is_rate(taken[figures])
         ):
             kept[figures] = taken.pop(figures).end
         else:
             taken[words] = Replacement(words, kept.pop(words), str(value))
+
+
+def _is_part(run: str, start: int, kept: dict[int, int]) -> bool:
+    """Return whether a stretch is one of the numerals of an amount in words: 三块五, 一米八."""
+    whole = PART_OF_AMOUNT.search(run, 0, start)
+    if whole and whole.end("whole") in kept.values():
+        return True
+    part = AMOUNT_OF_PARTS.match(run, kept[start])
+    return part is not None and part.end() in kept
 
 
 def _may_share(run: str, left: int, end: int, link: re.Match[str]) -> bool:

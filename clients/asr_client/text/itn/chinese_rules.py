@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Callable
 
-from .chinese_numbers import digits_of, parse_integer, write_integer
+from .chinese_numbers import NUMERALS, digits_of, parse_integer, write_integer
 from .chinese_readings import UNIT_WORDS
 from .chinese_words import (
     AFTER_MONTH,
@@ -19,13 +19,16 @@ from .chinese_words import (
     COUNTS,
     DATE_BEHIND,
     DECIMAL_UNIT,
+    FIRST_POINT,
     KILO,
     LETTER_BEFORE,
     MARK_BEFORE,
+    MEASURED,
     NOT_TIME_BEFORE,
     PART_UNIT,
     PARTS,
     SCORED_BEFORE,
+    SEASON,
     SHARED_UNIT,
     SPELT_BEFORE,
     SPELT_PAIR_BEFORE,
@@ -43,6 +46,7 @@ _DAY = f"(?P<day>[二三]?十[一二三四五六七八九]?|[零〇]?{_D})(?P<ma
 _YEAR = f"(?P<year>{_D}{{4}})年"
 LONGEST_CODE = 64
 LARGEST_HOUR = 24
+FIRST_YEAR, LAST_YEAR = 1000, 2199  # of those that are said in four figures without doubt
 
 _UNITS = {word: unit for unit, words in UNIT_WORDS.items() for word in words}
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
@@ -83,7 +87,10 @@ def _date(match: re.Match[str]) -> str | None:
     month, day = (_figures(parts.get(name)) for name in ("month", "day"))
     if day and not 1 <= int(day) <= 31:
         return None
-    written = f"{digits_of(parts['year'])}年" if parts.get("year") else ""
+    year = digits_of(parts["year"]) if parts.get("year") else ""
+    if year and not FIRST_YEAR <= int(year) <= LAST_YEAR and int(year[2:]) == int(year[:2]) + 1:
+        return None  # 八九九零年, 零八零九年
+    written = f"{year}年" if year else ""
     return written + (f"{month}月" if month else "") + (f"{day}{parts['mark']}" if day else "")
 
 
@@ -114,8 +121,11 @@ def _decade(match: re.Match[str]) -> str:
 def _time(match: re.Match[str]) -> str | None:
     """两点半 → 2:30, 七点一刻 → 7:15, 三点五十分 → 3:50."""
     hour = parse_integer(match["hour"])
-    if hour is None or hour > LARGEST_HOUR:
+    behind = match.string[match.end() :]
+    if hour is None or hour > LARGEST_HOUR or NOT_TIME_BEFORE.search(_before(match)):
         return None
+    if behind.startswith(("点", "刻", "分")):
+        return None  # 八点十二点, 三点五十分钟
     if match["half"]:
         return f"{hour}:30"
     if match["quarter"]:
@@ -135,11 +145,10 @@ def _time(match: re.Match[str]) -> str | None:
             certain = TIME_BEHIND.match(text, match.end()) is not None
     elif padded:
         unit = DECIMAL_UNIT.match(text, match.end())
-        certain = hour > 0 and not unit and not NOT_TIME_BEFORE.search(before)
-        certain = certain and (said or _is_bare(match))
+        certain = hour > 0 and not unit and (said or _is_bare(match))
     else:
-        certain = minute > 10 and not COUNTS.match(text, match.end())
-        certain = certain and not LETTER_BEFORE.search(before)  # python三点十一
+        counts = COUNTS.match(behind) or MEASURED.match(behind)
+        certain = minute > 10 and not counts and not LETTER_BEFORE.search(before)  # python三点十一
     if not certain:
         return None
     return f"{hour}:{minute:02}" + ("" if second is None else f":{second:02}")
@@ -223,6 +232,8 @@ def _fixed_point(match: re.Match[str]) -> str | None:
         padded = part[0] in "零〇" and len(part) == 2
         said = len(part) <= 2 and TIME_BEFORE.search(before)
         short = len(part) == 1 and COUNTS.match(text, match.end())
+        first = part == "一" and FIRST_POINT.match(text, match.end())
+        short = short or (first and not LETTER_BEFORE.search(before))
         a_bit = (
             whole == "一"
             and len(part) == 1
@@ -237,7 +248,7 @@ def _fixed_point(match: re.Match[str]) -> str | None:
 def _code(match: re.Match[str]) -> str | None:
     """一零零八七一 → 100871; not what is counted up (一二三), nor pairs (七八)."""
     figures, before = digits_of(match[0]), _before(match)
-    if DATE_BEHIND.match(match.string, match.end()):
+    if DATE_BEHIND.match(match.string, match.end()) or _are_years(match, figures):
         return None
     steps = {int(second) - int(first) for first, second in itertools.pairwise(figures)}
     if len(figures) > LONGEST_CODE or not steps:
@@ -247,6 +258,18 @@ def _code(match: re.Match[str]) -> str | None:
     else:
         certain = len(steps) > 1 or steps == {0} or SPELT_BEFORE.search(before) is not None
     return figures if certain else None
+
+
+def _are_years(match: re.Match[str], figures: str) -> bool:
+    """Return whether a run of figures is several years: 二零二五二零二六, 二三二四赛季."""
+    years = [int(figures[first : first + 4]) for first in range(0, len(figures), 4)]
+    is_one = len(years) == 1 and 1950 <= years[0] <= 2100
+    if SEASON.match(match.string, match.end()):
+        return not is_one
+    if match.string.startswith("年", match.end()) and len(figures) >= 4:
+        return True  # one year is taken by a rule of its own
+    follow = all(later == year + 1 for year, later in itertools.pairwise(years))
+    return len(years) > 1 and len(figures) % 4 == 0 and 1900 <= years[0] <= 2100 and follow
 
 
 def _whole(match: re.Match[str]) -> str | None:
@@ -262,7 +285,10 @@ def _whole(match: re.Match[str]) -> str | None:
     if behind in ("日", "号") and AFTER_MONTH.search(_before(match)):
         return None  # 四月三十二日
     shared = SHARED_UNIT.match(match.string, match.end())
-    if shared and not AMOUNT_ENDS.match(match.string, shared.end()):
+    if shared and not (
+        AMOUNT_ENDS.match(match.string, shared.end())
+        or _NEXT_COUNTED.match(match.string, shared.end())
+    ):
         return None
     if spoken == "十" and before != "第" and not COUNTED.match(match.string, match.end("whole")):
         return None
@@ -271,6 +297,10 @@ def _whole(match: re.Match[str]) -> str | None:
     )
 
 
+# A second number with something of its own that it counts: 两百米三十秒; not 十米五个.
+_NEXT_COUNTED = re.compile(
+    f"[{NUMERALS}]*[十百千万亿][{NUMERALS}]*(?:{COUNTED.pattern}|{MEASURED.pattern})"
+)
 _MEASURE = re.compile(f"({_N})({PART_UNIT})")
 
 RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
@@ -287,7 +317,7 @@ RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"(?P<hour>{_N})点(?P<half>)(?P<quarter>[一三])刻(?!钟)", _time),
         (
             rf"(?P<hour>{_N})点(?P<half>)(?P<quarter>)(?P<minute>{_N})"
-            rf"(?:(?P<mark>分(?!之))(?:(?P<second>{_N})秒)?)?",
+            rf"(?:(?P<mark>分(?![之钟]))(?:(?P<second>{_N})秒)?)?",
             _time,
         ),
         (

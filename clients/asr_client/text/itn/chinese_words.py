@@ -43,7 +43,7 @@ _PATTERNS = (
     "以[十百千万亿]{1,3}计",
     "十年(?=树木|磨|寒窗|河东|如一日|生死|八年|一剑|动乱|浩劫|内乱|九[旱不]|窗下|读书|生聚)",
     "(?:路易|亨利|查理|爱德华|乔治|腓特烈)十[一二三四五六七八九]?",
-    "(?:十[一二三四五六七八九]|二十)大(?![小街道])",  # congresses
+    "(?:十[一二三四五六七八九]|二十)大(?![小街道概约])",  # congresses
 )
 # Days that history is called after: 九一八事变, 一二九运动.
 _DAYS = (
@@ -72,7 +72,7 @@ def _apart(phrase: str) -> str:
 # 八月十五 without 日 or 号 is most often a feast of the lunar calendar.
 _FEAST = (
     rf"(?<![{NUMERALS}])(?:十[一二]|[一二三四五六七八九十])月[二三]?十[一二三四五六七八九]?"
-    rf"(?![日号{NUMERALS}个天年岁元块人几多])"
+    rf"(?![日号月{NUMERALS}个天年岁元块人几多])"
 )
 
 # What a unit may be followed by as its part: 三小时二十分钟.
@@ -132,9 +132,12 @@ ONE_WORD = re.compile("[直起样般定共些切旦会再律向致同并经贯�
 _FIGURE = NUMERALS.translate(str.maketrans("", "", "百千万亿两幺"))
 WORD_BEFORE = re.compile(
     f"(?<=[统唯惟专单逐划归同如其之])一|(?<=[高初大研博])(?:一[{_FIGURE}]|[一二三四]十[^班]?班)"
+    f"|(?<=张)(?<![{NUMERALS}这那哪几每]张)三|(?<=李)四|(?<=王)五|(?<=赵)六"  # 张三 is somebody
 )
 # Figures read out that go on as a date or a time are not one run: 二零二四三月.
 DATE_BEHIND = re.compile("月|点[半钟整]")
+# These last from one year into the next: 二三二四赛季 is that of two years.
+SEASON = re.compile("赛季|学年|年度|财年|跨年")
 
 AFTER_MONTH = re.compile(f"[{NUMERALS}]月$")
 
@@ -157,6 +160,13 @@ DECIMAL_UNIT = re.compile(
 )
 # What people and things are counted with: 三点五个人 may be three o'clock and five.
 COUNTS = re.compile(r"[个人位名只家班队桌场条张本件]")
+
+# What is measured in whole numbers of these, 三点二十五元, is no time.
+MEASURED = re.compile(
+    "[元块页岁度斤吨克米升亩倍折]|公[里斤分]|[厘毫千]米|千[克瓦]|[美欧日]元|英镑|港[币元]"
+)
+# 三点一是安全: the first of three points.
+FIRST_POINT = re.compile("[是要来则]")
 
 # Words that make a number of hours and minutes the time of day, and those that make it none.
 TIME_BEFORE = re.compile(
@@ -196,10 +206,21 @@ SHARED_UNIT = re.compile(f"[块元毛度米斤秒](?=[{NUMERALS}])")
 SHORT_ENDS = rf"(?:{AMOUNT_ENDS.pattern}|上下|以[上下内]|[到至比和或])"
 
 # Between two numbers that are written alike: 三到二十个, 五到十分钟, 八点到十点半.
-CONNECTOR = "(?:到|至|比|加|减|选|投|中|除以|等于)"
-RANGE_UNIT = (
-    r"(?:点钟|分钟|小时|公里|公斤|美元|[个人位名元块年天月日号岁次米斤度层楼章页点周级秒吨升步])"
+_CHANGE = (
+    "(?:[涨升降加减跌调提长增数变改]|增[加长]|减少|提[高升]|上[涨升调]"
+    "|下[降跌调]|降低|缩短|延长|扩大)"
 )
+CONNECTOR = f"(?:到|至|{_CHANGE}[到至成为]|(?<=[点半])[开忙睡等聊]到|比|加|减|选|投|中|除以?|等于)"
+RANGE_UNIT = (
+    r"(?:点钟|分钟|个?小时|个月|个?人|公里|公斤|美元"
+    r"|[个位名元块年天月日号岁次米斤度层楼章页点周级秒吨升步分])"
+)
+
+# Before or behind a numeral these make it a part of an amount: 三块五, 三月五, 一米八.
+PART_OF_AMOUNT = re.compile(
+    f"(?P<whole>[{NUMERALS}])(?:[块元毛角米斤度月年分秒点尺寸]|公[里斤分])零?$"
+)
+AMOUNT_OF_PARTS = re.compile(f"(?:[块元毛角米斤度月年分秒点尺寸]|公[里斤分])零?(?=[{NUMERALS}])")
 
 # What makes a number and a half of it: 十二斤半, but 二十天半个月.
 HALF_BEHIND = re.compile(f"(?:{RANGE_UNIT}|[分年倍里亩尺寸磅])?半(?![天夜路个年月价数])")

@@ -10,6 +10,7 @@ from .english_words import BEFORE_MONTH, MONTHS, STREETS, TIME_BEFORE, VERB_MONT
 
 CLOCK_HOURS = 12
 CLOCK_MINUTES = 60
+_DAY_HOURS = 24
 _LARGEST_DAY = 31
 _QUARTERS = {"half": 30, "quarter": 15}
 
@@ -79,17 +80,21 @@ def clock(stretch: Stretch) -> Proposal | None:
     spelt = after in ("a", "p") and stretch.after(2) == "m"
     half = after in ("am", "pm") or spelt
     pair = split_pair(stretch.own)
+    # At one twenty three main street.
+    in_street = not STREETS.isdisjoint((stretch.after(2), stretch.after(3)))
     if half and pair is None:
         hour = parse_cardinal(stretch.own)
         if hour is None or not 1 <= hour <= CLOCK_HOURS or stretch.after(2) in ("i", "not"):
             return None
         written = str(hour)
     elif pair and 1 <= pair[0] <= CLOCK_HOURS and pair[1] < CLOCK_MINUTES:
-        if not half and stretch.before() not in TIME_BEFORE:
+        if not half and (in_street or stretch.before() not in TIME_BEFORE):
             return None
-        if not half and not STREETS.isdisjoint((stretch.after(2), stretch.after(3))):
-            return None  # at one twenty three main street
         written = f"{pair[0]}:{pair[1]:02}"
+    elif pair and CLOCK_HOURS < pair[0] < _DAY_HOURS and 10 <= pair[1] < CLOCK_MINUTES:
+        if half or in_street or stretch.before() != "at" or stretch.before(2) == "look":
+            return None  # until nineteen forty, a year
+        written = f"{pair[0]}:{pair[1]}"
     else:
         return None
     if spelt:

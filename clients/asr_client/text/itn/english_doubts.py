@@ -21,7 +21,9 @@ _NOTES = frozenset(["bill", "bills", "note", "notes", "coin", "coins"])
 def is_in_doubt(words: Sequence[str], start: int, end: int) -> bool:
     """Return whether a stretch of number words stays words for what stands beside it."""
     behind = [*words[end : end + 3], "", "", ""]
-    if start and words[start - 1] == "half":  # half ten
+    if start and words[start - 1] in ("half", "dot"):  # half ten
+        return True
+    if behind[0] == "dot":  # one ninety two dot one: the single numbers stay words
         return True
     if behind[0].endswith("s") and behind[0][:-1] in ORDINALS and behind[0] != "seconds":
         return True  # ten elevenths

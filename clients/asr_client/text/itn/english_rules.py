@@ -25,11 +25,14 @@ from .english_words import (
     CURRENCIES,
     DEGREES,
     MONTHS,
+    NOT_NUMBERED,
     NUMBER_BEFORE,
     PARTS,
     POINT_BEHIND,
     POINT_OF,
     PRICE_BEFORE,
+    PRICE_BEHIND,
+    PRICE_ENDS,
     SHARED_UNITS,
     VAGUE_BEHIND,
     YEAR_BEFORE,
@@ -238,8 +241,14 @@ def _pair(stretch: Stretch) -> str | None:
         return None
     high, low = pair
     figures = str(high * 100 + low)
+    if before == "is" and stretch.before(2) in NOT_NUMBERED:
+        return None
+    if before == "at" and low < CLOCK_MINUTES:
+        return None  # of the clock, or a price
     if before in NUMBER_BEFORE:
         return figures
+    if high < 10 and (low in PRICE_ENDS or stretch.after() in PRICE_BEHIND):
+        return None
     if before in YEAR_BEFORE or before in MONTHS:
         return figures if 10 <= high <= 20 and stretch.after() not in CURRENCIES else None
     if high < 10:

@@ -23,7 +23,12 @@ NUMBER_BEFORE = _set(
     "number room flight route highway bus page error code extension ext gate interstate boeing "
     "area zip pin apartment suite unit channel psalm dial call is"
 )
-PRICE_BEFORE = _set("cost costs costing price priced pay paid for only just")
+PRICE_BEFORE = _set("cost costs costing price priced pay paid for only just be")
+# Behind a number in two parts it may be a price: "two eighty a gallon".
+PRICE_BEHIND = _set("a an each per apiece")
+PRICE_ENDS = (95, 98, 99)
+# What these are is no number of something: "he is five eleven", "it is ten fifteen".
+NOT_NUMBERED = _set("it time he she who") | {"it's", "he's", "she's"}
 
 # Between two numbers that are written alike.
 CONNECTORS = _set("to or plus minus times")

@@ -231,9 +231,9 @@ def _fixed_point(match: re.Match[str]) -> str | None:
     if not sure and (hour or len(part) == 1):
         padded = part[0] in "零〇" and len(part) == 2
         said = len(part) <= 2 and TIME_BEFORE.search(before)
-        short = len(part) == 1 and COUNTS.match(text, match.end())
-        first = part == "一" and FIRST_POINT.match(text, match.end())
-        short = short or (first and not LETTER_BEFORE.search(before))
+        short = len(part) == 1 and COUNTS.match(text, match.end()) is not None
+        if part == "一" and FIRST_POINT.match(text, match.end()):
+            short = short or not LETTER_BEFORE.search(before)
         a_bit = (
             whole == "一"
             and len(part) == 1

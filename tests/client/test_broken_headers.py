@@ -123,7 +123,8 @@ _STEREO = wav_form(1, 16000, 2, 16)
         (wav(_STEREO, PCM, 6400)[:-3], True),
         (caf(16000, 2, 16, PCM, 0xFFFFFFFF)[:-3], True),
         (wav(_STEREO, PCM, 0xFFFFFFFF), False),
-        (wav(_STEREO, PCM, 0) + b"\0", False),  # padding
+        (wav(_STEREO, PCM, 0) + b"\0", True),
+        (wav(wav_form(1, 16000, 1, 24), bytes(3 * 4001), 0) + b"\0", False),  # padding
         (wav(_STEREO, PCM) + b"\n", False),  # all that the header says is there
         (wav(_STEREO, PCM[:-1]), False),  # so it is here
     ],
@@ -176,6 +177,16 @@ def test_a_cut_of_joined_files_of_a_codec_is_said(adpcm, tmp_path):
             assert any("may be cut off" in warning for warning in read(path)[1]), name
         path.write_bytes(data * 2)
         assert read(path)[1] == []
+
+
+def test_a_sample_dump_is_damaged_only_where_it_is_cut(tmp_path):
+    path = tmp_path / "dump.sds"
+    soundfile.write(path, TONE, 16000, format="SDS", subtype="PCM_16")
+    assert read(path) == (0.5, [])
+    data = path.read_bytes()
+    for size in (len(data) // 2, 21 + 127 * 100):
+        path.write_bytes(data[:size])
+        assert "may be cut off" in read(path)[1][-1]
 
 
 def test_tags_between_joined_mp3_are_no_damage(coded, tmp_path):

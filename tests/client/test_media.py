@@ -132,6 +132,9 @@ def test_file_objects_that_cannot_be_used():
         decode(io.StringIO("text"))
     with pytest.raises(AudioError, match="the file is empty"):
         decode(io.BytesIO())
+    for source in (np.zeros(16000, np.float32), [0.0] * 16000, None):
+        with pytest.raises(AudioError, match=rf"to be read as a file; got {type(source).__name__}"):
+            decode(source)
 
     class Broken(io.RawIOBase):
         def read(self, size=-1):

@@ -32,8 +32,6 @@ _MISSING_S = 0.2
 _MISSING_BESIDE_PICTURES_S = 2.0
 _MISSING_SHARE = 0.005
 
-_TAG = "Header missing"  # what ffmpeg says of a tag between frames of MPEG audio
-
 # ffmpeg takes the first block of some Vorbis for later than it is, and cuts that off at the end.
 _MOST_FILLED_S = 0.1
 
@@ -201,7 +199,7 @@ class Decoding:
         if (tracks := len(self._log.audio_tracks)) > 1:
             warnings.append(f"the file has {tracks} audio tracks, of which the first was read")
         ending = await self._ending
-        problems = [each for each in self._log.problems if not (ending.has_tags and each == _TAG)]
+        problems = [each for each in self._log.problems if each != ending.harmless]
         if self._log.is_misread:
             problems.append("bytes that are no frame of GSM")
         if problems:

@@ -2,7 +2,8 @@
 
 A cut in a stream of frames without a length is seen by the last frame, which is not whole. One
 that falls between two frames of such a stream leaves no trace; nobody can see it.
-(ISO/IEC 11172-3 and 13818-3, 14496-3 part 1.7.3, 13818-1; the tag of Xing's and LAME's encoders)
+(ISO/IEC 11172-3 and 13818-3, 14496-3 part 1.7.3, 13818-1; the tag of Xing's and LAME's encoders;
+MIDI 1.0's sample dump standard)
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from ..raw import RawFormat
 
 _GSM_FRAME_BYTES = 33
 _TS_PACKET_BYTES = 188
+_SDS_LEAD, _SDS_HEADER_BYTES, _SDS_PACKET_BYTES = b"\xf0\x7e", 21, 127
+
+# What ffmpeg says of a tag between frames of MPEG audio, and of the end of a MIDI sample dump.
+_NO_FRAME = "Header missing"
+_NO_PACKET = "Error during demuxing: Invalid data found when processing input"
 
 _RATES = ((11025, 12000, 8000), (0, 0, 0), (22050, 24000, 16000), (44100, 48000, 32000))
 _KBITS = {
@@ -39,13 +45,12 @@ class Ending:
         is_cut: the last frame, packet or chunk is not whole.
         stated_s: how long the file says that its audio is, in seconds; None if it does not, or
             ffmpeg tells.
-        has_tags: tags stand between frames of MPEG audio, and nothing else does; ffmpeg takes
-            them for frames whose header is missing.
+        harmless: what ffmpeg calls an error, and is none in this file; "" if there is nothing.
     """
 
     is_cut: bool = False
     stated_s: float | None = None
-    has_tags: bool = False
+    harmless: str = ""
 
 
 def read_ending(path: Path, raw: RawFormat | None) -> Ending:
@@ -61,6 +66,8 @@ def read_ending(path: Path, raw: RawFormat | None) -> Ending:
             return _sox(head)
         if head[:1] == b"G" and data[_TS_PACKET_BYTES : _TS_PACKET_BYTES + 1] == b"G":
             return Ending(is_cut=size % _TS_PACKET_BYTES > 0)
+        if head[:2] == _SDS_LEAD and head[3:4] == b"\x01":
+            return _sds(head, size)
         if head[:1] == b"\x56" and head[1] & 0xE0 == 0xE0:
             return Ending(is_cut=_latm_is_cut(data))
         if head[:3] == b"ID3" or _mpeg_frame(head) is not None:
@@ -74,6 +81,16 @@ def _sox(head: bytes) -> Ending:
     samples, rate, channels = struct.unpack(f"{order}QdI", head[8:28])
     seconds = samples / rate / channels if rate > 0 and channels > 0 else 0
     return Ending(stated_s=seconds or None)
+
+
+def _sds(head: bytes, size: int) -> Ending:
+    """Read the header of a MIDI sample dump: a sample's time in ns, and how many there are."""
+    period, samples = (
+        sum(byte << 7 * place for place, byte in enumerate(head[first : first + 3]))
+        for first in (7, 10)
+    )
+    is_cut = (size - _SDS_HEADER_BYTES) % _SDS_PACKET_BYTES > 0
+    return Ending(is_cut, samples * period / 1e9 or None, "" if is_cut else _NO_PACKET)
 
 
 def _latm_is_cut(data: mmap.mmap) -> bool:
@@ -131,7 +148,8 @@ def _mpeg_audio(data: mmap.mmap) -> Ending:
             is_stated = False
         is_first = False
         is_cut = place + frame.size > len(data)
-    return Ending(is_cut, stated_s if is_stated and stated_s else None, tags > 0 and not others)
+    harmless = _NO_FRAME if tags and not others else ""
+    return Ending(is_cut, stated_s if is_stated and stated_s else None, harmless)
 
 
 def _mpeg_parts(data: mmap.mmap) -> Iterator[tuple[int, _Frame | None]]:

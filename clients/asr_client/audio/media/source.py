@@ -37,6 +37,11 @@ def file_of(source: MediaSource, stack: contextlib.AsyncExitStack) -> Path:
     """
     if isinstance(source, (str, os.PathLike)):
         return regular_file(source)
+    if not isinstance(source, (bytes, bytearray, memoryview)) and not hasattr(source, "read"):
+        raise AudioError(
+            "expected a path, bytes, a binary file object or Pcm to be read as a file; "
+            f"got {type(source).__name__}"
+        )
     folder = stack.enter_context(temporary_folder())
     path = Path(folder, "media")
     with storing("a temporary file of the audio"), path.open("wb") as file:

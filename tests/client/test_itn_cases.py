@@ -6,6 +6,9 @@ same; `stays.txt` holds sentences without any number to rewrite.
 
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 
 from asr_client.text.itn import normalize_numbers
@@ -42,6 +45,19 @@ def test_sentences_without_a_number_stay_as_they_are():
     assert len(set(STAYS)) >= 300
     changed = {text: normalize_numbers(text) for text in STAYS if normalize_numbers(text) != text}
     assert changed == {}
+
+
+def test_no_figure_stands_beside_a_numeral_where_sentences_meet():
+    beside = re.compile(r"\d(?!千[克米瓦卡赫]|[万亿]|一[共下])[零〇一二三四五六七八九十百千万亿两]")
+    spoken = [row[0] for row in CHINESE] + STAYS
+    draw = random.Random(16)
+    wrong = {}
+    for _ in range(10_000):
+        text = draw.choice(spoken) + draw.choice(spoken)
+        written = normalize_numbers(text)
+        if beside.search(written) and not re.search(r"\d", text):
+            wrong[text] = written
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("language", ["ja", "ko"])

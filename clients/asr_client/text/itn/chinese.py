@@ -127,9 +127,18 @@ def _number_at(run: str, start: int) -> Replacement | None:
         if each is not None and each.end() <= match.end():
             continue
         written = rule(match)
-        if written is not None and reads_as(written, match[0]):
+        if written is None or not reads_as(written, match[0]):
+            continue
+        if not (written[-1].isdigit() and _numeral_follows(run, match.end())):
             return Replacement(start, match.end(), written)
     return None
+
+
+def _numeral_follows(run: str, end: int) -> bool:
+    """Return whether a figure here would stand beside a numeral: 三点半四点, 八点十分五个人."""
+    if run.startswith("一", end) and ONE_WORD.match(run, end + 1):
+        return False
+    return _BEGINNING.match(run, end) is not None and not _KILO.match(run, end)
 
 
 def _goes_on(run: str, end: int) -> bool:
@@ -138,7 +147,7 @@ def _goes_on(run: str, end: int) -> bool:
         return True
     if run[end - 1] not in NUMERALS:
         return _PART_BEHIND.match(run, end - 1) is not None
-    if _BEGINNING.match(run, end) and not _KILO.match(run, end):
+    if _numeral_follows(run, end):
         return True
     if run[end - 1] == "一" and ONE_WORD.match(run, end):
         return True

@@ -25,6 +25,7 @@ from .chinese_words import (
     MARK_BEFORE,
     MEASURED,
     NOT_TIME_BEFORE,
+    NUMBERED_PAPER,
     PART_UNIT,
     PARTS,
     SCORED_BEFORE,
@@ -124,7 +125,7 @@ def _time(match: re.Match[str]) -> str | None:
     behind = match.string[match.end() :]
     if hour is None or hour > LARGEST_HOUR or NOT_TIME_BEFORE.search(_before(match)):
         return None
-    if behind.startswith(("点", "刻", "分")):
+    if behind.startswith(("点", "刻", "分", "钟")):
         return None  # 八点十二点, 三点五十分钟
     if match["half"]:
         return f"{hour}:30"
@@ -224,7 +225,8 @@ def _fixed_point(match: re.Match[str]) -> str | None:
         return None
     unit = bool(match["scale"] or match["unit"] or DECIMAL_UNIT.match(text, match.end()))
     before = _before(match)
-    if len(part) == 1 and text.startswith("分", match.end()) and not MARK_BEFORE.search(before):
+    one_or_other = len(part) == 1 or (len(part) == 2 and _is_vague_pair(digits_of(part)))
+    if one_or_other and text.startswith("分", match.end()) and not MARK_BEFORE.search(before):
         return None  # 八点五分 is a mark, or a time
     sure = unit or bool(match["minus"]) or NOT_TIME_BEFORE.search(before) is not None
     hour = 0 < int(float(number)) <= LARGEST_HOUR
@@ -266,6 +268,8 @@ def _are_years(match: re.Match[str], figures: str) -> bool:
     is_one = len(years) == 1 and 1950 <= years[0] <= 2100
     if SEASON.match(match.string, match.end()):
         return not is_one
+    if NUMBERED_PAPER.match(match.string, match.end()) and len(figures) > 4:
+        return True
     if match.string.startswith("年", match.end()) and len(figures) >= 4:
         return True  # one year is taken by a rule of its own
     follow = all(later == year + 1 for year, later in itertools.pairwise(years))
@@ -285,11 +289,10 @@ def _whole(match: re.Match[str]) -> str | None:
     if behind in ("日", "号") and AFTER_MONTH.search(_before(match)):
         return None  # 四月三十二日
     shared = SHARED_UNIT.match(match.string, match.end())
-    if shared and not (
-        AMOUNT_ENDS.match(match.string, shared.end())
-        or _NEXT_COUNTED.match(match.string, shared.end())
-    ):
-        return None
+    if shared and not AMOUNT_ENDS.match(match.string, shared.end()):
+        following = _NEXT_COUNTED.match(match.string, shared.end())
+        if following is None or parse_integer(following["number"]) is None:
+            return None
     if spoken == "十" and before != "第" and not COUNTED.match(match.string, match.end("whole")):
         return None
     return (
@@ -299,7 +302,7 @@ def _whole(match: re.Match[str]) -> str | None:
 
 # A second number with something of its own that it counts: 两百米三十秒; not 十米五个.
 _NEXT_COUNTED = re.compile(
-    f"[{NUMERALS}]*[十百千万亿][{NUMERALS}]*(?:{COUNTED.pattern}|{MEASURED.pattern})"
+    f"(?P<number>[{NUMERALS}]*[十百千万亿][{NUMERALS}]*)(?:{COUNTED.pattern}|{MEASURED.pattern})"
 )
 _MEASURE = re.compile(f"({_N})({PART_UNIT})")
 

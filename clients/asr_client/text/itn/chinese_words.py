@@ -123,7 +123,7 @@ VAGUE_BEHIND = re.compile(
     r"几|多|来(?![自到了说看电])|余|数|有余|出头|开外|挂零|冒头|朝上|[好大]几"
 )
 VAGUE_BEFORE = re.compile(
-    r"(?:几|(?<![人分总次个件天户参读岁指函倍度位])数|若干|廿|卅|(?<![大最老从])小|(?<![月年当最起])初|正月|腊月|冬月|周|星期|礼拜|[几多余][万亿]?[个年岁天块元人度]?[到至])$"
+    r"(?:几|(?<![人分总次个件天户参读岁指函倍度位])数|若干|廿|卅|(?<![大最老从])小|(?<![月年当最起])初|正月|腊月|冬月|周|星期|礼拜|[几多余][万亿]?[个年岁天块元人度]?[到至]|分之)$"
 )
 
 # What makes the last 一 of a number a word of its own: 二十一起去, 一二三四一直打不通.
@@ -138,6 +138,8 @@ WORD_BEFORE = re.compile(
 DATE_BEHIND = re.compile("月|点[半钟整]")
 # These last from one year into the next: 二三二四赛季 is that of two years.
 SEASON = re.compile("赛季|学年|年度|财年|跨年")
+# Papers are numbered anew each year: 二零二四一号文件.
+NUMBERED_PAPER = re.compile("号(?:文|令|公告|通知|决议|[提议]案)")
 
 AFTER_MONTH = re.compile(f"[{NUMERALS}]月$")
 

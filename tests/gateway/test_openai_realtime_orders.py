@@ -205,3 +205,33 @@ def test_whatever_comes_is_told_once_and_in_order(steps):
     assert list(heard) == sorted(heard), "in the order in which it was said"
     assert set(said) - cleared <= set(heard) <= set(said)
     assert errors_of(events) == ["e"] * steps.count(("wrong",)) + ["the last"]
+
+
+async def commit_within_a_sample(*between: str) -> list[str]:
+    """The texts of two items, of which the second begins with the other byte of a sample."""
+    client, gateway = Client(), Gateway(GatewaySettings())
+    connection = RealtimeConnection(
+        gateway, client, 1, "", lambda: None, options=SessionOptions(), older=False
+    )
+    client.update(format={"type": "audio/pcm", "rate": SAMPLE_RATE}, turn_detection=None)
+    levels = np.repeat([1 / LEVELS, 2 / LEVELS], 30 * FRAME)
+    data = (levels * 32767).astype("<i2").tobytes()
+    middle = len(data) // 2 + 1
+    for part in (data[:middle], data[middle:] if not between else data[middle - 1 :]):
+        client.say(BUFFER + "append", audio=base64.b64encode(part).decode())
+        client.say(BUFFER + "commit")
+        for kind in between:
+            client.say(BUFFER + kind)
+    client.say("response.create", event_id="the last")
+    serving = asyncio.create_task(connection.run())
+    await asyncio.wait_for(all_told(client.heard), PATIENCE_S)
+    client.says.put_nowait("")
+    await serving
+    await gateway.close()
+    return [event["transcript"] for event in of_type(client.heard, COMPLETED)]
+
+
+@pytest.mark.parametrize("between", [(), ("clear",)])
+def test_a_commit_does_not_part_a_sample(between, monkeypatch):
+    monkeypatch.setattr("asr_gateway.realtime.utterance.LiveRecognition", Ears)
+    assert asyncio.run(commit_within_a_sample(*between)) == ["\u4e01", "\u4e02"]

@@ -46,6 +46,7 @@ class RealtimeConnection(LiveSession):
         self._conversation = Conversation(self._send, older=older)
         self._utterance: RealtimeUtterance | None = None  # takes audio
         self._heard_s = 0.0  # by the utterances before
+        self._half = b""  # of a sample, whose other byte comes with the next audio
         self._events: dict[str, Do] = {
             "session.update": self._update,
             "transcription_session.update": self._update_as_before,
@@ -108,6 +109,8 @@ class RealtimeConnection(LiveSession):
         of it, as no commit may follow.
         """
         utterance, before, self._options = self._utterance, self._options, options
+        if options.format != before.format:
+            self._half = b""
         if utterance is not None and not before.recognises_like(options):
             if utterance.has_vad:
                 utterance.end()
@@ -120,6 +123,10 @@ class RealtimeConnection(LiveSession):
     async def _append(self, event: dict[str, Any]) -> None:
         audio_format = self._options.format
         audio = audio_format.decode(event.get("audio"))
+        if isinstance(audio, bytes):  # of 16 bits: a commit does not part a sample
+            audio = self._half + audio
+            whole = len(audio) // 2 * 2
+            audio, self._half = audio[:whole], audio[whole:]
         if not len(audio):
             return
         if self._utterance is None:
@@ -146,6 +153,7 @@ class RealtimeConnection(LiveSession):
         self._utterance_ended(utterance)
 
     async def _clear(self, event: dict[str, Any]) -> None:
+        self._half = b""
         if self._utterance is not None:
             self._utterance.discard()
             self._utterance_ended(self._utterance)

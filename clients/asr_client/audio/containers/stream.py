@@ -92,7 +92,8 @@ class SampleStream:
         if self._state is _State.SAMPLES and self._left is not None:
             self.missing_bytes = self._left
         elif self._state is _State.SAMPLES and self._given > (self.stated_bytes or 0):
-            frame_bytes = self._header.format.frame_bytes if self._header.format else 1
+            form = self._header.format if self._header else None
+            frame_bytes = 1 if form is None else form.frame_bytes
             is_padding = frame_bytes % 2 == 1 and self._buffer == b"\0"
             self.ends_within = "sample" if self._buffer and not is_padding else ""
         elif self._state is _State.BEGINNING and self._buffer:

@@ -200,6 +200,32 @@ def test_tags_between_joined_mp3_are_no_damage(coded, tmp_path):
     assert "damaged" in read(path)[1][0]
 
 
+@pytest.mark.parametrize("rates", [(16000, 44100), (48000, 8000, 22050, 22050)])
+def test_joined_aac_of_other_rates_is_read_whole(rates, tmp_path):
+    source, path = tmp_path / "source.wav", tmp_path / "joined.aac"
+    source.write_bytes(wav(MONO, int16(np.tile(TONE, 4)).tobytes()))
+    data = b""
+    for rate in rates:
+        odd_audio.ffmpeg("-i", source, "-ar", rate, tmp_path / "part.aac")
+        data += (tmp_path / "part.aac").read_bytes()
+    for lead in (b"", b"ID3\4\0\0\0\0\2\0" + bytes(256)):
+        path.write_bytes(lead + data)
+        seconds, warnings = read(path)
+        assert abs(seconds - 2 * len(rates)) < 0.15 * len(rates) and warnings == []
+    heard = np.abs(load_recording(path).waveform)
+    assert np.mean(heard > 0.05) > 0.85  # no silence between its frames
+
+
+def test_a_transport_stream_that_changes_its_rate_is_told_of(tmp_path):
+    source, path, data = tmp_path / "source.wav", tmp_path / "joined.ts", b""
+    source.write_bytes(wav(MONO, int16(np.tile(TONE, 4)).tobytes()))
+    for rate in (16000, 44100):
+        odd_audio.ffmpeg("-i", source, "-ar", rate, "-c:a", "aac", tmp_path / "part.ts")
+        data += (tmp_path / "part.ts").read_bytes()
+    path.write_bytes(data)
+    assert "changes its sample rate, and its times are broken" in read(path)[1][0]
+
+
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory) -> dict[str, bytes]:
     """A second of a tone in coded files."""

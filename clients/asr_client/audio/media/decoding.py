@@ -215,6 +215,12 @@ class Decoding:
                 f"the file's times are broken: {dropped_s:.1f} s overlap what stands before them "
                 "and were left out"
             )
+        added_s = self._log.added_samples / (self._output_rate or SAMPLE_RATE)
+        if self._log.changes_rate and added_s > _MISSING_S:
+            warnings.append(
+                f"the file changes its sample rate, and its times are broken: {added_s:.1f} s of "
+                "silence were put between its packets"
+            )
         least_s = _MISSING_BESIDE_PICTURES_S if self._log.streams > 1 else _MISSING_S
         if stated_s is not None and stated_s - self.decoded_s > max(
             least_s, _MISSING_SHARE * stated_s

@@ -174,10 +174,10 @@ def _behind_tag(data: mmap.mmap, place: int) -> int:
     """Return where a tag ends that is at a place; the place itself if there is none."""
     if data[place : place + 3] == b"TAG":
         return place + _ID3V1_BYTES
-    return _behind_id3(data, place)
+    return behind_id3(data, place)
 
 
-def _behind_id3(data: mmap.mmap, place: int) -> int:
+def behind_id3(data: mmap.mmap, place: int) -> int:
     """Return where an ID3v2 tag ends that may be at a place."""
     head = data[place : place + 10]
     if head[:3] != b"ID3" or len(head) < 10:

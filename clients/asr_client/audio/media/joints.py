@@ -2,7 +2,7 @@
 
 Recorders append a new file to the one before, and pages glue the pieces that they were given. A
 decoder reads the first, and takes the rest for damage or for nothing. What ffmpeg reads on by
-itself is not split: MPEG audio and transport streams, AC-3, DTS.
+itself is not split: MPEG audio and transport streams, AC-3, DTS; of AAC what has one form.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from ..containers.iff import AIFF, CAF
 from ..uncompressed import Frames
 from . import ogg
 from .decoding import Decoding
+from .endings import behind_id3
 
 MAX_PARTS = 200
+_ADTS_HEADER_BYTES = 7
 _COPY_BYTES = 1 << 20
 
 # The first block of a WavPack file: block 0, with samples, flag 11 for the first of its channels.
@@ -61,6 +63,8 @@ def find_joints(path: Path) -> list[int]:
             return list(_mp4_joints(data))
         if data[:4] == ogg.MAGIC:
             return ogg.find_links(path, MAX_PARTS - 1)
+        if _adts_frame(data, first := behind_id3(data, 0)) is not None:
+            return list(_adts_joints(data, first))
         for pattern in _BEGINNINGS:
             if pattern.match(data):
                 return [match.start() for match in pattern.finditer(data) if match.start()]
@@ -79,6 +83,34 @@ def _mp4_joints(data: mmap.mmap) -> Iterator[int]:
         if size < 8:
             return
         place += size
+
+
+def _adts_frame(data: mmap.mmap, place: int) -> tuple[bytes, int] | None:
+    """Return the form of a frame of AAC and its size (ISO/IEC 13818-7, 6.2); None for no frame."""
+    head = data[place : place + _ADTS_HEADER_BYTES]
+    if len(head) < _ADTS_HEADER_BYTES or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+        return None
+    size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    form = bytes([head[2] & 0xFD, head[3] & 0xC0])  # profile, rate, channels
+    return (form, size) if size > _ADTS_HEADER_BYTES else None
+
+
+def _adts_joints(data: mmap.mmap, place: int) -> Iterator[int]:
+    """Yield where frames of AAC have another form from there on: ffmpeg keeps the first's rate."""
+    form = None
+    while place + _ADTS_HEADER_BYTES <= len(data):
+        frame = _adts_frame(data, place)
+        following = None if frame is None else _adts_frame(data, place + frame[1])
+        if frame is None or following is None:  # damage, a tag, or the end
+            place = data.find(b"\xff", place + 1)
+            if place < 0:
+                return
+            continue
+        if form is not None and frame[0] != form and following[0] == frame[0]:
+            yield place
+        if form is None or following[0] == frame[0]:
+            form = frame[0]
+        place += frame[1]
 
 
 class JoinedDecoding:

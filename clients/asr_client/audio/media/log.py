@@ -38,6 +38,10 @@ _REFUSED = ("not on whitelist", "Not detecting m3u8")
 
 # Of what overlaps in time what stands before it; a number of samples of the output.
 _DROPPED = re.compile(r".*\[SWR @ \w+\] \[verbose\] discarding (\d+) audio samples$")
+_ADDED = re.compile(r".*\[SWR @ \w+\] \[verbose\] adding (\d+) audio samples of silence$")
+_CHANGED = re.compile(
+    r".*\[info\] Reconfiguring filter graph .* audio parameters changed to (\d+) Hz"
+)
 
 # GSM has no header: ffmpeg takes other bytes for it, such as the silence of A-law.
 _NOT_GSM = "Missing GSM magic"
@@ -66,6 +70,8 @@ class FfmpegLog:
         start_s: when the first sample is heard, in seconds of the file; None until it is known.
         gap_s: a gap between packets that was too long to be filled, in seconds; None without.
         dropped_samples: of the output, left out for they overlap in time what stands before them.
+        added_samples: of the output, silence in gaps between packets.
+        changes_rate: the track has another sample rate from somewhere on.
         is_misread: what has no header is not what it was taken for.
         streams: how many the file has, a cover picture not counted.
         audio_tracks: the numbers of those that are audio, of which ffmpeg decodes the first.
@@ -82,6 +88,8 @@ class FfmpegLog:
         self.start_s: float | None = None
         self.gap_s: float | None = None
         self.dropped_samples = 0
+        self.added_samples = 0
+        self.changes_rate = False
         self.is_misread = False
         self.streams = 0
         self.audio_tracks: set[int] = set()
@@ -131,6 +139,11 @@ class FfmpegLog:
         dropped = _DROPPED.match(line)
         if dropped is not None:
             self.dropped_samples += int(dropped[1])
+        added = _ADDED.match(line)
+        if added is not None:
+            self.added_samples += int(added[1])
+        changed = _CHANGED.match(line)
+        self.changes_rate |= changed is not None and int(changed[1]) != self.sample_rate
         self.is_misread |= _NOT_GSM in line
         self._out_of_memory |= any(sign in line for sign in _OUT_OF_MEMORY)
         problem = _PROBLEM.search(line)

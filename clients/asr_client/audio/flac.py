@@ -2,23 +2,29 @@
 
 It is the one codec that any decoder decodes to the same samples, so it need not go the way of
 ffmpeg's process. libsndfile stops where a second file begins and gives what it finds of a file
-that is cut off, and believes the number of samples that the file says; all are noticed here, by
-the last frame, and left to ffmpeg. (RFC 9639, sections 8.2 and 9.1)
+that is cut off, believes the number of samples that the file says, and writes zeros for frames
+that are missing; all are noticed here, by the last frame and the file's own checksum of its
+samples, and left to ffmpeg. (RFC 9639, sections 8.2 and 9.1)
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
+from .samples import scale_array
 from .uncompressed import Frames
 
 _MAGIC = b"fLaC"
 _STREAMINFO_BYTES = 42
 _FRAME_HEADER_BYTES = 16
 _BLOCK_BYTES = 1 << 20
+_TYPES = {16: "int16", 24: "int32"}  # bits of a sample → as what they are read
 MAX_FRAME_BYTES = 1 << 16  # longer ones go to ffmpeg
 MAX_SAMPLES = 1 << 28  # of all channels, held at once
 
@@ -39,11 +45,27 @@ def read_whole_flac(file: BinaryIO) -> Frames | None:
     if not _ends_with_sample(file, stated, info[8:42]):
         return None
     file.seek(0)
+    bits = ((info[20] & 1) << 4 | info[21] >> 4) + 1
+    if bits not in _TYPES:
+        return None
     try:
-        frames, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        frames, rate = soundfile.read(file, dtype=_TYPES[bits], always_2d=True)
     except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError):
         return None
-    return (frames, rate) if len(frames) == stated else None
+    if len(frames) != stated or _checksum(frames) != info[26:42]:
+        return None
+    return scale_array(frames), rate
+
+
+def _checksum(frames: NDArray[Any]) -> bytes:
+    """Return the MD5 of samples as FLAC has it: whole bytes each, the lowest first."""
+    found = hashlib.md5(usedforsecurity=False)
+    for first in range(0, len(frames), _BLOCK_BYTES):
+        block = np.ascontiguousarray(frames[first : first + _BLOCK_BYTES])
+        if block.dtype == np.int32:  # 24 bits, the upper ones
+            block = block.astype("<i4")[..., None].view(np.uint8)[..., 1:]
+        found.update(block.astype(block.dtype.newbyteorder("<"), copy=False).tobytes())
+    return found.digest()
 
 
 def _begins_again(file: BinaryIO) -> bool:

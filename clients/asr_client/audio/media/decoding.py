@@ -31,6 +31,8 @@ from .repair import repaired
 _MISSING_S = 0.2
 _MISSING_BESIDE_PICTURES_S = 2.0
 _MISSING_SHARE = 0.005
+_GAP_S = 0.02  # between frames that follow each other
+_LEFT_OUT_S = 0.5  # more than encoders put before and behind the sound
 
 # ffmpeg takes the first block of some Vorbis for later than it is, and cuts that off at the end.
 _MOST_FILLED_S = 0.1
@@ -216,6 +218,14 @@ class Decoding:
                 "and were left out"
             )
         added_s = self._log.added_samples / (self._output_rate or SAMPLE_RATE)
+        if (ending.has_gaps and added_s > _GAP_S) or (self._ogg and self._ogg.lacks_pages):
+            warnings.append(
+                f"parts of the file are missing: {added_s:.1f} s are silent in their place"
+            )
+        if ending.left_out_s > _LEFT_OUT_S:
+            warnings.append(
+                f"the file's edit list leaves out {ending.left_out_s:.1f} s of its audio"
+            )
         if self._log.changes_rate and added_s > _MISSING_S:
             warnings.append(
                 f"the file changes its sample rate, and its times are broken: {added_s:.1f} s of "

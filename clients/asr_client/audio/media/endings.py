@@ -15,13 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..raw import RawFormat
+from . import mp4
 
 _GSM_FRAME_BYTES = 33
 _TS_PACKET_BYTES = 188
 _SDS_LEAD, _SDS_HEADER_BYTES, _SDS_PACKET_BYTES = b"\xf0\x7e", 21, 127
 
-# What ffmpeg says of a tag between frames of MPEG audio, and of the end of a MIDI sample dump.
+_AMR_LEAD, _AMR_NO_DATA = b"#!AMR\n", 15
+_AMR_BYTES = dict(enumerate((12, 13, 15, 17, 19, 20, 26, 31, 5))) | {_AMR_NO_DATA: 0}
+
+# What ffmpeg says of a tag between frames of MPEG audio, of a frame of AMR without data, and of the
+# end of a MIDI sample dump.
 _NO_FRAME = "Header missing"
+_NO_DATA = "Corrupt bitstream"
 _NO_PACKET = "Error during demuxing: Invalid data found when processing input"
 
 _RATES = ((11025, 12000, 8000), (0, 0, 0), (22050, 24000, 16000), (44100, 48000, 32000))
@@ -45,12 +51,17 @@ class Ending:
         is_cut: the last frame, packet or chunk is not whole.
         stated_s: how long the file says that its audio is, in seconds; None if it does not, or
             ffmpeg tells.
+        has_gaps: what stands for a part that is missing was seen, or frames are numbered, so that
+            a gap between their times is such a part.
+        left_out_s: how much of the audio the file says is not to be played, in seconds.
         harmless: what ffmpeg calls an error, and is none in this file; "" if there is nothing.
     """
 
     is_cut: bool = False
     stated_s: float | None = None
     harmless: str = ""
+    has_gaps: bool = False
+    left_out_s: float = 0.0
 
 
 def read_ending(path: Path, raw: RawFormat | None) -> Ending:
@@ -66,6 +77,13 @@ def read_ending(path: Path, raw: RawFormat | None) -> Ending:
             return _sox(head)
         if head[:1] == b"G" and data[_TS_PACKET_BYTES : _TS_PACKET_BYTES + 1] == b"G":
             return Ending(is_cut=size % _TS_PACKET_BYTES > 0)
+        if mp4.is_mp4(data):
+            found = mp4.read_mp4(data)
+            return Ending(has_gaps=found.lacks_fragments, left_out_s=found.left_out_s)
+        if head[:4] == b"fLaC":
+            return Ending(has_gaps=True)
+        if head.startswith(_AMR_LEAD):
+            return _amr(data)
         if head[:2] == _SDS_LEAD and head[3:4] == b"\x01":
             return _sds(head, size)
         if head[:1] == b"\x56" and head[1] & 0xE0 == 0xE0:
@@ -91,6 +109,19 @@ def _sds(head: bytes, size: int) -> Ending:
     )
     is_cut = (size - _SDS_HEADER_BYTES) % _SDS_PACKET_BYTES > 0
     return Ending(is_cut, samples * period / 1e9 or None, "" if is_cut else _NO_PACKET)
+
+
+def _amr(data: mmap.mmap) -> Ending:
+    """Follow the frames: those without data are a pause, and no damage (RFC 4867, 5.3)."""
+    place, has_pauses = len(_AMR_LEAD), False
+    while place < len(data):
+        kind = data[place] >> 3 & 15
+        if kind not in _AMR_BYTES:
+            return Ending()  # lost: ffmpeg will say so
+        has_pauses |= kind == _AMR_NO_DATA
+        place += 1 + _AMR_BYTES[kind]
+    is_cut = place > len(data)
+    return Ending(is_cut, harmless=_NO_DATA if has_pauses and not is_cut else "")
 
 
 def _latm_is_cut(data: mmap.mmap) -> bool:

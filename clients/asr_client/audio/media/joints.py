@@ -20,7 +20,7 @@ from ...errors import AudioError
 from ...storage import storing, temporary_folder
 from ..containers.iff import AIFF, CAF
 from ..uncompressed import Frames
-from . import ogg
+from . import mp4, ogg
 from .decoding import Decoding
 from .endings import behind_id3
 
@@ -59,8 +59,9 @@ _BEGINNINGS = tuple(
 def find_joints(path: Path) -> list[int]:
     """Return where in a file further files of its own kind begin, in bytes."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data[4:8] == b"ftyp":
-            return list(_mp4_joints(data))
+        if mp4.is_mp4(data):
+            parts = mp4.boxes(data, 0, len(data))
+            return [first - 8 for kind, first, _ in parts if kind == b"ftyp"][1:]
         if data[:4] == ogg.MAGIC:
             return ogg.find_links(path, MAX_PARTS - 1)
         if _adts_frame(data, first := behind_id3(data, 0)) is not None:
@@ -69,20 +70,6 @@ def find_joints(path: Path) -> list[int]:
             if pattern.match(data):
                 return [match.start() for match in pattern.finditer(data) if match.start()]
     return []
-
-
-def _mp4_joints(data: mmap.mmap) -> Iterator[int]:
-    """Yield where a second `ftyp` stands, going from box to box (ISO/IEC 14496-12, 4.2)."""
-    place = 0
-    while place + 8 <= len(data):
-        size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        if kind == b"ftyp" and place:
-            yield place
-        if size == 1:
-            size = int.from_bytes(data[place + 8 : place + 16], "big")
-        if size < 8:
-            return
-        place += size
 
 
 def _adts_frame(data: mmap.mmap, place: int) -> tuple[bytes, int] | None:

@@ -29,10 +29,12 @@ class OggPages:
         duration_s: of the one stream of audio that begins with the file, in seconds; None if it
             is not known, or there are several.
         is_complete: every stream has its last page, and nothing is missing of any.
+        lacks_pages: the numbers of a stream's pages have a gap.
     """
 
     duration_s: float | None
     is_complete: bool
+    lacks_pages: bool
 
 
 def read_ogg(path: Path) -> OggPages:
@@ -41,8 +43,13 @@ def read_ogg(path: Path) -> OggPages:
     unended: set[int] = set()
     rate, skip = 0, 0
     first_granule = last_granule = -1
-    is_whole = True
+    is_whole, lacks_pages = True, False
+    numbers: dict[int, int] = {}  # of the last page of each stream behind its headers
     for page in _pages(path):
+        number = numbers.pop(page.serial, None)
+        lacks_pages |= number is not None and page.number > number + 1 and not page.begins
+        if page.granule > 0:
+            numbers[page.serial] = page.number
         if page.begins:
             streams += 1
             unended.add(page.serial)
@@ -56,7 +63,7 @@ def read_ogg(path: Path) -> OggPages:
     is_complete = is_whole and not unended
     known = streams == 1 and rate and 0 <= first_granule <= _FIRST_PAGE_S * rate
     duration_s = max(last_granule - skip, 0) / rate if known and is_complete else None
-    return OggPages(duration_s, is_complete)
+    return OggPages(duration_s, is_complete, lacks_pages)
 
 
 def find_links(path: Path, most: int) -> list[int]:
@@ -100,6 +107,7 @@ class _Page:
     ends: bool
     granule: int
     serial: int
+    number: int
     head: bytes
     is_whole: bool
 
@@ -123,6 +131,7 @@ def _pages(path: Path) -> Iterator[_Page]:
                 bool(header[5] & _END),
                 int.from_bytes(header[6:14], "little", signed=True),
                 int.from_bytes(header[14:18], "little"),
+                int.from_bytes(header[18:22], "little"),
                 data[body : min(end, body + _HEAD_BYTES)],
                 is_whole,
             )

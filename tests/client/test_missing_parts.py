@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from asr_client.audio.media.endings import Ending, read_ending
+from asr_client.audio.media.joints import find_joints
 from tests.client.test_broken_headers import MONO, TONE, read
 from tests.odd_audio import ffmpeg, int16
 from tests.odd_containers import wav
@@ -91,6 +94,25 @@ def test_an_edit_list_that_leaves_something_out(source, tmp_path, start, end, is
     seconds, warnings = read(path)
     assert abs(seconds - (end - start)) < 0.1
     assert any("edit list leaves out" in warning for warning in warnings) == is_said
+
+
+@pytest.mark.parametrize("name", ["a.m4a", "a.mp4", "a.ogg", "a.aac", "a.amr", "a.sds"])
+def test_any_bytes_may_be_broken(source, tmp_path, name):
+    path, fragmented = tmp_path / name, ["-movflags", "frag_keyframe+empty_moov"]
+    if name == "a.amr":
+        path.write_bytes(b"#!AMR\n" + b"\x3c" + bytes(31))
+    elif name == "a.sds":
+        soundfile.write(path, TONE, 16000, format="SDS", subtype="PCM_16")
+    else:
+        ffmpeg("-i", source, *(fragmented if name == "a.mp4" else []), "-t", "0.3", path)
+    whole, rng = path.read_bytes(), np.random.default_rng(sum(map(ord, name)))
+    for _ in range(300):
+        data = bytearray(whole[: int(rng.integers(1, len(whole) + 1))])
+        for place in rng.integers(0, len(data), int(rng.integers(0, 8))):
+            data[place] = int(rng.choice([0, 1, 8, 0x7F, 0xFF, *range(256)]))
+        path.write_bytes(data)
+        assert isinstance(read_ending(path, None), Ending)
+        assert all(0 < place < len(data) for place in find_joints(path))
 
 
 def test_pauses_of_amr_are_no_damage(tmp_path):

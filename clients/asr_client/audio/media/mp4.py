@@ -79,21 +79,26 @@ def _left_out_s(data: mmap.mmap, first: int, end: int) -> float:
 
 def _played(data: mmap.mmap, first: int, end: int) -> Iterator[int]:
     """Yield the durations of an edit list's parts that play something."""
-    width = 8 if data[first] else 4
+    width = _width(data, first)
     for place in range(first + 8, end, 2 * width + 4):
         if data[place + width : place + 2 * width] != b"\xff" * width:  # else a pause
             yield _number(data, place, width)
 
 
+def _width(data: mmap.mmap, header: int) -> int:
+    """Return how many bytes a time takes in a box, by its version."""
+    return 8 if _number(data, header, 1) else 4
+
+
 def _timescale(data: mmap.mmap, header: int) -> int:
     """Return the units a second of a movie's or a track's header."""
-    return _number(data, header + (20 if data[header] else 12), 4)
+    return _number(data, header + (20 if _width(data, header) == 8 else 12), 4)
 
 
 def _duration_s(data: mmap.mmap, header: int) -> float:
     """Return the duration in a track's header, in seconds; 0 if it is not known."""
-    width = 8 if data[header] else 4
-    duration = _number(data, header + (24 if data[header] else 16), width)
+    width = _width(data, header)
+    duration = _number(data, header + (24 if width == 8 else 16), width)
     scale = _timescale(data, header)
     return 0.0 if not scale or duration == (1 << 8 * width) - 1 else duration / scale
 

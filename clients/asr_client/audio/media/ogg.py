@@ -48,7 +48,7 @@ def read_ogg(path: Path) -> OggPages:
     for page in _pages(path):
         number = numbers.pop(page.serial, None)
         lacks_pages |= number is not None and page.number > number + 1 and not page.begins
-        if page.granule > 0:
+        if page.granule > 0 or number is not None:
             numbers[page.serial] = page.number
         if page.begins:
             streams += 1

@@ -172,7 +172,8 @@ FIRST_POINT = re.compile("[是要来则]")
 
 # Words that make a number of hours and minutes the time of day, and those that make it none.
 TIME_BEFORE = re.compile(
-    r"(?:早上|上午|中午|下午|晚上|夜里|凌晨|傍晚|清晨|[今明昨后当][早晚天日]|时间是?|现在是?|已经"
+    r"(?:早上|上午|中午|下午|晚上|夜里|凌晨|傍晚|清晨|[今明昨后当][早晚天日]"
+    r"|朝早|夜晚|[上下晏][晝昼]|[聽听尋寻]日|时间是?|现在是?|已经"
     r"|(?:周|星期|礼拜)[一二三四五六日天]|[日号]|定[在于]|[约改推提]到|迟到|前到)$"
 )
 TIME_BEHIND = re.compile(

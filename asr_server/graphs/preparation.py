@@ -24,6 +24,7 @@ from asr_server.graphs.recipes import ROW_LOOPS, WITH_CACHES, Recipe, find_kind,
 from asr_server.graphs.report import Report, append_figures, is_prepared, write_metadata
 from asr_server.graphs.row_loop import loop_over_rows
 from asr_server.graphs.session import Outputs
+from asr_server.graphs.tensors import tensors_left_open
 from asr_server.graphs.versions import MIN_OPSET, MIN_SPEAKER_OPSET, limit_versions
 from asr_server.graphs.warm_up import warm_up_inputs
 from asr_server.models.names import Device, GraphKind, GraphKindChoice, OnnxRuntime
@@ -163,6 +164,7 @@ def _rewrite(
         device=device,
         onnxruntime=onnxruntime,
         warm_up=warm_up,
+        tensors=tensors_left_open(found, Graph(model)) if warm_up else {},
     )
     write_metadata(model, report)
     return model, report, recipe

@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
+from asr_server.graphs.tensors import Tensor
 from asr_server.graphs.warm_up import WarmUpInput
 from asr_server.models.names import (
     Device,
@@ -45,6 +46,7 @@ class Report:
         device: what it was prepared for.
         onnxruntime: the oldest that reads it.
         warm_up: inputs of a run before it serves.
+        tensors: that the configuration leaves to the graph, by "input" and "output" and by name.
     """
 
     kind: GraphKind
@@ -58,6 +60,7 @@ class Report:
     device: Device = "cpu"
     onnxruntime: OnnxRuntime = "1.19"
     warm_up: Mapping[str, WarmUpInput] = field(default_factory=dict)
+    tensors: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
 
 def metadata(report: Report) -> dict[str, str]:

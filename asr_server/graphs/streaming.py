@@ -130,12 +130,12 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
     size_readers = [n.output[0] for n in graph.consumers("acoustic_embeds") if n.op_type == "Shape"]
     graph.replace_uses("acoustic_embeds", embeds, except_for=[embeds, *size_readers])
     end_in_token_ids(graph, "logits")
-    column = ["layers", "hidden_size"]
+    column = [num_layers, _column_width(graph)]
     graph.set_inputs(
         {
-            "hidden": (FLOAT, ["batch", "frames", "hidden_size"]),
+            "hidden": (FLOAT, ["batch", "frames", column[1]]),
             "hidden_lengths": (INT32, ["batch", 1]),
-            "acoustic_embeds": (FLOAT, ["batch", "tokens", "hidden_size"]),
+            "acoustic_embeds": (FLOAT, ["batch", "tokens", column[1]]),
             "embeds_lengths": (INT32, ["batch", 1]),
             CACHED_COLUMNS: (FLOAT, ["batch", "columns", *column]),
         }
@@ -148,6 +148,11 @@ def prepare_streaming_decoder(graph: Graph) -> dict[str, int]:
     )
     graph.finish()
     return edits
+
+
+def _column_width(graph: Graph) -> int | str:
+    """Return the width of the caches as the export declares it."""
+    return graph.declared_dims(f"{IN_CACHE}0")[1]
 
 
 def _check_width(graph: Graph, tensor: str, expected: int, source: str) -> None:

@@ -19,7 +19,7 @@ from asr_core.sensevoice import NUM_TAG_FRAMES
 from asr_core.streaming import CACHE_FILE
 from asr_server.errors import InstallError
 from asr_server.graphs import TAKES_HOTWORDS, Report, WarmUpInput, convert_embedder, prepare
-from asr_server.graphs.caches import CACHED_COLUMNS
+from asr_server.graphs.caches import CACHED_COLUMNS, NEW_COLUMNS
 from asr_server.graphs.streaming_float16 import halve_cache
 from asr_server.install.tables import check_tables
 from asr_server.models import (
@@ -38,6 +38,7 @@ from asr_server.models.config_blocks import (
     GRAPH,
     WARM_UP_FOLDER,
     set_gpu_file,
+    set_tensors,
     set_warm_up,
 )
 
@@ -179,6 +180,10 @@ def carry_half_cache(repository: Path) -> None:
     for name, each in manifest["preparation"]["warm_up"].items():
         if name == CACHED_COLUMNS:
             each["data_type"] = "TYPE_FP16"
+    for tensors in manifest["preparation"].get("tensors", {}).values():
+        for name in (CACHED_COLUMNS, NEW_COLUMNS):
+            if name in tensors:
+                tensors[name]["data_type"] = "TYPE_FP16"
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
     path = version_folder(repository, _SEARCH) / CACHE_FILE
     path.write_text(json.dumps({"dtype": "float16"}) + "\n", encoding="utf-8")
@@ -196,8 +201,10 @@ def fitted_config(text: str, folder: Path) -> str:
     """Return a configuration that fits the graphs in a version's folder."""
     manifest = folder / MANIFEST
     prepared = read_json(manifest).get("preparation") if manifest.is_file() else None
-    warm_up = (prepared or {}).get("warm_up", {})
-    return set_gpu_file(set_warm_up(text, warm_up), (folder / GPU_GRAPH).is_file())
+    known = prepared or {}
+    text = set_warm_up(text, known.get("warm_up", {}))
+    text = set_tensors(text, known.get("tensors", {}))
+    return set_gpu_file(text, (folder / GPU_GRAPH).is_file())
 
 
 def collect_hotword_files(

@@ -1,6 +1,7 @@
 """Parts of a model's `config.pbtxt` that commands write, each between two marks of its own.
 
     # >>> warm-up        `install`: what is run before the model is ready
+    # >>> tensors        `install`: inputs and outputs whose widths are the model's
     # >>> gpu file       `install`: the graph for GPUs; `configure-gpu tensorrt` takes it out
     # >>> configure_gpu  `configure-gpu`: providers and their options
 
@@ -9,14 +10,15 @@ What is outside of them stays as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 CONFIG = "config.pbtxt"
 GRAPH, GPU_GRAPH = "model.onnx", "model_gpu.onnx"
 WARM_UP_FOLDER = "warmup"  # Triton's name for it
-_WARM_UP, _GPU_FILE = "warm-up", "gpu file"
-_INSTALLED = (_WARM_UP, _GPU_FILE)
+_WARM_UP, _TENSORS, _GPU_FILE = "warm-up", "tensors", "gpu file"
+_INSTALLED = (_WARM_UP, _TENSORS, _GPU_FILE)
 _WARM_UP_HEAD = (
     "# Run once before the model is ready. `triton-asr-server install` writes this: the widths are",
     "# those of the model that is installed.",
@@ -25,6 +27,7 @@ _WARM_UP_HEAD = (
     '    name: "as_installed"',
     "    batch_size: 1",
 )
+_TENSORS_HEAD = "# Of the model that is installed. `triton-asr-server install` writes this."
 _GPU_FILE_HEAD = (
     "# The graph for GPUs, by compute capability. `triton-asr-server install` writes this.",
     "cc_model_filenames [",
@@ -75,6 +78,29 @@ def set_warm_up(text: str, inputs: Mapping[str, Mapping[str, Any]]) -> str:
         ]
     block = "\n".join([*_WARM_UP_HEAD, *lines, "  }", "]"]) if lines else ""
     return set_block(text, _WARM_UP, block)
+
+
+def set_tensors(text: str, tensors: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Return a configuration with the inputs and outputs that it left to the model's file.
+
+    Without them Triton starts a model's process twice: it asks one for them first.
+
+    Args:
+        text: the configuration.
+        tensors: by "input" and "output", then by name, `data_type` and `dims`. What is declared
+            elsewhere in the configuration stays as it is. None: nothing is declared.
+    """
+    bare = set_block(text, _TENSORS, "")
+    parts = []
+    for what, entries in tensors.items():
+        if re.search(rf"^{what} \[", bare, re.MULTILINE):
+            continue
+        lines = []
+        for name, each in entries.items():
+            dims = ", ".join(map(str, each["dims"]))
+            lines.append(f'  {{ name: "{name}" data_type: {each["data_type"]} dims: [ {dims} ] }}')
+        parts += [f"{what} [", ",\n".join(lines), "]"]
+    return set_block(text, _TENSORS, "\n".join([_TENSORS_HEAD, *parts]) if parts else "")
 
 
 def set_gpu_file(text: str, present: bool) -> str:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from asr_server.run.completion import completion_arguments
 from asr_server.run.control import ModelControl
 from asr_server.run.flags import ServerFlags
 from asr_server.run.installation import (
@@ -172,6 +173,7 @@ class TritonServer:
             *(f"--model-repository={path}" for path in repositories),
             f"--backend-directory={backends}",
             *self._listening.arguments(),
+            *completion_arguments(self._repositories),
             # a name of its own lets `stop` remove what a killed server leaves in /dev/shm
             f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
             *self._flags.arguments(),

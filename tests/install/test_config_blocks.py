@@ -24,13 +24,15 @@ from asr_server.models.config_blocks import (
     carry_installed,
     set_block,
     set_gpu_file,
+    set_tensors,
     set_warm_up,
     without_installed,
 )
 from asr_server.places import ROOT
+from tests import prepared_models
 from tests.serving import RANDOM_MODELS
 
-CONFIG = 'name: "m"\n\n# >>> configure_gpu\nx\n# <<< configure_gpu\n'
+CONFIG = 'name: "m"\n\n# >>> configure_gpu\n# x\n# <<< configure_gpu\n'
 INPUTS = {
     "speech": {"data_type": "TYPE_FP32", "dims": [83, 560], "value": 0},
     "lengths": {"data_type": "TYPE_INT32", "dims": [1], "value": 83},
@@ -89,6 +91,26 @@ def test_the_shipped_configurations_are_those_of_the_embedded_models(kind, tmp_p
         written = {path.name: path.read_bytes() for path in tmp_path.glob(f"{exported.model}/*/*")}
         assert written == {path.name: path.read_bytes() for path in shipped.glob("warmup/*")}
         assert written or not any(each.value for each in inputs.values())
+
+
+def test_the_shipped_tensors_are_those_of_the_embedded_model(tmp_path):
+    kind = KINDS["paraformer-online"]
+    prepared_models.put(kind, kind.embedded, tmp_path)
+    for graph in kind.graphs:
+        installed = tmp_path / graph.model / "config.pbtxt"
+        shipped = ROOT / kind.repository / graph.model / "config.pbtxt"
+        assert installed.read_text() == shipped.read_text()
+
+
+def test_tensors_that_a_configuration_has_stay():
+    output = {"y": {"data_type": "TYPE_FP32", "dims": [-1, 7]}}
+    tensors = {"input": {"x": {"data_type": "TYPE_INT32", "dims": [1]}}, "output": output}
+    declared = parse(set_tensors(CONFIG, tensors))
+    assert [list(each.dims) for each in (*declared.input, *declared.output)] == [[1], [-1, 7]]
+    own = f"input [ ]\n{CONFIG}"
+    assert "TYPE_INT32" not in set_tensors(own, tensors)
+    assert list(parse(set_tensors(own, tensors)).output[0].dims) == [-1, 7]
+    assert set_tensors(set_tensors(CONFIG, tensors), {}) == CONFIG
 
 
 WIDE = {

@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 # Without bytecode: of the packages' thousands of modules few are imported, which write their own.
 INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
+# Also where the caller's shell forbids it, as in many containers: else each process compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
 # One of onnxruntime and onnxruntime-gpu, the one for this machine, whatever an installation brought.
 SETTLE := $(BIN)/python -m scripts.settle_onnxruntime
 

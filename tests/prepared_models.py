@@ -7,10 +7,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
+from asr_server.commands.install import main
 from asr_server.install import install
-from asr_server.models import Device, ModelKind, copy_repository
+from asr_server.models import KINDS, Device, ModelKind, copy_repository
 
 _VARIABLE = "TRITON_ASR_TEST_PREPARED"  # the folder; processes that a run starts share it
 
@@ -34,16 +37,46 @@ def put(kind: ModelKind, source: Path, repository: Path, device: Device = "cpu")
         repository: a folder that may hold models of other kinds.
         device: as in `install`.
     """
+
+    def make(folder: Path) -> None:
+        install(kind, source, copy_repository(kind, folder), device=device)
+
+    _copy_made(f"{kind.name} {source.resolve()} {device}", make, repository)
+
+
+def put_embedded(name: str, precision: str, folder: Path) -> str:
+    """Install an embedded model in a precision, by the command, in `folder / "repository"`.
+
+    Args:
+        name: of its kind.
+        precision: as of `install --precision`.
+        folder: empty; gets the store, too.
+
+    Returns:
+        What the command printed.
+    """
+
+    def make(folder: Path) -> None:
+        repository = copy_repository(KINDS[name], folder / "repository")
+        places = ["--store", str(folder / "store"), "--repository", str(repository)]
+        with (folder / "said.txt").open("w") as said, redirect_stdout(said):
+            assert main([name, "--precision", precision, *places]) == 0
+
+    _copy_made(f"embedded {name} {precision}", make, folder)
+    return (folder / "said.txt").read_text()
+
+
+def _copy_made(what: str, make: Callable[[Path], None], target: Path) -> None:
+    """Copy what `make` writes into a folder, once for all processes of the run."""
     if _VARIABLE not in os.environ:
-        install(kind, source, copy_repository(kind, repository), device=device)
+        make(target)
         return
-    key = hashlib.sha256(f"{kind.name} {source.resolve()} {device}".encode()).hexdigest()[:16]
-    prepared = Path(os.environ[_VARIABLE], key)
+    prepared = Path(os.environ[_VARIABLE], hashlib.sha256(what.encode()).hexdigest()[:16])
     with prepared.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not prepared.is_dir():
             making = prepared.with_suffix(".making")
             shutil.rmtree(making, ignore_errors=True)
-            install(kind, source, copy_repository(kind, making), device=device)
+            make(making)
             making.rename(prepared)
-    shutil.copytree(prepared, repository, dirs_exist_ok=True)
+    shutil.copytree(prepared, target, dirs_exist_ok=True)

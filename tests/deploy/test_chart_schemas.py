@@ -7,19 +7,13 @@ import copy
 import kubernetes_validate
 import pytest
 import yaml
-from cloudcoil.models.keda import v1alpha1 as keda
-from cloudcoil.models.prometheus_operator import v1 as prometheus
 
 from asr_server.places import ROOT
 from tests.deploy.charts import CASES, releases, render
 
 CHART = yaml.safe_load((ROOT / "deploy/triton-asr/Chart.yaml").read_text())
 OLDEST, NEWEST = CHART["kubeVersion"].strip(">=").rpartition(".")[0], "1.37"
-CUSTOM = {
-    "ScaledObject": keda.ScaledObject,
-    "ServiceMonitor": prometheus.ServiceMonitor,
-    "PrometheusRule": prometheus.PrometheusRule,
-}
+CUSTOM = ("ScaledObject", "ServiceMonitor", "PrometheusRule")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -45,11 +39,21 @@ def test_the_validator_sees_what_is_wrong():
         kubernetes_validate.validate(manifest, NEWEST, strict=True)
 
 
+@pytest.fixture(scope="module")
+def models():
+    """Made of the operators' own definitions; imported here, since that takes seconds."""
+    from cloudcoil.models.keda import v1alpha1 as keda
+    from cloudcoil.models.prometheus_operator import v1 as prometheus
+
+    found = (keda.ScaledObject, prometheus.ServiceMonitor, prometheus.PrometheusRule)
+    return dict(zip(CUSTOM, found, strict=True))
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_custom_resources_are_valid(name):
-    """Read by models made of the operators' own definitions, nothing of them is lost."""
+def test_custom_resources_are_valid(models, name):
+    """Read by the models, nothing of them is lost."""
     for manifest in releases()[name].of_kind(*CUSTOM):
-        read = CUSTOM[manifest["kind"]].model_validate(manifest)
+        read = models[manifest["kind"]].model_validate(manifest)
         written = read.model_dump(mode="json", by_alias=True, exclude_unset=True)
         assert written == manifest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +45,8 @@ class Session:
         """Open a file; hotwords are as many for each row, or by the frames of a row."""
         self._num_hotwords = num_hotwords
         self._hotword_dim = 48 if "-small-" in str(path) else 32
-        options = onnxruntime.SessionOptions()
-        if not optimise:
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 4
-        if limits is not None:
-            self._kept = override_limits(options, limits)
-        self.session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        changed_ns = path.stat().st_mtime_ns
+        self.session, self._kept = _open(path, changed_ns, optimise, limits)
 
     def raw(self, rows: list[NDArray[np.float32]], widths: list[int], fill: float) -> Outputs:
         """Run rows, each padded to a width of its own, which an original graph cannot take."""
@@ -105,6 +98,21 @@ class Session:
                 mine[name] = mine[name][: len(row) * steps]
             results.append(mine)
         return results
+
+
+@lru_cache(maxsize=24)  # to open one takes longer than a test's runs
+def _open(
+    path: Path, changed_ns: int, optimise: bool, limits: PackLimits | None
+) -> tuple[onnxruntime.InferenceSession, object]:
+    """Return a session, and what must live as long."""
+    options = onnxruntime.SessionOptions()
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    kept = None if limits is None else override_limits(options, limits)
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session, kept
 
 
 def assert_same(expected: Outputs, got: Outputs) -> None:

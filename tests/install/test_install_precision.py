@@ -16,6 +16,7 @@ from asr_server.graphs import read_metadata
 from asr_server.install import choose
 from asr_server.install.precision import Choice, error_rate
 from asr_server.models import KINDS, MANIFEST, copy_repository
+from tests import prepared_models
 from tests.serving import RANDOM_MODELS
 
 SOURCE = RANDOM_MODELS / "paraformer-tiny-seed0"
@@ -67,14 +68,11 @@ def test_error_rate():
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
 @pytest.mark.parametrize("name", ["paraformer", "sensevoice"])
-def test_an_embedded_model_in_another_precision(tmp_path, capsys, name, precision):
+def test_an_embedded_model_in_another_precision(tmp_path, name, precision):
     kind = KINDS[name]
-    repository = copy_repository(kind, tmp_path / "repository")
-    places = ["--store", str(tmp_path / "store"), "--repository", str(repository)]
-    assert main([name, "--precision", precision, *places]) == 0
-    printed = capsys.readouterr().out
+    printed = prepared_models.put_embedded(name, precision, tmp_path)
     assert "texts against fp32: " in printed
-    folder = repository / kind.encoder / "1"
+    folder = tmp_path / "repository" / kind.encoder / "1"
     served = folder / ("model.onnx" if precision == "int8" else "model_gpu.onnx")
     assert read_metadata(served)["precision"] == precision
     config = (folder.parent / "config.pbtxt").read_text()

@@ -13,16 +13,29 @@ from lab.benchmark.__main__ import main
 from lab.benchmark.workload import make_recordings, total_seconds
 from tests.serving import RANDOM_MODELS
 
+TINY = str(RANDOM_MODELS / "paraformer-tiny-seed0")
 SAMPLES = sorted((EMBEDDED_MODELS / "samples").glob("*.wav"))
 
 
-def test_offline_writes_ratios_and_where_the_time_goes(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A folder that keeps what is prepared of the tiny model."""
+    return str(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    """The same of the embedded models."""
+    return str(tmp_path_factory.mktemp("embedded_models"))
+
+
+def test_offline_writes_ratios_and_where_the_time_goes(tiny, tmp_path, capsys):
     status = main(
         [
-            *("offline", "--paraformer", str(RANDOM_MODELS / "paraformer-tiny-seed0")),
+            *("offline", "--paraformer", TINY),
             *("--recordings", "6", "--rounds", "2", "--concurrency", "1", "3"),
             *("--peers", "funasr_onnx"),
-            *("--output", str(tmp_path), "--work", str(tmp_path / "work")),
+            *("--output", str(tmp_path), "--work", tiny),
         ]
     )
     assert status == 0
@@ -43,12 +56,12 @@ def test_offline_writes_ratios_and_where_the_time_goes(tmp_path, capsys):
     assert page.strip() in capsys.readouterr().out
 
 
-def test_file_writes_ratios(tmp_path):
+def test_file_writes_ratios(tiny, tmp_path):
     status = main(
         [
-            *("file", "--paraformer", str(RANDOM_MODELS / "paraformer-tiny-seed0")),
+            *("file", "--paraformer", TINY),
             *("--repeats", "1", "--rounds", "2", "--in-flight", "3"),
-            *("--output", str(tmp_path), "--work", str(tmp_path / "models")),
+            *("--output", str(tmp_path), "--work", tiny),
         ]
     )
     assert status == 0
@@ -85,13 +98,13 @@ def test_glue_counts_rows_and_processor_time(tmp_path):
     assert {"streaming_encoder", "streaming_decoder"} < set(streams["cores"])
 
 
-def test_gpu_measures_a_cpu_where_told_to(tmp_path):
+def test_gpu_measures_a_cpu_where_told_to(embedded, tmp_path):
     """The whole command but for the GPU, with the embedded models."""
     status = main(
         [
             *("gpu", "--cpu", "--precision", "fp32", "--batch", "1", "2", "--concurrency", "2"),
             *("--streams", "2", "--seconds", "1.8", "--minutes", "5", "--recordings", "24"),
-            *("--output", str(tmp_path), "--work", str(tmp_path / "models")),
+            *("--output", str(tmp_path), "--work", embedded),
         ]
     )
     assert status == 0
@@ -109,12 +122,12 @@ def test_gpu_measures_a_cpu_where_told_to(tmp_path):
     assert "| 2 |" in (tmp_path / "gpu.md").read_text()
 
 
-def test_gpu_measures_a_part_alone_and_lone_requests_of_one_length(tmp_path):
+def test_gpu_measures_a_part_alone_and_lone_requests_of_one_length(embedded, tmp_path):
     status = main(
         [
             *("gpu", "--cpu", "--precision", "fp32", "--no-texts", "--batch", "--streams"),
             *("--concurrency", "1", "--recordings", "8"),
-            *("--output", str(tmp_path), "--work", str(tmp_path / "models")),
+            *("--output", str(tmp_path), "--work", embedded),
         ]
     )
     assert status == 0
@@ -126,12 +139,12 @@ def test_gpu_measures_a_part_alone_and_lone_requests_of_one_length(tmp_path):
         assert requests >= 1 and requests == round(requests)
 
 
-def test_latency_pairs_every_request(tmp_path):
+def test_latency_pairs_every_request(tiny, tmp_path):
     status = main(
         [
-            *("latency", "--paraformer", str(RANDOM_MODELS / "paraformer-tiny-seed0")),
+            *("latency", "--paraformer", TINY),
             *("--recordings", "4", "--rounds", "2"),
-            *("--output", str(tmp_path), "--work", str(tmp_path / "models")),
+            *("--output", str(tmp_path), "--work", tiny),
         ]
     )
     assert status == 0
@@ -141,9 +154,9 @@ def test_latency_pairs_every_request(tmp_path):
     assert "Median of the pairs: " in (tmp_path / "latency.md").read_text()
 
 
-def test_peers_hear_what_the_server_hears(tmp_path):
+def test_peers_hear_what_the_server_hears(embedded, tmp_path):
     """The same weights: FunASR's runtime has the same errors."""
-    options = ("--output", str(tmp_path), "--work", str(tmp_path / "models"))
+    options = ("--output", str(tmp_path), "--work", embedded)
     assert main(["accuracy", "--peers", "funasr_onnx", *options]) == 0
     results = json.loads((tmp_path / "accuracy.json").read_text())["results"]
     for result in results.values():

@@ -14,10 +14,8 @@ import soundfile
 from asr_client import AsrError, Client, ModelNotFound
 from asr_client.transport import is_outage
 from asr_contract import SAMPLE_RATE
-from asr_server.install import install
-from asr_server.models import KINDS, copy_repository
 from tests.serve_command import END_TIMEOUT_S, serving
-from tests.serving import RANDOM_MODELS
+from tests.serving import RANDOM_MODELS, install_models
 
 REQUEST_TIMEOUT_S = 10
 
@@ -25,10 +23,7 @@ REQUEST_TIMEOUT_S = 10
 @pytest.fixture
 def repositories(tmp_path):
     sources = {"sensevoice": "sensevoice-tiny-seed0", "vad": "fsmn_vad-tiny-seed0"}
-    copies = [copy_repository(KINDS[name], tmp_path / name) for name in sources]
-    for (name, source), copy in zip(sources.items(), copies, strict=True):
-        install(KINDS[name], RANDOM_MODELS / source, copy)
-    return copies
+    return install_models(tmp_path, {k: RANDOM_MODELS / source for k, source in sources.items()})
 
 
 def ask_until(ended: threading.Event, url: str, ask: Callable[[Client], object]) -> list[AsrError]:

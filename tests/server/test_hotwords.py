@@ -16,12 +16,17 @@ from asr_client.cli import main
 from asr_contract import parse_hotwords
 from asr_core.paraformer import load_hotword_bias, load_pieces
 from asr_gateway.shared.hotwords import HotwordCheck
-from asr_server.install import install
-from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServer
 from tests.funasr_reference import ParaformerReference
 from tests.recordings import cut, heldout
-from tests.serving import RANDOM_MODELS, RawClient, running, serve_models, set_parameter
+from tests.serving import (
+    RANDOM_MODELS,
+    RawClient,
+    install_models,
+    running,
+    serve_models,
+    set_parameter,
+)
 
 NAMES = [
     f"{kind}_paraformer-{size}"
@@ -68,9 +73,7 @@ def small(tmp_path_factory):
     """A server with a list of its own and a low limit."""
     source = RANDOM_MODELS / NAMES[-1]
     work = tmp_path_factory.mktemp("list")
-    kind = KINDS["paraformer"]
-    repository = copy_repository(kind, work / kind.repository)
-    install(kind, source, repository)
+    (repository,) = install_models(work, {"paraformer": source})
     extractor = repository / "paraformer_feature_extractor"  # what the encoder attends to
     config = (extractor / "config.pbtxt").read_text(encoding="utf-8")
     (extractor / "config.pbtxt").write_text(config.replace('"500"', '"20"'), encoding="utf-8")
@@ -216,9 +219,7 @@ def test_a_word_that_cannot_be_spelt_is_left_out_by_name(small, scheme, tmp_path
 
 def test_a_list_of_the_servers_with_such_a_word_is_used_without_it(tmp_path):
     source = RANDOM_MODELS / NAMES[-1]
-    kind = KINDS["paraformer"]
-    repository = copy_repository(kind, tmp_path / kind.repository)
-    install(kind, source, repository)
+    (repository,) = install_models(tmp_path, {"paraformer": source})
     words = words_of(source, 2)
     folder = repository / "paraformer_feature_extractor"
     folder.joinpath("hotwords.txt").write_text("\ufeff" + "\r\n".join(["龘", *words]), "utf-8")

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from asr_client import Client
-from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
+from tests import prepared_models
 from tests.serve_command import serving
 from tests.serving import RANDOM_MODELS
 
@@ -18,9 +18,9 @@ from tests.serving import RANDOM_MODELS
 def server(tmp_path_factory):
     """Serves SenseVoice from a repository in which `vad` is not installed."""
     folder = tmp_path_factory.mktemp("control")
-    repository = copy_repository(KINDS["sensevoice"], folder / "repository")
-    copy_repository(KINDS["vad"], repository)
-    install(KINDS["sensevoice"], RANDOM_MODELS / "sensevoice-tiny-seed0", repository)
+    repository = copy_repository(KINDS["vad"], folder / "repository")
+    source = RANDOM_MODELS / "sensevoice-tiny-seed0"
+    prepared_models.put(KINDS["sensevoice"], source, repository)
     with serving([repository], folder / "server.log") as server:
         yield server
 

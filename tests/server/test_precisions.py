@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +11,7 @@ from asr_server.commands.install import main
 from asr_server.install.installed import Material, load_paraformer_online
 from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServer
+from tests import prepared_models
 from tests.recordings import mixed_lengths
 from tests.serving import RawClient, running
 from tests.streams import Stream
@@ -21,13 +23,10 @@ def client(request, tmp_path_factory):
     work = tmp_path_factory.mktemp(request.param)
     repositories = []
     for name in ("paraformer", "sensevoice"):
-        kind = KINDS[name]
-        repository = copy_repository(kind, work / kind.repository)
-        places = ["--store", str(work / "store"), "--repository", str(repository)]
-        assert main([name, "--precision", request.param, *places]) == 0
+        prepared_models.put_embedded(name, request.param, work / name)
+        repositories.append(work / name / "repository")
         if request.param == "fp16":
-            open_graphs_for_gpu(kind, repository)
-        repositories.append(repository)
+            open_graphs_for_gpu(KINDS[name], repositories[-1])
     with running(TritonServer(repositories, log=work / "server.log")) as server:
         yield RawClient(server)
 
@@ -51,18 +50,28 @@ def test_rows_of_one_request_say_what_each_says_alone(client, kind):
     assert sum(bool(answer.text) for answer in alone) >= 6
 
 
-@pytest.mark.parametrize("device", ["cpu", "gpu"])
-def test_streams_say_the_same_while_their_cache_is_carried_in_float16(tmp_path, device):
-    """Both graphs of an installation in fp16 take it; together or not, streams keep their text."""
-    kind = KINDS["paraformer-online"]
-    repository = copy_repository(kind, tmp_path / kind.repository)
-    places = ["--store", str(tmp_path / "store"), "--repository", str(repository)]
+@pytest.fixture(scope="module")
+def installed_over_fp32(tmp_path_factory):
+    """A streaming model in fp16, some recordings, and what they gave in fp32 before it."""
+    work, kind = tmp_path_factory.mktemp("streaming"), KINDS["paraformer-online"]
+    repository = copy_repository(kind, work / kind.repository)
+    places = ["--store", str(work / "store"), "--repository", str(repository)]
     assert main([kind.name, *places]) == 0
     recordings = mixed_lengths(4, 2.0, 8.0, seed=7)
     in_fp32 = load_paraformer_online(repository)(Material(recordings, []))
     assert main([kind.name, "--precision", "fp16", *places]) == 0
+    return repository, recordings, in_fp32
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_streams_say_the_same_while_their_cache_is_carried_in_float16(
+    installed_over_fp32, tmp_path, device
+):
+    """Both graphs of an installation in fp16 take it; together or not, streams keep their text."""
+    installed, recordings, in_fp32 = installed_over_fp32
+    repository = shutil.copytree(installed, tmp_path / installed.name)
     if device == "gpu":
-        open_graphs_for_gpu(kind, repository)
+        open_graphs_for_gpu(KINDS["paraformer-online"], repository)
     with (
         running(TritonServer([repository], log=tmp_path / "server.log")) as server,
         ThreadPoolExecutor(len(recordings)) as pool,

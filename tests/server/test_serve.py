@@ -21,10 +21,10 @@ import pytest
 from asr_client import AsrError, AsyncClient, Client, RequestRejected, ServerNotReady
 from asr_client.files import SpeechDetector
 from asr_contract import SAMPLE_RATE
-from asr_server.install import install
 from asr_server.models import KINDS, copy_repository
 from asr_server.places import ROOT
 from asr_server.run import held_ports
+from tests import prepared_models
 from tests.processes import read_until
 from tests.serve_command import start_serve
 from tests.serving import RANDOM_MODELS
@@ -34,13 +34,14 @@ END_TIMEOUT_S = 120
 RECOVERY_TIMEOUT_S = 300
 REQUEST_TIMEOUT_S = 10
 SOURCE = RANDOM_MODELS / "sensevoice-tiny-seed0"
+TINY_VAD = RANDOM_MODELS / "fsmn_vad-tiny-seed0"
 
 
 @pytest.fixture
 def repository(tmp_path):
     kind = KINDS["sensevoice"]
-    copy = copy_repository(kind, tmp_path / kind.repository)
-    install(kind, SOURCE, copy)
+    copy = tmp_path / kind.repository
+    prepared_models.put(kind, SOURCE, copy)
     return copy
 
 
@@ -76,9 +77,8 @@ def test_serves_until_told_to_stop_and_leaves_nothing(start, stop_signal):
 
 def test_what_is_not_installed_is_not_served(start, repository):
     """As in a folder of auxiliary models of which only some were installed."""
-    for name in ("vad", "punctuation"):
-        copy_repository(KINDS[name], repository)
-    install(KINDS["vad"], RANDOM_MODELS / "fsmn_vad-tiny-seed0", repository)
+    copy_repository(KINDS["punctuation"], repository)
+    prepared_models.put(KINDS["vad"], TINY_VAD, repository)
     ports, process = start()
     assert "not installed, and therefore not served: punctuation\n" in read_until(process, "ready")
     with Client(f"grpc://127.0.0.1:{ports[1]}") as client:
@@ -90,8 +90,7 @@ def test_what_is_not_installed_is_not_served(start, repository):
 
 
 def test_sigterm_lets_open_streams_end_and_takes_none(start, repository):
-    copy_repository(KINDS["vad"], repository)
-    install(KINDS["vad"], RANDOM_MODELS / "fsmn_vad-tiny-seed0", repository)
+    prepared_models.put(KINDS["vad"], TINY_VAD, repository)
     ports, process = start("--drain-s", str(END_TIMEOUT_S))
     read_until(process, "ready")
     second = np.zeros(SAMPLE_RATE, np.float32)

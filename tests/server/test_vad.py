@@ -11,14 +11,12 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from asr_server.install import install
 from asr_server.install.funasr_vad_reference import VadReference
-from asr_server.models import KINDS, copy_repository
 from asr_server.run import TritonServer
 from lab.benchmark.server_statistics import read_statistics
 from lab.training.exported_graphs import ExportedVad
 from tests.server_counters import wait_for_inferences
-from tests.serving import running, serve_models
+from tests.serving import install_models, running, serve_models
 from tests.streams import Segments, VadSequence, wait_for_open_sessions
 from tests.vad_reference import (
     TINY_VAD,
@@ -56,9 +54,7 @@ def gathering_server(tmp_path_factory):
     Else the speed of clients and machine would decide which of them meet.
     """
     work = tmp_path_factory.mktemp("gathering")
-    kind = KINDS["vad"]
-    repository = copy_repository(kind, work / kind.repository)
-    install(kind, TINY_VAD, repository)
+    (repository,) = install_models(work, {"vad": TINY_VAD})
     config = repository / "vad" / "config.pbtxt"
     text, changes = re.subn(
         r"oldest \{(.*)\}",

@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from asr_server.install import install
-from asr_server.models import KINDS, copy_repository
+from asr_server.models import KINDS
 from asr_server.run import TritonServer, TritonServerError
-from tests.serving import EMBEDDED, READY_TIMEOUT_S
+from tests.serving import EMBEDDED, READY_TIMEOUT_S, install_models
 
 
 def test_every_graph_is_run_before_it_is_ready(triton_server):
@@ -22,10 +21,8 @@ def test_every_graph_is_run_before_it_is_ready(triton_server):
 
 def test_a_warm_up_of_another_model_is_refused_before_it_is_run(tmp_path):
     """As where a graph was put there by hand. A run that fails could end the server."""
-    kind = KINDS["vad"]
-    repository = copy_repository(kind, tmp_path / "repository")
-    install(kind, kind.embedded, repository)
-    path = repository / kind.encoder / "config.pbtxt"
+    (repository,) = install_models(tmp_path, {"vad": EMBEDDED["vad"]})
+    path = repository / KINDS["vad"].encoder / "config.pbtxt"
     text = path.read_text()
     damaged = re.sub(r"dims: \[ 4, \d+, 19 \]", "dims: [ 4, 7, 19 ]", text)
     assert damaged != text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr_server.run.instances import CONFIG
+from asr_server.models.config_blocks import CONFIG
 
 AS_WRITTEN = "--disable-auto-complete-config"
 """Triton takes all configurations as they are written."""

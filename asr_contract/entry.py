@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -12,7 +13,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
+EXIT_OUTPUT = 4
 EXIT_INTERRUPTED = 130  # as shells: 128 + SIGINT
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -20,7 +23,8 @@ def run_command(module: str) -> NoReturn:
     """Run the `main` of a module, and end the process with the exit status that it returns.
 
     After Ctrl-C that is 130, and 1 where nobody reads what is printed any more (`| head`), with
-    nothing on stderr where `main` has printed nothing.
+    nothing on stderr where `main` has printed nothing. It is 4, with a line, where standard output
+    cannot be written.
 
     Args:
         module: its name; it is imported here.
@@ -34,13 +38,24 @@ def run_command(module: str) -> NoReturn:
             sys.stdout.flush()
     except KeyboardInterrupt:
         status = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        status = 1
+    except OSError as error:
+        if not _is_of_stdout(error):
+            raise
         # Else the flush at exit fails again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+        if not isinstance(error, BrokenPipeError):
+            print(f"standard output: {error.strerror}", file=sys.stderr)
+            status = EXIT_OUTPUT
     finally:
         _set_quick_end()  # while the interpreter ends, too
     sys.exit(status)
+
+
+def _is_of_stdout(error: OSError) -> bool:
+    """Return whether an error that `main` let through is one of writing to standard output."""
+    is_full = error.errno in _FULL and error.filename is None
+    return is_full or isinstance(error, BrokenPipeError)
 
 
 @contextmanager

@@ -36,7 +36,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected UTF-8 text, got {error}") from None
+        raise ValueError(
+            f"{path}: expected UTF-8 text; byte {error.start} is not ({error.reason})"
+        ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -51,6 +53,8 @@ def read_json(path: Path | str) -> Any:
     try:
         return parse_json(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: expected JSON, got {error}") from error
+        raise ValueError(
+            f"{path}: expected JSON; line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

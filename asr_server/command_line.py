@@ -6,6 +6,7 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
+from asr_contract.command_parser import CommandParser
 from asr_contract.entry import quick_end
 from asr_contract.installed import installed_version
 
@@ -22,24 +23,27 @@ COMMANDS = {
     "convert": "write a prepared graph in int8 or float16",
     "configure-gpu": "switch a repository between CUDA and TensorRT",
     "export-front-end": "write the streaming front end as a graph",
-    "demo": "show the whole way on the embedded models",
+    "demo": "run the embedded models on sample recordings, from installation to transcripts",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     width = max(map(len, COMMANDS))
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=PROGRAM,
         description="Serve and install speech recognition models on Triton.",
         epilog="commands:\n"
         + "\n".join(f"  {name:{width}}  {text}" for name, text in COMMANDS.items())
-        + f"\n\n{PROGRAM} COMMAND --help says more.",
+        + f"\n\n{PROGRAM} COMMAND --help lists the options of a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {installed_version()}")
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="its own")
+    rest = parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="...", help="options of the command"
+    )
+    rest.required = False
     options = parser.parse_args(arguments)
     # Only the command that is asked for is imported: most need large packages.
     with quick_end():

@@ -21,6 +21,8 @@ def read_recordings(paths: Sequence[Path]) -> list[Waveform]:
     """
     recordings = []
     for path in paths:
+        if not path.is_file():  # of which libsndfile only says "System error"
+            raise InstallError(f"{path}: no such file")
         try:
             samples, sample_rate = soundfile.read(path, dtype="float32")
         except (OSError, soundfile.SoundFileError) as error:

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from asr_contract.command_parser import CommandParser
 from asr_server.commands.output import report_error, report_line
 from asr_server.errors import InstallError
 from asr_server.extras import require
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
 
 
 def _parser(prog: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=RECOGNISERS, help="the recogniser whose tokens to take")

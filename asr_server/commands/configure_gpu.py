@@ -21,6 +21,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from asr_contract.command_parser import CommandParser
 from asr_server.commands.output import report_error
 from asr_server.models.config_blocks import GPU_GRAPH, set_block, set_gpu_file
 from asr_server.run.releases import (
@@ -151,7 +152,7 @@ def _refuse_ragged(paths: Sequence[Path]) -> None:
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("provider", choices=("cuda", "tensorrt", "show"))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from asr_contract.command_parser import CommandParser
 from asr_server.commands.output import report_error, report_line
 from asr_server.extras import require
 from asr_server.models import DEFAULT_RECIPE, ConvertedPrecision, Int8Recipe
@@ -21,7 +22,7 @@ from asr_server.models import DEFAULT_RECIPE, ConvertedPrecision, Int8Recipe
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Convert the file named on the command line; return 0, or 1 where it is refused."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", type=Path, help="in fp32, as prepare writes it")

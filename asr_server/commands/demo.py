@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from asr_contract.command_parser import CommandParser
 from asr_server.commands.machine import fit_to_machine
 from asr_server.commands.output import report_error, report_line
 from asr_server.commands.serve import install_missing, load_what_is_installed
@@ -20,7 +21,7 @@ from asr_server.run import READY_TIMEOUT_S, TritonServer, TritonServerError, fin
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the demonstration; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.parse_args(arguments)

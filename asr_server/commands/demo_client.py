@@ -68,7 +68,7 @@ def stream(client: Client, path: Path, spoken: str) -> None:
 
 def transcribe_talk(client: Client) -> None:
     """Transcribe minutes of speech with pauses and print the first sentences as they come."""
-    print(f"\n{TALK.name} by way of vad, infer_pipeline, punctuation and ITN")
+    print(f"\n{TALK.name} through vad, infer_pipeline, punctuation and ITN")
     count = 0
     with client.stream_file(TALK, model="paraformer", language="zh") as file:
         for sentence in file:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from asr_contract.command_parser import CommandParser
 from asr_server.commands.output import report_error, report_line
 from asr_server.extras import require
 
@@ -22,7 +23,7 @@ _GRAPHS = ("model.onnx", "model_quant.onnx")
 
 def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Write the copy; return 0, or 1 where the export is refused."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", type=Path, help="directory with FunASR's model.onnx")

@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from asr_contract.command_parser import CommandParser
 from asr_server.commands.output import report_error
 from asr_server.extras import MissingExtraError, require
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
     """Write the file named on the command line; return 0, or 1 where the model is refused."""
     from asr_core.features import LFR_SHIFT, LFR_WINDOW
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("target", type=Path, help="the file to write")

@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+from asr_contract.command_parser import CommandParser
 from asr_server.commands import install_lm
 from asr_server.commands.machine import operators_here
 from asr_server.commands.output import report_error, report_line
@@ -56,22 +57,22 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
 
 
 def _parser(prog: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for kind in KINDS.values():
-        one = commands.add_parser(kind.name, help=f"install a {kind.name} model")
+        one = commands.add_parser(kind.name, help=f"install a model of the kind {kind.name}")
         one.set_defaults(command=_install, kind=kind)
         _add_model_options(one, kind)
         _add_places(one)
     install_lm.add_parser(commands)
-    listing = commands.add_parser("list", help="list the models that are kept")
+    listing = commands.add_parser("list", help="list the installed models")
     listing.set_defaults(command=_list)
-    use = commands.add_parser("use", help="put a model that is kept into the repository")
+    use = commands.add_parser("use", help="switch to another installed model")
     use.set_defaults(command=_use)
     use.add_argument("kind", choices=[*KINDS, *STORED_KINDS])
-    use.add_argument("name", help=f"as listed; of a language model also '{NONE}'")
+    use.add_argument("name", help=f"as listed; for a language model also '{NONE}'")
     for one in (listing, use):
         _add_places(one)
     return parser
@@ -82,39 +83,51 @@ def _add_model_options(parser: argparse.ArgumentParser, kind: ModelKind) -> None
         "--from",
         dest="source",
         metavar="SOURCE",
-        help="a directory, an id (owner/name) or a name FunASR knows; default: the embedded "
+        help="directory, id on a hub (owner/name) or name that FunASR knows; default: the embedded "
         "model, with --hub or --variant the published one",
     )
-    parser.add_argument("--hub", choices=get_args(HubName), help="default: where the id lies")
+    parser.add_argument("--hub", choices=get_args(HubName), help="default: the hub that has the id")
     parser.add_argument("--revision", help="branch, tag or commit; default: the hub's")
-    parser.add_argument("--precision", choices=get_args(ServedPrecision), default="fp32")
+    parser.add_argument(
+        "--precision",
+        choices=get_args(ServedPrecision),
+        default="fp32",
+        help="int8 for CPUs, fp16 for GPUs; default: %(default)s",
+    )
     parser.add_argument(
         "--recipe",
         choices=get_args(RecipeChoice),
-        help="of int8: how it is made from fp32, or the published file; default: signed",
+        help="for int8: how it is made from fp32, or the published file; default: signed",
     )
     variants = sorted({m.variant for m in PUBLISHED_MODELS if m.kind == kind.name} - {""})
-    parser.add_argument("--variant", choices=variants, help="of the published models")
+    if variants:
+        parser.add_argument("--variant", choices=variants, help="variant of the published model")
+    parser.set_defaults(variant=None)
     parser.add_argument(
-        "--checkpoint", action="store_true", help="export model.pt here (needs torch, FunASR)"
+        "--checkpoint", action="store_true", help="export model.pt (needs torch and FunASR)"
     )
     parser.add_argument(
-        "--row-by-row", action="store_true", help="for graphs with an unknown pattern"
+        "--row-by-row",
+        action="store_true",
+        help="run the rows of a batch one by one, for graphs of unknown structure",
     )
     parser.add_argument(
         "--device",
         choices=get_args(Device),
-        help="gpu puts a graph for GPUs beside the CPU's; default: gpu with fp16, else cpu",
+        help="gpu adds a graph for GPUs to the CPU's; default: gpu with fp16, else cpu",
     )
     parser.add_argument(
         "--onnxruntime",
         choices=get_args(OnnxRuntime),
-        help="the oldest that has to read the graph for GPUs; 1.25 is faster; default: 1.25 where "
-        "the one that serves here is as new, 1.19 in a container with one of Triton's own",
+        help="oldest ONNX Runtime that must read the graph for GPUs; 1.25 is faster; default: 1.25 "
+        "if the one that serves here is new enough, 1.19 in a container with Triton's own",
     )
-    parser.add_argument("--name", help="in the store; default: made from the source")
+    parser.add_argument("--name", help="name in the store; default: made from the source")
     parser.add_argument(
-        "--wav", type=Path, nargs="+", help="verify on these (16 kHz); default: the samples"
+        "--wav",
+        type=Path,
+        nargs="+",
+        help="recordings (16 kHz) to compare on; default: the samples",
     )
     parser.add_argument(
         "--proof",
@@ -122,8 +135,8 @@ def _add_model_options(parser: argparse.ArgumentParser, kind: ModelKind) -> None
         action="append",
         default=[],
         metavar=("WAV", "TEXT"),
-        help="a recording (16 kHz) and what is said in it, which the model must read; may be "
-        "repeated; default: the example that the model ships, where its text is known",
+        help="a recording (16 kHz) and its text, which the model must recognise; may be repeated; "
+        "always: the example that comes with the model, if its text is known",
     )
 
 

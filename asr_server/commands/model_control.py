@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 
+from asr_contract.command_parser import CommandParser
 from asr_server.commands.output import report_error, report_line
 from asr_server.models import models_of
 from asr_server.run import READY_TIMEOUT_S, ModelControl, Ports, Sockets, TritonServerError
@@ -19,7 +20,7 @@ _LOOK_S = 0.1
 
 def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser:
     """Return a parser that asks for the server."""
-    command = argparse.ArgumentParser(
+    command = CommandParser(
         prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from asr_contract.command_parser import describe_os_error
 from asr_contract.patient_lines import PatientLines
 
 _STDOUT = 1  # its file descriptor
@@ -30,7 +31,8 @@ def report_error(parser: argparse.ArgumentParser, error: object) -> int:
     """
     if isinstance(error, BrokenPipeError):
         raise error
-    reason = " ".join(str(error).split())
+    reason = describe_os_error(error) if isinstance(error, OSError) else str(error)
+    reason = " ".join(reason.split())
     is_ours = type(error).__module__.startswith("asr_")
     if isinstance(error, Exception) and not isinstance(error, _EXPLAINED) and not is_ours:
         # What nobody foresaw says little without its kind: KeyError: 'model_conf'.

@@ -51,6 +51,7 @@ from asr_server.run import (
     serve,
 )
 from asr_server.run.open_triton import OPEN_WARNING, restricted
+from asr_server.run.releases import CURRENT
 from asr_server.run.traces import trace_arguments
 from asr_server.sockets import (
     GRPC_SOCKET,
@@ -187,7 +188,11 @@ def _serve_in_container(options: argparse.Namespace, settings: DoorSettings, sto
     load_what_is_installed(repositories, ())
     endpoints = Endpoints(options.host, options.http_port, options.grpc_port, options.metrics_port)
     server = DockerServer(
-        repositories, endpoints, options.gpus, options.shm_size, release=options.release
+        repositories,
+        endpoints,
+        options.gpus or "all",
+        options.shm_size or "1g",
+        release=options.release or CURRENT,
     )
     return _supervise([server], server.addresses(), stop)
 
@@ -236,7 +241,7 @@ def load_what_is_installed(repositories: Sequence[Path], chosen: Sequence[str]) 
     if absent := [model for model in wanted if model not in present]:
         raise InstallError(f"--load: expected one of {', '.join(present)}; got {absent[0]}")
     if empty:
-        report_line(f"not installed, and therefore not served: {names}")
+        report_line(f"not installed, so not served: {names}")
     # Always explicit: a model whose process has died is loaded anew by itself.
     load = wanted or (present if empty else ["*"])
     return ServerFlags(model_control_mode="explicit", load_models=load)

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from asr_contract.access import KEY_VARIABLE, is_loopback, read_keys
+from asr_contract.command_parser import CommandParser
 from asr_server.places import log_file
 from asr_server.run import DoorSettings
 from asr_server.run.releases import CURRENT, parse_release
@@ -23,6 +24,10 @@ def door_settings(options: argparse.Namespace) -> DoorSettings:
     """
     if options.gateway_option and not options.gateway:
         raise ValueError("--gateway-option: expected --gateway, too")
+    if not options.docker:
+        for name in ("gpus", "release", "shm_size"):
+            if getattr(options, name) is not None:
+                raise ValueError(f"--{name.replace('_', '-')}: expected --docker, too")
     ports = [port for port in (options.http_port, options.grpc_port, options.metrics_port) if port]
     if len(set(ports)) < len(ports):
         raise ValueError(
@@ -43,16 +48,17 @@ def door_settings(options: argparse.Namespace) -> DoorSettings:
 
 def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser:
     """Return the parser."""
-    command = argparse.ArgumentParser(
+    command = CommandParser(
         prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = command.add_argument
-    add("--host", default="127.0.0.1", help="default: %(default)s")
+    add("--host", default="127.0.0.1", help="address to listen on; default: %(default)s")
     for name, number in (("http", 8000), ("grpc", 8001), ("metrics", 8002)):
         add(
             f"--{name}-port",
             type=port_number,
             default=number,
+            metavar="PORT",
             help="default: %(default)s; 0 picks a free one",
         )
     add(
@@ -60,29 +66,38 @@ def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser
         type=Path,
         action="append",
         default=[],
-        help="may be given several times; default: all of the project's",
+        metavar="DIR",
+        help="a model repository to serve; may be repeated; default: all of the project's",
     )
     add(
         "--load",
         action="append",
         default=[],
         metavar="NAME",
-        help="load these models only, as often as needed; `triton-asr-server load` loads others",
+        help="load only this model or kind of models; may be repeated; `triton-asr-server load` "
+        "loads others later",
     )
     add(
         "--log",
         type=Path,
         default=log_file("tritonserver.log"),
-        help="of Triton; - is standard error; default: %(default)s",
+        metavar="FILE",
+        help="Triton's log; - is standard error; default: %(default)s",
     )
-    add("--pinned-memory-mb", type=int, default=256, help="pinned pool, default: %(default)s")
+    add(
+        "--pinned-memory-mb",
+        type=int,
+        default=256,
+        metavar="MB",
+        help="Triton's pinned memory pool; default: %(default)s",
+    )
     add(
         "--drain-s",
         type=_seconds,
         default=20.0,
         metavar="S",
-        help="how long open sessions and requests may take to finish after SIGTERM; Ctrl-C does "
-        "not wait; default: %(default)g",
+        help="seconds that open sessions and requests have to end after SIGTERM; Ctrl-C does not "
+        "wait; default: %(default)g",
     )
     add("--gateway", action="store_true", help="run the gateway beside Triton")
     add(
@@ -90,38 +105,39 @@ def parser(prog: str | None, description: str | None) -> argparse.ArgumentParser
         action="append",
         default=[],
         metavar="WORD",
-        help="for the gateway's command line, such as --gateway-option=--port=8080",
+        help="an option for the gateway, such as --gateway-option=--port=8080; may be repeated",
     )
     _add_access(command)
     docker = command.add_argument_group("in the NGC container")
-    docker.add_argument("--docker", action="store_true", help="run there instead of here")
-    docker.add_argument("--gpus", default="all", help="all, none or a number; default: %(default)s")
     docker.add_argument(
-        "--release", type=parse_release, default=CURRENT, help="of Triton; default: %(default)s"
+        "--docker", action="store_true", help="run the server in NVIDIA's container"
     )
-    docker.add_argument("--shm-size", default="1g", help="shared memory; default: %(default)s")
+    docker.add_argument("--gpus", help="all, none or a number; default: all")
+    docker.add_argument("--release", type=parse_release, help=f"of Triton; default: {CURRENT}")
+    docker.add_argument("--shm-size", help="shared memory; default: 1g")
     return command
 
 
 def _add_access(command: argparse.ArgumentParser) -> None:
-    access = command.add_argument_group(f"access (a key may come in {KEY_VARIABLE}, too)")
-    access.add_argument("--api-key-file", type=Path, metavar="FILE", help="keys, one a line")
+    access = command.add_argument_group(f"access (or a key in the variable {KEY_VARIABLE})")
+    access.add_argument("--api-key-file", type=Path, metavar="FILE", help="API keys, one per line")
     access.add_argument(
         "--no-api-key",
         action="store_true",
-        help="let everybody in who can reach --host, though other machines can",
+        help="let in everybody who can reach --host, also from other machines",
     )
     access.add_argument(
         "--allowed-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="a name that clients call this server by, beside addresses and localhost; * for any",
+        help="a host name that clients use for this server, besides addresses and localhost; * "
+        "allows any",
     )
     access.add_argument(
         "--open-triton",
         action="store_true",
-        help="open Triton's own ports in place of bounded ones: one small request can end it",
+        help="open Triton's own, unprotected ports: one small request can crash it",
     )
 
 

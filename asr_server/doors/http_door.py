@@ -35,7 +35,10 @@ _VERSIONED = rf"{_MODEL}/versions/{{version:\d{{1,18}}}}"
 _ANSWER_HEADERS = ("Content-Type", "Content-Encoding", HEADER_LENGTH)
 _IDLE_S = 75.0  # of a connection between requests
 _QUERY_TIMEOUT_S = 30.0
-_CLOSED = "open are health, metadata, config, stats and infer of KServe v2; this is none of them"
+_CLOSED = (
+    "not served here: KServe v2's health, metadata, config, stats and infer are (below /v2), and "
+    "on the port of metrics GET /metrics"
+)
 _LEAVING = "the server stops"
 _LIVE = "/v2/health/live"
 _READY = "/v2/health/ready"

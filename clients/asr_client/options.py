@@ -78,5 +78,5 @@ def key_headers(api_key: str | None = None) -> dict[str, str]:
 def checked_ca_file(ca_file: str | None) -> str | None:
     """Return the path, or raise OptionError unless it is None or a file."""
     if ca_file is not None and not os.path.isfile(ca_file):
-        raise OptionError(f"ca_file: expected a PEM file; got {ca_file!r}, which is none")
+        raise OptionError(f"ca_file: expected a PEM file; there is no file {ca_file!r}")
     return ca_file

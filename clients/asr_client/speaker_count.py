@@ -24,7 +24,10 @@ def checked_speakers(speakers: SpeakerCount | None) -> None:
     if not (speakers == "auto" or (is_count and 1 <= int(speakers) <= MAX_SPEAKERS)):
         raise OptionError(f"speakers: expected 1 to {MAX_SPEAKERS}, or 'auto'; got {speakers!r}")
     if find_spec("scipy") is None:
-        raise OptionError("speakers: finding them needs SciPy: pip install 'triton-asr[speakers]'")
+        raise OptionError(
+            "speakers: finding them needs SciPy, which is not installed: pip install "
+            '"triton-asr[speakers]"'
+        )
 
 
 def read_speakers(text: str) -> SpeakerCount:

@@ -93,10 +93,13 @@ def test_offsets_make_one_recording_of_their_rows(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ("[1]", "line 1: expected an object of JSON; got '[1]'"),
-        ("{", "line 1: expected an object of JSON a line"),
-        ("[" * 100_000, "line 1: expected an object of JSON a line"),
-        ('\n{"text": "x"}', "line 2: expected the audio's path as one of audio_filepath"),
+        ("[1]", "line 1: expected a JSON object; got '[1]'"),
+        ("{", "line 1: expected a JSON object a line"),
+        ("[" * 100_000, "line 1: expected a JSON object a line"),
+        (
+            '\n{"text": "x"}',
+            "line 2: expected the audio's path, a string, as one of",
+        ),
         ('{"audio": 3}', "line 1: expected the audio's path"),
         ('{"audio": "x", "duration": "long"}', "duration: expected a number of seconds"),
         ('{"audio": "x", "offset": 1}', "expected 'duration' beside 'offset'; got none"),

@@ -227,7 +227,30 @@ def test_wrong_arguments_end_with_2(client, arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments.split(), client_factory=client)
     assert caught.value.code == 2
-    assert "usage: triton-asr" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith("triton-asr") and "--help" in told
+    assert len(told.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("transcribe a.wav --raw-format mulaw", "--raw-format: expected --raw-rate, too"),
+        ("stream a.wav --raw-channels 2", "--raw-channels: expected --raw-rate, too"),
+        ("transcribe a.wav --hotword words.txt", "words.txt: No such file or directory"),
+        ('transcribe a.wav --hotword {"a":"x"}', "--hotword: expected a number as the weight"),
+        ("stream a.wav --hotword [1,2", "--hotword: expected words separated by"),
+        ("transcribe a.wav --output /", "--output /: Is a directory"),
+        ("transcribe a.wav --output-dir /dev/null", "/dev/null: is a file"),
+        ("transcribe a.wav --api-key-file missing", "--api-key-file missing: No such file"),
+        ("transcribe a.wav --ca-file missing", "--ca-file: expected a PEM file; there is no file"),
+        ("align a.wav /dev/null", "/dev/null: expected text; the file has none"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_a_line(arguments, told, capsys):
+    assert main(arguments.split()) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and told in lines[0]
 
 
 def test_a_wrong_url_ends_with_2(capsys):

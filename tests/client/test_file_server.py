@@ -331,4 +331,4 @@ def test_without_vad_a_file_is_one_request(server, recordings, capsys):
     assert "--vad-option" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         command(server, path, "--vad-option", "detect_mode=0")
-    assert "argument --vad-option: expected max_end_silence" in capsys.readouterr().err
+    assert "--vad-option: expected max_end_silence" in capsys.readouterr().err

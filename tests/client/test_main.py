@@ -53,7 +53,7 @@ def test_a_wrong_value_is_told_by_its_option(option, value, expected, capsys):
         build_parser().parse_args(["transcribe", "a.wav", option, value])
     error = capsys.readouterr().err
     assert ended.value.code == 2
-    assert f"argument {option}: {expected}" in error
+    assert f": {option}: {expected}" in error
     assert "vad_options" not in error and "sample_rate" not in error
 
 

@@ -83,6 +83,19 @@ def test_an_entry_exchanged_is_heard(model, tmp_path, capsys):
     assert "the model does not read what is said" in capsys.readouterr().err
 
 
+def test_one_wrong_text_is_not_made_up_for_by_the_others(tmp_path, capsys):
+    wrong = ("--proof", ZH_1[0], "完全不同的一句话")
+    status, _ = install(tmp_path, "paraformer", *wrong)  # and the embedded model's own samples
+    assert status == 1
+    told = capsys.readouterr().err
+    assert "50% in each recording" in told and "完全不同的一句话" in told
+
+
+def test_a_recording_that_is_not_there_is_named(tmp_path, capsys):
+    assert install(tmp_path, "paraformer", "--proof", "missing.wav", "x")[0] == 1
+    assert "missing.wav: no such file" in capsys.readouterr().err
+
+
 def test_what_is_not_proved_by_speech_says_so(tmp_path, capsys):
     source = RANDOM_MODELS / "paraformer-tiny-seed0"
     status, manifest = install(tmp_path, "paraformer", "--from", source)

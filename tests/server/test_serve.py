@@ -80,7 +80,7 @@ def test_what_is_not_installed_is_not_served(start, repository):
     copy_repository(KINDS["punctuation"], repository)
     prepared_models.put(KINDS["vad"], TINY_VAD, repository)
     ports, process = start()
-    assert "not installed, and therefore not served: punctuation\n" in read_until(process, "ready")
+    assert "not installed, so not served: punctuation\n" in read_until(process, "ready")
     with Client(f"grpc://127.0.0.1:{ports[1]}") as client:
         ready = {model.name for model in client.models()}
     process.terminate()

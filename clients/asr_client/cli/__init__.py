@@ -19,13 +19,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from asr_contract.entry import EXIT_INTERRUPTED, quick_end
+from asr_contract.command_parser import CommandParser
+from asr_contract.entry import EXIT_INTERRUPTED, EXIT_OUTPUT, quick_end
 from asr_contract.installed import installed_version
 
 from ..errors import AsrError, ModelNotFound, OptionError, RequestRejected, SessionLost
 from .common import (
     EXIT_FAILED,
-    EXIT_OUTPUT,
     EXIT_SERVER,
     EXIT_USAGE,
     PASSING,
@@ -41,21 +41,21 @@ from .output import OutputError
 
 _COMMANDS = {
     "transcribe": "recognise audio and video files",
-    "archive": "recognise all recordings of a manifest, once each, whatever dies",
-    "align": "say when each word of a text is heard",
-    "stream": "recognise audio files piece by piece, as if they were live",
-    "mic": "recognise what a microphone hears",
+    "archive": "recognise the recordings of a manifest, each once, resumable",
+    "align": "find when each word of a given text is spoken",
+    "stream": "send audio files piece by piece, as if they were live",
+    "mic": "recognise speech from a microphone",
     "models": "list the models that are ready",
-    "completion": "print a script for the completion of a shell",
+    "completion": "print a shell completion script",
 }
 
 
-class _CommandParser(argparse.ArgumentParser):
+class _SubcommandParser(CommandParser):
     """Parses a sub-command, whose module is imported when it is asked for: that takes a second.
 
     Args:
         command: the sub-command's name, which is its module's.
-        arguments: as for `argparse.ArgumentParser`.
+        arguments: as for `CommandParser`.
     """
 
     def __init__(self, command: str, **arguments: Any) -> None:
@@ -83,17 +83,17 @@ def build_parser(*, whole: bool = False) -> argparse.ArgumentParser:
     Args:
         whole: with the options of all sub-commands, which else are added when they are asked for.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="triton-asr",
         description="Speech recognition on a Triton Inference Server.",
-        epilog="exit codes: 0 all done, 1 some files failed or no microphone, 2 wrong command "
-        "line, 3 server not reachable, not ready or lost, 4 results cannot be written, 5 ffmpeg "
-        "was killed or crashed, 6 no room for temporary files, 7 too much is decoded at once (5 to "
-        "7: with each file that failed), 130 interrupted, 143 terminated",
+        epilog="exit status: 0 success; 1 some files failed, or no microphone; 2 wrong command "
+        "line; 3 server not reachable, not ready or lost; 4 results cannot be written; 5 ffmpeg "
+        "was killed or crashed, 6 no disk space for temporary files, 7 too many files decoded at "
+        "once (5 to 7 if every failed file failed so); 130 interrupted; 143 terminated",
     )
     parser.add_argument("--version", action="version", version=f"triton-asr {installed_version()}")
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=_CommandParser
+        dest="command", metavar="COMMAND", required=True, parser_class=_SubcommandParser
     )
     for name, text in _COMMANDS.items():
         command = commands.add_parser(name, help=text, command=name)

@@ -15,7 +15,7 @@ OBJECT_STORES = (
     *("s3://", "s3a://", "gs://", "gcs://", "abfs://", "abfss://", "az://"),
     *("oss://", "obs://", "cos://", "hdfs://"),
 )
-ARCHIVE_EXTRA = "pip install triton-asr[archive]"
+ARCHIVE_EXTRA = 'pip install "triton-asr[archive]"'
 
 
 def is_url(path: str) -> bool:

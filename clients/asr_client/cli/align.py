@@ -28,15 +28,15 @@ from .output import open_output
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the sub-command does, and add its options."""
     parser.description = (
-        "Align a text with a recording of any length: when each of its words is heard, "
-        "and how surely. What of the text is not in the recording is marked by its confidence. "
+        "Align a text with a recording of any length: find when each word is spoken, with a "
+        "confidence. Words that are not in the recording have a low confidence. "
         "The server needs SenseVoice, or fa-zh for Chinese."
     )
     audio = parser.add_argument(
         "audio", metavar="FILE", help="audio or video file, or - for standard input"
     )
     text = parser.add_argument(
-        "text", metavar="TEXT", help="text file with what is said, one or more sentences a line"
+        "text", metavar="TEXT", help="text file of what is said, one or more sentences per line"
     )
     add_url_option(parser)
     add_connection_options(parser)
@@ -52,9 +52,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--model",
         default="auto",
         choices=ALIGNMENT_MODELS,
-        help="sensevoice; fa-zh (FunASR's, Mandarin with English in it, every word of the text is "
-        "taken for said); or auto: fa-zh for Chinese where the server has it, of what sensevoice "
-        "hears (default: %(default)s)",
+        help="sensevoice; fa-zh (FunASR's, for Mandarin with some English; assumes that every word "
+        "is spoken); or auto: for Chinese fa-zh on the words that sensevoice hears, if the server "
+        "has it (default: %(default)s)",
     )
     parser.add_argument(
         "--format",
@@ -64,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "or ctm (NIST: a word a line) (default: %(default)s)",
     )
     output = parser.add_argument(
-        "--output", metavar="FILE", help="write there instead of to stdout"
+        "--output", metavar="FILE", help="write to this file instead of stdout"
     )
     parser.add_argument(
         "--channels",
@@ -85,6 +85,8 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
         raise UsageError(f"{options.text}: {error.strerror or error}") from error
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if not text.strip():
+        raise UsageError(f"{options.text}: expected text; the file has none")
     require_leave([options.audio], allow_urls=options.allow_urls)
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())

@@ -41,23 +41,22 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         "--url",
         action=Joined,
         default=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
-        help="grpc://host:port, http://host:port, grpcs://… or https://…; several servers by "
-        "commas, by the option again, or by a name with several addresses (default: "
-        f"{URL_VARIABLE} of the environment, else {DEFAULT_URL})",
+        help="server: grpc://host:port, http://host:port, grpcs://… or https://…; for several "
+        "servers, separate them with commas, repeat the option, or give a host name with several "
+        f"addresses (default: the variable {URL_VARIABLE}, else {DEFAULT_URL})",
     )
     parser.add_argument(
         "--timeout",
         type=positive_seconds,
         default=DEFAULT_TIMEOUT_S,
         metavar="SECONDS",
-        help="for each request (default: %(default)g)",
+        help="timeout of each request (default: %(default)g)",
     )
-    parser.add_argument("--ca-file", metavar="PEM", help="authorities to trust with TLS")
+    parser.add_argument("--ca-file", metavar="PEM", help="certificate authorities to trust")
     key_file = parser.add_argument(
         "--api-key-file",
         metavar="FILE",
-        help=f"file with the key of a server that asks for one (default: {KEY_VARIABLE} of the "
-        "environment)",
+        help=f"file with the server's API key (default: the variable {KEY_VARIABLE})",
     )
     names_files(key_file)
 
@@ -67,7 +66,8 @@ def add_url_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-urls",
         action="store_true",
-        help="take http:// and https:// as names of files, too; each is fetched in its turn",
+        help="also accept http:// and https:// addresses as files; each is downloaded when its "
+        "turn comes",
     )
 
 
@@ -76,8 +76,8 @@ def add_hotword_option(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument(
         "--hotword",
         metavar="WORDS|FILE",
-        help="words to expect, or a text file with one a line; behind a word its weight may "
-        "follow (20 is usual, 1 without)",
+        help="hotwords, or a text file with one per line; a word may be followed by its weight "
+        "(20 is usual, 1 if not given)",
     )
     names_files(option)
 
@@ -87,22 +87,22 @@ def add_streaming_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=STREAMING_MODEL,
-        help="name of a streaming Triton model; or sensevoice, which decodes what is spoken again "
-        "and again, for text in five languages (default: %(default)s)",
+        help="name of a streaming Triton model; or sensevoice, which decodes the current speech "
+        "repeatedly and knows five languages (default: %(default)s)",
     )
     parser.add_argument(
         "--language",
         type=language_word,
         default="auto",
         metavar="LANGUAGE",
-        help="zh, en, yue, ja, ko, or a tag or name such as zh-CN or Chinese; for sensevoice "
-        "(default: %(default)s)",
+        help="zh, en, yue, ja, ko, or a tag or name such as zh-CN or Chinese; used by sensevoice "
+        "only (default: %(default)s)",
     )
     parser.add_argument(
         "--chunk-size",
         type=chunk_size,
         metavar="A,B,C",
-        help="look-back, chunk and look-ahead of the encoder in steps of 60 ms, such as 0,8,4 "
+        help="look-back, chunk and look-ahead of the encoder in units of 60 ms, such as 0,8,4 "
         "(default: the model's, 5,10,5)",
     )
     add_hotword_option(parser)
@@ -111,11 +111,11 @@ def add_streaming_options(parser: argparse.ArgumentParser) -> None:
         default="txt",
         type=text_format,
         choices=("txt", "json"),
-        help="txt, or json: an object a line for each change of the text and for the result "
+        help="txt, or json: one object per line for each change of the text and for the result "
         "(default: %(default)s)",
     )
     output = parser.add_argument(
-        "--output", metavar="FILE", help="write there instead of to stdout"
+        "--output", metavar="FILE", help="write to this file instead of stdout"
     )
     names_files(output)
 

@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
-from asr_contract import read_text
+from asr_contract import parse_hotwords, read_text
 from asr_contract.access import KEY_VARIABLE
+from asr_contract.command_parser import describe_os_error
 
 from ..errors import DecoderFailed, Overloaded, StorageFull
 
@@ -19,13 +20,13 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2  # as argparse
 EXIT_SERVER = 3
-EXIT_OUTPUT = 4
 EXIT_DECODER = 5
 EXIT_STORAGE = 6
 EXIT_OVERLOADED = 7
 
 DEFAULT_URL = "grpc://127.0.0.1:8001"
 URL_VARIABLE = "TRITON_ASR_URL"
+_TEXT_FILE = ".txt"  # of hotwords, a name and not a word
 
 PASSING = (DecoderFailed, StorageFull, Overloaded)
 """Failures of a file that another attempt may not have; they end neither a run nor its client."""
@@ -73,7 +74,7 @@ def use_key_file(options: argparse.Namespace) -> None:
     try:
         key = read_text(path).strip()
     except (OSError, ValueError) as error:
-        raise UsageError(f"--api-key-file {path}: {error}") from error
+        raise UsageError(f"--api-key-file {reason_of(error)}") from error
     if not key or "\n" in key:
         raise UsageError(f"--api-key-file {path}: expected one line with the key")
     os.environ[KEY_VARIABLE] = key
@@ -83,14 +84,29 @@ def read_hotwords(value: str | None) -> str | None:
     """Return the words of --hotword, read from the file where it names one.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file cannot be read, or what it holds are no hotwords.
     """
-    if value is None or not os.path.isfile(value):  # words may be longer than any name
-        return value
+    if value is None:
+        return None
+    words = value
     try:
-        return read_text(value)
+        if os.path.isfile(value):  # words may be longer than any name
+            words = read_text(value)
+        elif value.endswith(_TEXT_FILE):
+            raise UsageError(f"--hotword {value}: No such file or directory")
     except (OSError, ValueError) as error:
-        raise UsageError(f"--hotword {value}: {error}") from error
+        raise UsageError(f"--hotword {reason_of(error)}") from error
+    try:
+        parse_hotwords(words)
+    except ValueError as error:
+        where = "--hotword" if words is value else f"--hotword {value}"
+        raise UsageError(f"{where}: {str(error).removeprefix('hotwords: ')}") from error
+    return words
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return what is wrong with a file, by its name, whether it cannot be read or understood."""
+    return describe_os_error(error) if isinstance(error, OSError) else str(error)
 
 
 # Options, and arguments, that may name a file which is read.

@@ -11,7 +11,7 @@ from .common import EXIT_OK, ClientFactory
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the sub-command does, and add its options."""
     parser.description = (
-        "List the models that the server reports as ready, one a line: name, tab, version."
+        "List the models that are ready on the server, one per line: name, tab, version."
     )
     add_connection_options(parser)
 

@@ -46,6 +46,8 @@ class OutputFolder:
         refuse_inputs("--output-dir", results, read)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise UsageError(f"--output-dir {path}: is a file; expected a directory") from error
         except OSError as error:
             raise UsageError(f"--output-dir {path}: {error.strerror or error}") from error
 

@@ -37,7 +37,7 @@ class PartialFile:
         self._names_folder = os.fspath(path).endswith(os.sep)
         self._path = Path(os.path.realpath(path))
         # Short, whatever the name: the two together might be longer than a file system allows.
-        self._partial = self._path.with_name(f".{secrets.token_hex(6)}.partial")
+        self._partial = self._path.parent / f".{secrets.token_hex(6)}.partial"
 
     def __enter__(self) -> PartialFile:
         mode = None

@@ -16,19 +16,27 @@ from ..errors import AudioError
 from .arguments import positive_count
 from .common import UsageError
 
+_FORMAT = "s16le"
+
 
 def add_raw_options(parser: argparse.ArgumentParser) -> None:
     """Add --raw-rate, --raw-format and --raw-channels."""
-    raw = parser.add_argument_group("raw samples (files without a header)")
-    raw.add_argument("--raw-rate", type=_rate, metavar="HZ", help="files are raw, at this rate")
+    raw = parser.add_argument_group("raw audio (files without a header)")
+    raw.add_argument(
+        "--raw-rate", type=_rate, metavar="HZ", help="the files are raw audio with this sample rate"
+    )
     raw.add_argument(
         "--raw-format",
         choices=(*PCM_FORMATS, *RAW_CODECS),
-        default="s16le",
         metavar="FORMAT",
-        help=f"{', '.join((*PCM_FORMATS, *RAW_CODECS))} (default: %(default)s)",
+        help=f"{', '.join((*PCM_FORMATS, *RAW_CODECS))} (default: {_FORMAT})",
     )
-    raw.add_argument("--raw-channels", type=positive_count, default=1, metavar="N")
+    raw.add_argument(
+        "--raw-channels",
+        type=positive_count,
+        metavar="N",
+        help="number of interleaved channels (default: 1)",
+    )
 
 
 def _rate(text: str) -> int:
@@ -40,19 +48,33 @@ def _rate(text: str) -> int:
         raise argparse.ArgumentTypeError(message) from None
 
 
+def raw_audio(options: argparse.Namespace) -> tuple[int, str, int] | None:
+    """Return rate in Hz, format and channels of files without a header; None of others.
+
+    Raises:
+        UsageError: a format or channels are given without a rate.
+    """
+    if options.raw_rate is None:
+        for option, given in (("format", options.raw_format), ("channels", options.raw_channels)):
+            if given is not None:
+                raise UsageError(f"--raw-{option}: expected --raw-rate, too")
+        return None
+    return options.raw_rate, options.raw_format or _FORMAT, options.raw_channels or 1
+
+
 def sample_format(options: argparse.Namespace) -> PcmFormat | None:
     """Return what the options say of samples without a header; None of files that have one.
 
     Raises:
-        UsageError: they are no samples but of a codec.
+        UsageError: they are no samples but of a codec, or as `raw_audio`.
     """
-    if options.raw_rate is None:
+    raw = raw_audio(options)
+    if raw is None:
         return None
-    if options.raw_format in RAW_CODECS:
-        raise UsageError(
-            f"--raw-format {options.raw_format}: expected samples, of {', '.join(PCM_FORMATS)}"
-        )
-    return PcmFormat(options.raw_format, options.raw_rate, options.raw_channels)
+    rate, name, channels = raw
+    if name in RAW_CODECS:
+        raise UsageError(f"--raw-format {name}: expected samples, of {', '.join(PCM_FORMATS)}")
+    return PcmFormat(name, rate, channels)
 
 
 def frames_as_they_come(

@@ -18,6 +18,7 @@ from ..known_speakers import KnownSpeakers
 from ..results import FileSummary, Sentence
 from ..speaker_count import SpeakerCount
 from .common import UsageError, read_hotwords
+from .raw_samples import raw_audio
 from .whole_recording import WholeRecording
 
 
@@ -70,14 +71,13 @@ class Recognition:
         """Return what the options of `add_recognition_options` ask for.
 
         Raises:
-            UsageError: the file of hotwords cannot be read.
+            UsageError: hotwords cannot be read, or raw samples are not described.
             OptionError: that of known speakers cannot, or makes no sense.
         """
         speakers: SpeakerCount | None = options.speakers
         known = options.known_speakers
         if speakers is None and known is not None:
             speakers = "auto"
-        raw = (options.raw_rate, options.raw_format, options.raw_channels)
         return cls(
             model=options.model,
             language=options.language,
@@ -89,7 +89,7 @@ class Recognition:
             hotwords=read_hotwords(options.hotword),
             vad=options.vad,
             vad_options=tuple(options.vad_option),
-            raw=None if options.raw_rate is None else raw,
+            raw=raw_audio(options),
         )
 
     def for_server(self, client: Client, timeout_s: float) -> Recognition:

@@ -36,8 +36,8 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="LANGUAGE",
         help=f"{', '.join(LANGUAGE_IDS)}, or a tag or name such as zh-CN or Chinese; for models "
-        "that take one; say it where you know it: auto may take a short sentence for another "
-        "language (default: %(default)s)",
+        "that take one; give it if you know it: auto may mistake the language of a short sentence "
+        "(default: %(default)s)",
     )
     add_hotword_option(parser)
     parser.add_argument(
@@ -45,27 +45,27 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         type=positive_count,
         default=4,
         metavar="N",
-        help="files under way at once (default: %(default)s)",
+        help="files processed at the same time (default: %(default)s)",
     )
     parser.add_argument(
         "--server-wait",
         type=seconds,
         default=SERVER_WAIT_S,
         metavar="SECONDS",
-        help="how long to wait for a server that is lost on the way (default: %(default)g)",
+        help="how long to wait for a server that is lost during the run (default: %(default)g)",
     )
     long = parser.add_argument_group("long recordings (need the model vad on the server)")
     long.add_argument(
         "--vad",
         action=argparse.BooleanOptionalAction,
-        help="find the speech and recognise it piece by piece, or each file as a whole, which "
-        "must be short then (default: yes if the server has the model)",
+        help="find the speech and recognise it segment by segment; with --no-vad each file is one "
+        "request and must be short (default: yes if the server has the model)",
     )
     long.add_argument(
         "--punctuation",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="needs the model punctuation, but for SenseVoice (default: yes)",
+        help="add punctuation; needs the model punctuation, except for SenseVoice (default: yes)",
     )
     long.add_argument(
         "--vad-option",
@@ -73,7 +73,7 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=vad_option,
         metavar="NAME=VALUE",
-        help="such as max_end_silence_time=500; FunASR's names",
+        help="FunASR's option of the VAD, such as max_end_silence_time=500; may be repeated",
     )
     long.add_argument(
         "--speakers",
@@ -81,14 +81,13 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         const="auto",
         type=speakers_word,
         metavar="N|auto",
-        help="tell who says what: so many speakers, or as many as are found; needs the model "
+        help="tell speakers apart: this many, or as many as are found (auto); needs the model "
         "speaker on the server",
     )
     known = long.add_argument(
         "--known-speakers",
         metavar="FILE",
-        help="a speakers.json, with names and a recording of each: who is known is called by name "
-        "(docs/speakers.md)",
+        help="speakers.json with the names and recordings of known speakers (docs/speakers.md)",
     )
     names_files(known)
     parser.add_argument(
@@ -96,7 +95,7 @@ def add_recognition_options(parser: argparse.ArgumentParser) -> None:
         type=channels_word,
         default="mix",
         metavar="mix|N|each",
-        help="the mix of all channels, one of them (from 1), or each as a speaker of its own "
+        help="the mix of all channels, one channel (counted from 1), or each as its own speaker "
         "(default: %(default)s)",
     )
     add_raw_options(parser)

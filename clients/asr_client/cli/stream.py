@@ -53,8 +53,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="audio file, or - for one on standard input; with --raw-rate what comes there is "
-        "recognised while it comes, until it ends or Ctrl-C",
+        help="audio file, or - for standard input, which with --raw-rate is recognised as it "
+        "arrives, until it ends or Ctrl-C",
     )
     names_files(files)
     add_url_option(parser)
@@ -65,12 +65,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=positive_count,
         default=600,
         metavar="MS",
-        help="audio sent at a time (default: %(default)s)",
+        help="length of the pieces that are sent (default: %(default)s)",
     )
     parser.add_argument(
         "--simulate",
         action="store_true",
-        help="send at the speed of a live source, not as fast as possible",
+        help="send in real time instead of as fast as possible",
     )
     add_raw_options(parser)
 
@@ -79,6 +79,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
     """Recognise what the options name and return the exit code."""
     failures: list[Exception] = []
     raw = sample_format(options)
+    hotwords = read_hotwords(options.hotword)
     live = raw is not None and STDIN in options.files
     require_leave(options.files, allow_urls=options.allow_urls)
     with (
@@ -93,9 +94,8 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             for path in options.files:
                 try:
                     with stopped_by_ctrl_c() if live else nullcontext():
-                        transcript = _stream(
-                            client, _pieces(path, folder, raw, options), path, options, output, line
-                        )
+                        pieces = _pieces(path, folder, raw, options)
+                        transcript = _stream(client, pieces, path, options, hotwords, output, line)
                 except (AudioError, SessionLost, *PASSING) as error:
                     failures.append(error)
                     _report_failure(path, error, output)
@@ -147,6 +147,7 @@ def _stream(
     pieces: Pieces,
     path: str,
     options: argparse.Namespace,
+    hotwords: str | None,
     output: LiveOutput,
     line: LiveLine,
 ) -> Transcript:
@@ -160,7 +161,7 @@ def _stream(
         model=options.model,
         chunk_size=options.chunk_size,
         language=options.language,
-        hotwords=read_hotwords(options.hotword),
+        hotwords=hotwords,
     )
     watcher = watch(session, show)
     try:

@@ -19,22 +19,22 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="*",
         metavar="FILE",
-        help="audio or video file, a directory of them, a Kaldi list named *.scp, or - for "
-        "standard input",
+        help="audio or video file, directory of them, Kaldi list named *.scp, or - for standard "
+        "input",
     )
     scp = parser.add_argument(
         "--wav-scp",
         action="append",
         default=[],
         metavar="SCP",
-        help="Kaldi list: 'id path' a line (shell pipes are refused)",
+        help="Kaldi list with one 'id path' per line (shell pipes are refused)",
     )
     add_url_option(parser)
     add_recognition_options(parser)
     parser.add_argument(
         "--itn",
         action=argparse.BooleanOptionalAction,
-        help="numbers as figures; SenseVoice: punctuation too (default: yes, but not with "
+        help="write numbers as digits; SenseVoice: also punctuation (default: yes, but not with "
         "--compute-cer)",
     )
     parser.add_argument(
@@ -42,25 +42,27 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
         default="txt",
         type=text_format,
         choices=FORMATS,
-        help="txt, json (an object a line), kaldi ('id text'), subtitles (srt, vtt), a table of "
+        help="txt, json (one object per line), kaldi ('id text'), subtitles (srt, vtt), a table of "
         "sentences (tsv), or with --speakers who speaks when (rttm) (default: %(default)s)",
     )
     output = parser.add_argument(
         "--output",
         metavar="FILE",
-        help="write there instead of to stdout; what was there stays until there is a result",
+        help="write to this file instead of stdout; an existing file stays until there is a result",
     )
     output_dir = parser.add_argument(
         "--output-dir",
         metavar="DIR",
-        help="write a file for each recording there; what is there already is not done again",
+        help="write one file per recording there; recordings with a result are skipped",
     )
-    parser.add_argument("--force", action="store_true", help="do it again (with --output-dir)")
+    parser.add_argument(
+        "--force", action="store_true", help="recognise those again (with --output-dir)"
+    )
     reference = parser.add_argument(
         "--compute-cer",
         metavar="REF",
-        help="print the character error rate against this transcript file (Kaldi 'id text' or "
-        "TSV) to stderr",
+        help="print the character error rate against these transcripts (Kaldi 'id text' or TSV) to "
+        "stderr",
     )
     for action in (files, scp, output, output_dir, reference):
         names_files(action)

@@ -99,7 +99,7 @@ def read_manifest(
     elif suffix == ".parquet":
         entries = _entries(_parquet_rows(path, origin), origin)
     else:
-        raise UsageError(f"{origin}: expected *.scp, *.jsonl or *.parquet; got another name")
+        raise UsageError(f"{origin}: expected the name of a manifest: *.scp, *.jsonl or *.parquet")
     if not entries:
         raise UsageError(f"{origin}: expected recordings; got none")
     require_leave((entry.source.path for entry in entries), allow_urls=allow_urls)
@@ -183,8 +183,8 @@ def _audio(row: Mapping[str, Any], where: str, origin: str) -> str:
         value = value.get("path")
     if not isinstance(value, str) or not value:
         raise UsageError(
-            f"{where}: expected the audio's path as one of {', '.join(AUDIO_FIELDS)}; got "
-            f"{', '.join(map(str, row)) or 'nothing'}"
+            f"{where}: expected the audio's path, a string, as one of {', '.join(AUDIO_FIELDS)}; "
+            f"got {json.dumps(row, ensure_ascii=False, default=str)[:80]}"
         )
     if is_url(value) or posixpath.isabs(value):
         return value
@@ -238,9 +238,9 @@ def _json_rows(path: str, origin: str) -> Iterator[tuple[str, Mapping[str, Any]]
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"{where}: expected an object of JSON a line; {error}") from None
+            raise UsageError(f"{where}: expected a JSON object a line ({error})") from None
         if not isinstance(row, dict):
-            raise UsageError(f"{where}: expected an object of JSON; got {line.strip()[:60]!r}")
+            raise UsageError(f"{where}: expected a JSON object; got {line.strip()[:60]!r}")
         yield where, row
 
 
@@ -249,7 +249,7 @@ def _parquet_rows(path: str, origin: str) -> Iterator[tuple[str, Mapping[str, An
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
-        raise UsageError(f"{origin}: Parquet needs pyarrow: {ARCHIVE_EXTRA} ({error})") from None
+        raise UsageError(f"{origin}: Parquet needs pyarrow: {ARCHIVE_EXTRA}") from error
     try:
         with parquet.ParquetFile(path) as file:
             names = {*AUDIO_FIELDS, *ID_FIELDS, "offset", "duration"}

@@ -24,7 +24,7 @@ from .settling import Ended, Lost, Settled, Task
 from .worker import Worker, WorkOrder
 
 LOCAL = "local"
-RAY_EXTRA = "pip install triton-asr[ray]"
+RAY_EXTRA = 'pip install "triton-asr[ray]"'
 
 # A node that fails at once is not tried without end, one that has joined is noticed by then.
 LOOK_S = 10.0
@@ -249,7 +249,7 @@ def ray_crew(
         import ray
         import ray.util.scheduling_strategies
     except ImportError as error:
-        raise UsageError(f"--ray: needs Ray: {RAY_EXTRA} ({error})") from None
+        raise UsageError(f"--ray: needs Ray: {RAY_EXTRA}") from error
     options: dict[str, Any] = {"address": address}
     if address == LOCAL:
         # It is this command's own, seen by this machine only, and nobody hears of it.

@@ -30,63 +30,69 @@ def add_archive_options(parser: argparse.ArgumentParser) -> None:
         "(*.parquet); it and what it names may lie in an object store (s3://…)",
     )
     segments = parser.add_argument(
-        "--segments", metavar="FILE", help="Kaldi's, beside a wav.scp: 'id recording start end'"
+        "--segments",
+        metavar="FILE",
+        help="Kaldi segments file for a wav.scp: 'id recording start end'",
     )
     parser.add_argument(
         "--output-dir",
         required=True,
         metavar="DIR",
-        help="where results and ledger are written, a folder or an object store; the same command "
-        "goes on with what is left",
+        help="folder or object store for results and ledger; the same command resumes an "
+        "interrupted run",
     )
-    parser.add_argument("--force", action="store_true", help="remove what is there, begin anew")
     parser.add_argument(
-        "--retry-failed", action="store_true", help="try those again that have failed before"
+        "--force", action="store_true", help="delete earlier results and start again"
+    )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="try recordings again that failed in an earlier run",
     )
     parser.add_argument(
         "--allow-urls",
         action="store_true",
-        help="take http://, https:// and other addresses outside object stores, too",
+        help="also accept http://, https:// and other addresses outside object stores",
     )
     parser.add_argument(
         "--format",
         default="json",
         choices=tuple(FORMATS),
-        help="json (an object a line) or kaldi ('id text') (default: %(default)s)",
+        help="json (one object per line) or kaldi ('id text') (default: %(default)s)",
     )
     parser.add_argument(
-        "--ordered", action="store_true", help="results in the order of the manifest"
+        "--ordered", action="store_true", help="write results in the order of the manifest"
     )
     parser.add_argument(
         "--commit-every",
         type=seconds,
         default=COMMIT_S,
         metavar="SECONDS",
-        help="how often results are written; what a killed run had not written is done again "
+        help="how often results are written; a killed run repeats what it had not written "
         "(default: %(default)g)",
     )
-    ray = parser.add_argument_group("on a Ray cluster (pip install triton-asr[ray])")
+    ray = parser.add_argument_group('on a Ray cluster (pip install "triton-asr[ray]")')
     ray.add_argument(
         "--ray",
         nargs="?",
         const="auto",
         metavar="ADDRESS",
-        help="have it done by workers of a cluster: auto (without an address) is the one that this "
-        "machine belongs to, local starts one here for this run",
+        help="use workers of a Ray cluster: auto (the default address) is the cluster of this "
+        "machine, local starts one for this run",
     )
     ray.add_argument(
         "--workers",
         type=worker_count,
         metavar="N|each-node",
-        help="so many somewhere, or one on each node, also on those that join later; with a --url "
-        "at 127.0.0.1 each takes its own node's server (default: each-node)",
+        help="this many workers anywhere, or one on each node, including nodes that join later; "
+        "with --url at 127.0.0.1 each uses the server of its node (default: each-node)",
     )
     add_recognition_options(parser)
     parser.add_argument(
         "--itn",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="numbers as figures; SenseVoice: punctuation too (default: yes)",
+        help="write numbers as digits; SenseVoice: also punctuation (default: yes)",
     )
     for action in (manifest, segments):
         names_files(action)

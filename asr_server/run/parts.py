@@ -134,6 +134,7 @@ class ProcessPart:
             text=True,
             env={**os.environ, **self._env},
             pass_fds=self._inherited,
+            start_new_session=True,  # Ctrl-C is for the starter, which ends it in good order
         )
         if self._say is not None:
             threading.Thread(target=self._read, args=(self._process,), daemon=True).start()

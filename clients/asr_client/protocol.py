@@ -36,6 +36,7 @@ from asr_contract.tensors import (
     EVENT,
     HOTWORDS_LEFT_OUT,
     HOTWORDS_PARAMETER,
+    IS_FINAL,
     LANGUAGE,
     PROMPT_INPUTS,
     TEXT,
@@ -112,18 +113,27 @@ def interface_from_metadata(name: str, metadata: ModelMetadata) -> ModelInterfac
     """Return how to talk to a model of any name, from the server's description of it.
 
     Raises:
-        ProtocolError: it does not take WAV and WAV_LENS, needs an input the SDK does not know,
-            or does not answer with TRANSCRIPTS.
+        ProtocolError: it is a model of streams, does not take WAV and WAV_LENS, needs an input
+            the SDK does not know, or does not answer with TRANSCRIPTS.
     """
+    if IS_FINAL in metadata.outputs and TRANSCRIPTS in metadata.outputs:
+        raise ProtocolError(
+            f"model {name!r}: expected a model of whole recordings; it is one of streams "
+            "(`Client.stream`, `triton-asr stream`)"
+        )
     missing = AUDIO_INPUTS - metadata.inputs
     unknown = metadata.inputs - AUDIO_INPUTS - PROMPT_INPUTS
     if missing or unknown or TRANSCRIPTS not in metadata.outputs:
         raise ProtocolError(
             f"model {name!r}: expected the inputs WAV, WAV_LENS (and perhaps LANGUAGE, "
-            f"TEXT_NORM) and the output TRANSCRIPTS; got inputs {sorted(metadata.inputs)} and "
-            f"outputs {sorted(metadata.outputs)}"
+            f"TEXT_NORM) and the output TRANSCRIPTS; got inputs {_listed(metadata.inputs)} and "
+            f"outputs {_listed(metadata.outputs)}"
         )
     return ModelInterface(name, metadata.inputs)
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def build_request(
@@ -180,7 +190,8 @@ def parse_response(request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -
     raw_texts = text_column(outputs, TRANSCRIPTS, rows)
     if raw_texts is None:
         raise ProtocolError(
-            f"model {request.model_name!r}: expected the output TRANSCRIPTS; got {sorted(outputs)}"
+            f"model {request.model_name!r}: expected the output TRANSCRIPTS; got "
+            f"{', '.join(sorted(outputs))}"
         )
     texts = text_column(outputs, TEXT, rows)
     languages = text_column(outputs, DETECTED_LANGUAGE, rows)

@@ -314,7 +314,7 @@ class AsyncClient(AsyncReadiness):
         """
         timeout_s = timeout_or(self.timeout_s, timeout_s)
         session: AsyncStreamSession | AsyncStretchSession
-        if model in RECOGNISERS:
+        if model in RECOGNISERS or model in RECOGNISERS.values():
             options = FileOptions(
                 model, language, itn, hotwords=hotwords, vad_options=dict(vad_options or {})
             )

@@ -31,7 +31,10 @@ class AsyncReadiness:
             name = triton_name(model)
             left_s = max(deadline_s - time.monotonic(), 0.001)
             if not await self._transport.model_ready(name, left_s):
-                raise ServerNotReady(f"{self.url}: model {name!r} is not ready")
+                raise ServerNotReady(
+                    f"{self.url}: model {name!r} is not ready, or not on this server; "
+                    "`triton-asr models` lists those that are ready"
+                )
 
     async def is_ready(
         self, model: str | None = None, *, timeout_s: float = READY_TIMEOUT_S

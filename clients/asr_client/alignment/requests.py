@@ -83,7 +83,7 @@ def parse_frames(window: Window, outputs: Mapping[str, NDArray[Any]]) -> FrameCa
     except KeyError:
         raise ProtocolError(
             f"model {SENSEVOICE_FRAMES_MODEL!r}: expected the outputs {CANDIDATE_IDS}, "
-            f"{CANDIDATE_SCORES}, {FRAMES}; got {sorted(outputs)}"
+            f"{CANDIDATE_SCORES}, {FRAMES}; got {', '.join(sorted(outputs))}"
         ) from None
     if ids.ndim != 3 or ids.shape != scores.shape or len(ids) != 1 or lengths.size != 1:
         raise ProtocolError(

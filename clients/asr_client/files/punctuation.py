@@ -49,7 +49,8 @@ def parse_punctuation(text: str, outputs: Mapping[str, NDArray[Any]]) -> list[Pu
     words, marks = _strings(outputs, WORDS), _strings(outputs, MARKS)
     if texts is None or words is None or marks is None or len(words) != len(marks):
         raise ProtocolError(
-            f"model {PUNCTUATION_MODEL!r}: expected TEXT, WORDS and MARKS; got {sorted(outputs)}"
+            f"model {PUNCTUATION_MODEL!r}: expected TEXT, WORDS and MARKS; got "
+            f"{', '.join(sorted(outputs))}"
         )
     written = texts[0]
     sentences: list[PunctuatedSentence] = []

@@ -178,7 +178,8 @@ class StreamTranscript(ShownText):
         new_texts = text_column(outputs, TRANSCRIPTS, 1)
         if new_texts is None:
             raise ProtocolError(
-                f"model {self._model!r}: expected the output TRANSCRIPTS; got {sorted(outputs)}"
+                f"model {self._model!r}: expected the output TRANSCRIPTS; got "
+                f"{', '.join(sorted(outputs))}"
             )
         final_text = self.final_text + new_texts[0]
         whole_texts = text_column(outputs, TEXT, 1)

@@ -46,7 +46,8 @@ class Endpoint:
             parts = urlsplit(url)
             port = parts.port
         except (ValueError, TypeError, AttributeError) as error:
-            raise OptionError(f"url: {expected}; got {url!r} ({error})") from None
+            no_port = "ort" in str(error) and ": the port is a number from 0 to 65535"
+            raise OptionError(f"url: {expected}{no_port or ''}; got {url!r}") from None
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise OptionError(f"url: {expected}; got {url!r}")
         if parts.username is not None or parts.query or parts.fragment:

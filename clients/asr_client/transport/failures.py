@@ -27,6 +27,7 @@ from ..errors import (
     ServerError,
     ServerNotReady,
 )
+from .connecting import connection_failure
 
 # One vocabulary for both protocols. gRPC gives names, HTTP gives numbers (as strings).
 # What is not listed is a ServerError.
@@ -91,10 +92,10 @@ def translated(url: str, what: str, timeout_s: float) -> Iterator[None]:
 
     Args:
         url: the server's URL, for the message.
-        what: what was asked, for the message: "model 'sensevoice'", "readiness" …
+        what: what was asked, for the message: "model 'sensevoice'" …; "" for the server itself.
         timeout_s: the timeout that applied, for the message.
     """
-    where = f"{url}: {what}"
+    where = f"{url}: {what}" if what else url
     try:
         yield
     except AsrError:
@@ -107,7 +108,7 @@ def translated(url: str, what: str, timeout_s: float) -> Iterator[None]:
     except (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError) as error:
         raise RequestTimeout(_timeout_message(where, timeout_s)) from error
     except aiohttp.ClientConnectionError as error:
-        raise ConnectionFailed(f"{where}: {_text(error)}") from error
+        raise ConnectionFailed(f"{where}: {connection_failure(error)}") from error
     except aiohttp.ClientPayloadError as error:
         raise ConnectionFailed(f"{where}: the answer broke off ({_text(error)})") from error
     except aiohttp.ClientError as error:
@@ -144,7 +145,7 @@ def _from_triton(error: InferenceServerException, where: str, timeout_s: float) 
         return ServerError(f"{where}: {message} ({_CRASH_HINT})", server_message=message)
     if status == "UNAVAILABLE":
         if any(part in text for part in _NO_CONNECTION_TEXTS) and "in ensemble" not in text:
-            return ConnectionFailed(f"{where}: {message}")
+            return ConnectionFailed(f"{where}: {connection_failure(message)}")
         return ServerNotReady(f"{where}: {message}", server_message=message)
     if text == _BROKEN_STREAM:
         return ConnectionFailed(f"{where}: the connection broke ({message})")

@@ -116,12 +116,12 @@ class GrpcTransport:
 
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
-        with translated(self._url, "readiness", timeout_s):
+        with translated(self._url, "", timeout_s):
             return bool(await self._call("is_server_ready", timeout_s))
 
     async def model_ready(self, name: str, timeout_s: float) -> bool:
         """Return whether the server says that this model is ready."""
-        with translated(self._url, f"readiness of {name!r}", timeout_s):
+        with translated(self._url, f"model {name!r}", timeout_s):
             return bool(await self._call("is_model_ready", timeout_s, name))
 
     async def model_metadata(self, name: str, timeout_s: float) -> ModelMetadata:

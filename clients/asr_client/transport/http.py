@@ -106,7 +106,7 @@ class HttpTransport:
 
     async def server_ready(self, timeout_s: float) -> bool:
         """Return whether the server says that it is ready."""
-        with translated(self._url, "readiness", timeout_s):
+        with translated(self._url, "", timeout_s):
             client = self._client()
             if await self._calls.run(client.is_server_ready(headers=self._headers), timeout_s):
                 return True
@@ -120,7 +120,7 @@ class HttpTransport:
 
     async def model_ready(self, name: str, timeout_s: float) -> bool:
         """Return whether the server says that this model is ready."""
-        with translated(self._url, f"readiness of {name!r}", timeout_s):
+        with translated(self._url, f"model {name!r}", timeout_s):
             return bool(
                 await self._calls.run(
                     self._client().is_model_ready(name, headers=self._headers), timeout_s

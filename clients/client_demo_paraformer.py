@@ -8,6 +8,7 @@ Files must be 16 kHz mono; the SDK (`asr_client`) takes any.
 import argparse
 import os
 import signal
+from http.client import HTTPException
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: an end without a traceback
 
@@ -43,7 +44,7 @@ try:
         text = result.as_numpy("TRANSCRIPTS").item().decode()  # [rows]
         times = result.as_numpy("TIMESTAMPS")[0].tolist()  # [start, end] in ms of each token
         print(f"{file}\t{text}\t{times}")
-except (InferenceServerException, OSError) as error:  # of the server
+except (InferenceServerException, HTTPException, OSError) as error:  # of the server
     raise SystemExit(f"{options.url}: {error}") from None
 except soundfile.LibsndfileError as error:
     raise SystemExit(str(error)) from None

@@ -9,6 +9,7 @@ import argparse
 import os
 import secrets
 import signal
+from http.client import HTTPException
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: an end without a traceback
 
@@ -56,7 +57,7 @@ try:
             # What this chunk made final; "TEXT" is the whole text, with what may still change.
             print(result.as_numpy("TRANSCRIPTS").item().decode(), end="", flush=True)
         print()
-except (InferenceServerException, OSError) as error:  # of the server
+except (InferenceServerException, HTTPException, OSError) as error:  # of the server
     raise SystemExit(f"{options.url}: {error}") from None
 except soundfile.LibsndfileError as error:
     raise SystemExit(str(error)) from None

@@ -9,14 +9,19 @@ import argparse
 import os
 import secrets
 import signal
+from http.client import HTTPException
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while imports take their time
 
 import numpy as np
-import sounddevice
 import tritonclient.grpc
 import tritonclient.http
 from tritonclient.utils import InferenceServerException
+
+try:
+    import sounddevice
+except (ImportError, OSError) as error:  # the package, or PortAudio
+    raise SystemExit(f'{error}: pip install "triton-asr[mic]", and PortAudio') from None
 
 parser = argparse.ArgumentParser(description="Recognise what a microphone hears.")
 parser.add_argument("--url", default="grpc://127.0.0.1:8001", help="grpc://… or http://…")
@@ -65,5 +70,5 @@ try:
             print(f"\r{request(frames[:, 0])}", end="", flush=True)
 except KeyboardInterrupt:
     print(f"\r{request(nothing, end=True)}")
-except (InferenceServerException, OSError) as error:  # of the server
+except (InferenceServerException, HTTPException, OSError) as error:  # of the server
     raise SystemExit(f"{options.url}: {error}") from None

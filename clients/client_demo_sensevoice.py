@@ -8,6 +8,7 @@ Files must be 16 kHz mono; the SDK (`asr_client`) takes any.
 import argparse
 import os
 import signal
+from http.client import HTTPException
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: an end without a traceback
 
@@ -54,7 +55,7 @@ try:
         outputs = [triton.InferRequestedOutput("TRANSCRIPTS")]  # the text with its tags
         result = client.infer("sensevoice", inputs, outputs=outputs, headers=headers)
         print(f"{file}\t{result.as_numpy('TRANSCRIPTS').item().decode()}")
-except (InferenceServerException, OSError) as error:  # of the server
+except (InferenceServerException, HTTPException, OSError) as error:  # of the server
     raise SystemExit(f"{options.url}: {error}") from None
 except soundfile.LibsndfileError as error:
     raise SystemExit(str(error)) from None

@@ -21,9 +21,11 @@ from tests.gateway.page_answers import (
 @pytest.mark.parametrize(
     ("status", "message", "says"),
     [
+        (400, "speakers: needs SciPy", "did not accept these settings"),
         (401, "expected a key", "asks for an API key"),
+        (403, "Host: expected a name", "does not accept requests from this address"),
         (413, "expected at most 5 bytes", "The file is larger than this server accepts."),
-        (400, "no audio stream", "could not be read as sound or video. It may be damaged"),
+        (400, "no audio stream", "could not be read as audio or video. It may be damaged"),
         (429, "try later", "The server is busy"),
         (503, "shutting down", "The server is busy. Try again in a moment."),
         (500, "<i>it</i> failed", "The server could not finish this. Try again"),
@@ -31,7 +33,7 @@ from tests.gateway.page_answers import (
 )
 def test_a_refused_file_says_why(page, status, message, says):
     """In the page's words; the server's are there for who asks."""
-    code = "invalid_audio" if status == 400 else None
+    code = "invalid_audio" if message == "no audio stream" else None
     answer_upload(page, [{"error": {"message": message, "code": code}}], status)
     page.locator("#files").set_input_files(SAMPLE)
     notice = page.get_by_role("alert").filter(visible=True)
@@ -141,7 +143,7 @@ def test_a_dropped_file_is_transcribed(page):
     expect(page.get_by_role("heading", name="talk.m4a")).to_be_visible()
     expect(page.locator(".state")).to_have_text("Complete")
     notice = page.get_by_role("alert").filter(visible=True)
-    expect(notice.locator(".message")).to_contain_text("Not all was done as asked")
+    expect(notice.locator(".message")).to_contain_text("Some settings could not be applied")
     expect(notice.locator(".detail")).to_have_text("no hotwords")
 
 

@@ -95,7 +95,7 @@ def test_the_recording_is_what_was_sent(page, tmp_path):
     page.get_by_role("button", name="Stop").click()
     wait_for(page, lambda: len(server.messages) == 2)
     server.finish()
-    expect(page.locator(".state")).to_have_text("Complete; no speech was heard")
+    expect(page.locator(".state")).to_have_text("Complete; no speech found")
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as WAV").click()
     samples, rate = soundfile.read(download.value.path(), dtype="int16")
@@ -154,7 +154,7 @@ def test_the_servers_own_words_are_there_for_who_asks(page):
     server = start_recording(page)
     server.say(mode="2pass", text="", warning="<b>these models</b> know no hotwords")
     notice = page.get_by_role("alert").filter(visible=True)
-    expect(notice.locator(".message")).to_contain_text("Not all was done as asked")
+    expect(notice.locator(".message")).to_contain_text("Some settings could not be applied")
     notice.get_by_text("What the server says").click()
     expect(notice.locator(".detail")).to_have_text("<b>these models</b> know no hotwords")
     server.say(mode="2pass", text="", is_final=True, error="the gateway has 9 sessions open")

@@ -140,7 +140,7 @@ def test_what_is_no_sound_is_named(page, tmp_path):
     file.write_text("nothing to hear")
     page.locator("#files").set_input_files(file)
     notice = page.get_by_role("alert").filter(visible=True)
-    expect(notice).to_contain_text("could not be read as sound or video")
+    expect(notice).to_contain_text("could not be read as audio or video")
 
 
 def test_a_file_beyond_the_limit_is_named(browser, triton_url, tmp_path):

@@ -23,10 +23,12 @@ export function transcriptionsUrl() {
  */
 export function explain(status, message, code) {
   if (status === 0) return ["serverUnreachable", ""];
-  if (status === 401 || status === 403) return ["keyMissing", ""];
+  if (status === 401) return ["keyMissing", ""];
+  if (status === 403) return ["pageRefused", message];
   if (status === 413) return ["fileTooLarge", message];
   if (code === "invalid_audio") return ["fileUnsupported", message];
   if (status === 429 || status === 503) return ["serverBusy", message];
+  if (status === 400) return ["settingsRefused", message];
   return ["serverError", message || `HTTP ${status}`];
 }
 

@@ -14,7 +14,7 @@ COPY asr_core asr_core
 COPY asr_server asr_server
 COPY asr_triton asr_triton
 COPY clients clients
-RUN pip install --no-cache-dir --no-compile -c constraints.txt ".[models,gateway,traces]"
+RUN pip install --no-cache-dir --no-compile -c constraints.txt ".[models,gateway,speakers,traces]"
 
 # Triton's own user. The root may be read-only: what is written is in /tmp and /dev/shm.
 ENV HOME=/tmp

@@ -61,7 +61,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 
 $(VENV)/server: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e ".[server,gateway]"
+	$(INSTALL) -e ".[server,gateway,speakers]"
 	$(SETTLE)
 	touch $@
 

@@ -17,7 +17,7 @@ COPY model_repo_auxiliary model_repo_auxiliary
 COPY model_repo_paraformer_offline model_repo_paraformer_offline
 COPY model_repo_paraformer_online model_repo_paraformer_online
 COPY model_repo_sensevoice model_repo_sensevoice
-RUN pip install --no-cache-dir --no-compile -c constraints.txt ".[server,gateway,hub,traces,verify,lm]"
+RUN pip install --no-cache-dir --no-compile -c constraints.txt ".[server,gateway,hub,lm,speakers,traces,verify]"
 
 # The root may be read-only: what is written is in /tmp, /dev/shm and the home of the models.
 ENV HOME=/tmp TRITON_ASR_HOME=/models

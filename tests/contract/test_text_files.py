@@ -12,7 +12,8 @@ from asr_client.cli.common import UsageError
 from asr_client.cli.input_files import read_wav_scp
 from asr_client.cli.references import read_references
 from asr_contract import parse_hotwords, read_text
-from asr_gateway.service.command_line import _parser, read_settings
+from asr_gateway.service.command_line import read_settings
+from asr_gateway.service.options import gateway_parser
 from asr_server.commands import serve_options
 
 ENCODINGS = {
@@ -57,7 +58,7 @@ def test_lists_and_transcripts(written):
 def test_the_gateways_files(written):
     keys = written("keys", "first-key\nsecond-key\n")
     words = written("words", "阿里巴巴 20\n达摩院\n")
-    options = _parser().parse_args(["--api-key-file", keys, "--hotword", words])
+    options = gateway_parser().parse_args(["--api-key-file", keys, "--hotword", words])
     settings = read_settings(options)
     assert settings.api_keys == ("first-key", "second-key")
     assert [word.text for word in parse_hotwords(settings.hotwords)] == ["阿里巴巴", "达摩院"]

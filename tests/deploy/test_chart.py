@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from asr_contract import traces_endpoint
-from asr_gateway.service import command_line, server
+from asr_gateway.service import server
+from asr_gateway.service.options import gateway_parser
 from asr_server.commands.serve_options import parser as serve_parser
 from asr_server.models import KINDS
 from asr_server.places import ROOT
@@ -44,7 +45,7 @@ def test_every_kind_of_model_can_be_installed():
 def test_the_gateway_takes_its_command_line(release):
     words = release.words("gateway")
     assert words[0] == "triton-asr-gateway"
-    options = command_line._parser().parse_args(words[1:])
+    options = gateway_parser().parse_args(words[1:])
     (service,) = [
         each
         for each in release.of_kind("Service")
@@ -82,7 +83,7 @@ def test_nothing_runs_as_root_or_writes_elsewhere(release):
 
 def test_what_stops_gets_the_time_it_takes(release):
     pod = release.pod("gateway")
-    options = command_line._parser().parse_args(release.words("gateway")[1:])
+    options = gateway_parser().parse_args(release.words("gateway")[1:])
     pause_s = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
     needed_s = pause_s + options.drain_s + options.shutdown_grace + server._CLOSING_S
     assert pod["terminationGracePeriodSeconds"] > needed_s

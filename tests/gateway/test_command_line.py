@@ -56,17 +56,20 @@ def test_other_machines_need_a_key_or_a_word():
     [
         (["--host", "0.0.0.0"], "API key"),
         (["--certfile", "missing.pem", "--keyfile", "missing.pem"], "missing.pem"),
-        (["--certfile", __file__], "certificate and a key"),
+        (["--certfile", __file__], "--certfile, --keyfile: expected both"),
+        (["--certfile", __file__, "--keyfile", __file__], "a certificate and its key in PEM"),
         (["--port", "70000"], "65535"),
         (["--service", "3pass"], "3pass"),
         (["--vad-option", "nonsense=5"], "--vad-option"),
-        (["--triton", "nowhere"], "nowhere"),
+        (["--triton", "nowhere"], "--triton: expected grpc://host:port"),
+        (["--allow-origin", "example.org"], "--allow-origin: expected *, null or scheme://"),
         (["--max-upload-mb", "100000"], "4000"),
         (["--port", "http"], "65535"),
         (["--idle-timeout", "0"], "above 0"),
         (["--idle-timeout", "1e9"], "less than 1e+06 s"),
         (["--max-sessions", "many"], "whole number above 0"),
-        (["--hotword", "missing.txt"], "missing.txt"),
+        (["--hotword", "missing.txt"], "--hotword: missing.txt: No such file or directory"),
+        (["--api-key-file", "missing"], "--api-key-file: missing: No such file or directory"),
     ],
 )
 def test_wrong_options_end_with_status_2(arguments, complaint, capsys, monkeypatch):

@@ -176,18 +176,30 @@ def test_wrong_fields_are_named(gateway, talk, fields, status, param):
 
 def test_what_is_no_form_is_refused(gateway):
     url = f"{gateway.http}/v1/audio/transcriptions"
-    for arguments in (
-        {"data": b"", "headers": {"Content-Type": "application/json"}},
-        {"data": b"--x\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
-        {"data": b"abc", "headers": {"Content-Type": "multipart/form-data"}},
-        {"files": {"other": b"abc"}},
-        {"data": {"file": "a text"}},
-        {"files": [("file", b"abc"), ("file", b"abc")]},
+    no_file = "expected an audio or video file; got none"
+    for arguments, says in (
+        ({"data": b"", "headers": {"Content-Type": "application/json"}}, "; got application/json"),
+        ({"data": b"abc"}, "; got no Content-Type"),
+        ({"data": b"--x\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, ""),
+        ({"data": b"abc", "headers": {"Content-Type": "multipart/form-data"}}, "boundary"),
+        ({"files": {"other": b"abc"}}, no_file),
+        ({"data": {"file": "a text"}, "files": {"other": b"abc"}}, "got a field of text"),
+        ({"files": [("file", b"abc"), ("file", b"abc")]}, ""),
     ):
         answer = requests.post(url, timeout=TIMEOUT_S, **arguments)
         assert answer.status_code == 400, arguments
         assert answer.json()["error"]["type"] == "invalid_request_error"
-    assert requests.get(url, timeout=TIMEOUT_S).status_code == 405
+        assert says in answer.json()["error"]["message"], arguments
+
+
+def test_what_is_not_served_says_what_is(gateway):
+    answer = requests.get(f"{gateway.http}/v1/audio/transcriptions", timeout=TIMEOUT_S)
+    assert answer.status_code == 405
+    assert answer.json()["error"]["message"] == "expected POST; got GET"
+    for path in ("/nothing", "/v1/realtime", "/v1/chat/completions", "/static/nothing.js"):
+        answer = requests.get(f"{gateway.http}{path}", timeout=TIMEOUT_S)
+        assert answer.status_code == 404
+        assert "/openapi.json describes what is" in answer.json()["error"]["message"]
 
 
 def test_an_empty_recording_has_no_text(gateway, tmp_path):

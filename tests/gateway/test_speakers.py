@@ -16,7 +16,8 @@ import webvtt
 
 from asr_contract import SAMPLE_RATE
 from asr_gateway.openai.diarized import lettered
-from asr_gateway.service.command_line import _parser, read_settings
+from asr_gateway.service.command_line import read_settings
+from asr_gateway.service.options import gateway_parser
 from asr_server.places import SAMPLES
 from tests.gateway.gateways import END, FRAME, begin, client_of, pcm, wav_of
 
@@ -259,7 +260,7 @@ def test_the_gateways_own_file_of_speakers(tmp_path, voices):
     path = tmp_path / "speakers.json"
     path.write_text(json.dumps({"speakers": {"李伟": "li.wav"}, "threshold": 0.6}))
     arguments = ["--known-speakers", str(path), "--speakers"]
-    settings = read_settings(_parser().parse_args(arguments))
+    settings = read_settings(gateway_parser().parse_args(arguments))
     assert settings.speakers == "auto"
     assert settings.known_speakers.names == ["李伟"]
     assert settings.known_speakers.threshold == 0.6

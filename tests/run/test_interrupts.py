@@ -143,3 +143,18 @@ def test_a_signal_just_before_a_gateway_listens_is_not_lost(number):
     ended = interrupted(number, "uvicorn.loops", *GATEWAY)
     assert ended.returncode == 0
     assert all(line.startswith("{") for line in ended.stderr.splitlines()), ended.stderr
+
+
+def test_a_gateway_that_is_told_twice_logs_no_traceback():
+    command = [sys.executable, "-m", "asr_gateway", "--port", "0"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in err

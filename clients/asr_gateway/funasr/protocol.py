@@ -234,7 +234,7 @@ def _speakers(name: str, value: Any) -> SpeakerCount:
         return read_speakers("auto" if value is True or value in ("true", "") else str(value))
     except OptionError as error:
         if "SciPy" in str(error):
-            raise MessageError(f"{name}: {error}") from None
+            raise MessageError(str(error)) from None
         raise _error(name, f"1 to {MAX_SPEAKERS}, auto, true or false", value) from None
 
 

@@ -181,7 +181,8 @@ def read_audio_file(form: FormData) -> UploadFile:
     """Return the recording that was uploaded."""
     file = form.get("file")
     if not isinstance(file, UploadFile):
-        raise ApiError(400, "file: expected an audio or video file; got none", param="file")
+        got = "none" if file is None else "a field of text; curl sends a file with -F file=@NAME"
+        raise ApiError(400, f"file: expected an audio or video file; got {got}", param="file")
     return file
 
 

@@ -45,14 +45,20 @@ class UploadRequest(Request):
         self._idle_timeout_s = idle_timeout_s
 
     async def upload(self, max_files: int = 1) -> FormData:
-        """Read the form; empty where the request is none. Its caller closes it.
+        """Read the form. Its caller closes it.
 
         Raises:
-            ApiError: it is too large, too slow or broken, or has too many fields.
+            ApiError: the request has none; it is too large, too slow or broken, or has too many
+                fields.
         """
-        kind = self.headers.get("content-type", "").partition(";")[0]
-        if kind.strip().lower() != "multipart/form-data":
-            return FormData()
+        kind = self.headers.get("content-type", "").partition(";")[0].strip()
+        if kind.lower() != "multipart/form-data":
+            raise ApiError(
+                400,
+                "file: expected multipart/form-data with the audio or video file in the field "
+                f"'file'; got {kind[:80] or 'no Content-Type'}",
+                param="file",
+            )
         try:
             async with aclosing(self.stream()) as stream:
                 parser = _UploadParser(

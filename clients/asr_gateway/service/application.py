@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,7 +33,9 @@ def make_application(gateway: Gateway) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
+        telling = asyncio.create_task(health.tell_when_ready())
         yield
+        telling.cancel()
         await gateway.close()
 
     return Starlette(
@@ -94,6 +97,12 @@ async def _no_websocket(websocket: WebSocket) -> None:
     await websocket.send_denial_response(refusal.response())
 
 
+_NOTHING_HERE = (
+    "nothing is served here over HTTP; /openapi.json describes what is. Websockets: OpenAI's "
+    "Realtime API on /v1/realtime, FunASR's protocol on any path outside /v1"
+)
+
+
 async def _page(request: Request) -> Response:
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
@@ -106,7 +115,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Say "not found" and the like in the API's form."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
-    response = ApiError(status, detail).response()
+    if status == 404:
+        detail = _NOTHING_HERE
+    elif status == 405 and isinstance(error, HTTPException):
+        allowed = (error.headers or {}).get("Allow", "another method")
+        detail = f"expected {allowed}; got {request.method}"
+    response = ApiError(status, detail, code="not_found" if status == 404 else None).response()
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response

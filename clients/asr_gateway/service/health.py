@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from asr_client import AsrError, ConnectionFailed, RequestTimeout
+from asr_client import AsrError, ConnectionFailed, RequestRejected, RequestTimeout
 from asr_contract import PUNCTUATION_MODEL, VAD_MODEL, triton_name
 
-from ..shared import Gateway, GatewaySettings
+from ..shared import Gateway, GatewaySettings, log_event
 
+_PATIENCE_S = 10.0  # a Triton that is started beside the gateway loads its models
 _KEPT_S = 1.0  # so that probes, however many, are one question to Triton
 
 
@@ -63,6 +65,16 @@ class Health:
                 self._looked_s = time.monotonic()
         return self._problem
 
+    async def tell_when_ready(self) -> None:
+        """Log once that a session could begin, and before that why none can, if that lasts."""
+        begun_s, told = time.monotonic(), None
+        while (problem := await self.problem()) is not None:
+            if problem != told and time.monotonic() - begun_s > _PATIENCE_S:
+                log_event("not ready", level=logging.WARNING, reason=problem)
+                told = problem
+            await asyncio.sleep(_KEPT_S)
+        log_event("ready")
+
     async def _look(self) -> str | None:
         client = self._gateway.client
         for name in needed_models(self._gateway.settings):
@@ -70,6 +82,8 @@ class Health:
                 await client.check_ready(name)
             except (ConnectionFailed, RequestTimeout):
                 return "Triton does not answer"
+            except RequestRejected:
+                return "Triton refuses the gateway (does it want another API key?)"
             except AsrError:
                 return f"Triton's model {name} is not ready"
         return None

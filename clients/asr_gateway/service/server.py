@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -23,6 +25,7 @@ MAX_FRAME_BYTES = 32 << 20
 _PING_INTERVAL_S = 20.0
 
 _CLOSING_S = 5  # for what is under way after the grace of the settings
+_FORCED_S = 1.0  # for closing connections to Triton after a second Ctrl-C
 
 
 class AddressError(Exception):
@@ -107,3 +110,6 @@ class GatewayServer(uvicorn.Server):
         """Let sessions finish, then close all; a second Ctrl-C waits no longer."""
         await self.gateway.drain(self._finish_s, lambda: self.force_exit)
         await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn would cancel the application, and log a traceback
+            with suppress(TimeoutError, asyncio.TimeoutError):
+                await asyncio.wait_for(self.lifespan.shutdown(), _FORCED_S)

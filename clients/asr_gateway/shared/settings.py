@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ MAX_UPLOAD_MB = 4_000  # a WAV header cannot say more than 4 GB
 
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d+)?")
+
+
+_ENCRYPTED = b"ENCRYPTED"  # in the first line of a private key, or in its second
 
 
 class SettingsError(ValueError):
@@ -111,25 +115,24 @@ class GatewaySettings:
         """
         checked_speakers("auto" if self.known_speakers else self.speakers)
         if (self.certfile is None) != (self.keyfile is None):
-            raise SettingsError("TLS: expected a certificate and a key; got one of them")
-        for file in (self.certfile, self.keyfile):
-            if file is not None and not file.is_file():
-                raise SettingsError(f"TLS: expected a PEM file; got {str(file)!r}, which is none")
+            raise SettingsError("--certfile, --keyfile: expected both or neither; got one of them")
+        if self.certfile is not None and self.keyfile is not None:
+            _check_certificate(self.certfile, self.keyfile)
         if not self.api_keys and not self.allow_anyone and not is_loopback(self.host):
             raise SettingsError(
-                f"host: {self.host} can be reached from other machines; expected an API key "
+                f"--host: {self.host} can be reached from other machines; expected an API key "
                 f"({KEY_VARIABLE} or --api-key-file), or --no-api-key to let everybody in"
             )
         for name, model in self.model_aliases.items():
             if not name or name in MODELS or model not in MODELS:
                 raise SettingsError(
-                    f"model alias: expected another name, and one of {', '.join(MODELS)}; got "
+                    f"--model-alias: expected another name, and one of {', '.join(MODELS)}; got "
                     f"{name!r}, {model!r}"
                 )
         for origin in self.allowed_origins:
             if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
                 raise SettingsError(
-                    "origin: expected *, null or scheme://host[:port], such as "
+                    "--allow-origin: expected *, null or scheme://host[:port], such as "
                     f"https://example.org; got {origin!r}"
                 )
         if any(not key for key in self.api_keys):
@@ -138,3 +141,18 @@ class GatewaySettings:
             parse_hotwords(self.hotwords)
         except ValueError as error:
             raise SettingsError(str(error)) from None
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """Raise SettingsError unless the files are a certificate and its key."""
+    for option, file in (("--certfile", certificate), ("--keyfile", key)):
+        if not file.is_file():
+            raise SettingsError(f"{option}: expected a PEM file; there is no file {str(file)!r}")
+    try:
+        if _ENCRYPTED not in key.read_bytes():  # for which uvicorn asks for a passphrase
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise SettingsError(
+            f"--certfile, --keyfile: expected a certificate and its key in PEM; {certificate} and "
+            f"{key} are not ({(error.reason or 'unreadable').replace('_', ' ').lower()})"
+        ) from None

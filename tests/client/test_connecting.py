@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
+
+import aiohttp
 import pytest
 
 from asr_client import Client, ConnectionFailed, OptionError
@@ -48,3 +51,10 @@ def test_what_is_not_known_is_told_as_it_is():
 def test_a_port_that_is_none(url):
     with pytest.raises(OptionError, match="the port is a number from 0 to 65535; got"):
         Client(url)
+
+
+def test_a_certificate_that_is_not_trusted():
+    refused = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    refused.verify_message = "self-signed certificate"
+    told = connection_failure(aiohttp.ClientConnectorCertificateError(None, refused))
+    assert told.startswith("cannot connect: certificate verify failed: self-signed certificate (")

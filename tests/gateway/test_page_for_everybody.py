@@ -36,10 +36,10 @@ def test_the_page_speaks_the_readers_language(browser, address):
 
 
 def test_choices_are_kept(page):
-    expect(page.get_by_text("may be taken for another language")).to_be_visible()
+    expect(page.get_by_text("of a short sentence may be mistaken")).to_be_visible()
     page.get_by_label("Model").select_option("paraformer")
     expect(page.get_by_label("Spoken language")).to_be_disabled()
-    expect(page.get_by_text("may be taken for another language")).to_be_hidden()
+    expect(page.get_by_text("of a short sentence may be mistaken")).to_be_hidden()
     page.get_by_label("Numbers as figures").uncheck()
     page.reload()
     expect(page.get_by_label("Model")).to_have_value("paraformer")

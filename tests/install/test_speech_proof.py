@@ -122,7 +122,8 @@ def test_the_example_that_a_model_ships_must_be_read(model, tmp_path, capsys, mo
     (model / "example").mkdir()
     soundfile.write(model / "example" / "asr_example.wav", samples, 16000)
     assert install(tmp_path, "paraformer", "--from", model)[0] == 1
-    assert "example/asr_example.wav (100%): expected '欢迎大家来体验达摩院" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "example/asr_example.wav (100%): expected '欢迎大家来体验达摩院" in told
     assert example_text("paraformer", "example/asr_example.wav", 4.0) is None
 
 

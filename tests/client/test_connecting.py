@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -56,5 +57,6 @@ def test_a_port_that_is_none(url):
 def test_a_certificate_that_is_not_trusted():
     refused = ssl.SSLCertVerificationError(1, "certificate verify failed")
     refused.verify_message = "self-signed certificate"
-    told = connection_failure(aiohttp.ClientConnectorCertificateError(None, refused))
+    key = SimpleNamespace(host="h", port=443, is_ssl=True)
+    told = connection_failure(aiohttp.ClientConnectorCertificateError(key, refused))
     assert told.startswith("cannot connect: certificate verify failed: self-signed certificate (")

@@ -73,6 +73,35 @@ def test_frames_of_flac(source, tmp_path):
     check_missing(path, cut_at(data, places(data, data[first : first + 4])), 4, 2)
 
 
+def test_blocks_of_wavpack(source, tmp_path):
+    path = tmp_path / "blocks.wv"
+    ffmpeg("-i", source, path)
+    data = path.read_bytes()
+    check_missing(path, cut_at(data, places(data, b"wvpk")[1:]), 20, 2)
+
+
+def test_packets_of_a_transport_stream(source, tmp_path):
+    path = tmp_path / "packets.ts"
+    ffmpeg("-i", source, "-c:a", "aac", path)
+    data = path.read_bytes()
+    packets = [data[place : place + 188] for place in range(0, len(data), 188)]
+    begins = [place for place, each in enumerate(packets) if each[1:3] == b"\x41\x00"]
+    check_missing(path, packets, begins[5], begins[8] - begins[5])
+    path.write_bytes(data * 2)
+    assert read(path)[1] == []
+
+
+def test_packets_of_wma(source, tmp_path):
+    path, size = tmp_path / "packets.wma", 3200
+    ffmpeg("-i", source, "-ar", 44100, "-packet_size", size, path)
+    data = path.read_bytes()
+    first = data.index(bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")) + 50
+    packets = cut_at(data, list(range(first, len(data), size)))
+    check_missing(path, packets, 5, 2)
+    path.write_bytes(b"".join(packets[:6]))
+    assert read(path)[1][0].startswith("the audio ends at 1.")
+
+
 def test_fragments_of_mp4(source, tmp_path):
     path = tmp_path / "fragments.mp4"
     options = ["-movflags", "frag_keyframe+empty_moov+default_base_moof"]
@@ -96,7 +125,9 @@ def test_an_edit_list_that_leaves_something_out(source, tmp_path, start, end, is
     assert any("edit list leaves out" in warning for warning in warnings) == is_said
 
 
-@pytest.mark.parametrize("name", ["a.m4a", "a.mp4", "a.ogg", "a.aac", "a.amr", "a.sds"])
+@pytest.mark.parametrize(
+    "name", ["a.m4a", "a.mp4", "a.ogg", "a.aac", "a.amr", "a.sds", "a.ts", "a.wma"]
+)
 def test_any_bytes_may_be_broken(source, tmp_path, name):
     path, fragmented = tmp_path / name, ["-movflags", "frag_keyframe+empty_moov"]
     if name == "a.amr":

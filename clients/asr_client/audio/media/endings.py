@@ -1,4 +1,6 @@
-"""Whether a coded file ends where its format says that it does, where ffmpeg does not tell.
+"""Whether a coded file ends where its format says that it does, and lacks nothing before it.
+
+What ffmpeg tells by itself is not looked for.
 
 A cut in a stream of frames without a length is seen by the last frame, which is not whole. One
 that falls between two frames of such a stream leaves no trace; nobody can see it.
@@ -18,7 +20,14 @@ from ..raw import RawFormat
 from . import mp4
 
 _GSM_FRAME_BYTES = 33
-_TS_PACKET_BYTES = 188
+_TS_PACKET_BYTES, _TS_PADDING = 188, 0x1FFF
+
+# GUIDs of objects in an ASF (Advanced Systems Format specification, 2.1, 3.2, 5).
+_ASF_LEAD = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
+_ASF_HEADER_BYTES, _ASF_DATA_BYTES = 1 << 20, 50
+
 _SDS_LEAD, _SDS_HEADER_BYTES, _SDS_PACKET_BYTES = b"\xf0\x7e", 21, 127
 
 _AMR_LEAD, _AMR_NO_DATA = b"#!AMR\n", 15
@@ -76,12 +85,14 @@ def read_ending(path: Path, raw: RawFormat | None) -> Ending:
         if head[:4] in (b".SoX", b"XoS."):
             return _sox(head)
         if head[:1] == b"G" and data[_TS_PACKET_BYTES : _TS_PACKET_BYTES + 1] == b"G":
-            return Ending(is_cut=size % _TS_PACKET_BYTES > 0)
+            return Ending(is_cut=size % _TS_PACKET_BYTES > 0, has_gaps=_lacks_packets(data))
         if mp4.is_mp4(data):
             found = mp4.read_mp4(data)
             return Ending(has_gaps=found.lacks_fragments, left_out_s=found.left_out_s)
-        if head[:4] == b"fLaC":
+        if head[:4] in (b"fLaC", b"wvpk"):
             return Ending(has_gaps=True)
+        if head[:16] == _ASF_LEAD:
+            return _asf(data)
         if head.startswith(_AMR_LEAD):
             return _amr(data)
         if head[:2] == _SDS_LEAD and head[3:4] == b"\x01":
@@ -99,6 +110,40 @@ def _sox(head: bytes) -> Ending:
     samples, rate, channels = struct.unpack(f"{order}QdI", head[8:28])
     seconds = samples / rate / channels if rate > 0 and channels > 0 else 0
     return Ending(stated_s=seconds or None)
+
+
+def _asf(data: mmap.mmap) -> Ending:
+    """Read the properties of an ASF (WMA), which ffmpeg takes for wrong in a file that is cut."""
+    place = data.find(_ASF_PROPERTIES, 0, _ASF_HEADER_BYTES)
+    samples = data.find(_ASF_DATA, 0, _ASF_HEADER_BYTES)
+    if place < 0 or samples < 0 or len(data) < place + 100:
+        return Ending()
+    packets, played, _, preroll_ms, flags, _, packet_bytes = struct.unpack(
+        "<QQQQIII", data[place + 56 : place + 100]
+    )
+    if flags & 1 or not packet_bytes:  # it is sent live, and says nothing
+        return Ending()
+    stated_s = played / 1e7 - preroll_ms / 1e3
+    present = (len(data) - samples - _ASF_DATA_BYTES) // packet_bytes
+    return Ending(stated_s=stated_s if stated_s > 0 else None, has_gaps=present < packets)
+
+
+def _lacks_packets(data: mmap.mmap) -> bool:
+    """Return whether the numbers of a transport stream's packets have a gap (13818-1, 2.4.3.3)."""
+    numbers: dict[int, int] = {}
+    for place in range(0, len(data) - _TS_PACKET_BYTES + 1, _TS_PACKET_BYTES):
+        sync, high, low, control, length, flags = data[place : place + 6]
+        if sync != ord("G"):
+            return False  # lost: ffmpeg will say so
+        track, number = (high & 0x1F) << 8 | low, control & 15
+        if track == _TS_PADDING or not control & 0x10:
+            continue
+        known = numbers.get(track, number)
+        numbers[track] = number
+        says_so = control & 0x20 and length and flags & 0x80
+        if number not in (known, (known + 1) & 15) and not says_so:
+            return True
+    return False
 
 
 def _sds(head: bytes, size: int) -> Ending:

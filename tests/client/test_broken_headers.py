@@ -287,6 +287,14 @@ def test_only_so_many_joined_files_are_decoded(coded, tmp_path, monkeypatch):
     assert read(path) == (2.0, ["3 files are joined, of which the first 2 were read"])
 
 
+def test_a_tag_behind_flac_is_no_damage(coded, tmp_path):
+    path = tmp_path / "tagged.flac"
+    path.write_bytes(coded["flac"] + b"TAG" + bytes(125))
+    assert read(path) == (1.0, [])
+    path.write_bytes(coded["flac"][:-500] + b"TAG" + bytes(125))
+    assert read(path)[1] != []
+
+
 def test_a_flac_that_says_too_little_is_read_whole(coded, tmp_path):
     data = bytearray(coded["flac"])
     data[21:26] = (data[21] >> 4 << 36 | 4410).to_bytes(5, "big")

@@ -24,7 +24,7 @@ from .endings import read_ending
 from .log import FfmpegLog
 from .places import Place
 from .process import DecodingProcess
-from .repair import repaired
+from .repair import has_tag, repaired, without_tag
 
 # Audio that ends this much before the file's own duration was probably cut off. A picture track
 # often ends a little later than the sound.
@@ -143,6 +143,9 @@ class Decoding:
         if beginning.startswith(b"RIFF"):
             folder = self._cleanup.enter_context(temporary_folder())
             path, self._missing_s = repaired(path, Path(folder))
+        if beginning.startswith(b"fLaC") and has_tag(path):
+            folder = self._cleanup.enter_context(temporary_folder())
+            path = without_tag(path, Path(folder))
         return decode_command(find_ffmpeg(), path, self._bounds, demuxer, resampled=resampled)
 
     def _check_rate(self) -> None:

@@ -1,6 +1,8 @@
-"""WAV files of a codec whose headers lie about their length, written anew for ffmpeg.
+"""Files that ffmpeg misreads, written anew for it.
 
-ffmpeg believes the size that a header says, and takes headers in the middle for sound.
+WAV files of a codec whose headers lie about their length: ffmpeg believes the size that a header
+says, and takes headers in the middle for sound. FLAC with a tag of MP3 behind it, which ffmpeg
+takes for damage.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from ..containers import Header, NotUncompressed, SampleStream
 
 _BLOCK_BYTES = 1 << 18
 _UNKNOWN = 0xFFFFFFFF
+_ID3V1_BYTES = 128
 
 
 def repaired(path: Path, folder: Path) -> tuple[Path, float]:
@@ -55,6 +58,27 @@ def repaired(path: Path, folder: Path) -> tuple[Path, float]:
             file.seek(0)
             file.write(_head(first.fmt, size))
     return copy, stream.missing_s()
+
+
+def has_tag(path: Path) -> bool:
+    """Return whether an ID3v1 tag stands at the end of a file."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _ID3V1_BYTES, 0))
+        return file.read(3) == b"TAG"
+
+
+def without_tag(path: Path, folder: Path) -> Path:
+    """Return a copy in `folder` of a file, without the tag at its end.
+
+    Raises:
+        StorageFull: there is no room for the copy.
+    """
+    copy, left = folder / "untagged", path.stat().st_size - _ID3V1_BYTES
+    with storing("a temporary file of the audio"), path.open("rb") as file, copy.open("wb") as rest:
+        while left > 0 and (data := file.read(min(left, _BLOCK_BYTES))):
+            rest.write(data)
+            left -= len(data)
+    return copy
 
 
 def _end_block(file: BinaryIO, header: Header, *, is_last: bool = False) -> None:

@@ -16,6 +16,7 @@ from .chinese_rules import RULES
 from .chinese_words import (
     AMOUNT_ENDS,
     AMOUNT_OF_PARTS,
+    CHANGE,
     CONNECTOR,
     COUNTED,
     COUNTS,
@@ -23,10 +24,14 @@ from .chinese_words import (
     FIXED,
     HALF_BEHIND,
     KILO,
+    LUNAR,
     MEASURED,
+    MOMENT,
+    NAMED,
     NO_SIGN,
     ONE_WORD,
     PART_OF_AMOUNT,
+    RANGE_BEFORE,
     RANGE_UNIT,
     SHORT_ENDS,
     VAGUE_BEFORE,
@@ -49,6 +54,7 @@ _LINK = re.compile(
     f"(?<=[{NUMERALS}半刻])(?P<unit>{RANGE_UNIT}?)(?P<link>{CONNECTOR})(?:零[上下]|第|{DAY_PART})"
     f"(?=[{NUMERALS}])"
 )
+_CHANGES = re.compile(f"{CHANGE}[到至成为]")
 _ONLY_NUMERALS = re.compile(_STRETCH)
 _CONTINUED = re.compile(f"(?:点|分之)[{NUMERALS}]|点[零〇]*几")
 # A hundred and ten, or a hundred for one: 一百一, 一百一个.
@@ -181,6 +187,11 @@ def _write_alike(
         words, figures = (left, right) if right in taken else (right, left)
         single = run[words : kept[words]]
         value = parse_integer(single) if len(single) == 1 else None
+        is_moment = ":" in taken[figures].written or MOMENT.match(run, right) is not None
+        if value and words == left and not _begins_range(run, left, link, is_moment):
+            if LUNAR.search(run, 0, left) or (value == 1 and not link["unit"] and is_moment):
+                kept[right] = taken.pop(right).end  # 初一到十五, 一到十点
+            continue
         if (
             value is None
             or words in fixed
@@ -191,6 +202,24 @@ def _write_alike(
             kept[figures] = taken.pop(figures).end
         else:
             taken[words] = Replacement(words, kept.pop(words), str(value))
+
+
+def _begins_range(run: str, start: int, link: re.Match[str], is_moment: bool) -> bool:
+    """Return whether a lone numeral is surely the number from which a range goes.
+
+    Args:
+        run: of characters.
+        start: where the numeral is.
+        link: behind it.
+        is_moment: the range would end at a time.
+    """
+    if NAMED.search(run, 0, start):
+        return False
+    if link["unit"] or RANGE_BEFORE.search(run, 0, start):
+        return True
+    if run[start] == "一" and is_moment:
+        return False
+    return _CHANGES.fullmatch(link["link"]) is None
 
 
 def _is_part(run: str, start: int, kept: dict[int, int]) -> bool:

@@ -209,11 +209,11 @@ SHARED_UNIT = re.compile(f"[块元毛度米斤秒](?=[{NUMERALS}])")
 SHORT_ENDS = rf"(?:{AMOUNT_ENDS.pattern}|上下|以[上下内]|[到至比和或])"
 
 # Between two numbers that are written alike: 三到二十个, 五到十分钟, 八点到十点半.
-_CHANGE = (
-    "(?:[涨升降加减跌调提长增数变改]|增[加长]|减少|提[高升]|上[涨升调]"
+CHANGE = (
+    "(?:[涨升降加减跌调长增数变改]|增[加长]|减少|提[高升前]|上[涨升调]"
     "|下[降跌调]|降低|缩短|延长|扩大)"
 )
-CONNECTOR = f"(?:到|至|{_CHANGE}[到至成为]|(?<=[点半])[开忙睡等聊]到|比|加|减|选|投|中|除以?|等于)"
+CONNECTOR = f"(?:到|至|{CHANGE}[到至成为]|(?<=[点半])[开忙睡等聊]到|比|加|减|选|投|中|除以?|等于)"
 RANGE_UNIT = (
     r"(?:点钟|分钟|个?小时|个月|个?人|公里|公斤|美元"
     r"|[个位名元块年天月日号岁次米斤度层楼章页点周级秒吨升步分])"
@@ -224,6 +224,16 @@ PART_OF_AMOUNT = re.compile(
     f"(?P<whole>[{NUMERALS}])(?:[块元毛角米斤度月年分秒点尺寸]|公[里斤分])零?$"
 )
 AMOUNT_OF_PARTS = re.compile(f"(?:[块元毛角米斤度月年分秒点尺寸]|公[里斤分])零?(?=[{NUMERALS}])")
+
+# A numeral behind these is a part of a name or of a word: 周一到十号, 统一到十点, 张三到十点才来.
+NAMED = re.compile(
+    f"(?:[统唯惟专单逐划归同如其之高初大研博老小李王赵周]|星期|礼拜|[正腊冬]月"
+    f"|(?<![{NUMERALS}这那哪几每])张)$"
+)
+RANGE_BEFORE = re.compile("[从由第自]$")
+# 一到十点就睡: as soon as it is ten.
+MOMENT = re.compile(f"[{NUMERALS}]+(?:[月号日岁年时]|点(?![{NUMERALS}]))")
+LUNAR = re.compile("(?:初|[正腊冬]月)$")
 
 # What makes a number and a half of it: 十二斤半, but 二十天半个月.
 HALF_BEHIND = re.compile(f"(?:{RANGE_UNIT}|[分年倍里亩尺寸磅])?半(?![天夜路个年月价数])")

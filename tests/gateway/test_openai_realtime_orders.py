@@ -124,15 +124,17 @@ STEPS = st.one_of(
 )
 
 
+def connect(gateway: Gateway, client: Client) -> RealtimeConnection:
+    admission = Admission(1, "", lambda: None)
+    return RealtimeConnection(gateway, client, admission, options=SessionOptions(), older=False)
+
+
 async def speak(steps: Sequence[tuple]) -> tuple[list[dict], list[str], set[str]]:
     """What is told of these steps; what was said in them, and what of it may have been cleared."""
     client, said, cleared, open_ = Client(), list[str](), set[str](), list[str]()
     frames = 0  # that were appended since something else was said
     gateway = Gateway(GatewaySettings())
-    admission = Admission(1, "", lambda: None)
-    connection = RealtimeConnection(
-        gateway, client, admission, options=SessionOptions(), older=False
-    )
+    connection = connect(gateway, client)
     client.update(format={"type": "audio/pcm", "rate": SAMPLE_RATE})
     for step in [*steps, ("no vad",), ("pause", 60, 3200), ("commit",)]:
         what, *more = step
@@ -210,9 +212,7 @@ def test_whatever_comes_is_told_once_and_in_order(steps):
 async def commit_within_a_sample(*between: str) -> list[str]:
     """The texts of two items, of which the second begins with the other byte of a sample."""
     client, gateway = Client(), Gateway(GatewaySettings())
-    connection = RealtimeConnection(
-        gateway, client, 1, "", lambda: None, options=SessionOptions(), older=False
-    )
+    connection = connect(gateway, client)
     client.update(format={"type": "audio/pcm", "rate": SAMPLE_RATE}, turn_detection=None)
     levels = np.repeat([1 / LEVELS, 2 / LEVELS], 30 * FRAME)
     data = (levels * 32767).astype("<i2").tobytes()
@@ -233,5 +233,5 @@ async def commit_within_a_sample(*between: str) -> list[str]:
 
 @pytest.mark.parametrize("between", [(), ("clear",)])
 def test_a_commit_does_not_part_a_sample(between, monkeypatch):
-    monkeypatch.setattr("asr_gateway.realtime.utterance.LiveRecognition", Ears)
+    monkeypatch.setattr("asr_gateway.live.recovering.LiveRecognition", Ears)
     assert asyncio.run(commit_within_a_sample(*between)) == ["\u4e01", "\u4e02"]

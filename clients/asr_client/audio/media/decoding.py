@@ -221,10 +221,6 @@ class Decoding:
                 "and were left out"
             )
         added_s = self._log.added_samples / (self._output_rate or SAMPLE_RATE)
-        if (ending.has_gaps and added_s > _GAP_S) or (self._ogg and self._ogg.lacks_pages):
-            warnings.append(
-                f"parts of the file are missing: {added_s:.1f} s are silent in their place"
-            )
         if ending.left_out_s > _LEFT_OUT_S:
             warnings.append(
                 f"the file's edit list leaves out {ending.left_out_s:.1f} s of its audio"
@@ -233,6 +229,10 @@ class Decoding:
             warnings.append(
                 f"the file changes its sample rate, and its times are broken: {added_s:.1f} s of "
                 "silence were put between its packets"
+            )
+        elif (ending.has_gaps and added_s > _GAP_S) or (self._ogg and self._ogg.lacks_pages):
+            warnings.append(
+                f"parts of the file are missing: {added_s:.1f} s are silent in their place"
             )
         least_s = _MISSING_BESIDE_PICTURES_S if self._log.streams > 1 else _MISSING_S
         if stated_s is not None and stated_s - self.decoded_s > max(

@@ -36,8 +36,9 @@ class Installation:
 
     def install(self, *requirements: str) -> None:
         """Install by `pip`, in the versions that the project is tested with."""
-        command = [self._bin / "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-        subprocess.run([*command, *requirements], check=True, timeout=TIMEOUT_S, env=environment())
+        command = [self._bin / "pip", "install", "--quiet", "--no-compile"]  # few are imported
+        command += ["-c", ROOT / "constraints.txt", *requirements]
+        subprocess.run(command, check=True, timeout=TIMEOUT_S, env=environment())
 
     def run(self, *command: object, **variables: object) -> subprocess.CompletedProcess[str]:
         """Run one of its commands to the end, with further environment variables."""

@@ -40,40 +40,64 @@ class Window:
     kept: int | None
 
 
+class _Pieces:
+    """Pieces that wait to be joined: once for many, however short they are."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Waveform] = []
+        self.samples = 0
+
+    def add(self, waveform: Waveform) -> None:
+        """Take the next [samples] float32; they are copied."""
+        self._pieces.append(waveform.copy())
+        self.samples += len(waveform)
+
+    def joined(self) -> Waveform:
+        """Return them as one, float32 [samples]."""
+        self._pieces = [np.concatenate([np.zeros(0, np.float32), *self._pieces])]
+        return self._pieces[0]
+
+    def drop(self, samples: int) -> None:
+        """Forget the first ones."""
+        self._pieces = [self.joined()[samples:]]
+        self.samples -= samples
+
+
 class WindowCutter:
     """Takes a recording in pieces of any size, and gives its windows as they become complete."""
 
     def __init__(self) -> None:
-        self._waveform = np.zeros(0, np.float32)
+        self._waiting = _Pieces()
         self._skipped = 0
 
     def accept(self, waveform: Waveform) -> Iterator[Window]:
         """Take [samples] float32; yield the windows that have their context."""
-        self._waveform = np.concatenate([self._waveform, waveform])
-        while len(self._waveform) >= (needed := self._skipped * FRAME_SAMPLES + _KEPT + _CONTEXT):
-            yield Window(self._waveform[:needed], self._skipped, KEPT_FRAMES)
-            first = self._skipped * FRAME_SAMPLES + _KEPT - _CONTEXT
-            self._waveform = self._waveform[first:]
+        self._waiting.add(waveform)
+        while self._waiting.samples >= (needed := self._skipped * FRAME_SAMPLES + _KEPT + _CONTEXT):
+            yield Window(self._waiting.joined()[:needed], self._skipped, KEPT_FRAMES)
+            self._waiting.drop(self._skipped * FRAME_SAMPLES + _KEPT - _CONTEXT)
             self._skipped = CONTEXT_FRAMES
 
     def finish(self) -> Window:
         """Return the last window, which may be short."""
-        return Window(self._waveform, self._skipped, None)
+        return Window(self._waiting.joined(), self._skipped, None)
 
 
 class LevelMeter:
     """How loud a recording is, in dB, for each 10 ms of it."""
 
     def __init__(self) -> None:
-        self._rest = np.zeros(0, np.float32)
+        self._waiting = _Pieces()
         self._levels: list[NDArray[np.float32]] = []
 
     def accept(self, waveform: Waveform) -> None:
         """Take the next [samples] float32."""
-        joined = np.concatenate([self._rest, waveform])
-        whole = len(joined) // LEVEL_SAMPLES * LEVEL_SAMPLES
-        self._rest = joined[whole:]
-        power = np.square(joined[:whole].reshape(-1, LEVEL_SAMPLES)).mean(axis=1)
+        self._waiting.add(waveform)
+        whole = self._waiting.samples // LEVEL_SAMPLES * LEVEL_SAMPLES
+        if not whole:
+            return
+        power = np.square(self._waiting.joined()[:whole].reshape(-1, LEVEL_SAMPLES)).mean(axis=1)
+        self._waiting.drop(whole)
         self._levels.append((10 * np.log10(power + _SILENCE)).astype(np.float32))
 
     @property

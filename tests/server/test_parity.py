@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,13 +71,18 @@ def test_paraformer_text_and_times(served):
     assert compared > 3 or sources is not EMBEDDED
 
 
+@lru_cache(maxsize=1)  # the tests of one model come together
+def sensevoice_reference(source: Path) -> SenseVoiceReference:
+    return SenseVoiceReference(source)
+
+
 @pytest.mark.parametrize("text_norm", ["withitn", "woitn"])
 @pytest.mark.parametrize("language", ["auto", "zh", "en", "yue", "ja", "ko", "nospeech"])
 def test_sensevoice_text(served, language, text_norm):
     sources, client = served
     if "sensevoice" not in sources:
         return
-    reference = SenseVoiceReference(sources["sensevoice"])
+    reference = sensevoice_reference(sources["sensevoice"])
     recordings = parity_recordings()
     if language not in ("auto", "zh"):
         recordings = recordings[::4]

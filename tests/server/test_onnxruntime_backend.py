@@ -34,7 +34,6 @@ def server(tmp_path_factory):
         [repository],
         log=tmp_path_factory.mktemp("log") / "server.log",
         flags=ServerFlags(exit_on_error=False, model_control_mode="explicit", load_models=["*"]),
-        extra_args=["--model-load-retry-count=0"],  # most are to be refused, and once will do
     )
     with running(server):
         yield server

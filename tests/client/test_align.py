@@ -18,6 +18,7 @@ from asr_client.alignment import AlignedSentence, AlignedWord, format_alignment
 from asr_client.alignment.windows import FRAME_SAMPLES, LevelMeter, WindowCutter
 from asr_client.cli import main
 from asr_contract import SAMPLE_RATE
+from tests.client.test_cli import FakeClient
 from tests.recordings import heldout
 
 LANGUAGES = ["zh", "en", "yue", "ja", "ko"]
@@ -173,6 +174,17 @@ def test_formats_say_the_same(triton_server, files):
         for start, end, label in grid.getTier("words").entries
     ] == [(word["text"], word["start_ms"], word["end_ms"]) for word in words if word["heard"]]
     assert " --> " in run(triton_server, files, "srt")
+
+
+def test_warnings_are_on_stderr_and_called_so(tmp_path, capsys):
+    (tmp_path / "text").write_text("yes")
+
+    class Aligning(FakeClient):
+        def align(self, audio, text, **options):
+            return Alignment([], 1.0, "sensevoice_alignment", ["the file is cut off"])
+
+    assert main(["align", "a.wav", str(tmp_path / "text")], client_factory=Aligning()) == 0
+    assert "a.wav: warning: the file is cut off\n" in capsys.readouterr().err
 
 
 def test_the_name_of_a_file_need_not_be_utf_8():

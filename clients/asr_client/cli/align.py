@@ -106,7 +106,7 @@ def run(options: argparse.Namespace, client_factory: ClientFactory) -> int:
             print(f"triton-asr align: {error}", file=sys.stderr)
             return EXIT_FAILED
         for warning in alignment.warnings:
-            print(f"{source.shown}: {warning}", file=sys.stderr)
+            print(f"{source.shown}: warning: {warning}", file=sys.stderr)
         missing = sum(not word.heard for word in alignment.words)
         if missing:
             print(

@@ -78,6 +78,24 @@ def placed(lengths):
     return found, now + 500
 
 
+@pytest.mark.parametrize("shift_ms", [-60, -1, 0, 1, 60])
+@pytest.mark.parametrize("told", [1, 2, 3])
+def test_what_is_said_again_is_told_again(told, shift_ms):
+    """A word behind one like it, close to where the first server's text ends."""
+    spoken, end_ms = placed([("二", 0, 200)] * 4)
+    transcript = ResumableTranscript("simulated")
+    model, heard_ms = Simulated(spoken, 0, 0), told * 200 + LOOK_AHEAD_MS
+    first = np.zeros(heard_ms * PER_MS, np.float32)
+    transcript.accept(REQUESTS.audio(first, end=False), model.answer(heard_ms, False))
+    assert transcript.final_text == "二" * told
+    transcript.resume(0)
+    whole = np.zeros(end_ms * PER_MS, np.float32)
+    again = Simulated(spoken, 0, shift_ms)
+    transcript.accept(REQUESTS.audio(whole, end=True), again.answer(end_ms, True))
+    assert transcript.text == "二" * 4
+    assert len(transcript.timestamps_ms) == 4
+
+
 @given(words, st.data())
 def test_what_is_heard_again_adds_what_was_not_told(lengths, data):
     """Though the other server hears each word up to a few frames earlier or later."""

@@ -96,7 +96,8 @@ class ResumableTranscript(StreamTranscript):
         self.resumed: list[str] = []
         self._again: StreamTranscript | None = None
         self._offset = 0  # the sample where the new sequence's audio begins
-        self._told = ("", "", 0)  # text, its last word, and where that ends, in ms
+        self._told = ("", "", (0, 0))  # text, its last word, and that one's time, in ms
+        self._has_last = False  # that word was heard again
         self._is_past = False  # the new sequence has said a word that was not told
         self._cut = 0  # characters of its text, and words, that were told
         self._seen = 0
@@ -108,8 +109,9 @@ class ResumableTranscript(StreamTranscript):
             f"from {sample / SAMPLE_RATE:.1f} s on was heard again by another"
         )
         self._again, self._offset = StreamTranscript(self._model), sample
-        end_ms = self.timestamps_ms[-1][1] if self.timestamps_ms else 0
-        self._told = self.final_text, self.tokens[-1] if self.tokens else "", end_ms
+        last_ms = self.timestamps_ms[-1] if self.timestamps_ms else (0, 0)
+        self._told = self.final_text, self.tokens[-1] if self.tokens else "", last_ms
+        self._has_last = False
         self._is_past, self._cut, self._seen = not self.final_text, 0, 0
 
     def accept(self, request: InferRequest, outputs: Mapping[str, NDArray[Any]]) -> None:
@@ -166,8 +168,12 @@ class ResumableTranscript(StreamTranscript):
 
     def _is_told(self, word: str, start_ms: int, end_ms: int) -> bool:
         """Return whether a word lies within what was told, or is the last of it, heard later."""
-        _, last, told_ms = self._told
-        return (start_ms + end_ms) / 2 <= told_ms or (word == last and start_ms < told_ms)
+        _, last, (last_start_ms, told_ms) = self._told
+        middle_ms = (start_ms + end_ms) / 2
+        is_last = word == last and start_ms < told_ms and not self._has_last
+        # Else a word that is said twice would be told once.
+        self._has_last = self._has_last or (is_last and middle_ms >= last_start_ms)
+        return middle_ms <= told_ms or is_last
 
     def _joined(self, text: str) -> str:
         """Return what was told with what of a text of the new sequence was not."""

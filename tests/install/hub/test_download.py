@@ -25,7 +25,7 @@ import sys
 from asr_server.errors import InstallError
 from asr_server.install.hub import download
 try:
-    snapshot = download(sys.argv[1], sys.argv[2], sys.argv[3].split())
+    snapshot = download(sys.argv[1], sys.argv[2], sys.argv[3].split(), None)
 except InstallError as error:
     sys.exit(f"{type(error).__name__}: {error}")
 print(snapshot.directory, snapshot.revision)

@@ -41,8 +41,7 @@ def run_command(module: str) -> NoReturn:
     except OSError as error:
         if not _is_of_stdout(error):
             raise
-        # Else the flush at exit fails again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_stdout()
         status = 1
         if not isinstance(error, BrokenPipeError):
             print(f"standard output: {error.strerror}", file=sys.stderr)
@@ -50,6 +49,11 @@ def run_command(module: str) -> NoReturn:
     finally:
         _set_quick_end()  # while the interpreter ends, too
     sys.exit(status)
+
+
+def drop_stdout() -> None:
+    """Let what is still to be printed go nowhere: else the flush at exit fails again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_of_stdout(error: OSError) -> bool:

@@ -9,6 +9,7 @@ import argparse
 import os
 import secrets
 import signal
+import threading
 from http.client import HTTPException
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while imports take their time
@@ -55,20 +56,26 @@ def request(chunk: np.ndarray, *, start: bool = False, end: bool = False) -> str
     return result.as_numpy("TEXT")[0, 0].decode()
 
 
+def stop(*_: object) -> None:
+    """End after the piece that is under way: a request that is cut ends the stream at the server."""
+    stopped.set()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C does not wait
+
+
 nothing = np.zeros(0, np.float32)
+stopped = threading.Event()
 try:
     microphone = sounddevice.InputStream(16000, device=options.device, channels=1, dtype="float32")
 except (sounddevice.PortAudioError, ValueError) as error:  # no such device, or none
     raise SystemExit(f"microphone: {error}") from None
 try:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on it ends the stream
+    signal.signal(signal.SIGINT, stop)
     request(nothing, start=True)
     with microphone:
         print("listening, Ctrl-C ends", flush=True)
-        while True:
+        while not stopped.is_set():
             frames, _ = microphone.read(9600)  # 600 ms, [samples, channels]
             print(f"\r{request(frames[:, 0])}", end="", flush=True)
-except KeyboardInterrupt:
     print(f"\r{request(nothing, end=True)}")
 except (InferenceServerException, HTTPException, OSError) as error:  # of the server
     raise SystemExit(f"{options.url}: {error}") from None

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from asr_contract.command_parser import describe_os_error
+from asr_contract.entry import drop_stdout
 from asr_contract.patient_lines import PatientLines
 
 _STDOUT = 1  # its file descriptor
@@ -14,8 +15,17 @@ _EXPLAINED = (OSError, ValueError)
 
 
 def report_line(text: str) -> None:
-    """Print at once, also into a pipe."""
-    print(text, flush=True)
+    """Print at once, also into a pipe.
+
+    Raises:
+        OSError: nobody reads it, or it cannot be written; it names standard output.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        drop_stdout()
+        error.filename = "standard output"
+        raise
 
 
 def patient_lines() -> PatientLines:

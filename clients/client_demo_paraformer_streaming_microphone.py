@@ -57,7 +57,7 @@ def request(chunk: np.ndarray, *, start: bool = False, end: bool = False) -> str
 
 
 def stop(*_: object) -> None:
-    """End after the piece that is under way: a request that is cut ends the stream at the server."""
+    """End after the piece under way: a request that is cut ends the stream at the server."""
     stopped.set()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C does not wait
 

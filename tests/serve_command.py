@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,20 @@ class Serving:
             if name == words[0] or all(word in line for word in words):
                 return each
         raise LookupError(f"no process of {words}")
+
+    def kill_and_suspend_successor(self, word: str, timeout_s: float) -> psutil.Process:
+        """Kill a process as `child` finds it; return the one that takes its place, suspended."""
+        lost = self.child(word)
+        lost.kill()
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            with suppress(LookupError):
+                successor = self.child(word)
+                if successor != lost:
+                    successor.suspend()
+                    return successor
+            time.sleep(0.01)
+        raise TimeoutError(f"nothing took the place of {word}")
 
     def memory_mb(self) -> float:
         """Of all its processes, shared pages counted once."""

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import psutil
 import pytest
 import requests
 import tritonclient.grpc
@@ -38,7 +37,7 @@ from tests.gateway.gateways import (
     wav_of,
 )
 from tests.gateway.realtime_client import COMPLETED, of_type, realtime
-from tests.serve_command import Serving, serving
+from tests.serve_command import serving
 from tests.serving import EMBEDDED, install_models, request_inputs
 
 tritonclients = {"http": tritonclient.http, "grpc": tritonclient.grpc}
@@ -186,7 +185,8 @@ def test_a_lost_process_is_not_ready(server, gateway):
         wait_until(says)
     with ThreadPoolExecutor() as pool:
         denials = [pool.submit(wait_until, lambda says=says: not says()) for says in asked.values()]
-        successor = kill_and_suspend_successor(server, "vad_0_0")  # else it does not last long
+        # One that goes on is ready before everybody has asked.
+        successor = server.kill_and_suspend_successor("vad_0_0", RECOVERY_S)
         try:
             for denial in denials:
                 denial.result()
@@ -195,21 +195,6 @@ def test_a_lost_process_is_not_ready(server, gateway):
     for says in asked.values():
         wait_until(says)
     wait_until_it_answers(server.grpc_url)
-
-
-def kill_and_suspend_successor(server: Serving, instance: str) -> psutil.Process:
-    """Kill the process of an instance; return the one that takes its place, suspended."""
-    lost = server.child(instance)
-    lost.kill()
-    deadline = time.monotonic() + RECOVERY_S
-    while time.monotonic() < deadline:
-        with contextlib.suppress(LookupError):
-            successor = server.child(instance)
-            if successor != lost:
-                successor.suspend()
-                return successor
-        time.sleep(0.01)
-    pytest.fail(f"nothing took the place of {instance}")
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

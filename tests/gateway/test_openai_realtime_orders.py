@@ -156,13 +156,18 @@ async def speak(steps: Sequence[tuple]) -> tuple[list[dict], list[str], set[str]
             cleared |= set(open_) if what == "clear" else set()
             open_ = open_ if what == "commit" and frames < LEAST_FRAMES else []
         frames = frames if more else 0
+    await serve_until_told(connection, client)
+    await gateway.close()
+    return client.heard, said, cleared
+
+
+async def serve_until_told(connection: RealtimeConnection, client: Client) -> None:
+    """Answer what the client says, and one event more, and end."""
     client.say("response.create", event_id="the last")
     serving = asyncio.create_task(connection.run())
     await asyncio.wait_for(all_told(client.heard), PATIENCE_S)
     client.says.put_nowait("")
     await serving
-    await gateway.close()
-    return client.heard, said, cleared
 
 
 async def all_told(events: list[dict]) -> None:
@@ -222,11 +227,7 @@ async def commit_within_a_sample(*between: str) -> list[str]:
         client.say(BUFFER + "commit")
         for kind in between:
             client.say(BUFFER + kind)
-    client.say("response.create", event_id="the last")
-    serving = asyncio.create_task(connection.run())
-    await asyncio.wait_for(all_told(client.heard), PATIENCE_S)
-    client.says.put_nowait("")
-    await serving
+    await serve_until_told(connection, client)
     await gateway.close()
     return [event["transcript"] for event in of_type(client.heard, COMPLETED)]
 
